@@ -1,0 +1,83 @@
+import { randomUUID } from 'node:crypto'
+import { copyFile, link, mkdir, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import { dirname, join, relative } from 'node:path'
+import { OutputError } from '@hfquant/core'
+import { getRepoFolderName } from '@huggingface/hub'
+import type { HubSettings } from './hub-settings.js'
+import type { HubFile } from './needed-files.js'
+
+/**
+ * One model in the cache that all Hugging Face tools share:
+ *
+ * ```
+ * models--org--name/
+ *   blobs/<digest>                    the bytes
+ *   refs/<revision>                   the commit a branch or tag stood for
+ *   snapshots/<commit>/<file>         links into blobs
+ * ```
+ */
+export interface CachedModel {
+  blob(file: HubFile): string
+  snapshot(commit: string): string
+  ref(revision: string): string
+}
+
+export function cachedModel({ cacheFolder }: HubSettings, model: string): CachedModel {
+  const folder = join(cacheFolder, getRepoFolderName({ type: 'model', name: model }))
+  return {
+    blob: ({ oid }) => join(folder, 'blobs', oid),
+    snapshot: (commit) => join(folder, 'snapshots', commit),
+    ref: (revision) => join(folder, 'refs', revision),
+  }
+}
+
+/** True if `path` exists, through links, with exactly the bytes that `file` has. */
+export async function isComplete(path: string, file: HubFile): Promise<boolean> {
+  return (await stat(path).catch(() => undefined))?.size === file.size
+}
+
+/** Makes `snapshots/<commit>/<file>` show the blob; whatever stood there before is replaced in one step. */
+export async function linkIntoSnapshot(cached: CachedModel, commit: string, file: HubFile): Promise<void> {
+  const blob = cached.blob(file)
+  const path = join(cached.snapshot(commit), file.name)
+  await replace(path, async (temporary) => {
+    try {
+      await symlink(relative(dirname(path), blob), temporary)
+    } catch {
+      // Windows without developer mode has no symbolic links; a hard link costs no space either.
+      await link(blob, temporary).catch(() => copyFile(blob, temporary))
+    }
+  })
+}
+
+/** Remembers which commit `revision` stood for, once everything of that commit is there. */
+export async function writeRef(cached: CachedModel, revision: string, commit: string): Promise<void> {
+  await replace(cached.ref(revision), (temporary) => writeFile(temporary, commit))
+}
+
+/** Reports a failed write as what it is for the caller: the cache folder is full or may not be written. */
+export async function writingToCache<T>(path: string, write: () => Promise<T>): Promise<T> {
+  try {
+    return await write()
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException
+    throw new OutputError('CACHE_NOT_WRITABLE', `${path} cannot be written: ${code}`, {
+      file: path,
+      cause,
+      hint: 'Free some space, or set HF_HOME to a folder that may be written.',
+    })
+  }
+}
+
+async function replace(path: string, create: (temporary: string) => Promise<void>): Promise<void> {
+  const temporary = `${path}.${randomUUID()}.incomplete`
+  await writingToCache(path, async () => {
+    await mkdir(dirname(path), { recursive: true })
+    try {
+      await create(temporary)
+      await rename(temporary, path)
+    } finally {
+      await rm(temporary, { force: true })
+    }
+  })
+}

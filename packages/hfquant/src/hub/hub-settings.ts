@@ -1,0 +1,75 @@
+import { readFile } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { ConfigError } from '@hfquant/core'
+
+/** Where the hub is, who asks, and where its files are kept. */
+export interface HubSettings {
+  /** Without a slash at the end. */
+  readonly endpoint: string
+  readonly token: string | undefined
+  /** The folder that holds `models--org--name`. */
+  readonly cacheFolder: string
+  readonly offline: boolean
+}
+
+type Variables = Readonly<Record<string, string | undefined>>
+
+/**
+ * Reads the variables that Python's huggingface_hub reads, with the same meaning and precedence: `HF_ENDPOINT`;
+ * `HF_HUB_CACHE`, `HUGGINGFACE_HUB_CACHE`, `HF_HOME`, `XDG_CACHE_HOME`; `HF_HUB_OFFLINE`, `TRANSFORMERS_OFFLINE`;
+ * `HF_TOKEN`, `HUGGING_FACE_HUB_TOKEN`, `HF_TOKEN_PATH`, `HF_HUB_DISABLE_IMPLICIT_TOKEN`. An empty variable counts as
+ * unset.
+ *
+ * @throws ConfigError `HF_ENDPOINT_INVALID`, `HF_TOKEN_INVALID`; neither shows the value
+ */
+export async function hubSettings(variables: Variables): Promise<HubSettings> {
+  const value = (name: string) => variables[name]?.trim() || undefined
+  const folder = (name: string) => value(name)?.replace(/^~(?=$|[/\\])/, homedir())
+  const home = folder('HF_HOME') ?? join(folder('XDG_CACHE_HOME') ?? join(homedir(), '.cache'), 'huggingface')
+  const isOn = (name: string) => /^(1|on|yes|true)$/i.test(value(name) ?? '')
+  return {
+    endpoint: parseEndpoint(value('HF_ENDPOINT') ?? 'https://huggingface.co'),
+    token: isOn('HF_HUB_DISABLE_IMPLICIT_TOKEN')
+      ? undefined
+      : parseToken(
+          value('HF_TOKEN') ??
+            value('HUGGING_FACE_HUB_TOKEN') ??
+            (await readToken(folder('HF_TOKEN_PATH') ?? join(home, 'token'))),
+        ),
+    cacheFolder: folder('HF_HUB_CACHE') ?? folder('HUGGINGFACE_HUB_CACHE') ?? join(home, 'hub'),
+    offline: isOn('HF_HUB_OFFLINE') || isOn('TRANSFORMERS_OFFLINE'),
+  }
+}
+
+function parseEndpoint(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  const isUsable = url && /^https?:$/.test(url.protocol) && !url.username && !url.password && !url.search
+  if (isUsable) return url.href.replace(/\/+$/, '')
+  throw new ConfigError('HF_ENDPOINT_INVALID', 'HF_ENDPOINT is not a plain http or https address', {
+    field: 'HF_ENDPOINT',
+    hint: 'Set it to an address like https://huggingface.co, without user name, password or query.',
+  })
+}
+
+/** `fetch` repeats a header that it refuses in its message, so that a damaged token must not get that far. */
+function parseToken(token: string | undefined): string | undefined {
+  if (token === undefined || /^[\x21-\x7e]+$/.test(token)) return token
+  throw new ConfigError('HF_TOKEN_INVALID', 'the access token holds characters that no token has', {
+    field: 'HF_TOKEN',
+    hint: 'Check HF_TOKEN or the token file for spaces, line breaks or quotes inside.',
+  })
+}
+
+async function readToken(path: string): Promise<string | undefined> {
+  try {
+    return (await readFile(path, 'utf8')).trim() || undefined
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
+    throw new ConfigError('HF_TOKEN_INVALID', `the token file ${path} cannot be read: ${code}`, {
+      file: path,
+      hint: 'Make the file readable, or set HF_TOKEN.',
+    })
+  }
+}
