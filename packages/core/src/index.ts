@@ -1,1 +1,114 @@
-export {}
+export { roundHalfToEven } from '@hfquant/kernels'
+export type {
+  Component,
+  ComponentRows,
+  FloatRows,
+  KernelCall,
+  LoweringInput,
+  QuantizedFormat,
+  Skip,
+  WeightInfo,
+} from './contract/format.js'
+export type {
+  ConstantTensor,
+  GraphAttribute,
+  GraphBuilder,
+  GraphValue,
+  NodeOptions,
+} from './contract/graph.js'
+export type { JsonObject } from './contract/json.js'
+export type {
+  Environment,
+  FormatContext,
+  QuantizationConfig,
+  QuantizerDefinition,
+  SavedTensor,
+  StoredWeight,
+} from './contract/quantizer.js'
+export { skip } from './contract/skip.js'
+export type { Dtype, FloatDtype, TensorInfo } from './contract/tensor.js'
+export {
+  AutoQuantizationConfig,
+  AutoQuantizer,
+  type MergedQuantization,
+  type QuantizationConfigInput,
+} from './dispatch/auto-quantizer.js'
+export { type DefinedConfig, type DefinedQuantizer, defineQuantizer } from './dispatch/define-quantizer.js'
+export {
+  HfQuantizer,
+  type PostprocessContext,
+  type PreprocessContext,
+  type PreprocessResult,
+  type SkippedModule,
+  type WeightPlan,
+} from './dispatch/hf-quantizer.js'
+export { nodeEnvironment } from './dispatch/node-environment.js'
+export {
+  knownMethods,
+  type LazyQuantizer,
+  type QuantizerBackend,
+  registerLazyQuantizer,
+  registerQuantizer,
+} from './dispatch/registry.js'
+export {
+  CapabilityError,
+  CheckpointError,
+  ConfigError,
+  DeviceMapError,
+  EnvironmentError,
+  OutputError,
+  RuntimeError,
+} from './errors/families.js'
+export { type ErrorOptions, type ErrorSubject, HfquantError } from './errors/hfquant-error.js'
+export { formatJson, type JsonNode, PythonFloat, parseJson, toNode, toValue } from './json/json-document.js'
+export {
+  oneOf,
+  readBoolean,
+  readInteger,
+  readNumber,
+  readObject,
+  readString,
+  readStrings,
+} from './json/read-field.js'
+export { type JsonFile, readJsonFile } from './json/read-json-file.js'
+export { cacheFolder } from './load/cache-folder.js'
+export { type Checkpoint, type CheckpointTensor, openCheckpoint, storedWeight } from './load/checkpoint.js'
+export {
+  DEFAULT_MAX_IN_FLIGHT_BYTES,
+  type LoadedModel,
+  type LoadOptions,
+  loadModel,
+  planModel,
+} from './load/load-model.js'
+export { dequantizedChunks, parameterChunks, readParameter } from './load/read-parameter.js'
+export { createScratchStore, type Place, type TensorStore } from './load/store.js'
+export { describeTensor, type LoadingReport, type Mismatch } from './report/loading-report.js'
+export type { OnProgress, ProgressEvent } from './report/progress.js'
+export { outputError } from './save/output-error.js'
+export { recoverFolder, type StagedFolder, stageFolder } from './save/replace-folder.js'
+export { type SaveFolderOptions, saveFolder } from './save/save-folder.js'
+export { type SaveModelOptions, saveModel } from './save/save-model.js'
+export { type StateEntry, stateDict } from './save/state-dict.js'
+export { type DeviceMap, resolveDeviceMap } from './shell/device-map.js'
+export {
+  dtypeBits,
+  elementCount,
+  isDtype,
+  isFloatDtype,
+  parseFloatDtype,
+  tensorBytes,
+} from './shell/dtype.js'
+export { matchesModule } from './shell/match-module.js'
+export {
+  Embedding,
+  findModule,
+  joinPath,
+  Linear,
+  Module,
+  replaceModule,
+  walkModules,
+  walkParameters,
+} from './shell/module.js'
+export { Parameter, type Storage } from './shell/parameter.js'
+export { QuantizedModule } from './shell/quantized-module.js'
+export { type Shell, type Tie, tie } from './shell/shell.js'

@@ -1,0 +1,101 @@
+import type { GraphBuilder, GraphValue } from './graph.js'
+import type { Dtype, FloatDtype } from './tensor.js'
+
+/** A float weight that may be quantized, as the format sees it: always [outFeatures, inFeatures]. */
+export interface WeightInfo {
+  /** Module path, "model.layers.0.self_attn.q_proj". */
+  readonly path: string
+  readonly kind: 'linear' | 'embedding'
+  readonly outFeatures: number
+  readonly inFeatures: number
+  /** The dtype that the weight has, or would have, in float. Quantization starts from values of this dtype. */
+  readonly dtype: FloatDtype
+}
+
+/** One tensor of a quantized weight, as stored on disk. */
+export interface Component {
+  /** Name below the module: "_weight_qdata" is stored as "model.layers.0.self_attn.q_proj._weight_qdata". */
+  readonly key: string
+  readonly dtype: Dtype
+  readonly shape: readonly number[]
+  /**
+   * 'rows' (default): the bytes divide evenly over the output rows, in their order, so row ranges are written as they
+   * are made. 'whole': the tensor is completed in memory by `finish`.
+   */
+  readonly layout?: 'rows' | 'whole'
+}
+
+/** Consecutive rows of the float matrix. */
+export interface FloatRows {
+  /** Index of the first row within the weight. */
+  readonly first: number
+  readonly count: number
+  /** A view of one row: [inFeatures]. `row` counts from 0 within these rows. */
+  at(row: number): Float32Array
+}
+
+/** The bytes of every component that belong to the same rows; 'whole' components are always complete. */
+export interface ComponentRows {
+  bytes(key: string): Uint8Array
+  int8(key: string): Int8Array
+  uint8(key: string): Uint8Array
+  int32(key: string): Int32Array
+  float32(key: string): Float32Array
+  /** 16-bit patterns of bfloat16 and float16 components. */
+  uint16(key: string): Uint16Array
+}
+
+/** A kernel of @hfquant/kernels, or of `module`, that does a step in the worker pool. */
+export interface KernelCall {
+  readonly kernel: string
+  /** `rows`, `columns` and `dtype` are filled in by the caller. */
+  readonly params?: Readonly<Record<string, number | string | boolean>>
+  /** Component keys in the order of the kernel's outputs (quantize) or inputs (dequantize); default: all, in order. */
+  readonly components?: readonly string[]
+  /** File URL of an ES module that exports `kernels`. */
+  readonly module?: string
+}
+
+/** What `lower` gets to work with. */
+export interface LoweringInput {
+  readonly weight: WeightInfo
+  /** float32, [..., inFeatures]. */
+  readonly input: GraphValue
+  /** 'low' asks for the smallest resident weights where the format has a choice between speed and memory. */
+  readonly memory: 'auto' | 'low'
+  /** A component, unchanged, as a constant of the graph. */
+  component(key: string): GraphValue
+  /** A component's bytes, for constants that are derived from it. */
+  read(key: string): Promise<Uint8Array>
+}
+
+/**
+ * How one quantized weight is made, stored, restored and computed with. The quantizer decides which modules get a
+ * format; nothing but the format knows what is inside.
+ */
+export interface QuantizedFormat {
+  /** Shown in reports: "int8 per row". */
+  readonly name: string
+  /** Row ranges are cut at multiples of this; default 1. */
+  readonly rowsPerStep?: number
+  components(weight: WeightInfo): readonly Component[]
+  /** Components that exist while quantizing and are handed to `finish`, but are not stored. */
+  scratch?(weight: WeightInfo): readonly Component[]
+  /** The formula, row range by row range. Absent: can be loaded, not made. */
+  quantize?(rows: FloatRows, out: ComponentRows, weight: WeightInfo): void
+  /** The same bytes, by a kernel. */
+  quantizeKernel?(weight: WeightInfo): KernelCall
+  /** Completes 'whole' components once every row has been quantized. */
+  finish?(parts: ComponentRows, weight: WeightInfo): void
+  /** Float32 values of some rows. */
+  dequantize(stored: ComponentRows, out: FloatRows, weight: WeightInfo): void
+  /** The same values, by a kernel whose one output is float32 [rows, columns]. */
+  dequantizeKernel?(weight: WeightInfo): KernelCall
+  /** ONNX nodes for y = x·Wᵀ without bias, the fast way. Absent: computed on the dequantized weight. */
+  lower?(graph: GraphBuilder, layer: LoweringInput): GraphValue
+}
+
+/** A module left in float, and why. */
+export interface Skip {
+  readonly skip: string
+}

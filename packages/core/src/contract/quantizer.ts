@@ -1,0 +1,77 @@
+import type { QuantizedFormat, Skip, WeightInfo } from './format.js'
+import type { JsonObject } from './json.js'
+import type { TensorInfo } from './tensor.js'
+
+/** A configuration of one method: what a caller passes, what config.json holds. */
+export interface QuantizationConfig {
+  /** `quant_method` of config.json. */
+  readonly quantMethod: string
+  /** JSON keys that were set on purpose, as opposed to defaults. */
+  readonly explicitKeys: ReadonlySet<string>
+  /** The backend that understands this configuration, when the object knows it; otherwise the registry is asked. */
+  readonly backend?: unknown
+  /** The `quantization_config` block, with exactly the keys that Python writes. */
+  toDict(): JsonObject
+}
+
+/** What the checkpoint holds below one module. */
+export interface StoredWeight {
+  /** By name below the module: "weight", "_weight_qdata". */
+  readonly tensors: ReadonlyMap<string, TensorInfo>
+  /** Bytes of a small tensor. */
+  read(key: string): Promise<Uint8Array>
+}
+
+/** What a backend may look at while it decides. */
+export interface FormatContext {
+  /** Absent when the checkpoint has nothing under this module's name. */
+  readonly stored: StoredWeight | undefined
+  /** Header metadata of the checkpoint files, merged. */
+  readonly metadata: Readonly<Record<string, string>>
+  /** True when the checkpoint says that it is quantized: then tensors decide, and nothing is quantized on the fly. */
+  readonly preQuantized: boolean
+  /** The entry of the skip list that matches the module, as a sentence; only for modules that the list names. */
+  readonly listed: string | undefined
+}
+
+/** A tensor about to be saved. */
+export interface SavedTensor extends TensorInfo {
+  /** Name in the file. */
+  readonly name: string
+  /** Set for components of a quantized weight. */
+  readonly quantized?: { readonly weight: WeightInfo; readonly format: QuantizedFormat }
+}
+
+/** What a machine offers. */
+export interface Environment {
+  readonly devices: readonly string[]
+  has(packageName: string): boolean
+}
+
+/** A method that is fully described by its formats. `defineQuantizer` makes the lifecycle for it. */
+export interface QuantizerDefinition<Config> {
+  readonly specVersion: 1
+  readonly quantMethod: string
+  /** @throws ConfigError that names the field. */
+  parseConfig(json: JsonObject): Config
+  formatConfig(config: Config): JsonObject
+  /** JSON keys of a saved config that a caller may change while loading. */
+  readonly loadingAttributes?: readonly string[]
+  /** @throws EnvironmentError that says what is missing and how to get it. */
+  validateEnvironment?(environment: Environment, config: Config): void
+  /** The user's skip list; `undefined` means the defaults alone. */
+  skipModules?(config: Config): readonly string[] | undefined
+  /** True when the list of `skipModules` replaces the default one instead of adding to it. */
+  replacesDefaultSkips?(config: Config): boolean
+  /** The config to be saved, with the resolved skip list; `isDefault` when the defaults alone produced it. */
+  withSkipModules?(config: Config, resolved: readonly string[], isDefault: boolean): Config
+  /** True when input and output embeddings are quantized as well. */
+  includesEmbeddings?(config: Config): boolean
+  formatFor(
+    weight: WeightInfo,
+    config: Config,
+    context: FormatContext,
+  ): QuantizedFormat | Skip | Promise<QuantizedFormat | Skip>
+  /** Entries for the header of every safetensors file. */
+  checkpointMetadata?(tensors: readonly SavedTensor[], config: Config): Record<string, string>
+}

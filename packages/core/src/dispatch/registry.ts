@@ -1,0 +1,152 @@
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import type { JsonObject } from '../contract/json.js'
+import type { QuantizationConfig } from '../contract/quantizer.js'
+import { ConfigError, EnvironmentError } from '../errors/families.js'
+import type { HfQuantizer } from './hf-quantizer.js'
+
+/** What a backend package registers: how to read its configuration and how to start its quantizer. */
+export interface QuantizerBackend {
+  /** `quant_method` of config.json. */
+  readonly quantMethod: string
+  /** JSON keys of a saved configuration that a caller may change while loading; all others are settled by the file. */
+  readonly loadingAttributes?: readonly string[]
+  /** @throws ConfigError that names the field. */
+  parseConfig(json: JsonObject): QuantizationConfig
+  create(config: QuantizationConfig, preQuantized: boolean): HfQuantizer
+}
+
+/** A backend that is imported when a model asks for it. */
+export interface LazyQuantizer {
+  readonly quantMethod: string
+  /** Package to name in the install hint. */
+  readonly packageName: string
+  load(): Promise<QuantizerBackend>
+  /** True for a configuration that belongs to this method whatever its `quant_method` says. */
+  claims?(json: JsonObject): boolean
+}
+
+const registered = new Map<string, QuantizerBackend>()
+const lazy = new Map<string, LazyQuantizer>()
+
+/**
+ * Makes a backend known under its `quant_method`.
+ *
+ * @throws ConfigError QUANTIZER_DUPLICATE if another backend holds that name.
+ */
+export function registerQuantizer(backend: QuantizerBackend): void {
+  const known = registered.get(backend.quantMethod)
+  if (known === backend) return
+  if (known !== undefined) {
+    throw new ConfigError(
+      'QUANTIZER_DUPLICATE',
+      `quant_method "${backend.quantMethod}" is registered already`,
+      {
+        field: 'quant_method',
+        found: backend.quantMethod,
+        hint: 'Two packages claim the same method; register one of them.',
+      },
+    )
+  }
+  registered.set(backend.quantMethod, backend)
+}
+
+/** Makes a backend known that is imported on first use. A later `registerQuantizer` of the same method wins. */
+export function registerLazyQuantizer(entry: LazyQuantizer): void {
+  lazy.set(entry.quantMethod, entry)
+}
+
+/** Methods that can be named in a configuration. */
+export const knownMethods = (): string[] => [...new Set([...registered.keys(), ...lazy.keys()])].sort()
+
+/** The method of a configuration block. */
+export function methodOf(json: JsonObject): string {
+  for (const entry of lazy.values()) if (entry.claims?.(json)) return entry.quantMethod
+  const method = json.quant_method
+  if (typeof method === 'string') return method
+  const found = method === undefined ? 'has no quant_method' : `has quant_method ${JSON.stringify(method)}`
+  throw new ConfigError('QUANT_METHOD_MISSING', `the quantization config ${found}, expected a string`, {
+    field: 'quant_method',
+    found: method,
+    expected: knownMethods(),
+    hint: `Known methods: ${knownMethods().join(', ')}.`,
+  })
+}
+
+/**
+ * The backend of a method: a registered one, or one that is imported now.
+ *
+ * A method nobody registered is looked for in a package named after it, so that installing a plug-in is enough.
+ *
+ * @throws EnvironmentError QUANTIZER_NOT_INSTALLED for a known method whose package is absent.
+ * @throws ConfigError QUANT_METHOD_UNKNOWN for any other name; a quantized model is never loaded as a float one.
+ */
+export async function findBackend(method: string): Promise<QuantizerBackend> {
+  const found = registered.get(method)
+  if (found !== undefined) return found
+  const entry = lazy.get(method)
+  const backend = entry === undefined ? await importPlugin(method) : await importLazy(entry)
+  registered.set(method, backend)
+  return backend
+}
+
+async function importLazy(entry: LazyQuantizer): Promise<QuantizerBackend> {
+  try {
+    return await entry.load()
+  } catch (cause) {
+    if (!isMissingPackage(cause, entry.packageName)) throw cause
+    throw new EnvironmentError(
+      'QUANTIZER_NOT_INSTALLED',
+      `quant_method "${entry.quantMethod}" needs the package ${entry.packageName}, which is not installed`,
+      { field: 'quant_method', found: entry.quantMethod, hint: `npm install ${entry.packageName}`, cause },
+    )
+  }
+}
+
+/** A plug-in package is called hfquant-backend-<method> and exports its backend as `quantizer`. */
+async function importPlugin(method: string): Promise<QuantizerBackend> {
+  const packageName = `hfquant-backend-${method.replaceAll('_', '-')}`
+  if (!/^[a-z0-9][a-z0-9_-]*$/.test(method)) throw unknownMethod(method, undefined)
+  try {
+    const { quantizer } = (await import(packageUrl(packageName))) as { quantizer?: QuantizerBackend }
+    if (quantizer?.quantMethod === method) return quantizer
+  } catch (cause) {
+    if (!isMissingPackage(cause, packageName)) throw cause
+    throw unknownMethod(method, packageName)
+  }
+  throw new EnvironmentError('QUANTIZER_INVALID', `${packageName} exports no \`quantizer\` for "${method}"`, {
+    field: 'quant_method',
+    found: method,
+    hint: 'The package must export `quantizer`, made by defineQuantizer or implementing QuantizerBackend.',
+  })
+}
+
+function unknownMethod(method: string, packageName: string | undefined): ConfigError {
+  const known = knownMethods()
+  return new ConfigError(
+    'QUANT_METHOD_UNKNOWN',
+    `quant_method "${method}" is unknown, expected one of ${known.join(', ')}`,
+    {
+      field: 'quant_method',
+      found: method,
+      expected: known,
+      hint:
+        packageName === undefined
+          ? 'Correct the quantization config.'
+          : `If a plug-in provides it, install it (it would be called ${packageName}) or call registerQuantizer.`,
+    },
+  )
+}
+
+/** Plug-ins are the application's dependencies, not ours: resolve from where the application runs. */
+function packageUrl(packageName: string): string {
+  const from = createRequire(join(process.cwd(), 'package.json'))
+  return pathToFileURL(from.resolve(packageName)).href
+}
+
+function isMissingPackage(error: unknown, packageName: string): boolean {
+  const { code, message } = error as { code?: string; message?: string }
+  const missing = code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND'
+  return missing && message !== undefined && message.includes(packageName)
+}

@@ -1,0 +1,50 @@
+import { matchesModule } from '../shell/match-module.js'
+import { Linear, walkModules } from '../shell/module.js'
+import type { Shell } from '../shell/shell.js'
+
+export interface SkipList {
+  readonly entries: readonly SkipEntry[]
+  /** Entries of the user's list that name no module of the model. */
+  readonly unmatched: readonly string[]
+}
+
+interface SkipEntry {
+  readonly entry: string
+  readonly reason: string
+}
+
+/** Modules that every method leaves in float unless told otherwise: the output projection, and both ends of a tie. */
+export function defaultSkips(shell: Shell): readonly SkipEntry[] {
+  const tied = shell.ties.flatMap(({ alias, target }) => [
+    { entry: ownerPath(alias), reason: `shares its weight with ${ownerPath(target)}` },
+    { entry: ownerPath(target), reason: `shares its weight with ${ownerPath(alias)}` },
+  ])
+  const head = { entry: shell.outputEmbedding, reason: 'is the output projection, kept in float by default' }
+  return tied.some(({ entry }) => entry === head.entry) ? tied : [...tied, head]
+}
+
+/** The skip list of a model: the defaults, and what the user adds to them or puts in their place. */
+export function resolveSkips(shell: Shell, user: readonly string[] | undefined, replace: boolean): SkipList {
+  const defaults = replace && user !== undefined ? [] : defaultSkips(shell)
+  const paths = [...walkModules(shell.root)].map(([path]) => path)
+  const added = (user ?? []).filter((entry) => !defaults.some((known) => known.entry === entry))
+  return {
+    entries: [
+      ...defaults,
+      ...added.map((entry) => ({ entry, reason: `is named by the skip list ("${entry}")` })),
+    ],
+    unmatched: (user ?? []).filter((entry) => !paths.some((path) => matchesModule(path, entry))),
+  }
+}
+
+/** Why a module is on the list, or undefined. */
+export const skipReason = (list: SkipList, path: string): string | undefined =>
+  list.entries.find(({ entry }) => matchesModule(path, entry))?.reason
+
+/** The paths of the linear layers that the list names, to be saved in its place. */
+export const skippedLinears = (shell: Shell, list: SkipList): readonly string[] =>
+  [...walkModules(shell.root)]
+    .filter(([path, module]) => module instanceof Linear && skipReason(list, path) !== undefined)
+    .map(([path]) => path)
+
+const ownerPath = (parameter: string): string => parameter.slice(0, parameter.lastIndexOf('.'))

@@ -1,0 +1,56 @@
+const family: unique symbol = Symbol.for('hfquant.error.family')
+
+/** What an error is about; every field that applies is filled in, so that a program need not read the message. */
+export interface ErrorSubject {
+  readonly file?: string | undefined
+  readonly tensor?: string | undefined
+  readonly module?: string | undefined
+  readonly field?: string | undefined
+  readonly found?: unknown
+  readonly expected?: unknown
+}
+
+export interface ErrorOptions extends ErrorSubject {
+  /** The next step for whoever reads the message. */
+  readonly hint?: string | undefined
+  readonly cause?: unknown
+}
+
+/**
+ * Base of every error that hfquant throws on purpose.
+ *
+ * `code` is stable and meant for programs, `message` says what was found and what was expected, `hint` says what to
+ * do next. `isInstance` works across two installed copies of a package, where `instanceof` does not.
+ */
+export class HfquantError extends Error implements ErrorSubject {
+  static readonly family: string = 'hfquant'
+  readonly code: string
+  readonly hint: string | undefined
+  readonly file: string | undefined
+  readonly tensor: string | undefined
+  readonly module: string | undefined
+  readonly field: string | undefined
+  readonly found: unknown
+  readonly expected: unknown
+  readonly [family]: string
+
+  constructor(code: string, message: string, options: ErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.name = new.target.name
+    this.code = code
+    this.hint = options.hint
+    this.file = options.file
+    this.tensor = options.tensor
+    this.module = options.module
+    this.field = options.field
+    this.found = options.found
+    this.expected = options.expected
+    this[family] = new.target.family
+  }
+
+  /** True for this class and its subclasses, even when two copies of the package are loaded. */
+  static isInstance<T extends typeof HfquantError>(this: T, value: unknown): value is InstanceType<T> {
+    const found = (value as { [family]?: string } | null | undefined)?.[family]
+    return found !== undefined && `${found}.`.startsWith(`${this.family}.`)
+  }
+}

@@ -1,0 +1,26 @@
+import { write } from 'node:fs'
+import type { ByteRange } from '@hfquant/kernels'
+
+/** A part of a range. */
+export function subRange(range: ByteRange, offset: number, byteLength: number): ByteRange {
+  return 'fd' in range
+    ? { fd: range.fd, position: range.position + offset, byteLength }
+    : { buffer: range.buffer, byteOffset: range.byteOffset + offset, byteLength }
+}
+
+/** Writes `bytes` at the beginning of a range. */
+export async function writeRange(range: ByteRange, bytes: Uint8Array): Promise<void> {
+  if (!('fd' in range)) {
+    new Uint8Array(range.buffer, range.byteOffset, range.byteLength).set(bytes)
+    return
+  }
+  let done = 0
+  while (done < bytes.byteLength) done += await writeOnce(range.fd, bytes, done, range.position + done)
+}
+
+const writeOnce = (fd: number, bytes: Uint8Array, offset: number, position: number) =>
+  new Promise<number>((resolve, reject) =>
+    write(fd, bytes, offset, bytes.byteLength - offset, position, (error, count) =>
+      error ? reject(error) : resolve(count),
+    ),
+  )

@@ -1,0 +1,178 @@
+import type { KernelPool } from '@hfquant/kernels'
+import type { Environment } from '../contract/quantizer.js'
+import type { HfQuantizer, PreprocessResult } from '../dispatch/hf-quantizer.js'
+import { CheckpointError } from '../errors/families.js'
+import type { LoadingReport } from '../report/loading-report.js'
+import type { OnProgress, ProgressEvent } from '../report/progress.js'
+import { isOutputFailure, outputError } from '../save/output-error.js'
+import { stateDict } from '../save/state-dict.js'
+import { checkCoverage, type DeviceMap, resolveDeviceMap } from '../shell/device-map.js'
+import { joinPath, walkParameters } from '../shell/module.js'
+import type { Parameter } from '../shell/parameter.js'
+import type { Shell } from '../shell/shell.js'
+import { createByteBudget } from './byte-budget.js'
+import { alignCheckpoint, type Checkpoint } from './checkpoint.js'
+import { copyTensor } from './copy-tensor.js'
+import { type LoadPlan, planLoad } from './plan.js'
+import { quantizeWeight } from './quantize-weight.js'
+import { settleTies } from './settle-ties.js'
+import type { Place, TensorStore } from './store.js'
+import type { StreamContext } from './stream-context.js'
+
+/** Enough for every worker to be busy, little enough for a small container. */
+export const DEFAULT_MAX_IN_FLIGHT_BYTES = 256 * 2 ** 20
+
+export interface LoadOptions {
+  readonly checkpoint: Checkpoint
+  readonly shell: Shell
+  readonly quantizer: HfQuantizer | undefined
+  readonly environment: Environment
+  readonly pool: KernelPool
+  readonly store: TensorStore
+  readonly deviceMap?: string | DeviceMap | undefined
+  /** Most float bytes that may be on their way at once. */
+  readonly maxInFlightBytes?: number | undefined
+  readonly signal?: AbortSignal | undefined
+  readonly onProgress?: OnProgress | undefined
+}
+
+export interface LoadedModel {
+  readonly shell: Shell
+  readonly deviceMap: DeviceMap
+  readonly report: LoadingReport
+  /** Undefined for a model without a quantizer. */
+  readonly quantization: PreprocessResult | undefined
+  readonly warnings: readonly string[]
+}
+
+/**
+ * Runs the quantizer's lifecycle over a shell and fills its parameters from a checkpoint: plan from the headers, then
+ * stream under the byte budget. What the checkpoint holds already is not copied but referred to, so `checkpoint` must
+ * stay open as long as the model lives.
+ *
+ * @throws the errors of the quantizer's stages; CheckpointError for tensors that are missing, of the wrong shape, or
+ * not finite; the reason of `signal`.
+ */
+export async function loadModel(options: LoadOptions): Promise<LoadedModel> {
+  const { planned, ...model } = await planModel(options)
+  const store = options.store.scope === 'all' ? stateDict(model.shell) : newTensors(planned)
+  const places = await options.store.allocate(store)
+  await stream(planned, places, options)
+  refuseMeta(model.shell)
+  await options.quantizer?.postprocess({ shell: model.shell, signal: options.signal })
+  return model
+}
+
+/** Everything before the first byte of a weight is read; what a dry run does. */
+export async function planModel(options: LoadOptions): Promise<LoadedModel & { readonly planned: LoadPlan }> {
+  const { shell, quantizer, environment, signal } = options
+  const checkpoint = alignCheckpoint(options.checkpoint, shell)
+  signal?.throwIfAborted()
+  quantizer?.validateEnvironment(environment)
+  const requested = resolveDeviceMap(options.deviceMap, environment.devices)
+  const deviceMap = quantizer?.updateDeviceMap(requested) ?? requested
+  const warnings = await settleTies(shell, checkpoint)
+  const quantization = await quantizer?.preprocess({ shell, checkpoint, deviceMap })
+  checkCoverage(shell.root, deviceMap)
+  quantizer?.validateEnvironment(environment, deviceMap)
+  const planned = planLoad(shell, checkpoint, quantizer)
+  return {
+    shell,
+    deviceMap,
+    report: planned.report,
+    quantization,
+    warnings: [...warnings, ...(quantization?.warnings ?? [])],
+    planned,
+  }
+}
+
+const newTensors = (plan: LoadPlan) =>
+  plan.quantized.flatMap(({ module }) =>
+    module.components.map(({ key, dtype, shape }) => ({
+      name: joinPath(module.weight.path, key),
+      dtype,
+      shape,
+    })),
+  )
+
+/** Starts every step in order, as the budget allows, and waits for all of them, failed or not. */
+async function stream(
+  plan: LoadPlan,
+  places: ReadonlyMap<string, Place>,
+  options: LoadOptions,
+): Promise<void> {
+  const { pool, maxInFlightBytes = DEFAULT_MAX_IN_FLIGHT_BYTES } = options
+  const stop = new AbortController()
+  const signal = options.signal === undefined ? stop.signal : AbortSignal.any([stop.signal, options.signal])
+  const context: StreamContext = {
+    pool,
+    budget: createByteBudget(maxInFlightBytes),
+    maxInFlightBytes,
+    signal,
+  }
+  const copied = options.store.scope === 'all' ? plan.stored : []
+  const progress = progressOf(plan, copied, options.onProgress)
+  const running: Promise<void>[] = []
+  const start = async (step: Promise<{ readonly done: Promise<void> }>, report: () => void) => {
+    const { done } = await step
+    running.push(done.then(report))
+    running.at(-1)!.catch((error) => stop.abort(error))
+  }
+  try {
+    for (const { module, source } of plan.quantized) {
+      const path = module.weight.path
+      const own = new Map(module.components.map(({ key }) => [key, places.get(joinPath(path, key))!]))
+      const targets = new Map([...own].map(([key, place]) => [key, place.target]))
+      await start(quantizeWeight(module, source, targets, context), () => {
+        for (const [key, place] of own) module.component(key).storage = place.storage
+        progress('quantize', `${path}.weight`, source.byteLength)
+      })
+    }
+    for (const { name, parameter, source } of plan.stored) {
+      const place = copied.length > 0 ? places.get(name) : undefined
+      if (place === undefined) {
+        const { fd, file: path, position, byteLength, dtype } = source
+        parameter.storage = { kind: 'file', fd, path, position, byteLength, dtype }
+        continue
+      }
+      await start(copyTensor(source, source.dtype, parameter, place.target, context), () => {
+        parameter.storage = place.storage
+        progress('copy', name, source.byteLength)
+      })
+    }
+    await Promise.all(running)
+  } catch (error) {
+    stop.abort(error)
+    await Promise.allSettled(running)
+    options.signal?.throwIfAborted()
+    throw isOutputFailure(error) ? outputError(error, 'the quantized weights') : error
+  }
+}
+
+function progressOf(plan: LoadPlan, copied: LoadPlan['stored'], onProgress: OnProgress | undefined) {
+  const sources = [...plan.quantized, ...copied]
+  const total = sources.length
+  const totalBytes = sources.reduce((sum, { source }) => sum + source.byteLength, 0)
+  let done = 0
+  let doneBytes = 0
+  return (stage: ProgressEvent['stage'], tensor: string, bytes: number) => {
+    done += 1
+    doneBytes += bytes
+    onProgress?.({ stage, tensor, done, total, doneBytes, totalBytes })
+  }
+}
+
+/** A parameter without bytes would be a model without data, found out much later. */
+function refuseMeta(shell: Shell): void {
+  const isMeta = ([, parameter]: readonly [string, Parameter]) => parameter.storage.kind === 'meta'
+  const names = [...walkParameters(shell.root)].filter(isMeta).map(([name]) => name)
+  if (names.length === 0) return
+  throw new CheckpointError(
+    'PARAMETER_META',
+    `${names.length} parameters have no data: ${names.slice(0, 3).join(', ')}`,
+    {
+      tensor: names[0],
+      hint: 'The quantizer left components without a source; this is a fault of its package.',
+    },
+  )
+}

@@ -1,0 +1,139 @@
+import type { HfQuantizer } from '../dispatch/hf-quantizer.js'
+import { CheckpointError } from '../errors/families.js'
+import { describeTensor, type LoadingReport, type Mismatch } from '../report/loading-report.js'
+import { isFloatDtype } from '../shell/dtype.js'
+import { joinPath, walkModules } from '../shell/module.js'
+import type { Parameter } from '../shell/parameter.js'
+import { QuantizedModule } from '../shell/quantized-module.js'
+import type { Shell } from '../shell/shell.js'
+import type { Checkpoint, CheckpointTensor } from './checkpoint.js'
+
+/** Everything that will be read, decided from headers alone. */
+export interface LoadPlan {
+  /** Parameters that the checkpoint holds as they are, or in another float precision. */
+  readonly stored: readonly StoredParameter[]
+  /** Weights that are quantized while they stream in. */
+  readonly quantized: readonly QuantizedWeight[]
+  readonly report: LoadingReport
+}
+
+export interface StoredParameter {
+  readonly name: string
+  readonly parameter: Parameter
+  readonly source: CheckpointTensor
+}
+
+export interface QuantizedWeight {
+  readonly module: QuantizedModule
+  readonly source: CheckpointTensor
+}
+
+/**
+ * Decides what feeds each parameter of the shell.
+ *
+ * @throws CheckpointError TENSOR_MISSING or TENSOR_MISMATCH, which name the first tensors concerned and carry counts.
+ */
+export function planLoad(shell: Shell, checkpoint: Checkpoint, quantizer: HfQuantizer | undefined): LoadPlan {
+  const stored: StoredParameter[] = []
+  const quantized: QuantizedWeight[] = []
+  const missing: string[] = []
+  const mismatched: Mismatch[] = []
+  const used = new Set<CheckpointTensor>()
+  const placed = new Set<Parameter>()
+
+  const place = (name: string, parameter: Parameter, source: CheckpointTensor | undefined) => {
+    if (placed.has(parameter)) return
+    placed.add(parameter)
+    if (source === undefined) {
+      missing.push(name)
+      return
+    }
+    used.add(source)
+    if (!fits(source, parameter)) mismatched.push({ tensor: name, found: source, expected: parameter })
+    stored.push({ name, parameter, source })
+  }
+
+  for (const [path, module] of walkModules(shell.root)) {
+    if (module instanceof QuantizedModule && quantizer !== undefined) {
+      const plan = quantizer.load(module, checkpoint)
+      for (const [key, source] of plan.kind === 'stored' ? plan.parts : []) {
+        place(joinPath(path, key), module.component(key), source)
+      }
+      if (plan.kind === 'quantize') {
+        const { outFeatures, inFeatures, dtype } = module.weight
+        const expected = { dtype, shape: [outFeatures, inFeatures] }
+        const name = joinPath(path, 'weight')
+        if (!fits(plan.source, expected)) mismatched.push({ tensor: name, found: plan.source, expected })
+        used.add(plan.source)
+        quantized.push({ module, source: plan.source })
+      }
+      if (module.bias !== undefined) {
+        const name = joinPath(path, 'bias')
+        place(name, module.bias, checkpoint.tensors.get(name))
+      }
+      continue
+    }
+    for (const [key, parameter] of module.parameters) {
+      const name = joinPath(path, key)
+      place(name, parameter, findStored(name, shell, checkpoint))
+    }
+  }
+
+  const unexpected = [...checkpoint.tensors].filter(([, tensor]) => !used.has(tensor)).map(([name]) => name)
+  const converted = quantized.map(({ module }) => `${module.weight.path}.weight`)
+  const report = { missing, unexpected, mismatched, converted }
+  refuseIncomplete(report, checkpoint)
+  return { stored, quantized, report }
+}
+
+/** The tensor of a parameter, under its own name or under that of a parameter it is tied to. */
+function findStored(name: string, shell: Shell, checkpoint: Checkpoint): CheckpointTensor | undefined {
+  const names = [
+    name,
+    ...shell.ties.flatMap(({ alias, target }) =>
+      target === name ? [alias] : alias === name ? [target] : [],
+    ),
+  ]
+  return names.map((candidate) => checkpoint.tensors.get(candidate)).find((tensor) => tensor !== undefined)
+}
+
+/** Shapes must agree; dtypes too, unless both are floats: those are cast while they are read. */
+function fits(found: CheckpointTensor, expected: Pick<Parameter, 'dtype' | 'shape'>): boolean {
+  const sameShape =
+    found.shape.length === expected.shape.length &&
+    found.shape.every((size, axis) => size === expected.shape[axis])
+  const castable = isFloatDtype(found.dtype) && isFloatDtype(expected.dtype)
+  return sameShape && (castable || found.dtype === expected.dtype)
+}
+
+function refuseIncomplete(report: LoadingReport, checkpoint: Checkpoint): void {
+  const { missing, mismatched } = report
+  const where = `${checkpoint.folder} (${checkpoint.files.join(', ')})`
+  const [wrong] = mismatched
+  if (wrong !== undefined) {
+    const more = mismatched.length > 1 ? `, and ${mismatched.length - 1} more` : ''
+    throw new CheckpointError(
+      'TENSOR_MISMATCH',
+      `"${wrong.tensor}" in ${where} is ${describeTensor(wrong.found)}, expected ${describeTensor(wrong.expected)}${more}`,
+      {
+        tensor: wrong.tensor,
+        file: checkpoint.folder,
+        found: describeTensor(wrong.found),
+        expected: describeTensor(wrong.expected),
+        hint: 'config.json and the weights describe different models; take both from the same revision.',
+      },
+    )
+  }
+  if (missing.length > 0) {
+    const names = missing
+      .slice(0, 3)
+      .map((name) => `"${name}"`)
+      .join(', ')
+    const more = missing.length > 3 ? ` and ${missing.length - 3} more` : ''
+    throw new CheckpointError('TENSOR_MISSING', `${where} lacks ${names}${more}`, {
+      tensor: missing[0],
+      file: checkpoint.folder,
+      hint: 'The download may be incomplete, or config.json describes another model.',
+    })
+  }
+}

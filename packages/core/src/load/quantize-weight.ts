@@ -1,0 +1,190 @@
+import { type ByteRange, type KernelResult, runKernel } from '@hfquant/kernels'
+import type { Component, QuantizedFormat, WeightInfo } from '../contract/format.js'
+import { CheckpointError } from '../errors/families.js'
+import { tensorBytes } from '../shell/dtype.js'
+import type { QuantizedModule } from '../shell/quantized-module.js'
+import { subRange, writeRange } from './byte-range.js'
+import type { CheckpointTensor } from './checkpoint.js'
+import { componentRows, floatRows } from './component-rows.js'
+import { readRange } from './read-range.js'
+import { rowRanges, rowsPerPiece, type StreamContext } from './stream-context.js'
+
+/**
+ * Quantizes one weight in row ranges, straight from its file into the targets of its components. The result does not
+ * depend on where the ranges are cut.
+ *
+ * Resolves once every range is under way; `done` resolves when the last byte is written.
+ *
+ * @throws CheckpointError TENSOR_NOT_FINITE for NaN or infinity, which no format can hold.
+ */
+export async function quantizeWeight(
+  module: QuantizedModule,
+  source: CheckpointTensor,
+  targets: ReadonlyMap<string, ByteRange>,
+  context: StreamContext,
+): Promise<{ readonly done: Promise<void> }> {
+  const { weight, format } = module
+  const whole = wholeComponents(module)
+  const pieces: Promise<void>[] = []
+  const sourceRowBytes = source.byteLength / Math.max(weight.outFeatures, 1)
+  const rowBytes =
+    sourceRowBytes + (source.dtype === weight.dtype ? 0 : tensorBytes(weight.dtype, [weight.inFeatures]))
+  const piece = rowsPerPiece(rowBytes, format.rowsPerStep ?? 1, context)
+
+  for (const [first, end] of rowRanges(weight.outFeatures, piece)) {
+    const grant = await context.budget.acquire((end - first) * rowBytes, context.signal)
+    const input = rowsOf(source, weight, first, end)
+    const outputs = new Map(
+      [...module.components, ...(format.scratch?.(weight) ?? [])].map((component) => [
+        component.key,
+        whole.get(component.key) === undefined
+          ? rowsOfComponent(targets.get(component.key)!, component, weight, first, end)
+          : rowsOfWhole(whole.get(component.key)!, component, weight, first, end),
+      ]),
+    )
+    const task = quantizeRows({ weight, format, source, input, outputs, first, rows: end - first }, context)
+    pieces.push(task.finally(() => grant.release()))
+    pieces.at(-1)!.catch(() => {})
+  }
+  return { done: finish(module, whole, targets, pieces) }
+}
+
+interface RowTask {
+  readonly weight: WeightInfo
+  readonly format: QuantizedFormat
+  readonly source: CheckpointTensor
+  readonly input: ByteRange
+  readonly outputs: ReadonlyMap<string, ByteRange>
+  readonly first: number
+  readonly rows: number
+}
+
+async function quantizeRows(task: RowTask, context: StreamContext): Promise<void> {
+  const { weight, format, rows } = task
+  const kernel = format.quantizeKernel?.(weight)
+  if (kernel === undefined) return quantizeRowsHere(task)
+  const params = { ...kernel.params, rows, columns: weight.inFeatures, dtype: weight.dtype }
+  const input = await castRows(task, context)
+  const keys = kernel.components ?? [...task.outputs.keys()]
+  const result = await context.pool.run(
+    {
+      kernel: kernel.kernel,
+      params,
+      inputs: [input],
+      outputs: keys.map((key) => task.outputs.get(key)!),
+      ...(kernel.module === undefined ? {} : { module: kernel.module }),
+    },
+    signalOption(context),
+  )
+  refuseNonFinite(result, task)
+}
+
+/** The source rows in the weight's dtype. */
+async function castRows(
+  { source, weight, input, rows }: RowTask,
+  context: StreamContext,
+): Promise<ByteRange> {
+  if (source.dtype === weight.dtype) return input
+  const byteLength = tensorBytes(weight.dtype, [rows, weight.inFeatures])
+  const cast = { buffer: new SharedArrayBuffer(byteLength), byteOffset: 0, byteLength }
+  const params = { from: source.dtype, to: weight.dtype }
+  await context.pool.run({ kernel: 'cast', params, inputs: [input], outputs: [cast] }, signalOption(context))
+  return cast
+}
+
+/** A format without a kernel works on this thread, one range at a time. */
+async function quantizeRowsHere(task: RowTask): Promise<void> {
+  const { weight, format, source, first, rows } = task
+  const range = task.input as { readonly fd: number; readonly position: number; readonly byteLength: number }
+  let bytes = await readRange({ ...range, file: source.file })
+  bytes = castHere(bytes, source.dtype, weight.dtype, rows * weight.inFeatures)
+  bytes = castHere(bytes, weight.dtype, 'float32', rows * weight.inFeatures)
+  const values = new Float32Array(bytes.buffer, bytes.byteOffset, rows * weight.inFeatures)
+  if (!values.every(Number.isFinite)) refuseNonFinite({ nonFinite: 1 }, task)
+  const made = new Map<string, Uint8Array>()
+  for (const [key, { byteLength }] of task.outputs) made.set(key, new Uint8Array(byteLength))
+  for (const [key, range] of task.outputs) {
+    if ('buffer' in range) made.set(key, new Uint8Array(range.buffer, range.byteOffset, range.byteLength))
+  }
+  format.quantize!(floatRows(values, weight.inFeatures, first), componentRows(made), weight)
+  for (const [key, range] of task.outputs) {
+    if ('fd' in range) await writeRange(range, made.get(key)!)
+  }
+}
+
+function castHere(bytes: Uint8Array, from: string, to: string, count: number): Uint8Array {
+  if (from === to) return bytes
+  const out = new Uint8Array(count * (to === 'float32' ? 4 : 2))
+  runKernel('cast', { from, to }, [bytes], [out])
+  return out
+}
+
+async function finish(
+  { format, weight, components }: QuantizedModule,
+  whole: ReadonlyMap<string, SharedArrayBuffer>,
+  targets: ReadonlyMap<string, ByteRange>,
+  pieces: readonly Promise<void>[],
+): Promise<void> {
+  await Promise.all(pieces)
+  if (whole.size === 0) return
+  format.finish?.(
+    componentRows(new Map([...whole].map(([key, buffer]) => [key, new Uint8Array(buffer)]))),
+    weight,
+  )
+  for (const { key } of components) {
+    const buffer = whole.get(key)
+    if (buffer !== undefined) await writeRange(targets.get(key)!, new Uint8Array(buffer))
+  }
+}
+
+/** Memory for the components that only `finish` completes. */
+function wholeComponents({ format, weight, components }: QuantizedModule): Map<string, SharedArrayBuffer> {
+  const kept = [...components.filter(({ layout }) => layout === 'whole'), ...(format.scratch?.(weight) ?? [])]
+  return new Map(kept.map(({ key, dtype, shape }) => [key, new SharedArrayBuffer(tensorBytes(dtype, shape))]))
+}
+
+function rowsOf(source: CheckpointTensor, weight: WeightInfo, first: number, end: number): ByteRange {
+  const rowBytes = source.byteLength / weight.outFeatures
+  return { fd: source.fd, position: source.position + first * rowBytes, byteLength: (end - first) * rowBytes }
+}
+
+function rowsOfComponent(
+  target: ByteRange,
+  component: Component,
+  weight: WeightInfo,
+  first: number,
+  end: number,
+) {
+  const rowBytes = tensorBytes(component.dtype, component.shape) / weight.outFeatures
+  return subRange(target, first * rowBytes, (end - first) * rowBytes)
+}
+
+/** Scratch made row by row is handed out in rows; a 'whole' component always entirely. */
+function rowsOfWhole(
+  buffer: SharedArrayBuffer,
+  component: Component,
+  weight: WeightInfo,
+  first: number,
+  end: number,
+): ByteRange {
+  const range = { buffer, byteOffset: 0, byteLength: buffer.byteLength }
+  return component.layout === 'whole' ? range : rowsOfComponent(range, component, weight, first, end)
+}
+
+function refuseNonFinite(
+  { nonFinite }: Pick<KernelResult, 'nonFinite'>,
+  { weight, source, first, rows }: RowTask,
+): void {
+  if (nonFinite === 0) return
+  throw new CheckpointError(
+    'TENSOR_NOT_FINITE',
+    `"${weight.path}.weight" in ${source.file} holds NaN or infinity within rows ${first} to ${first + rows - 1}`,
+    {
+      tensor: `${weight.path}.weight`,
+      file: source.file,
+      hint: 'No integer format can hold these values; repair the checkpoint, or skip the module.',
+    },
+  )
+}
+
+const signalOption = ({ signal }: StreamContext) => (signal === undefined ? {} : { signal })

@@ -1,0 +1,104 @@
+import { runKernel } from '@hfquant/kernels'
+import type { Dtype } from '../contract/tensor.js'
+import { dtypeBits, elementCount, isFloatDtype } from '../shell/dtype.js'
+import type { Parameter } from '../shell/parameter.js'
+import type { QuantizedModule } from '../shell/quantized-module.js'
+import { componentRows, floatRows } from './component-rows.js'
+import { readRange } from './read-range.js'
+
+const PIECE_BYTES = 4 * 2 ** 20
+
+/** All bytes of a parameter, in its own dtype. For tensors that fit in memory beside each other. */
+export async function readParameter(parameter: Parameter): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = []
+  for await (const piece of parameterChunks(parameter, parameter.dtype)) pieces.push(piece)
+  if (pieces.length === 1) return pieces[0]!
+  const whole = new Uint8Array(parameter.byteLength)
+  let offset = 0
+  for (const piece of pieces) {
+    whole.set(piece, offset)
+    offset += piece.byteLength
+  }
+  return whole
+}
+
+/** The bytes of a parameter in pieces, cast to `dtype` where it is stored in another float dtype. */
+export async function* parameterChunks(parameter: Parameter, dtype: Dtype): AsyncGenerator<Uint8Array> {
+  const stored = storedDtype(parameter)
+  const unit = isFloatDtype(stored) ? dtypeBits(stored) / 8 : 1
+  const total = isFloatDtype(stored) ? elementCount(parameter.shape) : parameter.byteLength
+  const piece = Math.floor(PIECE_BYTES / unit)
+  if (total === 0) yield new Uint8Array(0)
+  for (let first = 0; first < total; first += piece) {
+    const count = Math.min(piece, total - first)
+    const raw = await storedBytes(parameter, first * unit, count * unit)
+    yield castThrough(raw, stored, parameter.dtype, dtype, count)
+  }
+}
+
+/**
+ * The float32 values of a quantized weight [outFeatures, inFeatures], in pieces of whole rows.
+ */
+export async function* dequantizedChunks(module: QuantizedModule): AsyncGenerator<Uint8Array> {
+  const { weight, format, components } = module
+  const step = format.rowsPerStep ?? 1
+  const rowsAtOnce = Math.max(
+    step,
+    Math.floor(PIECE_BYTES / 4 / Math.max(weight.inFeatures, 1) / step) * step,
+  )
+  const whole = new Map<string, Uint8Array>()
+  for (const { key, layout } of components) {
+    if (layout === 'whole') whole.set(key, await readParameter(module.component(key)))
+  }
+  for (let first = 0; first < weight.outFeatures; first += rowsAtOnce) {
+    const rows = Math.min(rowsAtOnce, weight.outFeatures - first)
+    const parts = new Map(whole)
+    for (const { key, layout } of components) {
+      if (layout === 'whole') continue
+      const parameter = module.component(key)
+      const rowBytes = parameter.byteLength / weight.outFeatures
+      parts.set(key, await storedBytes(parameter, first * rowBytes, rows * rowBytes))
+    }
+    const values = new Float32Array(rows * weight.inFeatures)
+    const kernel = format.dequantizeKernel?.(weight)
+    if (kernel !== undefined && kernel.module === undefined) {
+      const keys = kernel.components ?? [...parts.keys()]
+      const params = { ...kernel.params, rows, columns: weight.inFeatures, dtype: 'float32', first }
+      runKernel(
+        kernel.kernel,
+        params,
+        keys.map((key) => parts.get(key)!),
+        [bytesOf(values)],
+      )
+    } else {
+      format.dequantize(componentRows(parts), floatRows(values, weight.inFeatures, first), weight)
+    }
+    yield bytesOf(values)
+  }
+}
+
+const storedDtype = ({ storage }: Parameter): Dtype => {
+  if (storage.kind === 'meta') throw new TypeError('a parameter on the meta device has no bytes')
+  return storage.dtype
+}
+
+async function storedBytes({ storage }: Parameter, offset: number, byteLength: number): Promise<Uint8Array> {
+  if (storage.kind === 'memory') return new Uint8Array(storage.buffer, offset, byteLength).slice()
+  if (storage.kind === 'meta') throw new TypeError('a parameter on the meta device has no bytes')
+  return readRange({ fd: storage.fd, file: storage.path, position: storage.position + offset, byteLength })
+}
+
+/** A value is what the parameter's dtype makes of it, even when it is then widened again. */
+function castThrough(raw: Uint8Array, stored: Dtype, own: Dtype, wanted: Dtype, count: number): Uint8Array {
+  return cast(cast(raw, stored, own, count), own, wanted, count)
+}
+
+function cast(bytes: Uint8Array, from: Dtype, to: Dtype, count: number): Uint8Array {
+  if (from === to) return bytes
+  const out = new Uint8Array((count * dtypeBits(to)) / 8)
+  runKernel('cast', { from, to }, [bytes], [out])
+  return out
+}
+
+const bytesOf = (values: Float32Array): Uint8Array =>
+  new Uint8Array(values.buffer, values.byteOffset, values.byteLength)

@@ -1,0 +1,85 @@
+import { randomUUID } from 'node:crypto'
+import { closeSync, mkdirSync, openSync, unlinkSync } from 'node:fs'
+import { join } from 'node:path'
+import type { ByteRange } from '@hfquant/kernels'
+import type { TensorInfo } from '../contract/tensor.js'
+import { outputError } from '../save/output-error.js'
+import { tensorBytes } from '../shell/dtype.js'
+import type { Storage } from '../shell/parameter.js'
+
+/** Room for tensors that are made while loading. */
+export interface TensorStore {
+  /** 'new': only tensors that the checkpoint does not hold. 'all': every tensor of the model. */
+  readonly scope: 'new' | 'all'
+  allocate(tensors: readonly NamedTensor[]): Promise<ReadonlyMap<string, Place>>
+  /** Gives the room back; storages handed out become invalid. */
+  release(): void
+}
+
+export interface NamedTensor extends TensorInfo {
+  readonly name: string
+}
+
+/** Where a tensor is written, and where it is read afterwards. */
+export interface Place {
+  readonly target: ByteRange
+  readonly storage: Storage
+}
+
+/** Up to this size new tensors are kept in memory; beyond it they go to a file that the system may page out. */
+const MEMORY_LIMIT = 256 * 2 ** 20
+
+/** Keeps small models in memory and large ones in a file below `cacheFolder`. */
+export function createScratchStore(cacheFolder: string): TensorStore {
+  let file: number | undefined
+  return {
+    scope: 'new',
+    async allocate(tensors) {
+      const total = tensors.reduce((sum, { dtype, shape }) => sum + tensorBytes(dtype, shape), 0)
+      if (total <= MEMORY_LIMIT) return inMemory(tensors)
+      file = openUnnamed(cacheFolder)
+      return inFile(tensors, file, cacheFolder)
+    },
+    release() {
+      if (file !== undefined) closeSync(file)
+      file = undefined
+    },
+  }
+}
+
+function inMemory(tensors: readonly NamedTensor[]): Map<string, Place> {
+  return new Map(
+    tensors.map(({ name, dtype, shape }) => {
+      const buffer = new SharedArrayBuffer(tensorBytes(dtype, shape))
+      const target = { buffer, byteOffset: 0, byteLength: buffer.byteLength }
+      return [name, { target, storage: { kind: 'memory', buffer, dtype } }]
+    }),
+  )
+}
+
+/** Direct reads like aligned starts, and so do views of 8-byte elements. */
+const ALIGNMENT = 64
+
+function inFile(tensors: readonly NamedTensor[], fd: number, path: string): Map<string, Place> {
+  let position = 0
+  const places = new Map<string, Place>()
+  for (const { name, dtype, shape } of tensors) {
+    const range = { fd, position, byteLength: tensorBytes(dtype, shape) }
+    places.set(name, { target: range, storage: { kind: 'file', path, dtype, ...range } })
+    position = Math.ceil((position + range.byteLength) / ALIGNMENT) * ALIGNMENT
+  }
+  return places
+}
+
+/** A file without a name: the system frees it when the process ends, however it ends. */
+function openUnnamed(folder: string): number {
+  const path = join(folder, `scratch-${randomUUID()}`)
+  try {
+    mkdirSync(folder, { recursive: true })
+    const fd = openSync(path, 'wx+')
+    unlinkSync(path)
+    return fd
+  } catch (cause) {
+    throw outputError(cause, path)
+  }
+}

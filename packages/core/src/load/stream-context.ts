@@ -1,0 +1,25 @@
+import type { KernelPool } from '@hfquant/kernels'
+import type { ByteBudget } from './byte-budget.js'
+
+/** What every streaming step shares. */
+export interface StreamContext {
+  readonly pool: KernelPool
+  readonly budget: ByteBudget
+  readonly maxInFlightBytes: number
+  readonly signal: AbortSignal | undefined
+}
+
+/** Long enough to keep a worker busy, short enough to stay in its cache and to leave every worker a piece. */
+const PIECE_BYTES = 4 * 2 ** 20
+
+/** Rows a step takes at once; a multiple of `rowsPerStep`, at least one step, whatever the budget. */
+export function rowsPerPiece(rowBytes: number, rowsPerStep: number, context: StreamContext): number {
+  const share = context.maxInFlightBytes / context.pool.workers
+  const rows = Math.floor(Math.min(PIECE_BYTES, share) / Math.max(rowBytes, 1))
+  return Math.max(rowsPerStep, rows - (rows % rowsPerStep))
+}
+
+/** Half-open row ranges that cover `rows`. */
+export function* rowRanges(rows: number, piece: number): Generator<readonly [first: number, end: number]> {
+  for (let first = 0; first < rows; first += piece) yield [first, Math.min(first + piece, rows)]
+}

@@ -1,0 +1,12 @@
+/** Sent after each tensor. Bytes count the float source, so that `doneBytes / totalBytes` is the share of the work. */
+export interface ProgressEvent {
+  readonly stage: 'download' | 'quantize' | 'copy' | 'calibrate' | 'compile'
+  /** The tensor, module or file that was just finished. */
+  readonly tensor: string
+  readonly done: number
+  readonly total: number
+  readonly doneBytes: number
+  readonly totalBytes: number
+}
+
+export type OnProgress = (event: ProgressEvent) => void

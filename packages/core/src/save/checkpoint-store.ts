@@ -1,0 +1,83 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { createSafetensorsFile, formatSafetensorsIndex, layoutSafetensors } from '@hfquant/safetensors'
+import type { SavedTensor } from '../contract/quantizer.js'
+import type { NamedTensor, Place, TensorStore } from '../load/store.js'
+import { elementCount, toSafetensorsDtype } from '../shell/dtype.js'
+import { outputError } from './output-error.js'
+
+/** As the Python library. */
+export const DEFAULT_MAX_SHARD_BYTES = 50e9
+
+export interface CheckpointStore extends TensorStore {
+  /** Makes everything durable and closes the files. */
+  finish(): Promise<void>
+}
+
+/**
+ * Room for a whole model in the files of a checkpoint: the layout follows from names, dtypes and shapes, so the
+ * tensors may then be written in any order, by any thread.
+ *
+ * @param metadata entries of the headers, from the tensors about to be saved; "format": "pt" is added.
+ */
+export function createCheckpointStore(
+  folder: string,
+  metadata: (tensors: readonly SavedTensor[]) => Record<string, string>,
+  maxShardBytes = DEFAULT_MAX_SHARD_BYTES,
+): CheckpointStore {
+  const files: Awaited<ReturnType<typeof createSafetensorsFile>>[] = []
+  return {
+    scope: 'all',
+    async allocate(tensors) {
+      const specs = tensors.map(({ name, dtype, shape }) => ({
+        name,
+        dtype: toSafetensorsDtype(dtype),
+        shape,
+      }))
+      const layout = layoutSafetensors(specs, {
+        metadata: { ...metadata(tensors), format: 'pt' },
+        maxShardBytes,
+        totalParameters: tensors.reduce((sum, { shape }) => sum + elementCount(shape), 0),
+      })
+      const places = new Map<string, Place>()
+      const dtypeOf = new Map(tensors.map((tensor: NamedTensor) => [tensor.name, tensor.dtype]))
+      try {
+        if (layout.index !== undefined)
+          await writeFile(join(folder, layout.index.fileName), formatSafetensorsIndex(layout.index.json), {
+            flush: true,
+          })
+        for (const file of layout.files) {
+          const path = join(folder, file.fileName)
+          const opened = await createSafetensorsFile(path, file)
+          files.push(opened)
+          for (const [name, { byteOffset: position, byteLength }] of file.tensors) {
+            const target = { fd: opened.fd, position, byteLength }
+            places.set(name, {
+              target,
+              storage: { kind: 'file', path, dtype: dtypeOf.get(name)!, ...target },
+            })
+          }
+        }
+      } catch (cause) {
+        throw outputError(cause, folder)
+      }
+      return places
+    },
+    async finish() {
+      try {
+        for (const file of files) await file.sync()
+      } catch (cause) {
+        throw outputError(cause, folder)
+      } finally {
+        await closeAll()
+      }
+    },
+    release() {
+      void closeAll()
+    },
+  }
+
+  async function closeAll(): Promise<void> {
+    await Promise.allSettled(files.splice(0).map((file) => file.close()))
+  }
+}

@@ -1,0 +1,112 @@
+import { randomUUID } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { cp, link, mkdir, open, readdir, rename, rm } from 'node:fs/promises'
+import { basename, dirname, join, resolve } from 'node:path'
+import { outputError } from './output-error.js'
+
+/** A folder that is being written beside the one it will replace. */
+export interface StagedFolder {
+  /** Where to write. On the same file system as the final folder. */
+  readonly path: string
+  /** Puts the folder in place. Until then the old folder is untouched. */
+  commit(isReplaced: (fileName: string) => boolean): Promise<void>
+  discard(): Promise<void>
+}
+
+/**
+ * Begins a folder that appears under its final name complete or not at all.
+ *
+ * A folder that exists is first moved aside and removed after the new one is in place. Two renames are needed for
+ * that; a process that is killed between them leaves the old folder under its other name, and the next call for the
+ * same folder, or `recoverFolder`, moves it back.
+ *
+ * @throws OutputError when the place cannot be written.
+ */
+export async function stageFolder(folder: string): Promise<StagedFolder> {
+  const final = resolve(folder)
+  const path = sibling(final, `new-${process.pid}-${randomUUID().slice(0, 8)}`)
+  try {
+    await mkdir(dirname(final), { recursive: true })
+    await recoverFolder(final)
+    await removeLeftovers(final)
+    await mkdir(path)
+  } catch (cause) {
+    throw outputError(cause, final)
+  }
+  return {
+    path,
+    discard: () => rm(path, { recursive: true, force: true }),
+    async commit(isReplaced) {
+      try {
+        await keepOtherFiles(final, path, isReplaced)
+        await syncFolder(path)
+        await swap(final, path)
+      } catch (cause) {
+        throw outputError(cause, final)
+      }
+    },
+  }
+}
+
+/** Moves a folder back that a killed process had moved aside. */
+export async function recoverFolder(folder: string): Promise<void> {
+  const final = resolve(folder)
+  const aside = sibling(final, 'old')
+  if (!existsSync(final) && existsSync(aside)) await rename(aside, final)
+}
+
+async function swap(final: string, path: string): Promise<void> {
+  const aside = sibling(final, 'old')
+  if (existsSync(final)) {
+    await rm(aside, { recursive: true, force: true })
+    await rename(final, aside)
+  }
+  await rename(path, final)
+  await syncFolder(dirname(final))
+  await rm(aside, { recursive: true, force: true })
+}
+
+/** Files that are no part of the checkpoint, such as a model card, stay in the folder. */
+async function keepOtherFiles(
+  from: string,
+  to: string,
+  isReplaced: (fileName: string) => boolean,
+): Promise<void> {
+  if (!existsSync(from)) return
+  for (const entry of await readdir(from, { withFileTypes: true })) {
+    const target = join(to, entry.name)
+    if (isReplaced(entry.name) || existsSync(target)) continue
+    if (entry.isFile()) await link(join(from, entry.name), target)
+    else await cp(join(from, entry.name), target, { recursive: true, verbatimSymlinks: true })
+  }
+}
+
+/** Folders that killed processes left behind. Those of running processes are theirs. */
+async function removeLeftovers(final: string): Promise<void> {
+  const prefix = `.${basename(final)}.hfquant-`
+  for (const name of await readdir(dirname(final))) {
+    const pid = name.startsWith(`${prefix}new-`)
+      ? Number(name.slice(prefix.length + 4).split('-')[0])
+      : undefined
+    const abandoned = pid !== undefined && !isRunning(pid)
+    const obsolete = name === `${prefix}old` && existsSync(final)
+    if (abandoned || obsolete) await rm(join(dirname(final), name), { recursive: true, force: true })
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as { code?: string }).code === 'EPERM'
+  }
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const handle = await open(path, 'r')
+  await handle.sync().finally(() => handle.close())
+}
+
+const sibling = (folder: string, suffix: string): string =>
+  join(dirname(folder), `.${basename(folder)}.hfquant-${suffix}`)

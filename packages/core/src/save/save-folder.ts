@@ -1,0 +1,77 @@
+import { copyFile, readdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { FloatDtype } from '../contract/tensor.js'
+import type { HfQuantizer } from '../dispatch/hf-quantizer.js'
+import { formatJson, type JsonNode, toNode } from '../json/json-document.js'
+import { type CheckpointStore, createCheckpointStore } from './checkpoint-store.js'
+import { outputError } from './output-error.js'
+import { stageFolder } from './replace-folder.js'
+
+export interface SaveFolderOptions {
+  /** The folder that the model came from: its tokenizer and generation files are carried over. */
+  readonly sourceFolder: string
+  /** The model's config.json as it was read. */
+  readonly config: JsonNode & { readonly kind: 'object' }
+  readonly dtype: FloatDtype
+  readonly quantizer: HfQuantizer | undefined
+  readonly maxShardBytes?: number | undefined
+}
+
+/**
+ * Writes a model folder that appears complete or not at all: the weights by way of `fill`, then config.json and the
+ * files beside it.
+ *
+ * @throws OutputError when the disk is full or the place cannot be written; whatever `fill` throws.
+ */
+export async function saveFolder<Result>(
+  out: string,
+  options: SaveFolderOptions,
+  fill: (store: CheckpointStore) => Promise<Result>,
+): Promise<Result> {
+  const staged = await stageFolder(out)
+  const metadata: Parameters<typeof createCheckpointStore>[1] = (tensors) =>
+    options.quantizer?.checkpointMetadata(tensors) ?? {}
+  const store = createCheckpointStore(staged.path, metadata, options.maxShardBytes)
+  try {
+    const result = await fill(store)
+    await store.finish()
+    await writeConfig(staged.path, options)
+    await carryOver(options.sourceFolder, staged.path)
+    await staged.commit(isCheckpointFile)
+    return result
+  } catch (error) {
+    store.release()
+    await staged.discard()
+    throw error
+  }
+}
+
+async function writeConfig(folder: string, { config, dtype, quantizer }: SaveFolderOptions): Promise<void> {
+  const entries = new Map(config.entries)
+  for (const key of ['torch_dtype', 'dtype']) if (entries.has(key)) entries.set(key, toNode(dtype))
+  if (quantizer === undefined) entries.delete('quantization_config')
+  else if (!quantizer.preQuantized) entries.set('quantization_config', toNode(quantizer.config.toDict()))
+  const path = join(folder, 'config.json')
+  await writeFile(path, formatJson({ kind: 'object', entries }), { flush: true }).catch((cause) => {
+    throw outputError(cause, path)
+  })
+}
+
+async function carryOver(from: string, to: string): Promise<void> {
+  for (const name of await readdir(from)) {
+    if (!CARRIED.test(name)) continue
+    await copyFile(join(from, name), join(to, name)).catch((cause) => {
+      throw outputError(cause, join(to, name))
+    })
+  }
+}
+
+/** What makes a folder usable without its origin: how to generate, how to tokenize, how to talk. */
+const CARRIED =
+  /^(generation_config\.json|tokenizer.*\.(json|model)|special_tokens_map\.json|added_tokens\.json|vocab\.(json|txt)|merges\.txt|chat_template\.(jinja|json))$/
+
+/** Files of an older checkpoint in the same folder, which the new one replaces. */
+const isCheckpointFile = (name: string): boolean =>
+  /^(config\.json|quantize_config\.json|(model|pytorch_model)[^/]*\.(safetensors|bin|index\.json)|.*\.safetensors(\.index\.json)?)$/.test(
+    name,
+  ) || CARRIED.test(name)

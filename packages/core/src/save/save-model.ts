@@ -1,0 +1,70 @@
+import type { KernelPool } from '@hfquant/kernels'
+import { CapabilityError } from '../errors/families.js'
+import { createByteBudget } from '../load/byte-budget.js'
+import { copyTensor } from '../load/copy-tensor.js'
+import { DEFAULT_MAX_IN_FLIGHT_BYTES } from '../load/load-model.js'
+import type { OnProgress } from '../report/progress.js'
+import type { Shell } from '../shell/shell.js'
+import { storageRange } from '../shell/storage-range.js'
+import { isOutputFailure, outputError } from './output-error.js'
+import { type SaveFolderOptions, saveFolder } from './save-folder.js'
+import { stateDict } from './state-dict.js'
+
+export interface SaveModelOptions extends SaveFolderOptions {
+  readonly shell: Shell
+  readonly pool: KernelPool
+  readonly maxInFlightBytes?: number | undefined
+  readonly signal?: AbortSignal | undefined
+  readonly onProgress?: OnProgress | undefined
+}
+
+/**
+ * Writes a loaded model in the layout of its method. What was loaded unchanged is written unchanged.
+ *
+ * @throws CapabilityError when the method cannot be saved; OutputError; the reason of `signal`.
+ */
+export async function saveModel(out: string, options: SaveModelOptions): Promise<void> {
+  const {
+    quantizer,
+    shell,
+    pool,
+    signal,
+    onProgress,
+    maxInFlightBytes = DEFAULT_MAX_IN_FLIGHT_BYTES,
+  } = options
+  if (quantizer?.isSerializable === false) {
+    throw new CapabilityError(
+      'NOT_SERIALIZABLE',
+      `models quantized with ${quantizer.quantMethod} cannot be saved`,
+      {
+        hint: 'Save the float model and quantize it while loading.',
+      },
+    )
+  }
+  await saveFolder(out, options, async (store) => {
+    const entries = stateDict(shell)
+    const places = await store.allocate(entries)
+    const context = { pool, budget: createByteBudget(maxInFlightBytes), maxInFlightBytes, signal }
+    const totalBytes = entries.reduce((sum, { parameter }) => sum + parameter.byteLength, 0)
+    let done = 0
+    let doneBytes = 0
+    const running: Promise<void>[] = []
+    try {
+      for (const { name, parameter } of entries) {
+        const { range, dtype } = storageRange(parameter)
+        const copy = await copyTensor(range, dtype, parameter, places.get(name)!.target, context)
+        const report = () => {
+          done += 1
+          doneBytes += parameter.byteLength
+          onProgress?.({ stage: 'copy', tensor: name, done, total: entries.length, doneBytes, totalBytes })
+        }
+        running.push(copy.done.then(report))
+        running.at(-1)!.catch(() => {})
+      }
+      await Promise.all(running)
+    } catch (error) {
+      await Promise.allSettled(running)
+      throw isOutputFailure(error) ? outputError(error, out) : error
+    }
+  })
+}

@@ -1,0 +1,90 @@
+import type { FloatDtype } from '../contract/tensor.js'
+import { Parameter } from './parameter.js'
+
+/**
+ * A node of the model's tree: named children and parameters, and no arithmetic. Names are those of the checkpoint, so
+ * a checkpoint key is a path in the tree.
+ */
+export class Module {
+  readonly children = new Map<string, Module>()
+  readonly parameters = new Map<string, Parameter>()
+
+  /** Adds a child and returns it. */
+  child<M extends Module>(name: string, module: M): M {
+    this.children.set(name, module)
+    return module
+  }
+
+  /** Adds a parameter on the meta device and returns it. */
+  parameter(name: string, dtype: FloatDtype, shape: readonly number[]): Parameter {
+    const parameter = new Parameter(dtype, shape)
+    this.parameters.set(name, parameter)
+    return parameter
+  }
+}
+
+/** y = x·Wᵀ + b. `weight` [outFeatures, inFeatures], `bias` [outFeatures]. */
+export class Linear extends Module {
+  constructor(
+    readonly inFeatures: number,
+    readonly outFeatures: number,
+    dtype: FloatDtype,
+    options: { readonly bias?: boolean } = {},
+  ) {
+    super()
+    this.parameter('weight', dtype, [outFeatures, inFeatures])
+    if (options.bias) this.parameter('bias', dtype, [outFeatures])
+  }
+
+  get weight(): Parameter {
+    return this.parameters.get('weight')!
+  }
+
+  get bias(): Parameter | undefined {
+    return this.parameters.get('bias')
+  }
+}
+
+/** Rows of a table by index. `weight` [count, size]. */
+export class Embedding extends Module {
+  constructor(
+    readonly count: number,
+    readonly size: number,
+    dtype: FloatDtype,
+  ) {
+    super()
+    this.parameter('weight', dtype, [count, size])
+  }
+
+  get weight(): Parameter {
+    return this.parameters.get('weight')!
+  }
+}
+
+/** Every module below `root`, itself included, with its path, parents first, in the order of definition. */
+export function* walkModules(root: Module, path = ''): Generator<readonly [path: string, module: Module]> {
+  yield [path, root]
+  for (const [name, child] of root.children) yield* walkModules(child, joinPath(path, name))
+}
+
+/** Every parameter below `root` with its full name. A tied parameter appears under each of its names. */
+export function* walkParameters(root: Module): Generator<readonly [name: string, parameter: Parameter]> {
+  for (const [path, module] of walkModules(root)) {
+    for (const [name, parameter] of module.parameters) yield [joinPath(path, name), parameter]
+  }
+}
+
+/** Puts `module` in the place of the one at `path`. */
+export function replaceModule(root: Module, path: string, module: Module): void {
+  const cut = path.lastIndexOf('.')
+  const parent = cut < 0 ? root : findModule(root, path.slice(0, cut))
+  parent?.children.set(path.slice(cut + 1), module)
+}
+
+export function findModule(root: Module, path: string): Module | undefined {
+  let found: Module | undefined = root
+  for (const name of path === '' ? [] : path.split('.')) found = found?.children.get(name)
+  return found
+}
+
+export const joinPath = (path: string, name: string): string => (path === '' ? name : `${path}.${name}`)

@@ -1,0 +1,32 @@
+import type { Dtype, TensorInfo } from '../contract/tensor.js'
+import { tensorBytes } from './dtype.js'
+
+/** Where the bytes of a parameter are. Stored bytes may have another float dtype: they are cast when they are read. */
+export type Storage =
+  | { readonly kind: 'meta' }
+  | { readonly kind: 'memory'; readonly buffer: SharedArrayBuffer; readonly dtype: Dtype }
+  | {
+      readonly kind: 'file'
+      /** Open for reading as long as the model lives. */
+      readonly fd: number
+      readonly path: string
+      readonly position: number
+      readonly byteLength: number
+      readonly dtype: Dtype
+    }
+
+export const META: Storage = { kind: 'meta' }
+
+/** A tensor of the model. On the meta device it has a shape and a dtype, and no bytes. */
+export class Parameter implements TensorInfo {
+  storage: Storage = META
+
+  constructor(
+    public dtype: Dtype,
+    readonly shape: readonly number[],
+  ) {}
+
+  get byteLength(): number {
+    return tensorBytes(this.dtype, this.shape)
+  }
+}
