@@ -1,0 +1,102 @@
+import { type FileHandle, open, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type ConstantTensor, type OnProgress, outputError, RuntimeError, tensorBytes } from '@hfquant/core'
+import type { ByteLocation, Graph } from '../graph/graph.js'
+import { encodeModel } from '../graph/onnx-schema.js'
+
+export interface ArtifactOptions {
+  readonly signal?: AbortSignal | undefined
+  readonly onProgress?: OnProgress | undefined
+}
+
+/** The runtime maps a tensor in place only if it begins at a page. */
+const PAGE = 4096
+const MODEL_FILE = 'model.onnx'
+const WEIGHTS_FILE = 'weights.bin'
+
+/**
+ * Writes a graph and its constants into a folder. Constants are made one behind the other, piece by piece; the
+ * weights never stand in memory, and never in the protobuf, which cannot hold more than 2 GB.
+ *
+ * @returns the path of the model file.
+ * @throws OutputError when the folder cannot be written.
+ */
+export async function writeArtifact(
+  folder: string,
+  graph: Graph,
+  options: ArtifactOptions = {},
+): Promise<string> {
+  const locations = layout(graph.constants)
+  const model = join(folder, MODEL_FILE)
+  await writeFile(model, encodeModel(graph.toModel(WEIGHTS_FILE, locations))).catch((cause) => {
+    throw outputError(cause, model)
+  })
+  const path = join(folder, WEIGHTS_FILE)
+  const file = await open(path, 'w').catch((cause) => {
+    throw outputError(cause, path)
+  })
+  try {
+    await writeConstants(file, path, graph.constants, locations, options)
+  } finally {
+    await file.close()
+  }
+  return model
+}
+
+function layout(constants: readonly ConstantTensor[]): Map<string, ByteLocation> {
+  const locations = new Map<string, ByteLocation>()
+  let offset = 0
+  for (const { name, dtype, shape } of constants) {
+    const byteLength = tensorBytes(dtype, shape)
+    locations.set(name, { offset, byteLength })
+    offset = Math.ceil((offset + byteLength) / PAGE) * PAGE
+  }
+  return locations
+}
+
+async function writeConstants(
+  file: FileHandle,
+  path: string,
+  constants: readonly ConstantTensor[],
+  locations: ReadonlyMap<string, ByteLocation>,
+  { signal, onProgress }: ArtifactOptions,
+): Promise<void> {
+  const totalBytes = [...locations.values()].reduce((sum, { byteLength }) => sum + byteLength, 0)
+  let done = 0
+  let doneBytes = 0
+  for (const tensor of constants) {
+    signal?.throwIfAborted()
+    const { offset, byteLength } = locations.get(tensor.name)!
+    let written = 0
+    for await (const bytes of tensor.chunks()) {
+      if (written + bytes.byteLength <= byteLength) {
+        await file.write(bytes, 0, bytes.byteLength, offset + written).catch((cause) => {
+          throw outputError(cause, path)
+        })
+      }
+      written += bytes.byteLength
+    }
+    if (written !== byteLength) {
+      throw new RuntimeError(
+        'CONSTANT_SIZE',
+        `constant ${tensor.name} has ${written} bytes, its shape needs ${byteLength}`,
+        {
+          tensor: tensor.name,
+          found: written,
+          expected: byteLength,
+          hint: 'The lowering of this module is wrong; report it to the package that made it.',
+        },
+      )
+    }
+    done += 1
+    doneBytes += byteLength
+    onProgress?.({
+      stage: 'compile',
+      tensor: tensor.name,
+      done,
+      total: constants.length,
+      doneBytes,
+      totalBytes,
+    })
+  }
+}

@@ -1,0 +1,184 @@
+import type {
+  ConstantTensor,
+  Dtype,
+  GraphAttribute,
+  GraphBuilder,
+  GraphValue,
+  NodeOptions,
+} from '@hfquant/core'
+import { elementType } from './element-type.js'
+
+/** A dimension: a number, or the name of one that is known when the graph runs. */
+export type Dimension = number | string
+
+interface Node {
+  readonly operator: string
+  readonly domain: string
+  readonly inputs: readonly string[]
+  readonly outputs: readonly string[]
+  readonly attributes: Readonly<Record<string, GraphAttribute>>
+}
+
+interface Literal {
+  readonly name: string
+  readonly type: number
+  readonly shape: readonly number[]
+  readonly bytes: Uint8Array
+}
+
+interface Port {
+  readonly name: string
+  readonly type: number
+  readonly shape: readonly Dimension[]
+}
+
+/** An ONNX graph in the making. */
+export interface Graph extends GraphBuilder {
+  input(name: string, dtype: Dtype, shape: readonly Dimension[]): GraphValue
+  output(name: string, value: GraphValue, dtype: Dtype, shape: readonly Dimension[]): void
+  /** Constants for the external weights file, in the order of their first use. */
+  readonly constants: readonly ConstantTensor[]
+  /** The ModelProto as a plain object; `locations` says where each constant lies in `weightsFile`. */
+  toModel(weightsFile: string, locations: ReadonlyMap<string, ByteLocation>): object
+}
+
+export interface ByteLocation {
+  readonly offset: number
+  readonly byteLength: number
+}
+
+/** ONNX opset and IR version that onnxruntime 1.30 reads, with every operator used here. */
+const OPSET = 21
+const IR_VERSION = 10
+const ATTRIBUTE_TYPES = { float: 1, int: 2, string: 3, ints: 7 }
+const EXTERNAL = 1
+
+export function createGraph(name: string): Graph {
+  const nodes: Node[] = []
+  const constants = new Map<string, ConstantTensor>()
+  const literals = new Map<string, Literal>()
+  const inputs: Port[] = []
+  const outputs: Port[] = []
+  const known = new Map<string, readonly GraphValue[]>()
+
+  const addNodes = (
+    operator: string,
+    values: readonly (GraphValue | undefined)[],
+    count: number,
+    { attributes = {}, domain = '' }: NodeOptions = {},
+  ): readonly GraphValue[] => {
+    const ids = values.map((value) => value?.id ?? '')
+    const key = JSON.stringify([operator, domain, ids, attributes, count])
+    const same = known.get(key)
+    if (same !== undefined) return same
+    const made = Array.from({ length: count }, (_, index) => ({
+      id: `${operator}_${nodes.length}${index === 0 ? '' : `_${index}`}`,
+    }))
+    nodes.push({ operator, domain, inputs: ids, outputs: made.map(({ id }) => id), attributes })
+    known.set(key, made)
+    return made
+  }
+
+  return {
+    node: (operator, values, options) => addNodes(operator, values, 1, options)[0]!,
+    nodes: (operator, values, count, options) => addNodes(operator, values, count, options),
+    constant(tensor) {
+      if (!constants.has(tensor.name)) constants.set(tensor.name, tensor)
+      return { id: tensor.name }
+    },
+    literal(dtype, shape, values) {
+      const bytes = LITERAL_BYTES[dtype](values)
+      const id = `literal_${dtype}_${shape.join('x')}_${values.join('_')}`.slice(0, 120)
+      const same = literals.get(id)
+      const unique = same === undefined || sameBytes(same.bytes, bytes) ? id : `${id}_${literals.size}`
+      literals.set(unique, { name: unique, type: elementType(dtype), shape, bytes })
+      return { id: unique }
+    },
+    input(id, dtype, shape) {
+      inputs.push({ name: id, type: elementType(dtype), shape })
+      return { id }
+    },
+    output(id, value, dtype, shape) {
+      nodes.push({ operator: 'Identity', domain: '', inputs: [value.id], outputs: [id], attributes: {} })
+      outputs.push({ name: id, type: elementType(dtype), shape })
+    },
+    get constants() {
+      return [...constants.values()]
+    },
+    toModel: (weightsFile, locations) => ({
+      ir_version: IR_VERSION,
+      producer_name: 'hfquant',
+      opset_import: [
+        { domain: '', version: OPSET },
+        { domain: 'com.microsoft', version: 1 },
+      ],
+      graph: {
+        name,
+        node: nodes.map(toNode),
+        initializer: [
+          ...[...constants.values()].map((tensor) =>
+            externalTensor(tensor, weightsFile, locations.get(tensor.name)!),
+          ),
+          ...[...literals.values()].map(({ name: id, type, shape, bytes }) => ({
+            name: id,
+            dims: shape,
+            data_type: type,
+            raw_data: bytes,
+          })),
+        ],
+        input: inputs.map(toValueInfo),
+        output: outputs.map(toValueInfo),
+      },
+    }),
+  }
+}
+
+const LITERAL_BYTES = {
+  float32: (values: readonly number[]) => new Uint8Array(Float32Array.from(values).buffer),
+  int64: (values: readonly number[]) => new Uint8Array(BigInt64Array.from(values, BigInt).buffer),
+  int32: (values: readonly number[]) => new Uint8Array(Int32Array.from(values).buffer),
+  uint8: (values: readonly number[]) => Uint8Array.from(values),
+  int8: (values: readonly number[]) => new Uint8Array(Int8Array.from(values).buffer),
+}
+
+const sameBytes = (left: Uint8Array, right: Uint8Array): boolean => Buffer.compare(left, right) === 0
+
+const toNode = (node: Node) => ({
+  name: node.outputs[0],
+  op_type: node.operator,
+  domain: node.domain,
+  input: node.inputs,
+  output: node.outputs,
+  attribute: Object.entries(node.attributes).map(([name, value]) => toAttribute(name, value)),
+})
+
+function toAttribute(name: string, value: GraphAttribute): object {
+  if ('int' in value) return { name, i: value.int, type: ATTRIBUTE_TYPES.int }
+  if ('float' in value) return { name, f: value.float, type: ATTRIBUTE_TYPES.float }
+  if ('ints' in value) return { name, ints: value.ints, type: ATTRIBUTE_TYPES.ints }
+  return { name, s: Buffer.from(value.string), type: ATTRIBUTE_TYPES.string }
+}
+
+const externalTensor = ({ name, dtype, shape }: ConstantTensor, location: string, range: ByteLocation) => ({
+  name,
+  dims: shape,
+  data_type: elementType(dtype),
+  data_location: EXTERNAL,
+  external_data: [
+    { key: 'location', value: location },
+    { key: 'offset', value: String(range.offset) },
+    { key: 'length', value: String(range.byteLength) },
+  ],
+})
+
+const toValueInfo = ({ name, type, shape }: Port) => ({
+  name,
+  type: {
+    tensor_type: {
+      elem_type: type,
+      shape: {
+        dim: shape.map((size) => (typeof size === 'number' ? { dim_value: size } : { dim_param: size })),
+      },
+    },
+  },
+})

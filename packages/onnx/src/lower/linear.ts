@@ -1,0 +1,99 @@
+import {
+  type ConstantTensor,
+  dequantizedChunks,
+  type Embedding,
+  type GraphValue,
+  type Linear,
+  type Parameter,
+  parameterChunks,
+  type QuantizedModule,
+  readParameter,
+} from '@hfquant/core'
+import type { Lowering, LoweringContext } from './lowering.js'
+
+export const lowerLinear: Lowering<Linear> = (module, path, input, context) =>
+  addBias(
+    matmulTransposed(input, floatConstant(`${path}.weight`, module.weight), context),
+    module,
+    path,
+    context,
+  )
+
+/** The table keeps its dtype; only the rows that are looked up become float32. */
+export const lowerEmbedding: Lowering<Embedding> = (module, path, input, { graph }) => {
+  const { dtype, shape } = module.weight
+  const table = graph.constant({
+    name: `${path}.weight`,
+    dtype,
+    shape,
+    chunks: () => parameterChunks(module.weight, dtype),
+  })
+  const rows = graph.node('Gather', [table, input])
+  return dtype === 'float32' ? rows : graph.node('Cast', [rows], { attributes: { to: { int: FLOAT } } })
+}
+
+export const lowerQuantized: Lowering<QuantizedModule> = (module, path, input, context) => {
+  const { weight, format } = module
+  const { graph, compute, memory } = context
+  if (weight.kind === 'embedding')
+    return graph.node('Gather', [graph.constant(dequantized(module, path)), input])
+  if (compute === 'exact' || format.lower === undefined) {
+    return addBias(matmulTransposed(input, dequantized(module, path), context), module, path, context)
+  }
+  const product = format.lower(graph, {
+    weight,
+    input,
+    memory,
+    read: (key) => readParameter(module.component(key)),
+    component(key) {
+      const parameter = module.component(key)
+      const { dtype, shape } = parameter
+      return graph.constant({
+        name: `${path}.${key}`,
+        dtype,
+        shape,
+        chunks: () => parameterChunks(parameter, dtype),
+      })
+    },
+  })
+  return addBias(product, module, path, context)
+}
+
+/** TensorProto.FLOAT */
+const FLOAT = 1
+
+/** x·Wᵀ with W as it is stored, [outFeatures, inFeatures]. */
+const matmulTransposed = (
+  input: GraphValue,
+  weight: ConstantTensor,
+  { graph }: LoweringContext,
+): GraphValue =>
+  graph.node('FusedMatMul', [input, graph.constant(weight)], {
+    domain: 'com.microsoft',
+    attributes: { transB: { int: 1 } },
+  })
+
+const dequantized = (module: QuantizedModule, path: string): ConstantTensor => ({
+  name: `${path}.weight.float32`,
+  dtype: 'float32',
+  shape: [module.weight.outFeatures, module.weight.inFeatures],
+  chunks: () => dequantizedChunks(module),
+})
+
+/** A float parameter as float32, in which everything is computed. */
+export const floatConstant = (name: string, parameter: Parameter): ConstantTensor => ({
+  name: `${name}.float32`,
+  dtype: 'float32',
+  shape: parameter.shape,
+  chunks: () => parameterChunks(parameter, 'float32'),
+})
+
+function addBias(
+  product: GraphValue,
+  module: { readonly bias: Parameter | undefined },
+  path: string,
+  { graph }: LoweringContext,
+): GraphValue {
+  if (module.bias === undefined) return product
+  return graph.node('Add', [product, graph.constant(floatConstant(`${path}.bias`, module.bias))])
+}

@@ -1,0 +1,47 @@
+import { parentPort } from 'node:worker_threads'
+import { type Decoder, openDecoder } from './decoder.js'
+import type { Call, Reply, Request } from './protocol.js'
+
+/** Runs a session on a thread of its own: the runtime blocks the thread that calls it. */
+
+const port = parentPort!
+let decoder: Decoder | undefined
+
+port.on('message', (call: Call) => {
+  queue = queue.then(() => answer(call))
+})
+
+let queue: Promise<void> = Promise.resolve()
+
+async function answer({ id, request }: Call): Promise<void> {
+  try {
+    const result = await handle(request)
+    if (result instanceof Float32Array) {
+      const whole = result.byteLength === result.buffer.byteLength ? result : result.slice()
+      reply({ id, logits: whole }, [whole.buffer as ArrayBuffer])
+    } else reply({ id, done: true })
+  } catch (error) {
+    reply({ id, error: error instanceof Error ? error.message : String(error) })
+  }
+  if (request.kind === 'close') port.close()
+}
+
+const reply = (message: Reply, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer)
+
+async function handle(request: Request): Promise<Float32Array | undefined> {
+  switch (request.kind) {
+    case 'open':
+      decoder = await openDecoder(request.modelPath, request.cache, request.threads)
+      return undefined
+    case 'forward':
+      return decoder!.forward(request.ids, request.batch)
+    case 'append':
+      return decoder!.append(request.sequence, request.ids)
+    case 'free':
+      decoder!.free(request.sequence)
+      return undefined
+    case 'close':
+      await decoder?.close()
+      return undefined
+  }
+}
