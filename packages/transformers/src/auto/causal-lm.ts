@@ -1,0 +1,293 @@
+import { access } from 'node:fs/promises'
+import { join } from 'node:path'
+import {
+  ConfigError,
+  type JsonObject,
+  type LoadedModel,
+  type LoadingReport,
+  type OnProgress,
+  readJsonFile,
+  RuntimeError,
+  saveModel,
+  stateDict,
+  type TensorStore,
+} from '@hfquant/core'
+import { createKernelPool } from '@hfquant/kernels'
+import type { DecoderSession } from '@hfquant/onnx'
+import { type GenerationOptions, resolveGenerationConfig, tokenBudget } from '../generate/index.js'
+import { AutoTokenizer, type Tokenizer } from '../tokenizer/index.js'
+import { compile } from './compile.js'
+import { type GeneratedPiece, generateText } from './generate-text.js'
+import { type Likelihood, likelihood, logProbability, windows } from './likelihood.js'
+import type { LoadModelOptions } from './load-options.js'
+import type { OpenedModel } from './open-model.js'
+
+/** How a loaded model is quantized, and what became of a configuration that was supplied for it. */
+export interface ModelQuantization {
+  /** `quant_method` */
+  readonly method: string
+  /** The resolved configuration, as config.json holds it. */
+  readonly config: JsonObject
+  /** Keys of the saved configuration that the caller changed. */
+  readonly overridden: readonly string[]
+  /** Keys that the caller set without effect. */
+  readonly ignored: readonly string[]
+  readonly skipped: readonly { readonly module: string; readonly reason: string }[]
+}
+
+/** Logits of a forward pass: row-major, shape [batch, sequence, vocabulary]. */
+export interface ForwardResult {
+  readonly logits: Float32Array
+  readonly shape: readonly [batch: number, sequence: number, vocabulary: number]
+}
+
+/** A text, or token ids that are used as they are. */
+export type Prompt = string | { readonly inputIds: readonly number[] }
+
+export interface SaveOptions {
+  /** Most bytes of one file; default 50 GB. */
+  readonly maxShardBytes?: number | undefined
+  readonly signal?: AbortSignal | undefined
+  readonly onProgress?: OnProgress | undefined
+}
+
+/**
+ * A loaded decoder-only language model. Its graph is compiled on first use. `dispose` frees the session, its thread
+ * and the open files; `await using` does so at the end of a block.
+ */
+export class CausalLM implements AsyncDisposable {
+  readonly loadingReport: LoadingReport
+  readonly quantization: ModelQuantization | undefined
+  /** Things worth knowing that are no errors. */
+  readonly warnings: readonly string[]
+  readonly #opened: OpenedModel
+  readonly #loaded: LoadedModel
+  readonly #store: TensorStore
+  readonly #options: LoadModelOptions
+  #session: Promise<DecoderSession> | undefined
+  #tokenizer: Promise<Tokenizer | undefined> | undefined
+  #disposed = false
+
+  /** @internal */
+  constructor(opened: OpenedModel, loaded: LoadedModel, store: TensorStore, options: LoadModelOptions) {
+    this.#opened = opened
+    this.#loaded = loaded
+    this.#store = store
+    this.#options = options
+    this.loadingReport = loaded.report
+    this.warnings = warningsOf(opened, loaded)
+    const { merged, quantizer } = opened
+    if (merged !== undefined && quantizer !== undefined) {
+      this.quantization = {
+        method: merged.method,
+        config: quantizer.config.toDict(),
+        overridden: merged.overridden,
+        ignored: merged.ignored,
+        skipped: loaded.quantization?.skipped ?? [],
+      }
+    }
+  }
+
+  /** config.json as it was read. */
+  get config(): JsonObject {
+    return this.#opened.configFile.value
+  }
+
+  /** Positions that the model was made for. */
+  get contextLength(): number {
+    return this.#opened.config.maxPositions
+  }
+
+  /**
+   * Logits of every position of one or more sequences of equal length. Nothing is cached.
+   *
+   * @throws ConfigError for ragged or empty sequences, tokens outside of the vocabulary, or too many positions.
+   */
+  async forward({ inputIds }: { readonly inputIds: readonly (readonly number[])[] }): Promise<ForwardResult> {
+    const length = inputIds[0]?.length ?? 0
+    const ragged = inputIds.find((ids) => ids.length !== length)
+    if (ragged !== undefined) {
+      throw new ConfigError('INPUT_RAGGED', `inputIds has sequences of ${length} and ${ragged.length} tokens`, {
+        field: 'inputIds',
+        hint: 'Pass sequences of equal length, or one at a time.',
+      })
+    }
+    for (const ids of inputIds) this.#checkIds(ids)
+    if (inputIds.length === 0) this.#checkIds([])
+    const session = await this.#open()
+    const logits = await session.forward(Int32Array.from(inputIds.flat()), inputIds.length)
+    return { logits, shape: [inputIds.length, length, this.#opened.config.vocabSize] }
+  }
+
+  /**
+   * Continues a prompt, token by token. Options left out come from generation_config.json. The event loop stays free,
+   * and `signal` ends the generation between two tokens.
+   *
+   * @throws ConfigError for options, or a prompt that leaves no room in the context; the reason of `signal`.
+   */
+  async *generate(
+    prompt: Prompt,
+    options: GenerationOptions & { readonly signal?: AbortSignal | undefined } = {},
+  ): AsyncGenerator<GeneratedPiece> {
+    const { signal, ...settings } = options
+    const tokenizer = await this.tokenizer()
+    const config = resolveGenerationConfig(await this.#generationDefaults(), settings)
+    const promptIds = typeof prompt === 'string' ? encode(prompt, tokenizer) : prompt.inputIds
+    this.#checkIds(promptIds)
+    const budget = tokenBudget(config, promptIds.length, this.contextLength)
+    const sequence = (await this.#open()).sequence()
+    try {
+      yield* generateText({ sequence, promptIds, config, budget, signal, decoder: tokenizer?.createStreamDecoder() })
+    } finally {
+      await sequence.free()
+    }
+  }
+
+  /**
+   * Loss of a text, read in windows of at most `maxLength` tokens that advance by `stride`: a small stride gives every
+   * token more context, and takes longer.
+   *
+   * @throws ConfigError for fewer than two tokens, or a stride outside of 1 to maxLength.
+   */
+  async perplexity(
+    text: Prompt,
+    options: { readonly stride?: number; readonly maxLength?: number; readonly signal?: AbortSignal } = {},
+  ): Promise<Likelihood> {
+    const ids = typeof text === 'string' ? encode(text, await this.tokenizer()) : text.inputIds
+    const window = Math.min(options.maxLength ?? this.contextLength, this.contextLength)
+    const stride = options.stride ?? window
+    if (ids.length < 2 || !(stride >= 1 && stride <= window && window >= 2)) {
+      throw new ConfigError('PERPLEXITY_INPUT', `${ids.length} tokens with stride ${stride} and windows of ${window}`, {
+        field: ids.length < 2 ? 'text' : 'stride',
+        expected: 'at least two tokens, and a stride of 1 to maxLength',
+      })
+    }
+    let negative = 0
+    for (const { start, end, firstScored } of windows(ids.length, window, stride)) {
+      options.signal?.throwIfAborted()
+      const { logits, shape } = await this.forward({ inputIds: [ids.slice(start, end)] })
+      for (let index = Math.max(firstScored, start + 1); index < end; index++) {
+        const row = (index - 1 - start) * shape[2]
+        negative -= logProbability(logits.subarray(row, row + shape[2]), ids[index]!)
+      }
+    }
+    return likelihood(negative, ids.length - 1)
+  }
+
+  /** The tokenizer beside the weights; undefined when the folder has none. */
+  tokenizer(): Promise<Tokenizer | undefined> {
+    this.#tokenizer ??= exists(join(this.#opened.folder, 'tokenizer.json')).then((found) =>
+      found ? AutoTokenizer.fromPretrained(this.#opened.folder) : undefined,
+    )
+    return this.#tokenizer
+  }
+
+  /** Bytes of all parameters as they are stored: each tied one once. */
+  memoryFootprint(): number {
+    return stateDict(this.#loaded.shell).reduce((sum, { parameter }) => sum + parameter.byteLength, 0)
+  }
+
+  /**
+   * Writes the model folder in the layout that Python reads. The folder appears complete or not at all.
+   *
+   * @throws OutputError; CapabilityError when the method cannot be saved; the reason of `signal`.
+   */
+  async savePretrained(out: string, options: SaveOptions = {}): Promise<void> {
+    this.#checkAlive()
+    const { shell } = this.#loaded
+    const { folder, configFile, dtype, quantizer } = this.#opened
+    await using pool = createKernelPool(this.#options.workers === undefined ? {} : { workers: this.#options.workers })
+    const { maxInFlightBytes } = this.#options
+    const source = { sourceFolder: folder, config: configFile.document, dtype, quantizer }
+    await saveModel(out, { ...source, ...options, shell, pool, maxInFlightBytes })
+  }
+
+  async dispose(): Promise<void> {
+    if (this.#disposed) return
+    this.#disposed = true
+    const session = await this.#session?.catch(() => undefined)
+    await session?.close()
+    this.#store.release()
+    await this.#opened.checkpoint.close()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.dispose()
+  }
+
+  #open(): Promise<DecoderSession> {
+    this.#checkAlive()
+    const { compute = 'fast', memory = 'auto', threads, signal, onProgress } = this.#options
+    const { architecture, config } = this.#opened
+    const settings = { compute, memory, threads, signal, onProgress }
+    this.#session ??= compile(architecture, this.#loaded.shell, config, settings).catch((error) => {
+      this.#session = undefined
+      throw error
+    })
+    return this.#session
+  }
+
+  async #generationDefaults(): Promise<JsonObject> {
+    const path = join(this.#opened.folder, 'generation_config.json')
+    const file = (await exists(path)) ? (await readJsonFile(path)).value : {}
+    const { eos_token_id, bos_token_id, pad_token_id } = this.config
+    return { ...dropUndefined({ eos_token_id, bos_token_id, pad_token_id }), ...file }
+  }
+
+  #checkIds(ids: readonly number[]): void {
+    const { vocabSize, maxPositions } = this.#opened.config
+    if (ids.length === 0) {
+      throw new ConfigError('INPUT_EMPTY', 'the input has no tokens, expected at least one', { field: 'inputIds' })
+    }
+    if (ids.length > maxPositions) {
+      throw new ConfigError('PROMPT_TOO_LONG', `the input has ${ids.length} tokens, the context has ${maxPositions}`, {
+        field: 'inputIds',
+        found: ids.length,
+        expected: maxPositions,
+        hint: 'Shorten the prompt.',
+      })
+    }
+    const wrong = ids.findIndex((id) => !(Number.isInteger(id) && id >= 0 && id < vocabSize))
+    if (wrong >= 0) {
+      throw new ConfigError('TOKEN_OUT_OF_RANGE', `token ${ids[wrong]} at position ${wrong} is not in the vocabulary`, {
+        field: 'inputIds',
+        found: ids[wrong],
+        expected: `0 to ${vocabSize - 1}`,
+        hint: 'Use the tokenizer that belongs to the model.',
+      })
+    }
+  }
+
+  #checkAlive(): void {
+    if (!this.#disposed) return
+    throw new RuntimeError('MODEL_DISPOSED', 'the model has been disposed', { hint: 'Load it again before using it.' })
+  }
+}
+
+function encode(text: string, tokenizer: Tokenizer | undefined): readonly number[] {
+  if (tokenizer !== undefined) return tokenizer.encode(text)
+  throw new ConfigError('TOKENIZER_MISSING', 'the model folder has no tokenizer.json, so a text cannot be read', {
+    field: 'prompt',
+    hint: 'Pass { inputIds }, or add the tokenizer files to the folder.',
+  })
+}
+
+function warningsOf({ merged }: OpenedModel, { report, warnings }: LoadedModel): readonly string[] {
+  const all = [...warnings]
+  if (report.unexpected.length > 0) {
+    const names = report.unexpected.slice(0, 3).join(', ')
+    all.push(`${report.unexpected.length} tensors of the checkpoint have no place in the model: ${names}`)
+  }
+  for (const key of merged?.ignored ?? []) all.push(`${key} was ignored: the checkpoint is quantized with another value`)
+  for (const warning of all) process.emitWarning(warning, 'HfquantWarning')
+  return all
+}
+
+const dropUndefined = (values: JsonObject): JsonObject =>
+  Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined && value !== null))
+
+const exists = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  )

@@ -1,0 +1,188 @@
+import { ConfigError } from '@hfquant/core'
+import { describe, expect, it } from 'vitest'
+import {
+  GenerationConfigError,
+  type GenerationOptions,
+  resolveGenerationConfig,
+  tokenBudget,
+} from './index.js'
+
+function failure(action: () => unknown): GenerationConfigError {
+  try {
+    action()
+  } catch (error) {
+    if (GenerationConfigError.isInstance(error)) return error
+    throw error
+  }
+  throw new Error('nothing was thrown')
+}
+
+describe('resolveGenerationConfig', () => {
+  it('has the defaults of transformers', () => {
+    expect(resolveGenerationConfig()).toEqual({
+      maxNewTokens: undefined,
+      maxLength: undefined,
+      doSample: false,
+      temperature: 1,
+      topK: 50,
+      topP: 1,
+      minP: undefined,
+      repetitionPenalty: 1,
+      seed: undefined,
+      stop: [],
+      eosTokenIds: [],
+      padTokenId: undefined,
+      bosTokenId: undefined,
+    })
+  })
+
+  it('reads generation_config.json and leaves its unknown keys alone', () => {
+    const file = {
+      bos_token_id: 1,
+      eos_token_id: [2, 32000],
+      pad_token_id: -1,
+      do_sample: true,
+      temperature: 0.6,
+      top_k: null,
+      top_p: 0.9,
+      max_length: 4096,
+      stop_strings: '###',
+      transformers_version: '4.31.0',
+    }
+    expect(resolveGenerationConfig(file)).toMatchObject({
+      bosTokenId: 1,
+      eosTokenIds: [2, 32000],
+      padTokenId: undefined,
+      doSample: true,
+      temperature: 0.6,
+      topK: 50,
+      topP: 0.9,
+      maxLength: 4096,
+      stop: ['###'],
+    })
+  })
+
+  it('lets options win over the file, and not mentioned or undefined ones not', () => {
+    const file = { temperature: 0.6, top_p: 0.9, eos_token_id: 2 }
+    const config = resolveGenerationConfig(file, {
+      temperature: 0.2,
+      topP: undefined,
+      eosTokenId: 7,
+      stop: ['a', 'b'],
+    })
+    expect(config).toMatchObject({ temperature: 0.2, topP: 0.9, eosTokenIds: [7], stop: ['a', 'b'] })
+    expect(resolveGenerationConfig(file, { ignoreEos: true }).eosTokenIds).toEqual([])
+  })
+
+  it('drops the length limits of the file when the caller gives one', () => {
+    const file = { max_new_tokens: 200, max_length: 512 }
+    expect(resolveGenerationConfig(file, { maxLength: 30 })).toMatchObject({
+      maxNewTokens: undefined,
+      maxLength: 30,
+    })
+    expect(resolveGenerationConfig(file, { maxNewTokens: 3 })).toMatchObject({
+      maxNewTokens: 3,
+      maxLength: undefined,
+    })
+  })
+
+  it.each<[string, object, GenerationOptions, boolean]>([
+    ['nothing', {}, {}, false],
+    ['temperature 0', { do_sample: true }, { temperature: 0 }, false],
+    ['temperature 0 with other settings', {}, { temperature: 0, topK: 5, seed: 1 }, false],
+    ['a temperature', {}, { temperature: 0.7 }, true],
+    ['topK', {}, { topK: 5 }, true],
+    ['topP', { do_sample: false }, { topP: 0.9 }, true],
+    ['minP', {}, { minP: 0.1 }, true],
+    ['a seed', {}, { seed: 0 }, true],
+    ['a repetition penalty', {}, { repetitionPenalty: 1.1 }, false],
+    ['doSample against the rest', { do_sample: true }, { doSample: false, temperature: 0.7 }, false],
+    ['doSample alone', {}, { doSample: true }, true],
+    ['do_sample in the file', { do_sample: true }, {}, true],
+    ['a temperature in the file', { temperature: 0.7 }, {}, false],
+    ['temperature 0 in the file', { do_sample: true, temperature: 0 }, {}, false],
+  ])('decides whether to sample: %s', (_, file, options, doSample) => {
+    expect(resolveGenerationConfig({ ...file }, options).doSample).toBe(doSample)
+  })
+})
+
+describe('errors of generation settings', () => {
+  it.each<[GenerationOptions]>([
+    [{ maxNewTokens: 0 }],
+    [{ maxLength: 1.5 }],
+    [{ temperature: -1 }],
+    [{ topK: -1 }],
+    [{ topP: 1.1 }],
+    [{ minP: Number.NaN }],
+    [{ repetitionPenalty: 0 }],
+    [{ seed: -1 }],
+    [{ seed: 2 ** 53 }],
+    [{ stop: '' }],
+    [{ stop: [] }],
+    [{ eosTokenId: [1, -1] }],
+    [{ padTokenId: 0.5 }],
+  ])('name an option that cannot be: %j', (options) => {
+    const [field, found] = Object.entries(options)[0]!
+    const error = failure(() => resolveGenerationConfig({}, options))
+    expect(error).toMatchObject({ code: 'GENERATION_OPTION_INVALID', field, found })
+    expect(error.message).toMatch(new RegExp(`^${field} is .+, expected .+`))
+    expect(ConfigError.isInstance(error)).toBe(true)
+  })
+
+  it('name wrong types', () => {
+    // @ts-expect-error a string is not a number
+    expect(failure(() => resolveGenerationConfig({}, { topK: '5' })).message).toBe(
+      'topK is "5", expected a whole number of at least 0',
+    )
+    // @ts-expect-error null is not a number
+    expect(failure(() => resolveGenerationConfig({}, { seed: null })).field).toBe('seed')
+  })
+
+  it('name the file and the way around it', () => {
+    const file = { temperature: 'warm' }
+    const error = failure(() => resolveGenerationConfig(file))
+    expect(error).toMatchObject({ code: 'GENERATION_CONFIG_INVALID', file: 'generation_config.json' })
+    expect(error.message).toBe(
+      'temperature in generation_config.json is "warm", expected a number of at least 0',
+    )
+    expect(error.hint).toContain('give temperature as an option')
+    expect(resolveGenerationConfig(file, { temperature: 1 }).temperature).toBe(1)
+  })
+
+  it.each([
+    ['max_new_tokens', 'maxNewTokens'],
+    ['temprature', 'temperature'],
+    ['top_p', 'topP'],
+    ['stopStrings', 'stop'],
+    ['constructor', ''],
+  ])('name the option closest to %s', (name, closest) => {
+    const error = failure(() => resolveGenerationConfig({}, { [name]: 1 }))
+    expect(error).toMatchObject({ code: 'GENERATION_OPTION_UNKNOWN', field: name })
+    expect(error.hint).toContain(`Did you mean "${closest}`)
+  })
+
+  it('refuse to sample at temperature 0', () => {
+    const error = failure(() => resolveGenerationConfig({}, { doSample: true, temperature: 0 }))
+    expect(error).toMatchObject({ field: 'temperature', message: 'doSample is true but temperature is 0' })
+  })
+})
+
+describe('tokenBudget', () => {
+  const budget = (options: GenerationOptions, prompt: number, context?: number) =>
+    tokenBudget(resolveGenerationConfig({}, options), prompt, context)
+
+  it('is maxNewTokens, or what maxLength leaves, or 20, within the context', () => {
+    expect(budget({ maxNewTokens: 7 }, 100)).toBe(7)
+    expect(budget({ maxLength: 50 }, 30)).toBe(20)
+    expect(budget({ maxLength: 50, maxNewTokens: 3 }, 30)).toBe(3)
+    expect(budget({}, 5)).toBe(20)
+    expect(budget({ maxNewTokens: 100 }, 500, 512)).toBe(12)
+  })
+
+  it('refuses a prompt that leaves no room', () => {
+    expect(failure(() => budget({ maxLength: 10 }, 10)).message).toBe(
+      'the prompt has 10 tokens, maxLength is 10',
+    )
+    expect(failure(() => budget({}, 512, 512))).toMatchObject({ code: 'PROMPT_TOO_LONG', expected: 512 })
+  })
+})

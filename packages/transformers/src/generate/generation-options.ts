@@ -1,0 +1,118 @@
+/** What a caller may say about one generation; each option replaces the field of generation_config.json. */
+export interface GenerationOptions {
+  /** New tokens at most. Wins over maxLength. */
+  readonly maxNewTokens?: number | undefined
+  /** Tokens at most, prompt included. */
+  readonly maxLength?: number | undefined
+  /** Choose at random (true) or take the most likely token (false). Default: see resolveGenerationConfig. */
+  readonly doSample?: boolean | undefined
+  /** Divides the logits; below 1 sharper, above 1 flatter, 0 means greedy. Default 1. */
+  readonly temperature?: number | undefined
+  /** Sample from this many of the most likely tokens; 0 means all. Default 50. */
+  readonly topK?: number | undefined
+  /** Sample from the fewest most likely tokens that together have this probability. Default 1. */
+  readonly topP?: number | undefined
+  /** Drop tokens below this fraction of the most likely token's probability. Default: none. */
+  readonly minP?: number | undefined
+  /** Above 1 discourages tokens that occurred before, in prompt or answer. Default 1. */
+  readonly repetitionPenalty?: number | undefined
+  /** Equal seeds give equal random choices. Default: a new one each time. */
+  readonly seed?: number | undefined
+  /** End before any of these texts. */
+  readonly stop?: string | readonly string[] | undefined
+  /** End at any of these tokens. */
+  readonly eosTokenId?: number | readonly number[] | undefined
+  readonly padTokenId?: number | undefined
+  readonly bosTokenId?: number | undefined
+  /** Go on to the length limit, whatever tokens come. Default false. */
+  readonly ignoreEos?: boolean | undefined
+}
+
+/** The settings of one generation, complete and checked. */
+export interface GenerationConfig {
+  readonly maxNewTokens: number | undefined
+  readonly maxLength: number | undefined
+  readonly doSample: boolean
+  /** Above 0 if doSample. */
+  readonly temperature: number
+  /** 0: no limit. */
+  readonly topK: number
+  readonly topP: number
+  readonly minP: number | undefined
+  readonly repetitionPenalty: number
+  readonly seed: number | undefined
+  readonly stop: readonly string[]
+  /** Empty if ignoreEos. */
+  readonly eosTokenIds: readonly number[]
+  readonly padTokenId: number | undefined
+  readonly bosTokenId: number | undefined
+}
+
+/** One option: how it is called in generation_config.json, and which values it takes. */
+interface OptionField<T> {
+  readonly fileKey?: string
+  readonly expected: string
+  /** The value in its final form, or undefined if it is unusable. */
+  read(value: unknown): T | undefined
+}
+
+const wholeFrom = (least: number, fileKey?: string): OptionField<number> => ({
+  ...(fileKey !== undefined && { fileKey }),
+  expected: `a whole number of at least ${least}`,
+  read: (value) =>
+    typeof value === 'number' && Number.isSafeInteger(value) && value >= least ? value : undefined,
+})
+
+const numberWhere = (
+  fileKey: string,
+  expected: string,
+  fits: (value: number) => boolean,
+): OptionField<number> => ({
+  fileKey,
+  expected,
+  read: (value) => (typeof value === 'number' && Number.isFinite(value) && fits(value) ? value : undefined),
+})
+
+const truth = (fileKey?: string): OptionField<boolean> => ({
+  ...(fileKey !== undefined && { fileKey }),
+  expected: 'true or false',
+  read: (value) => (typeof value === 'boolean' ? value : undefined),
+})
+
+/** A list of what `item` accepts; a single one counts as a list. */
+const oneOrMore = <T>(
+  item: (value: unknown) => T | undefined,
+  fileKey: string,
+  expected: string,
+): OptionField<T[]> => ({
+  fileKey,
+  expected,
+  read(value) {
+    const items = (Array.isArray(value) ? value : [value]).map(item)
+    return items.length > 0 && items.every((one) => one !== undefined) ? items : undefined
+  },
+})
+
+const tokenId = wholeFrom(0)
+const text = (value: unknown) => (typeof value === 'string' && value !== '' ? value : undefined)
+
+/** Every option; the ranges are those that the processors of transformers accept. */
+export const optionFields = {
+  maxNewTokens: wholeFrom(1, 'max_new_tokens'),
+  maxLength: wholeFrom(1, 'max_length'),
+  doSample: truth('do_sample'),
+  temperature: numberWhere('temperature', 'a number of at least 0', (value) => value >= 0),
+  topK: wholeFrom(0, 'top_k'),
+  topP: numberWhere('top_p', 'a number from 0 to 1', (value) => value >= 0 && value <= 1),
+  minP: numberWhere('min_p', 'a number from 0 to 1', (value) => value >= 0 && value <= 1),
+  repetitionPenalty: numberWhere('repetition_penalty', 'a number above 0', (value) => value > 0),
+  seed: wholeFrom(0),
+  stop: oneOrMore(text, 'stop_strings', 'a non-empty text or a list of them'),
+  eosTokenId: oneOrMore(tokenId.read, 'eos_token_id', 'a token id or a list of them'),
+  padTokenId: wholeFrom(0, 'pad_token_id'),
+  bosTokenId: wholeFrom(0, 'bos_token_id'),
+  ignoreEos: truth(),
+} satisfies { readonly [name in keyof Required<GenerationOptions>]: OptionField<unknown> }
+
+/** The names of all options. */
+export const generationOptionNames = Object.keys(optionFields) as readonly (keyof GenerationOptions)[]

@@ -1,0 +1,6 @@
+export { GenerationConfigError, SamplingError } from './errors.js'
+export { resolveGenerationConfig } from './generation-config.js'
+export { type GenerationConfig, type GenerationOptions, generationOptionNames } from './generation-options.js'
+export { createSampler, type Sampler, type SamplerConfig } from './sampler.js'
+export { createStopStrings, type StopMatcher, type StopResult } from './stop-strings.js'
+export { tokenBudget } from './token-budget.js'

@@ -1,0 +1,139 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { createSampler, type GenerationOptions, resolveGenerationConfig, SamplingError } from './index.js'
+
+const sampler = (options: GenerationOptions) => createSampler(resolveGenerationConfig({}, options))
+const distinct = fc
+  .uniqueArray(fc.integer({ min: -4000, max: 4000 }), { minLength: 1, maxLength: 50 })
+  .map((list) => Float32Array.from(list, (value) => value / 200))
+const seed = fc.nat()
+
+describe('greedy sampling', () => {
+  it('takes the largest logit, the lowest token among equals', () => {
+    expect(sampler({})(Float32Array.of(1, 3, 2, 3), [])).toBe(1)
+    expect(sampler({ temperature: 0 })(Float32Array.of(-5, -7, -5), [])).toBe(0)
+  })
+
+  it('takes the repetition penalty into account, once for each token', () => {
+    const penalized = sampler({ repetitionPenalty: 2 })
+    expect(penalized(Float32Array.of(3, 2), [0])).toBe(1)
+    expect(penalized(Float32Array.of(7, 2), [0, 0, 0])).toBe(0)
+    expect(penalized(Float32Array.of(-1, -1.5), [0])).toBe(1)
+  })
+})
+
+describe('random sampling', () => {
+  it('with top-k 1 equals greedy when one logit is the largest', () => {
+    fc.assert(
+      fc.property(distinct, seed, (logits, number) => {
+        expect(sampler({ topK: 1, seed: number })(logits, [])).toBe(sampler({})(logits, []))
+      }),
+    )
+  })
+
+  it('chooses only among the top-k tokens', () => {
+    fc.assert(
+      fc.property(distinct, seed, fc.integer({ min: 1, max: 60 }), (logits, number, topK) => {
+        const chosen = sampler({ topK, seed: number })(logits, [])
+        expect(logits.filter((logit) => logit > logits[chosen]!).length).toBeLessThan(topK)
+      }),
+    )
+  })
+
+  it('chooses only tokens that top-p and min-p leave', () => {
+    const probability = fc.double({ min: 0, max: 1, noNaN: true })
+    fc.assert(
+      fc.property(distinct, seed, probability, probability, (logits, number, topP, minP) => {
+        const weights = [...logits].map(Math.exp)
+        const total = weights.reduce((all, weight) => all + weight)
+        const slack = 1e-9
+
+        const nucleus = sampler({ topK: 0, topP, seed: number })(logits, [])
+        const above = weights
+          .filter((weight) => weight > weights[nucleus]!)
+          .reduce((all, weight) => all + weight, 0)
+        expect(above / total).toBeLessThanOrEqual(topP + slack)
+
+        const likely = sampler({ topK: 0, minP, seed: number })(logits, [])
+        expect(weights[likely]! / Math.max(...weights)).toBeGreaterThanOrEqual(minP - slack)
+      }),
+    )
+  })
+
+  it('never chooses a token of logit -Infinity', () => {
+    const none = Number.NEGATIVE_INFINITY
+    fc.assert(
+      fc.property(seed, (number) => {
+        expect([1, 3]).toContain(
+          sampler({ topK: 0, seed: number })(Float32Array.of(none, 0, none, 1, none), []),
+        )
+      }),
+    )
+  })
+
+  it('follows the probabilities', () => {
+    const choose = sampler({ topK: 0, seed: 5 })
+    const counts = [0, 0, 0]
+    for (let draw = 0; draw < 20000; draw++) {
+      counts[choose(Float32Array.of(Math.log(0.5), Math.log(0.3), Math.log(0.2)), [])]!++
+    }
+    // Five standard deviations of the most likely count are 354 of 20000.
+    ;[0.5, 0.3, 0.2].forEach((share, token) => {
+      expect(Math.abs(counts[token]! - share * 20000)).toBeLessThan(354)
+    })
+  })
+
+  it('gives the same choices for the same seed, and others for another', () => {
+    const flat = new Float32Array(1000)
+    const run = (options: GenerationOptions) => {
+      const choose = sampler({ topK: 0, ...options })
+      return Array.from({ length: 20 }, () => choose(flat, []))
+    }
+    fc.assert(
+      fc.property(fc.maxSafeNat(), (number) => {
+        expect(run({ seed: number })).toEqual(run({ seed: number }))
+        expect(run({ seed: number })).not.toEqual(run({ seed: number === 0 ? 1 : number - 1 }))
+      }),
+    )
+    expect(run({ seed: 1 })).not.toEqual(run({ seed: 1 + 2 ** 32 }))
+    expect(run({})).not.toEqual(run({}))
+  })
+
+  it('leaves the logits as they are', () => {
+    const logits = Float32Array.of(1, 2, 3)
+    const options = { repetitionPenalty: 1.5, temperature: 0.5, topK: 2, topP: 0.9, minP: 0.1, seed: 1 }
+    sampler(options)(logits, [0, 2])
+    expect(logits).toEqual(Float32Array.of(1, 2, 3))
+  })
+
+  it('handles a vocabulary of 128 000 tokens without top-k', () => {
+    const logits = Float32Array.from({ length: 128_000 }, (_, token) => -((token * 7919) % 128_000) / 100)
+    expect(sampler({ topK: 0, topP: 0.001, seed: 3 })(logits, [])).toBe(0)
+  })
+})
+
+describe('unusable logits', () => {
+  const failure = (logits: number[], options: GenerationOptions = {}, previous: number[] = []) => {
+    try {
+      return sampler(options)(Float32Array.from(logits), previous)
+    } catch (error) {
+      return error
+    }
+  }
+
+  it.each([{}, { topK: 2 }])('are reported with %j', (options) => {
+    const nan = failure([1, Number.NaN], options)
+    expect(SamplingError.isInstance(nan)).toBe(true)
+    expect(nan).toMatchObject({ code: 'LOGITS_INVALID', message: expect.stringContaining('token 1 is NaN') })
+    expect(failure([Number.POSITIVE_INFINITY], options)).toMatchObject({ code: 'LOGITS_INVALID' })
+    expect(failure([Number.NEGATIVE_INFINITY], options)).toMatchObject({ code: 'LOGITS_EMPTY' })
+    expect(failure([], options)).toMatchObject({ code: 'LOGITS_EMPTY' })
+  })
+
+  it('include too few of them for the tokens that occurred', () => {
+    expect(failure([1, 2], { repetitionPenalty: 1.1 }, [2])).toMatchObject({
+      code: 'TOKEN_OUT_OF_RANGE',
+      found: 2,
+    })
+  })
+})

@@ -1,0 +1,79 @@
+import { SamplingError } from './errors.js'
+import type { GenerationConfig } from './generation-options.js'
+import { filterLogits, penalizeRepetition, softmaxWeights, sum } from './logits-processor.js'
+import { createRandom, type Random } from './random.js'
+
+/** The settings that a sampler reads. */
+export type SamplerConfig = Pick<
+  GenerationConfig,
+  'doSample' | 'temperature' | 'topK' | 'topP' | 'minP' | 'repetitionPenalty' | 'seed'
+>
+
+/**
+ * Chooses the next token from its logits (float32 [vocabulary]; left unchanged). `previousTokens` are prompt and
+ * answer so far; only the repetition penalty reads them.
+ */
+export type Sampler = (logits: Float32Array, previousTokens: readonly number[]) => number
+
+/**
+ * A sampler with the processors of transformers in their order: repetition penalty, temperature, top-k, top-p, min-p.
+ * Greedy takes the largest logit, the lowest token among equals. Each sampler has its own random sequence: make one
+ * for each generation. It throws SamplingError for logits that are NaN, +Infinity, or -Infinity throughout.
+ */
+export function createSampler(config: SamplerConfig): Sampler {
+  const random = createRandom(config.seed)
+  let scratch = new Float32Array(0)
+
+  return (logits, previousTokens) => {
+    checkLogits(logits)
+    const penalized = config.repetitionPenalty !== 1
+    if (!config.doSample && !penalized) return argmax(logits)
+
+    if (scratch.length !== logits.length) scratch = new Float32Array(logits.length)
+    scratch.set(logits)
+    if (penalized) penalizeRepetition(scratch, previousTokens, config.repetitionPenalty)
+    if (!config.doSample) return argmax(scratch)
+
+    const candidates = filterLogits(scratch, config)
+    return candidates.ids[draw(softmaxWeights(candidates.logits), random)]!
+  }
+}
+
+function checkLogits(logits: Float32Array): void {
+  let possible = false
+  for (let token = 0; token < logits.length; token++) {
+    const logit = logits[token]!
+    if (!(logit < Number.POSITIVE_INFINITY)) {
+      throw new SamplingError(
+        'LOGITS_INVALID',
+        `the logit of token ${token} is ${logit}, expected a finite number`,
+        {
+          found: logit,
+          hint: 'The computation overflowed: load the model in a wider dtype, or check its quantization.',
+        },
+      )
+    }
+    possible ||= logit !== Number.NEGATIVE_INFINITY
+  }
+  if (possible) return
+  throw new SamplingError('LOGITS_EMPTY', `none of the ${logits.length} tokens is possible`, {
+    hint: 'All logits are -Infinity: check what masks them.',
+  })
+}
+
+function argmax(logits: Float32Array): number {
+  let best = 0
+  for (let token = 1; token < logits.length; token++) if (logits[token]! > logits[best]!) best = token
+  return best
+}
+
+/** A position with a probability in proportion to its weight. */
+function draw(weights: Float64Array, random: Random): number {
+  let rest = random() * sum(weights)
+  for (let position = 0; position < weights.length; position++) {
+    rest -= weights[position]!
+    if (rest < 0) return position
+  }
+  // Rounding can leave a rest: the last position that is possible at all takes it.
+  return weights.findLastIndex((weight) => weight > 0)
+}

@@ -1,0 +1,131 @@
+import { describe, expect, it } from 'vitest'
+import { AutoTokenizer, type ChatMessage, ChatTemplateError, type Tokenizer } from './index.js'
+import { goldens, readGolden, withFolder } from './test-folder.js'
+
+interface Chat {
+  readonly templates: { readonly [name: string]: string }
+  readonly cases: readonly {
+    readonly template: string
+    readonly messages: readonly ChatMessage[]
+    readonly options: {
+      add_generation_prompt?: boolean
+      tools?: { [key: string]: unknown }[]
+      enable_thinking?: boolean
+    }
+    readonly rendered: string
+  }[]
+}
+
+const { templates, cases } = await readGolden<Chat>('chat.json')
+const json = await readGolden<object>('tokenizer.json')
+const user = { role: 'user', content: 'Hello' }
+
+function load(files: { [name: string]: string | object }): Promise<Tokenizer> {
+  return withFolder({ 'tokenizer.json': json, ...files }, AutoTokenizer.fromPretrained)
+}
+
+function failure(action: () => unknown): ChatTemplateError {
+  try {
+    action()
+  } catch (error) {
+    if (ChatTemplateError.isInstance(error)) return error
+    throw error
+  }
+  throw new Error('nothing was thrown')
+}
+
+describe('applyChatTemplate, compared with the Python transformers', () => {
+  it.each(cases)('renders $template $options', async ({ template, messages, options, rendered }) => {
+    const config = { bos_token: '<s>', eos_token: '</s>', chat_template: templates[template] }
+    const tokenizer = await load({ 'tokenizer_config.json': config })
+    const { add_generation_prompt: addGenerationPrompt = false, tools, ...variables } = options
+    const prompt = tokenizer.applyChatTemplate(messages, {
+      addGenerationPrompt,
+      variables,
+      ...(tools && { tools }),
+    })
+    expect(prompt).toBe(rendered)
+  })
+})
+
+describe('chat templates', () => {
+  it('come from files first, then from the configuration', async () => {
+    const config = { 'tokenizer_config.json': { chat_template: 'config' } }
+    expect((await load(config)).applyChatTemplate([user])).toBe('config')
+    expect((await load({ ...config, 'chat_template.jinja': 'file' })).applyChatTemplate([user])).toBe('file')
+  })
+
+  it('are chosen by name, and "tool_use" when there are tools', async () => {
+    const list = ['default', 'tool_use', 'rag'].map((name) => ({ name, template: `the ${name} template` }))
+    const tokenizer = await load({ 'tokenizer_config.json': { chat_template: list } })
+    expect(tokenizer.applyChatTemplate([user])).toBe('the default template')
+    expect(tokenizer.applyChatTemplate([user], { tools: [{}] })).toBe('the tool_use template')
+    expect(tokenizer.applyChatTemplate([user], { chatTemplate: 'rag' })).toBe('the rag template')
+    expect(tokenizer.applyChatTemplate([user], { chatTemplate: '{{ messages[0].content }}!' })).toBe('Hello!')
+    const error = failure(() => tokenizer.applyChatTemplate([user], { chatTemplate: 'rga' }))
+    expect(error.message).toContain('"rga" is neither a template nor the name of one')
+    expect(error.message).toContain('"default", "tool_use", "rag"')
+  })
+
+  it('may lie in additional_chat_templates', async () => {
+    const tokenizer = await load({ 'additional_chat_templates/short.jinja': 'short' })
+    expect(tokenizer.applyChatTemplate([user], { chatTemplate: 'short' })).toBe('short')
+    expect(failure(() => tokenizer.applyChatTemplate([user])).message).toContain(
+      'no chat template named "default"',
+    )
+  })
+
+  it('write dates in English, whatever the locale', async () => {
+    const tokenizer = await load({
+      'chat_template.jinja': "{{ strftime_now('%a %d %B %Y %I:%M:%S %p %y %b %q %%') }}",
+    })
+    const now = new Date(2026, 2, 5, 15, 4, 9)
+    expect(tokenizer.applyChatTemplate([user], { now })).toBe('Thu 05 March 2026 03:04:09 PM 26 Mar %q %')
+  })
+
+  it('are encoded without a second beginning-of-sequence token', async () => {
+    const config = { bos_token: '<s>', chat_template: '{{ bos_token }}{{ messages[0].content }}' }
+    const tokenizer = await load({ 'tokenizer_config.json': config })
+    expect(tokenizer.encodeChat([user])).toEqual(tokenizer.encode('Hello'))
+  })
+})
+
+describe('errors of chat templates', () => {
+  const failWith = async (template: string) => {
+    const tokenizer = await load({ 'chat_template.jinja': template })
+    return failure(() => tokenizer.applyChatTemplate([user]))
+  }
+
+  it('say that there is none, and what to do', async () => {
+    const tokenizer = await AutoTokenizer.fromPretrained(goldens)
+    const error = failure(() => tokenizer.applyChatTemplate([user]))
+    expect(error).toMatchObject({
+      code: 'CHAT_TEMPLATE_MISSING',
+      message: 'this tokenizer has no chat template',
+    })
+    expect(error.hint).toContain('plain prompt')
+  })
+
+  it('repeat what the template says when it refuses', async () => {
+    const error = await failWith("{{ raise_exception('no users here') }}")
+    expect(error.code).toBe('CHAT_TEMPLATE_REFUSED')
+    expect(error.message).toContain('no users here')
+  })
+
+  it('tell templates that do not parse from templates that fail', async () => {
+    expect((await failWith('{% if %}')).code).toBe('CHAT_TEMPLATE_INVALID')
+    expect((await failWith('{{ messages() }}')).code).toBe('CHAT_TEMPLATE_FAILED')
+  })
+
+  it('limit what a template may allocate', async () => {
+    expect((await failWith('{{ range(1000000000) | length }}')).message).toContain('the limit is 100000')
+    expect((await failWith('{{ range(0, 1, 0) }}')).message).toContain('a step other than 0')
+  })
+
+  it.each([[[]], [[{ content: 'x' }]], ['Hello']])('name messages that are none: %j', async (messages) => {
+    const tokenizer = await load({ 'chat_template.jinja': 'x' })
+    // @ts-expect-error not a conversation
+    const error = failure(() => tokenizer.applyChatTemplate(messages))
+    expect(error).toMatchObject({ code: 'CHAT_MESSAGES_INVALID', field: 'messages' })
+  })
+})
