@@ -1,0 +1,61 @@
+import { type FileHandle, open, stat } from 'node:fs/promises'
+import { fileError, SafetensorsError } from '../errors.js'
+
+/**
+ * Opens a file for reading. Anything but a regular file is refused before it is opened: opening a pipe would wait
+ * for its writer.
+ */
+export async function openRegularFile(path: string): Promise<FileHandle> {
+  try {
+    if (!(await stat(path)).isFile()) {
+      throw new SafetensorsError('FILE_UNREADABLE', `${path} is not a regular file`, { file: path })
+    }
+    return await open(path, 'r')
+  } catch (cause) {
+    throw fileError(cause, path, 'read')
+  }
+}
+
+/** Bytes per call to the operating system: small enough that an aborted signal is noticed soon. */
+const BYTES_PER_CALL = 16 * 1024 * 1024
+
+/**
+ * Fills `target` from a position of the file. One call may return less than asked for, so it repeats.
+ * `beforeCall` may throw to stop between two calls.
+ */
+export async function readFully(
+  handle: FileHandle,
+  path: string,
+  target: Uint8Array,
+  position: number,
+  beforeCall: () => void = () => {},
+): Promise<void> {
+  for (let done = 0; done < target.byteLength; ) {
+    beforeCall()
+    const wanted = Math.min(target.byteLength - done, BYTES_PER_CALL)
+    const bytesRead = await readOnce(handle, path, target, done, wanted, position + done)
+    if (bytesRead === 0) {
+      throw new SafetensorsError(
+        'SAFETENSORS_TRUNCATED',
+        `${path} ended at byte ${position + done}, ${target.byteLength - done} more were expected`,
+        { file: path, hint: 'The file became shorter while it was open; do not write to a file in use.' },
+      )
+    }
+    done += bytesRead
+  }
+}
+
+async function readOnce(
+  handle: FileHandle,
+  path: string,
+  target: Uint8Array,
+  offset: number,
+  length: number,
+  position: number,
+): Promise<number> {
+  try {
+    return (await handle.read(target, offset, length, position)).bytesRead
+  } catch (cause) {
+    throw fileError(cause, path, 'read')
+  }
+}
