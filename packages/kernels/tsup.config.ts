@@ -1,3 +1,6 @@
 import { library } from '../../tools/tsup.base.js'
 
-export default library({ entry: ['src/index.ts'] })
+export default library({
+  entry: { index: 'src/index.ts', worker: 'src/pool/worker.ts' },
+  dts: { entry: { index: 'src/index.ts' } },
+})

@@ -1,0 +1,30 @@
+import { KernelArgumentError } from '../errors.js'
+import { ALL_FINITE, type KernelDefinition } from '../kernel.js'
+import { nibbleRowBytes, type PackNibblesParams, packNibbles } from '../reference/pack-nibbles.js'
+
+/** Four-bit codes two to a byte, in the layout of ONNX Runtime's `MatMulNBits`. */
+export const packNibblesKernel: KernelDefinition<PackNibblesParams> = {
+  name: 'packNibbles',
+  parse(read) {
+    const blockSize = read.count('blockSize', 2)
+    if (blockSize % 2 !== 0) {
+      throw new KernelArgumentError('packNibbles', 'parameter "blockSize"', blockSize, 'an even number')
+    }
+    return { rows: read.count('rows'), columns: read.count('columns'), blockSize }
+  },
+  sizes: (params) => ({
+    inputs: [params.rows * params.columns],
+    outputs: [params.rows * nibbleRowBytes(params)],
+  }),
+  reference: packNibbles,
+  simd: (params, { exports }, [codes], [result]) => {
+    exports.packNibbles(
+      params.rows,
+      params.columns,
+      nibbleRowBytes(params),
+      codes!.byteOffset,
+      result!.byteOffset,
+    )
+    return ALL_FINITE
+  },
+}

@@ -1,0 +1,56 @@
+import { readSync, writeSync } from 'node:fs'
+import { KernelIoError } from '../errors.js'
+import { type ByteRange, isFileRange } from './byte-range.js'
+
+/** One system call moves at most this much; the kernel's own limit is just below 2 GiB. */
+const MAX_TRANSFER_BYTES = 2 ** 30
+
+/** Reads the whole range into `target`, which has its length. */
+export function readRange(range: ByteRange, target: Uint8Array): void {
+  if (!isFileRange(range)) {
+    target.set(new Uint8Array(range.buffer, range.byteOffset, range.byteLength))
+    return
+  }
+  const what = `reading ${describe(range.fd, range.position, range.byteLength)}`
+  transfer(what, range.byteLength, (done, length) =>
+    readSync(range.fd, target, done, length, range.position + done),
+  )
+}
+
+/** Writes all of `source`, which has the length of the range. */
+export function writeRange(range: ByteRange, source: Uint8Array): void {
+  if (!isFileRange(range)) {
+    new Uint8Array(range.buffer, range.byteOffset, range.byteLength).set(source)
+    return
+  }
+  const what = `writing ${describe(range.fd, range.position, range.byteLength)}`
+  transfer(what, range.byteLength, (done, length) =>
+    writeSync(range.fd, source, done, length, range.position + done),
+  )
+}
+
+function transfer(what: string, byteLength: number, move: (done: number, length: number) => number): void {
+  let done = 0
+  while (done < byteLength) {
+    const moved = attempt(what, () => move(done, Math.min(byteLength - done, MAX_TRANSFER_BYTES)))
+    if (moved === 0) {
+      throw new KernelIoError(`${what} stopped after ${done} bytes`, {
+        hint: 'The file is shorter than its header says, or was cut while it was in use.',
+      })
+    }
+    done += moved
+  }
+}
+
+function attempt(what: string, move: () => number): number {
+  try {
+    return move()
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException
+    throw new KernelIoError(`${what} failed: ${message}`, { errno: code, cause })
+  }
+}
+
+function describe(fd: number, position: number, byteLength: number): string {
+  return `bytes ${position} to ${position + byteLength} of file descriptor ${fd}`
+}

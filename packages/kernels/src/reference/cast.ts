@@ -1,0 +1,43 @@
+import { ALL_FINITE, type KernelResult } from '../kernel.js'
+import { viewOf } from './float-access.js'
+import {
+  type FloatDtype,
+  float16BitsToFloat32Bits,
+  float32BitsToBfloat16Bits,
+  float32BitsToFloat16Bits,
+  floatBytes,
+} from './float-formats.js'
+
+/** Dtypes of the input and of the output of `cast`. */
+export interface CastParams {
+  readonly from: FloatDtype
+  readonly to: FloatDtype
+}
+
+/** Element-wise conversion on the bits, so that the payload of a NaN is under control; equal dtypes copy. */
+export function cast(
+  { from, to }: CastParams,
+  [source]: readonly Uint8Array[],
+  [target]: readonly Uint8Array[],
+): KernelResult {
+  if (from === to) {
+    target!.set(source!)
+    return ALL_FINITE
+  }
+  const input = viewOf(source!)
+  const output = viewOf(target!)
+  const count = source!.byteLength / floatBytes(from)
+  for (let i = 0; i < count; i++) {
+    const bits = from === 'float32' ? input.getUint32(i * 4, true) : input.getUint16(i * 2, true)
+    const wide =
+      from === 'float32' ? bits : from === 'bfloat16' ? (bits << 16) >>> 0 : float16BitsToFloat32Bits(bits)
+    if (to === 'float32') output.setUint32(i * 4, wide, true)
+    else
+      output.setUint16(
+        i * 2,
+        to === 'bfloat16' ? float32BitsToBfloat16Bits(wide) : float32BitsToFloat16Bits(wide),
+        true,
+      )
+  }
+  return ALL_FINITE
+}

@@ -1,0 +1,8 @@
+export { cast } from './cast.js'
+export { copy } from './copy.js'
+export { dequantizeRows } from './dequantize-rows.js'
+export { intGroups } from './int-groups.js'
+export { int8Rows } from './int8-rows.js'
+export { offsetCodes } from './offset-codes.js'
+export { packNibbles } from './pack-nibbles.js'
+export { rowAbsMax } from './row-abs-max.js'
