@@ -14,6 +14,8 @@ const FORMATS = ['@hfquant/safetensors', '@hfquant/torch-checkpoint', '@hfquant/
 const RUNNING = ['@hfquant/core', '@hfquant/kernels', '@hfquant/onnx']
 const BACKENDS = ['@hfquant/torchao', '@hfquant/bitsandbytes', '@hfquant/gptq']
 
+const LIBRARIES = [...FORMATS, '@hfquant/core', '@hfquant/onnx', '@hfquant/transformers', ...BACKENDS]
+
 /** Which packages of this workspace each one may import. */
 const MAY_IMPORT = {
   '@hfquant/safetensors': [],
@@ -25,11 +27,12 @@ const MAY_IMPORT = {
   '@hfquant/torchao': RUNNING,
   '@hfquant/bitsandbytes': RUNNING,
   '@hfquant/gptq': RUNNING,
-  hfquant: [...FORMATS, '@hfquant/core', '@hfquant/onnx', '@hfquant/transformers', ...BACKENDS],
+  hfquant: LIBRARIES,
   '@hfquant/testkit': ['@hfquant/core', '@hfquant/safetensors', '@hfquant/onnx'],
   '@hfquant/cli': ['hfquant'],
   '@hfquant/server': ['hfquant'],
-  '@hfquant/bench': ['hfquant'],
+  // Benchmarks measure the parts, too.
+  '@hfquant/bench': ['hfquant', ...LIBRARIES],
 }
 
 /** Packages that run with nothing from outside of this workspace. */

@@ -23,6 +23,7 @@ export type {
   QuantizationConfig,
   QuantizerDefinition,
   SavedTensor,
+  StoredTensor,
   StoredWeight,
 } from './contract/quantizer.js'
 export { skip } from './contract/skip.js'

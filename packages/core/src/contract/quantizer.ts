@@ -14,10 +14,17 @@ export interface QuantizationConfig {
   toDict(): JsonObject
 }
 
+/** A tensor of a checkpoint, and where it lies. */
+export interface StoredTensor extends TensorInfo {
+  /** Name in the file; a file of a bare base model leaves out the prefix that the model's own names have. */
+  readonly name?: string
+  readonly file?: string
+}
+
 /** What the checkpoint holds below one module. */
 export interface StoredWeight {
   /** By name below the module: "weight", "_weight_qdata". */
-  readonly tensors: ReadonlyMap<string, TensorInfo>
+  readonly tensors: ReadonlyMap<string, StoredTensor>
   /** Bytes of a small tensor. */
   read(key: string): Promise<Uint8Array>
 }
@@ -59,6 +66,8 @@ export interface QuantizerDefinition<Config> {
   readonly loadingAttributes?: readonly string[]
   /** @throws EnvironmentError that says what is missing and how to get it. */
   validateEnvironment?(environment: Environment, config: Config): void
+  /** Remarks on a config that loads all the same, such as a version that was replaced. */
+  warnings?(config: Config): readonly string[]
   /** The user's skip list; `undefined` means the defaults alone. */
   skipModules?(config: Config): readonly string[] | undefined
   /** True when the list of `skipModules` replaces the default one instead of adding to it. */

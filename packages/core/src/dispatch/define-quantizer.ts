@@ -105,9 +105,10 @@ class FormatQuantizer<Config extends object> extends HfQuantizer {
       }
     }
     this.recordSkips(shell, skips)
-    const warnings = skips.unmatched.map(
-      (entry) => `the skip list names "${entry}", which no module is called`,
-    )
+    const warnings = [
+      ...(this.definition.warnings?.(this.config.value) ?? []),
+      ...skips.unmatched.map((entry) => `the skip list names "${entry}", which no module is called`),
+    ]
     if (quantized.length === 0) warnings.push('no module was quantized')
     return { quantized, skipped, warnings }
   }

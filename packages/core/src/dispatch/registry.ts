@@ -148,5 +148,5 @@ function packageUrl(packageName: string): string {
 function isMissingPackage(error: unknown, packageName: string): boolean {
   const { code, message } = error as { code?: string; message?: string }
   const missing = code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND'
-  return missing && message !== undefined && message.includes(packageName)
+  return missing && message?.includes(packageName) === true
 }

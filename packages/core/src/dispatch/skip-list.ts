@@ -14,7 +14,7 @@ interface SkipEntry {
 }
 
 /** Modules that every method leaves in float unless told otherwise: the output projection, and both ends of a tie. */
-export function defaultSkips(shell: Shell): readonly SkipEntry[] {
+function defaultSkips(shell: Shell): readonly SkipEntry[] {
   const tied = shell.ties.flatMap(({ alias, target }) => [
     { entry: ownerPath(alias), reason: `shares its weight with ${ownerPath(target)}` },
     { entry: ownerPath(target), reason: `shares its weight with ${ownerPath(alias)}` },

@@ -136,7 +136,7 @@ export function toNode(value: unknown): JsonNode {
 }
 
 /** `repr` of a Python float: as short as JavaScript's, with an exponent below 1e-4 and from 1e16 on. */
-export function pythonFloat(value: number): string {
+function pythonFloat(value: number): string {
   if (!Number.isFinite(value)) return Number.isNaN(value) ? 'NaN' : value > 0 ? 'Infinity' : '-Infinity'
   const size = Math.abs(value)
   if (size !== 0 && (size < 1e-4 || size >= 1e16)) {

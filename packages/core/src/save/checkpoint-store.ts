@@ -7,7 +7,7 @@ import { elementCount, toSafetensorsDtype } from '../shell/dtype.js'
 import { outputError } from './output-error.js'
 
 /** As the Python library. */
-export const DEFAULT_MAX_SHARD_BYTES = 50e9
+const DEFAULT_MAX_SHARD_BYTES = 50e9
 
 export interface CheckpointStore extends TensorStore {
   /** Makes everything durable and closes the files. */

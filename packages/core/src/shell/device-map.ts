@@ -39,7 +39,7 @@ export function resolveDeviceMap(
 }
 
 /** The device of a parameter: the longest dotted prefix in the map wins. */
-export function deviceOf(parameter: string, map: DeviceMap): string | undefined {
+function deviceOf(parameter: string, map: DeviceMap): string | undefined {
   let path = parameter
   while (true) {
     if (Object.hasOwn(map, path)) return map[path]

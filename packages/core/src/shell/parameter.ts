@@ -15,7 +15,7 @@ export type Storage =
       readonly dtype: Dtype
     }
 
-export const META: Storage = { kind: 'meta' }
+const META: Storage = { kind: 'meta' }
 
 /** A tensor of the model. On the meta device it has a shape and a dtype, and no bytes. */
 export class Parameter implements TensorInfo {

@@ -39,7 +39,7 @@ export function untie(shell: Shell, tie: Tie): void {
 }
 
 /** The module that holds a parameter, and the parameter's name in it. */
-export function ownerOf(shell: Shell, parameter: string): readonly [Module, string] {
+function ownerOf(shell: Shell, parameter: string): readonly [Module, string] {
   const cut = parameter.lastIndexOf('.')
   const module = findModule(shell.root, parameter.slice(0, Math.max(cut, 0)))
   if (module === undefined) throw new TypeError(`no module holds ${parameter}`)

@@ -1,0 +1,69 @@
+import { AutoModelForCausalLM } from 'hfquant'
+
+export interface DecodeFigures {
+  readonly method: string
+  readonly loadSeconds: number
+  /** From the call of generate to the first token, graph compilation included. */
+  readonly firstTokenSeconds: number
+  readonly tokensPerSecond: number
+  /** How late a 10 ms timer of this thread fired at most, while tokens were made. */
+  readonly timerLateMilliseconds: number
+  readonly peakRssMebibytes: number
+}
+
+/** Greedy decoding after a prompt of eight tokens. */
+export async function measureDecode(
+  folder: string,
+  { tokens, threads }: { readonly tokens: number; readonly threads: number | undefined },
+): Promise<DecodeFigures> {
+  const start = performance.now()
+  const model = await AutoModelForCausalLM.fromPretrained(folder, { threads })
+  const loadSeconds = (performance.now() - start) / 1000
+  const lateness = watchTimer()
+  const asked = performance.now()
+  let first = 0
+  let count = 0
+  const prompt = { inputIds: [1, 2, 3, 4, 5, 6, 7, 8] }
+  for await (const _ of model.generate(prompt, {
+    maxNewTokens: tokens + 1,
+    temperature: 0,
+    ignoreEos: true,
+  })) {
+    count += 1
+    if (count > 1) continue
+    first = performance.now()
+    lateness.reset()
+  }
+  const tokensPerSecond = (count - 1) / ((performance.now() - first) / 1000)
+  const timerLateMilliseconds = lateness.stop()
+  const method = model.quantization?.method ?? 'float'
+  await model.dispose()
+  return {
+    method,
+    loadSeconds,
+    firstTokenSeconds: (first - asked) / 1000,
+    tokensPerSecond,
+    timerLateMilliseconds,
+    peakRssMebibytes: process.resourceUsage().maxRSS / 1024,
+  }
+}
+
+function watchTimer() {
+  const INTERVAL = 10
+  let latest = 0
+  let last = performance.now()
+  const timer = setInterval(() => {
+    const now = performance.now()
+    latest = Math.max(latest, now - last - INTERVAL)
+    last = now
+  }, INTERVAL)
+  return {
+    reset: () => {
+      latest = 0
+    },
+    stop: () => {
+      clearInterval(timer)
+      return latest
+    },
+  }
+}

@@ -1,0 +1,85 @@
+import { existsSync } from 'node:fs'
+import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, describe, expect, test } from 'vitest'
+import { temporaryFolder } from '../testing/tiny-model.fixture.js'
+import { recoverFolder, stageFolder } from './replace-folder.js'
+
+const parent = temporaryFolder(afterAll)
+const read = (folder: string, name: string) => readFile(join(folder, name), 'utf8')
+const everything = () => true
+
+async function folderWith(name: string, files: Record<string, string>): Promise<string> {
+  const folder = join(parent, name, 'model')
+  await mkdir(folder, { recursive: true })
+  for (const [file, text] of Object.entries(files)) await writeFile(join(folder, file), text)
+  return folder
+}
+
+describe('a staged folder', () => {
+  test('appears when it is committed, and leaves nothing else', async () => {
+    const folder = join(parent, 'new', 'model')
+    const staged = await stageFolder(folder)
+    await writeFile(join(staged.path, 'config.json'), 'new')
+    expect(existsSync(folder)).toBe(false)
+    await staged.commit(everything)
+    expect(await read(folder, 'config.json')).toBe('new')
+    expect(await readdir(join(parent, 'new'))).toEqual(['model'])
+  })
+
+  test('replaces the checkpoint of an older one, and keeps files that are no part of it', async () => {
+    const folder = await folderWith('replaced', {
+      'config.json': 'old',
+      'pytorch_model.bin': 'old',
+      'README.md': 'card',
+    })
+    await mkdir(join(folder, 'evals'))
+    await writeFile(join(folder, 'evals', 'loss.txt'), '0.38')
+    const staged = await stageFolder(folder)
+    await writeFile(join(staged.path, 'config.json'), 'new')
+    expect(await read(folder, 'config.json')).toBe('old')
+    await staged.commit((name) => name !== 'README.md' && name !== 'evals')
+    expect((await readdir(folder)).sort()).toEqual(['README.md', 'config.json', 'evals'])
+    expect(await read(folder, 'config.json')).toBe('new')
+    expect(await read(folder, 'evals/loss.txt')).toBe('0.38')
+  })
+
+  test('leaves the old folder alone when it is discarded', async () => {
+    const folder = await folderWith('discarded', { 'config.json': 'old' })
+    const staged = await stageFolder(folder)
+    await writeFile(join(staged.path, 'config.json'), 'half')
+    await staged.discard()
+    expect(await read(folder, 'config.json')).toBe('old')
+    expect(await readdir(join(parent, 'discarded'))).toEqual(['model'])
+  })
+})
+
+describe('after a process was killed', () => {
+  test('between the two renames, the old folder is moved back', async () => {
+    const folder = await folderWith('between', { 'config.json': 'old' })
+    await rename(folder, join(parent, 'between', '.model.hfquant-old'))
+    await recoverFolder(folder)
+    expect(await read(folder, 'config.json')).toBe('old')
+  })
+
+  test('while it was writing, what it left is removed; the folders of living processes are not', async () => {
+    const folder = await folderWith('leftovers', { 'config.json': 'old' })
+    const abandoned = join(parent, 'leftovers', '.model.hfquant-new-999999999-abcd1234')
+    const busy = join(parent, 'leftovers', `.model.hfquant-new-${process.pid}-abcd1234`)
+    await mkdir(abandoned)
+    await mkdir(busy)
+    await (await stageFolder(folder)).discard()
+    expect((await readdir(join(parent, 'leftovers'))).sort()).toEqual([
+      `.model.hfquant-new-${process.pid}-abcd1234`,
+      'model',
+    ])
+  })
+})
+
+test('a place that cannot be written is an OutputError naming it', async () => {
+  await writeFile(join(parent, 'file'), '')
+  await expect(stageFolder(join(parent, 'file', 'model'))).rejects.toMatchObject({
+    name: 'OutputError',
+    message: expect.stringContaining(join(parent, 'file', 'model')),
+  })
+})

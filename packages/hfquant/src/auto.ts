@@ -1,0 +1,51 @@
+import * as transformers from '@hfquant/transformers'
+import { resolveModel } from './hub/index.js'
+
+/** Which revision of a model of the hub; a branch, a tag or a commit. Not for local folders. */
+export interface HubOptions {
+  readonly revision?: string | undefined
+}
+
+/** Loads decoder-only language models from a folder, or by their name on the hub. */
+export const AutoModelForCausalLM = {
+  /**
+   * @param model a model folder, or "organisation/name": then the files are downloaded into the Hugging Face cache.
+   * @throws as the loader does; HubError when a model cannot be had.
+   */
+  async fromPretrained(
+    model: string,
+    options: transformers.LoadModelOptions & HubOptions = {},
+  ): Promise<transformers.CausalLM> {
+    const { revision, ...rest } = options
+    const folder = await resolveModel(model, downloadOptions(revision, rest))
+    return transformers.AutoModelForCausalLM.fromPretrained(folder, rest)
+  },
+}
+
+/** Loads tokenizers from a folder, or by the name of their model on the hub. */
+export const AutoTokenizer = {
+  async fromPretrained(model: string, { revision }: HubOptions = {}): Promise<transformers.Tokenizer> {
+    return transformers.AutoTokenizer.fromPretrained(await resolveModel(model, downloadOptions(revision, {})))
+  },
+}
+
+function downloadOptions(
+  revision: string | undefined,
+  { signal, onProgress }: Pick<transformers.LoadModelOptions, 'signal' | 'onProgress'>,
+): Parameters<typeof resolveModel>[1] {
+  return {
+    ...(revision !== undefined && { revision }),
+    ...(signal !== undefined && { signal }),
+    ...(onProgress !== undefined && {
+      onProgress: ({ file, receivedBytes, totalBytes }) =>
+        onProgress({
+          stage: 'download',
+          tensor: file,
+          done: receivedBytes === totalBytes ? 1 : 0,
+          total: 1,
+          doneBytes: receivedBytes,
+          totalBytes,
+        }),
+    }),
+  }
+}

@@ -1,0 +1,81 @@
+import {
+  ConfigError,
+  type LazyQuantizer,
+  type QuantizationConfig,
+  type QuantizerBackend,
+  registerLazyQuantizer,
+} from '@hfquant/core'
+import { closestName } from '@hfquant/transformers'
+
+/** What every shipped backend package exports. */
+interface BackendModule {
+  readonly quantizer: QuantizerBackend
+  /** Named configurations, the ones that the command line offers. */
+  readonly recipes: Readonly<Record<string, () => QuantizationConfig>>
+}
+
+interface ShippedBackend extends Pick<LazyQuantizer, 'quantMethod' | 'packageName' | 'claims'> {
+  import(): Promise<BackendModule>
+}
+
+/** The backends that come with hfquant. Adding one is adding an entry. */
+const shipped: readonly ShippedBackend[] = [
+  { quantMethod: 'torchao', packageName: '@hfquant/torchao', import: () => import('@hfquant/torchao') },
+]
+
+/** Makes the shipped backends known; each is imported when a model asks for it. */
+export function registerShippedBackends(): void {
+  for (const { import: load, ...entry } of shipped) {
+    registerLazyQuantizer({ ...entry, load: async () => (await load()).quantizer })
+  }
+}
+
+/** A shipped backend, and whether it can be used here. */
+export interface InstalledBackend {
+  readonly method: string
+  readonly packageName: string
+  readonly recipes: readonly string[]
+  /** Why the package cannot be imported. */
+  readonly problem?: string
+}
+
+/** Imports every shipped backend and says what came of it. */
+export function installedBackends(): Promise<readonly InstalledBackend[]> {
+  return Promise.all(
+    shipped.map(async ({ quantMethod: method, packageName, import: load }) => {
+      try {
+        return { method, packageName, recipes: Object.keys((await load()).recipes) }
+      } catch (error) {
+        return { method, packageName, recipes: [], problem: error instanceof Error ? error.message : String(error) }
+      }
+    }),
+  )
+}
+
+/** The names that `recipe` accepts. */
+export async function recipeNames(): Promise<readonly string[]> {
+  return Object.keys(await allRecipes())
+}
+
+/**
+ * A quantization configuration by name.
+ *
+ * @throws ConfigError RECIPE_UNKNOWN with the list of names; the hint has the closest one.
+ */
+export async function recipe(name: string): Promise<QuantizationConfig> {
+  const known = await allRecipes()
+  const make = Object.hasOwn(known, name) ? known[name] : undefined
+  if (make !== undefined) return make()
+  const names = Object.keys(known)
+  throw new ConfigError('RECIPE_UNKNOWN', `recipe "${name}" is unknown, expected one of ${names.join(', ')}`, {
+    field: 'recipe',
+    found: name,
+    expected: names,
+    hint: `Did you mean "${closestName(name, names)}"?`,
+  })
+}
+
+async function allRecipes(): Promise<Record<string, () => QuantizationConfig>> {
+  const modules = await Promise.all(shipped.map((backend) => backend.import()))
+  return Object.assign({}, ...modules.map(({ recipes }) => recipes))
+}
