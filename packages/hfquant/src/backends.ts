@@ -46,7 +46,12 @@ export function installedBackends(): Promise<readonly InstalledBackend[]> {
       try {
         return { method, packageName, recipes: Object.keys((await load()).recipes) }
       } catch (error) {
-        return { method, packageName, recipes: [], problem: error instanceof Error ? error.message : String(error) }
+        return {
+          method,
+          packageName,
+          recipes: [],
+          problem: error instanceof Error ? error.message : String(error),
+        }
       }
     }),
   )
@@ -67,12 +72,16 @@ export async function recipe(name: string): Promise<QuantizationConfig> {
   const make = Object.hasOwn(known, name) ? known[name] : undefined
   if (make !== undefined) return make()
   const names = Object.keys(known)
-  throw new ConfigError('RECIPE_UNKNOWN', `recipe "${name}" is unknown, expected one of ${names.join(', ')}`, {
-    field: 'recipe',
-    found: name,
-    expected: names,
-    hint: `Did you mean "${closestName(name, names)}"?`,
-  })
+  throw new ConfigError(
+    'RECIPE_UNKNOWN',
+    `recipe "${name}" is unknown, expected one of ${names.join(', ')}`,
+    {
+      field: 'recipe',
+      found: name,
+      expected: names,
+      hint: `Did you mean "${closestName(name, names)}"?`,
+    },
+  )
 }
 
 async function allRecipes(): Promise<Record<string, () => QuantizationConfig>> {

@@ -5,10 +5,10 @@ registerShippedBackends()
 export {
   AutoQuantizationConfig,
   AutoQuantizer,
-  cacheFolder,
   CapabilityError,
   CheckpointError,
   ConfigError,
+  cacheFolder,
   DeviceMapError,
   EnvironmentError,
   HfquantError,
@@ -16,8 +16,8 @@ export {
   nodeEnvironment,
   OutputError,
   type ProgressEvent,
-  registerQuantizer,
   RuntimeError,
+  registerQuantizer,
 } from '@hfquant/core'
 export {
   type CausalLM,
@@ -27,11 +27,11 @@ export {
   inspectModel,
   type LoadModelOptions,
   type ModelInspection,
-  quantizeModel,
   type QuantizeModelOptions,
   type QuantizeModelResult,
+  quantizeModel,
   type Tokenizer,
 } from '@hfquant/transformers'
 export { AutoModelForCausalLM, AutoTokenizer, type HubOptions } from './auto.js'
 export { type InstalledBackend, installedBackends, recipe, recipeNames } from './backends.js'
-export { HubError, resolveModel, type ResolveModelOptions } from './hub/index.js'
+export { HubError, type ResolveModelOptions, resolveModel } from './hub/index.js'

@@ -17,7 +17,7 @@ import { type LoadPlan, planLoad } from './plan.js'
 import { quantizeWeight } from './quantize-weight.js'
 import { settleTies } from './settle-ties.js'
 import type { Place, TensorStore } from './store.js'
-import type { StreamContext } from './stream-context.js'
+import { type StreamContext, streamSignal } from './stream-context.js'
 
 /** Enough for every worker to be busy, little enough for a small container. */
 export const DEFAULT_MAX_IN_FLIGHT_BYTES = 256 * 2 ** 20
@@ -103,7 +103,7 @@ async function stream(
 ): Promise<void> {
   const { pool, maxInFlightBytes = DEFAULT_MAX_IN_FLIGHT_BYTES } = options
   const stop = new AbortController()
-  const signal = options.signal === undefined ? stop.signal : AbortSignal.any([stop.signal, options.signal])
+  const signal = streamSignal(stop.signal, options.signal)
   const context: StreamContext = {
     pool,
     budget: createByteBudget(maxInFlightBytes),

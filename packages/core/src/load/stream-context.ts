@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import type { KernelPool } from '@hfquant/kernels'
 import type { ByteBudget } from './byte-budget.js'
 
@@ -7,6 +8,13 @@ export interface StreamContext {
   readonly budget: ByteBudget
   readonly maxInFlightBytes: number
   readonly signal: AbortSignal | undefined
+}
+
+/** A signal that every step in flight may listen to; there are more of them than Node expects of one signal. */
+export function streamSignal(...signals: readonly (AbortSignal | undefined)[]): AbortSignal {
+  const combined = AbortSignal.any(signals.filter((signal) => signal !== undefined))
+  setMaxListeners(0, combined)
+  return combined
 }
 
 /** Long enough to keep a worker busy, short enough to stay in its cache and to leave every worker a piece. */

@@ -3,6 +3,7 @@ import { CapabilityError } from '../errors/families.js'
 import { createByteBudget } from '../load/byte-budget.js'
 import { copyTensor } from '../load/copy-tensor.js'
 import { DEFAULT_MAX_IN_FLIGHT_BYTES } from '../load/load-model.js'
+import { streamSignal } from '../load/stream-context.js'
 import type { OnProgress } from '../report/progress.js'
 import type { Shell } from '../shell/shell.js'
 import { storageRange } from '../shell/storage-range.js'
@@ -44,7 +45,8 @@ export async function saveModel(out: string, options: SaveModelOptions): Promise
   await saveFolder(out, options, async (store) => {
     const entries = stateDict(shell)
     const places = await store.allocate(entries)
-    const context = { pool, budget: createByteBudget(maxInFlightBytes), maxInFlightBytes, signal }
+    const budget = createByteBudget(maxInFlightBytes)
+    const context = { pool, budget, maxInFlightBytes, signal: streamSignal(signal) }
     const totalBytes = entries.reduce((sum, { parameter }) => sum + parameter.byteLength, 0)
     let done = 0
     let doneBytes = 0

@@ -36,7 +36,7 @@ export async function fill(
   await using pool = createKernelPool(options.workers === undefined ? {} : { workers: options.workers })
   const { deviceMap, maxInFlightBytes, signal, onProgress } = options
   const environment = nodeEnvironment()
-  return loadModel({
+  return await loadModel({
     ...{ checkpoint, shell, quantizer, environment, pool, store },
     ...{ deviceMap, maxInFlightBytes, signal, onProgress },
   })

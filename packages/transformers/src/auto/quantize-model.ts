@@ -59,11 +59,12 @@ export async function quantizeModel(
   }
 }
 
-async function plan(
+/** What `loadModel` would do, decided from headers alone. */
+export async function plan(
   { shell, checkpoint, quantizer }: Awaited<ReturnType<typeof openModel>>,
   { deviceMap, signal }: LoadModelOptions,
 ): Promise<LoadedModel> {
   await using pool = createKernelPool()
   const store = { scope: 'new' as const, allocate: async () => new Map(), release: () => {} }
-  return planModel({ shell, checkpoint, quantizer, environment: nodeEnvironment(), pool, store, deviceMap, signal })
+  return await planModel({ shell, checkpoint, quantizer, environment: nodeEnvironment(), pool, store, deviceMap, signal })
 }

@@ -1,3 +1,4 @@
+export { closestName } from './closest-name.js'
 export { GenerationConfigError, SamplingError } from './errors.js'
 export { resolveGenerationConfig } from './generation-config.js'
 export { type GenerationConfig, type GenerationOptions, generationOptionNames } from './generation-options.js'

@@ -1,0 +1,116 @@
+import {
+  Embedding,
+  elementCount,
+  type FloatDtype,
+  type JsonObject,
+  Linear,
+  type Module,
+  QuantizedModule,
+  stateDict,
+  type TensorInfo,
+  tensorBytes,
+  walkModules,
+} from '@hfquant/core'
+import { openModel } from './open-model.js'
+import { plan } from './quantize-model.js'
+
+/** What a model folder holds, as config.json and the headers of its files tell it. */
+export interface ModelInspection {
+  /** `architectures[0]` of config.json. */
+  readonly architecture: string
+  /** Undefined for a float model. */
+  readonly quantization: { readonly method: string; readonly config: JsonObject } | undefined
+  /** Precision of what is not quantized. */
+  readonly dtype: FloatDtype
+  readonly vocabSize: number
+  /** Positions that the model was made for. */
+  readonly contextLength: number
+  /** Values of the float model: a quantized weight counts as the matrix that it stands for, a tied one once. */
+  readonly parameters: number
+  /** Bytes of the weight files. */
+  readonly bytesOnDisk: number
+  /** `file` is a path. */
+  readonly tensors: readonly (TensorInfo & { readonly name: string; readonly file: string })[]
+  /** Modules that own parameters, in the order of the model. */
+  readonly modules: readonly InspectedModule[]
+  readonly warnings: readonly string[]
+}
+
+export interface InspectedModule {
+  readonly name: string
+  readonly kind: 'linear' | 'embedding' | 'other'
+  /** How the weight is stored: the name of a quantized format, or a float dtype. */
+  readonly format: string
+  readonly quantized: boolean
+  /** Why a module of a quantized model is in float. */
+  readonly reason?: string
+  /** Values of the weight matrix. */
+  readonly weightElements: number
+  /** Bytes of the tensors that hold the weight: codes, scales, zero points and the like; without the bias. */
+  readonly weightBytes: number
+}
+
+/**
+ * Describes a model folder. Tensor data is not touched, except that the two tensors of a tie are compared when a
+ * checkpoint holds both.
+ *
+ * @throws ConfigError, CheckpointError or EnvironmentError, as loading the model would.
+ */
+export async function inspectModel(
+  folder: string,
+  { signal }: { readonly signal?: AbortSignal | undefined } = {},
+): Promise<ModelInspection> {
+  const opened = await openModel(folder, { signal })
+  const { checkpoint, config, dtype, architecture, merged } = opened
+  try {
+    const { shell, quantization, warnings } = await plan(opened, { signal })
+    const reasons = new Map(quantization?.skipped.map(({ module, reason }) => [module, reason]))
+    const owners = [...walkModules(shell.root)].filter(([, module]) => module.parameters.size > 0)
+    const modules = owners.map(([name, module]) => {
+      const described = describeModule(name, module)
+      const reason = reasons.get(name) ?? (described.kind === 'linear' ? undefined : 'is not a linear layer')
+      const isKept = quantization !== undefined && !described.quantized
+      return isKept && reason !== undefined ? { ...described, reason } : described
+    })
+    const quantizedValues = modules.reduce((sum, { quantized, weightElements }) => sum + (quantized ? weightElements : 0), 0)
+    const others = stateDict(shell).filter(({ quantized }) => quantized === undefined)
+    return {
+      architecture: architecture.name,
+      quantization: merged && { method: merged.method, config: merged.config.toDict() },
+      dtype,
+      vocabSize: config.vocabSize,
+      contextLength: config.maxPositions,
+      parameters: quantizedValues + others.reduce((sum, { shape }) => sum + elementCount(shape), 0),
+      bytesOnDisk: checkpoint.bytesOnDisk,
+      tensors: [...checkpoint.tensors.values()].map(({ name, file, ...info }) => ({
+        name,
+        file,
+        dtype: info.dtype,
+        shape: info.shape,
+      })),
+      modules,
+      warnings,
+    }
+  } finally {
+    await checkpoint.close()
+  }
+}
+
+function describeModule(name: string, module: Module): InspectedModule {
+  if (module instanceof QuantizedModule) {
+    const { weight, format, components } = module
+    const weightElements = weight.outFeatures * weight.inFeatures
+    const weightBytes = components.reduce((sum, part) => sum + tensorBytes(part.dtype, part.shape), 0)
+    return { name, kind: weight.kind, format: format.name, quantized: true, weightElements, weightBytes }
+  }
+  const weight = module.parameters.get('weight') ?? [...module.parameters.values()][0]!
+  const kind = module instanceof Linear ? 'linear' : module instanceof Embedding ? 'embedding' : 'other'
+  return {
+    name,
+    kind,
+    format: weight.dtype,
+    quantized: false,
+    weightElements: elementCount(weight.shape),
+    weightBytes: weight.byteLength,
+  }
+}
