@@ -95,4 +95,6 @@ function show(figures: readonly object[]): void {
     )
 }
 
-const short = (value: unknown) => (typeof value === 'number' ? Number(value.toPrecision(4)) : value)
+function short(value: unknown): unknown {
+  return typeof value === 'number' ? Number(value.toPrecision(4)) : value
+}

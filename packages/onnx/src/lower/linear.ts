@@ -4,6 +4,7 @@ import {
   type Embedding,
   type GraphValue,
   type Linear,
+  type LoweringInput,
   type Parameter,
   parameterChunks,
   type QuantizedModule,
@@ -37,10 +38,7 @@ export const lowerQuantized: Lowering<QuantizedModule> = (module, path, input, c
   const { graph, compute, memory } = context
   if (weight.kind === 'embedding')
     return graph.node('Gather', [graph.constant(dequantized(module, path)), input])
-  if (compute === 'exact' || format.lower === undefined) {
-    return addBias(matmulTransposed(input, dequantized(module, path), context), module, path, context)
-  }
-  const product = format.lower(graph, {
+  const layer: LoweringInput = {
     weight,
     input,
     memory,
@@ -55,7 +53,9 @@ export const lowerQuantized: Lowering<QuantizedModule> = (module, path, input, c
         chunks: () => parameterChunks(parameter, dtype),
       })
     },
-  })
+  }
+  const fast = compute === 'exact' ? undefined : format.lower?.(graph, layer)
+  const product = fast ?? matmulTransposed(input, dequantized(module, path), context)
   return addBias(product, module, path, context)
 }
 

@@ -1,0 +1,80 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, test } from 'vitest'
+import { writeArtifact } from '../artifact/write-artifact.js'
+import { constant, floatBytes, runGraph } from '../testing/run-graph.fixture.js'
+import { createGraph } from './graph.js'
+
+const folder = mkdtempSync(join(tmpdir(), 'hfquant-artifact-'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+describe('a graph', () => {
+  test('computes what its nodes say, with constants from the weights file', async () => {
+    const graph = createGraph('sum')
+    const x = graph.input('x', 'float32', ['N', 2])
+    const bias = graph.constant(constant('bias', 'float32', [2], floatBytes([10, 20])))
+    graph.output(
+      'y',
+      graph.node('Add', [graph.node('Mul', [x, graph.literal('float32', [], [2])]), bias]),
+      'float32',
+      ['N', 2],
+    )
+    const [result] = await runGraph(graph, { x: ['float32', [1, 2, 3, 4], [2, 2]] })
+    expect([...result!.y!]).toEqual([12, 24, 16, 28])
+  })
+
+  test('adds the same node once, so that layers share what they derive from one input', () => {
+    const graph = createGraph('shared')
+    const x = graph.input('x', 'float32', ['N'])
+    const sum = graph.node('ReduceSum', [x], { attributes: { keepdims: { int: 1 } } })
+    expect(graph.node('ReduceSum', [x], { attributes: { keepdims: { int: 1 } } })).toBe(sum)
+    expect(graph.node('ReduceSum', [x], { attributes: { keepdims: { int: 0 } } })).not.toBe(sum)
+    expect(graph.node('ReduceSum', [sum], { attributes: { keepdims: { int: 1 } } })).not.toBe(sum)
+  })
+
+  test('keeps literals of equal values and different shapes apart', async () => {
+    const graph = createGraph('literals')
+    const x = graph.input('x', 'float32', [2, 1])
+    const row = graph.literal('float32', [1, 2], [1, 2])
+    const column = graph.literal('float32', [2, 1], [1, 2])
+    graph.output('row', graph.node('Add', [x, row]), 'float32', [2, 2])
+    graph.output('column', graph.node('Add', [x, column]), 'float32', [2, 1])
+    const [result] = await runGraph(graph, { x: ['float32', [0, 10], [2, 1]] })
+    expect([...result!.row!]).toEqual([1, 2, 11, 12])
+    expect([...result!.column!]).toEqual([1, 12])
+  })
+
+  test('refuses a dtype that the runtime has no tensors of', () => {
+    expect(() => createGraph('float8').input('x', 'float8_e4m3fn', [1])).toThrow(
+      expect.objectContaining({ code: 'DTYPE_NOT_IN_GRAPH' }),
+    )
+  })
+})
+
+describe('writing an artifact', () => {
+  test('refuses a constant whose bytes do not fill its shape', async () => {
+    const graph = createGraph('short')
+    const x = graph.input('x', 'float32', [3])
+    graph.output(
+      'y',
+      graph.node('Add', [x, graph.constant(constant('bias', 'float32', [3], floatBytes([1, 2])))]),
+      'float32',
+      [3],
+    )
+    await expect(writeArtifact(folder, graph)).rejects.toMatchObject({
+      code: 'CONSTANT_SIZE',
+      tensor: 'bias',
+      found: 8,
+      expected: 12,
+    })
+  })
+
+  test('names the folder that cannot be written', async () => {
+    const missing = join(folder, 'missing')
+    await expect(writeArtifact(missing, createGraph('empty'))).rejects.toMatchObject({
+      name: 'OutputError',
+      message: expect.stringContaining(missing),
+    })
+  })
+})

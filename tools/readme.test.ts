@@ -1,0 +1,55 @@
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import typescript from 'typescript'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+
+/** Every TypeScript block of README.md is type-checked as it stands, and run. */
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..')
+// Below the root, so that its dependencies are found; the working folder is elsewhere.
+const sources = join(root, 'node_modules', '.cache', 'hfquant-snippets')
+const workingFolder = mkdtempSync(join(tmpdir(), 'hfquant-readme-'))
+const snippets = [...readFileSync(join(root, 'README.md'), 'utf8').matchAll(/```ts\n(.*?)```/gs)].map(
+  ([, code]) => code!,
+)
+
+beforeAll(() => {
+  rmSync(sources, { recursive: true, force: true })
+  mkdirSync(sources, { recursive: true })
+  for (const [index, code] of snippets.entries()) writeFileSync(join(sources, `snippet-${index}.mts`), code)
+})
+afterAll(() => rmSync(workingFolder, { recursive: true, force: true }))
+
+test('the README has snippets', () => expect(snippets.length).toBeGreaterThanOrEqual(3))
+
+test('they type-check', () => {
+  const { compilerOptions } = typescript.readConfigFile(
+    join(root, 'tsconfig.base.json'),
+    typescript.sys.readFile,
+  ).config
+  const { options } = typescript.convertCompilerOptionsFromJson(compilerOptions, root)
+  const files = readdirSync(sources).map((name) => join(sources, name))
+  const program = typescript.createProgram(files, options)
+  const problems = typescript.getPreEmitDiagnostics(program)
+  const describeProblem = ({ file, messageText }: typescript.Diagnostic) =>
+    `${file?.fileName}: ${typescript.flattenDiagnosticMessageText(messageText, '\n')}`
+  expect(problems.map(describeProblem)).toEqual([])
+})
+
+describe('they run', () => {
+  test.each(snippets.map((code, index) => [code.split('\n')[0]!, index, code]))(
+    '%s',
+    (_first, index, code) => {
+      const { outputText } = typescript.transpileModule(code, {
+        compilerOptions: { module: typescript.ModuleKind.ESNext, target: typescript.ScriptTarget.ES2022 },
+      })
+      const program = join(sources, `snippet-${index}.mjs`)
+      writeFileSync(program, outputText)
+      const run = () => execFileSync(process.execPath, [program], { cwd: workingFolder, stdio: 'pipe' })
+      expect(run).not.toThrow()
+    },
+  )
+})
