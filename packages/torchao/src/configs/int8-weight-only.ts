@@ -1,0 +1,119 @@
+import { CapabilityError, type Skip, skip, type WeightInfo } from '@hfquant/core'
+import { wrong } from '../encoding/decode.js'
+import { type ObjectValue, objectValue, type Value } from '../encoding/values.js'
+import { describeInt8Tensor, int8TensorFormat } from '../tensors/int8-tensor.js'
+import type { TorchAoFormat } from '../tensors/torchao-format.js'
+import type { ConfigClass, TorchAoBaseConfig } from './base-config.js'
+import {
+  encodeGranularity,
+  groupSizeOf,
+  type PerGroup,
+  type PerRow,
+  type PerTensor,
+  perRow,
+  readGranularity,
+  showGranularity,
+} from './granularity.js'
+import { readFlag, refuseUnknownFields } from './read-fields.js'
+
+type Int8Granularity = PerTensor | PerRow | PerGroup
+
+export interface Int8WeightOnlyOptions {
+  /** Version 1 only; version 2 states it as granularity. */
+  readonly groupSize?: number | null
+  /** Default: per row. null stands for the field's absence in files of release 0.14 and older. */
+  readonly granularity?: Int8Granularity | null
+  /** Without effect here, kept for Python. */
+  readonly setInductorConfig?: boolean
+  /** 2 by default. 1 can be read and written back, not quantized with. */
+  readonly version?: 1 | 2
+}
+
+const CLASS_NAME = 'Int8WeightOnlyConfig'
+
+/**
+ * Int8 weights with one scale a row, symmetric; activations stay float. The arithmetic is that of torchao 0.18.
+ *
+ * @throws ConfigError when version 2 is given a `groupSize`.
+ */
+export class Int8WeightOnlyConfig implements TorchAoBaseConfig {
+  readonly className = CLASS_NAME
+  readonly groupSize: number | null
+  readonly granularity: Int8Granularity | null
+  readonly setInductorConfig: boolean
+  readonly version: 1 | 2
+
+  constructor(options: Int8WeightOnlyOptions = {}) {
+    const { groupSize = null, granularity = perRow(), setInductorConfig = true, version = 2 } = options
+    if (version === 2 && groupSize !== null) {
+      throw wrong('FIELD_VALUE', 'group_size', groupSize, 'null; version 2 says granularity: PerGroup(n)')
+    }
+    this.groupSize = groupSize
+    this.granularity = granularity
+    this.setInductorConfig = setInductorConfig
+    this.version = version
+  }
+
+  encoded(): ObjectValue {
+    const granularity = this.granularity === null ? {} : { granularity: encodeGranularity(this.granularity) }
+    const fields = { group_size: this.groupSize, ...granularity, set_inductor_config: this.setInductorConfig }
+    return objectValue(CLASS_NAME, fields, this.version)
+  }
+
+  describe(): string {
+    return `${CLASS_NAME}(${showGranularity(this.granularity ?? perRow())})`
+  }
+
+  storedAs(inFeatures: number): string {
+    return describeInt8Tensor(groupSizeOf(this.granularity ?? perRow(), inFeatures))
+  }
+
+  formatFor({ inFeatures, dtype }: WeightInfo): TorchAoFormat | Skip {
+    if (this.version !== 2) throw notQuantizable(`version ${this.version} of ${CLASS_NAME}`)
+    const groupSize = groupSizeOf(this.granularity ?? perRow(), inFeatures)
+    if (groupSize === undefined) throw notQuantizable(`${CLASS_NAME} with PerTensor`)
+    if (inFeatures % groupSize !== 0) {
+      return skip(`its ${inFeatures} input features are not a multiple of the group size ${groupSize}`)
+    }
+    return int8TensorFormat({ inFeatures, groupSize, dtype, scaleDtype: 'float32', zeroPoint: 'zeros' })
+  }
+}
+
+const notQuantizable = (what: string) =>
+  new CapabilityError(
+    'CONFIG_NOT_QUANTIZABLE',
+    `${what} can be read, but weights cannot be quantized with it`,
+    {
+      field: 'quant_type',
+      found: what,
+      expected: `${CLASS_NAME} of version 2 with PerRow or PerGroup`,
+      hint: `Use new ${CLASS_NAME}().`,
+    },
+  )
+
+export const int8WeightOnly: ConfigClass = {
+  className: CLASS_NAME,
+  versions: [1, 2],
+  read(fields, version, path) {
+    refuseUnknownFields(fields, ['group_size', 'granularity', 'set_inductor_config'], path)
+    const { group_size: groupSize = null, granularity } = fields
+    if (groupSize !== null && (!isPositive(groupSize) || version === 2)) {
+      const expected = version === 2 ? 'null; version 2 says granularity: PerGroup(n)' : 'a positive integer'
+      throw wrong('FIELD_VALUE', `${path}.group_size`, groupSize, expected)
+    }
+    return new Int8WeightOnlyConfig({
+      groupSize,
+      granularity: readInt8Granularity(granularity, version, `${path}.granularity`),
+      setInductorConfig: readFlag(fields.set_inductor_config, true, `${path}.set_inductor_config`),
+      version: version as 1 | 2,
+    })
+  },
+}
+
+function readInt8Granularity(value: Value | undefined, version: number, field: string) {
+  if (value === undefined) return version === 1 ? null : perRow()
+  return readGranularity(value, field, ['PerRow', 'PerGroup', 'PerTensor'])
+}
+
+const isPositive = (value: Value): value is number =>
+  typeof value === 'number' && Number.isSafeInteger(value) && value > 0

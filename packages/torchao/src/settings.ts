@@ -1,0 +1,53 @@
+import { type JsonObject, oneOf, readBoolean, readObject, readStrings } from '@hfquant/core'
+import type { TorchAoBaseConfig } from './configs/base-config.js'
+import { readQuantType } from './configs/config-classes.js'
+import { wrong } from './encoding/decode.js'
+import { encode } from './encoding/encode.js'
+
+/** `quantization_config` of a torchao model, as the backend works with it. */
+export interface TorchAoSettings {
+  readonly quantType: TorchAoBaseConfig
+  /** null: the default skip list alone. */
+  readonly modulesToNotConvert: readonly string[] | null
+  /** True when `modulesToNotConvert` replaces the default skip list. Not part of config.json. */
+  readonly replaceDefaults: boolean
+  readonly includeInputOutputEmbeddings: boolean
+  readonly untieEmbeddingWeights: boolean
+}
+
+const KEYS = [
+  'quant_method',
+  'quant_type',
+  'quant_type_kwargs',
+  'modules_to_not_convert',
+  'include_input_output_embeddings',
+  'untie_embedding_weights',
+]
+
+/** @throws ConfigError that names the field; CapabilityError for a config class that is not offered. */
+export function readSettings(json: JsonObject): TorchAoSettings {
+  for (const key of Object.keys(json)) {
+    if (!KEYS.includes(key)) throw wrong('FIELD_UNKNOWN', key, json[key], KEYS)
+  }
+  if (json.quant_method !== undefined) oneOf(json.quant_method, ['torchao'], 'quant_method')
+  const legacyArguments = readObject(json, 'quant_type_kwargs', {})
+  const quantType = readQuantType(json.quant_type)
+  if (Object.keys(legacyArguments).length > 0) {
+    throw wrong('FIELD_VALUE', 'quant_type_kwargs', legacyArguments, 'an empty object beside a config object')
+  }
+  return {
+    quantType,
+    modulesToNotConvert: readStrings(json, 'modules_to_not_convert', undefined) ?? null,
+    replaceDefaults: false,
+    includeInputOutputEmbeddings: readBoolean(json, 'include_input_output_embeddings', false),
+    untieEmbeddingWeights: readBoolean(json, 'untie_embedding_weights', false),
+  }
+}
+
+/** The block without `quant_method`, as transformers 5 writes it. */
+export const formatSettings = (settings: TorchAoSettings): JsonObject => ({
+  quant_type: { default: encode(settings.quantType.encoded(), 'config') },
+  modules_to_not_convert: settings.modulesToNotConvert,
+  include_input_output_embeddings: settings.includeInputOutputEmbeddings,
+  untie_embedding_weights: settings.untieEmbeddingWeights,
+})

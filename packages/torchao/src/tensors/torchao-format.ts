@@ -1,0 +1,34 @@
+import type { QuantizedFormat } from '@hfquant/core'
+import { encode } from '../encoding/encode.js'
+import { pythonJson } from '../encoding/python-json.js'
+import type { Fields } from '../encoding/values.js'
+
+/** What the header of a safetensors file says of one tensor: its class, its attributes, and its parts in the file. */
+export interface TensorDocument {
+  /** "Tensor" for a plain one, else a tensor class of torchao. */
+  readonly type: string
+  /** Attributes by name, in the order in which torchao writes them. */
+  readonly fields: Fields
+  /** `M.p` is stored as `M._p_<name>` for each of these. */
+  readonly dataNames: readonly string[]
+}
+
+/** A format that knows how torchao describes its tensors. */
+export interface TorchAoFormat extends QuantizedFormat {
+  readonly document: TensorDocument
+}
+
+export const isTorchAoFormat = (format: QuantizedFormat): format is TorchAoFormat => 'document' in format
+
+/** Component key of a part of `M.weight`. */
+export const componentKey = (dataName: string): string => `_weight_${dataName}`
+
+export const PLAIN_DOCUMENT = '{"_type": "Tensor"}'
+
+/** The document as `json.dumps` writes it. */
+export const formatDocument = ({ type, fields, dataNames }: TensorDocument): string =>
+  pythonJson({
+    _type: type,
+    _data: Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, encode(value, 'header')])),
+    _tensor_data_names: dataNames,
+  })

@@ -1,0 +1,66 @@
+import type { DefinedConfig, JsonObject } from '@hfquant/core'
+import type { TorchAoBaseConfig } from './configs/base-config.js'
+import { wrong } from './encoding/decode.js'
+import { formatSettings, type TorchAoSettings } from './settings.js'
+import { torchao } from './torchao.js'
+
+export interface TorchAoConfigOptions {
+  /** How weights are quantized: `new Int8WeightOnlyConfig()`. */
+  readonly quantType: TorchAoBaseConfig
+  /** Modules that stay in float, in addition to the default ones. */
+  readonly modulesToNotConvert?: readonly string[]
+  /** True: `modulesToNotConvert` replaces the default skip list, which keeps the output projection and tied weights. */
+  readonly replaceDefaults?: boolean
+  /** Quantizes embeddings as well, unless the skip list names them. */
+  readonly includeInputOutputEmbeddings?: boolean
+  /** Kept for Python; quantizing with it is refused. */
+  readonly untieEmbeddingWeights?: boolean
+}
+
+/**
+ * `quantization_config` of a torchao model.
+ *
+ * @throws ConfigError when `quantType` is not a config instance.
+ */
+export class TorchAoConfig implements DefinedConfig<TorchAoSettings> {
+  readonly quantMethod = 'torchao'
+  readonly backend = torchao
+  readonly explicitKeys: ReadonlySet<string>
+  readonly value: TorchAoSettings
+
+  constructor(options: TorchAoConfigOptions) {
+    const { quantType } = options
+    if (typeof (quantType as Partial<TorchAoBaseConfig> | undefined)?.encoded !== 'function') {
+      throw wrong(
+        'FIELD_TYPE',
+        'quantType',
+        quantType,
+        'a config instance, such as new Int8WeightOnlyConfig()',
+      )
+    }
+    this.value = {
+      quantType,
+      modulesToNotConvert: options.modulesToNotConvert ?? null,
+      replaceDefaults: options.replaceDefaults ?? false,
+      includeInputOutputEmbeddings: options.includeInputOutputEmbeddings ?? false,
+      untieEmbeddingWeights: options.untieEmbeddingWeights ?? false,
+    }
+    this.explicitKeys = new Set(
+      Object.entries(KEYS).flatMap(([option, key]) =>
+        options[option as keyof TorchAoConfigOptions] === undefined ? [] : [key],
+      ),
+    )
+  }
+
+  toDict(): JsonObject {
+    return { ...formatSettings(this.value), quant_method: this.quantMethod }
+  }
+}
+
+/** Key in config.json by option. */
+const KEYS = {
+  quantType: 'quant_type',
+  modulesToNotConvert: 'modules_to_not_convert',
+  includeInputOutputEmbeddings: 'include_input_output_embeddings',
+  untieEmbeddingWeights: 'untie_embedding_weights',
+}
