@@ -6,8 +6,8 @@ import {
   type LoadedModel,
   type LoadingReport,
   type OnProgress,
-  readJsonFile,
   RuntimeError,
+  readJsonFile,
   saveModel,
   stateDict,
   type TensorStore,
@@ -107,10 +107,14 @@ export class CausalLM implements AsyncDisposable {
     const length = inputIds[0]?.length ?? 0
     const ragged = inputIds.find((ids) => ids.length !== length)
     if (ragged !== undefined) {
-      throw new ConfigError('INPUT_RAGGED', `inputIds has sequences of ${length} and ${ragged.length} tokens`, {
-        field: 'inputIds',
-        hint: 'Pass sequences of equal length, or one at a time.',
-      })
+      throw new ConfigError(
+        'INPUT_RAGGED',
+        `inputIds has sequences of ${length} and ${ragged.length} tokens`,
+        {
+          field: 'inputIds',
+          hint: 'Pass sequences of equal length, or one at a time.',
+        },
+      )
     }
     for (const ids of inputIds) this.#checkIds(ids)
     if (inputIds.length === 0) this.#checkIds([])
@@ -137,7 +141,14 @@ export class CausalLM implements AsyncDisposable {
     const budget = tokenBudget(config, promptIds.length, this.contextLength)
     const sequence = (await this.#open()).sequence()
     try {
-      yield* generateText({ sequence, promptIds, config, budget, signal, decoder: tokenizer?.createStreamDecoder() })
+      yield* generateText({
+        sequence,
+        promptIds,
+        config,
+        budget,
+        signal,
+        decoder: tokenizer?.createStreamDecoder(),
+      })
     } finally {
       await sequence.free()
     }
@@ -157,10 +168,14 @@ export class CausalLM implements AsyncDisposable {
     const window = Math.min(options.maxLength ?? this.contextLength, this.contextLength)
     const stride = options.stride ?? window
     if (ids.length < 2 || !(stride >= 1 && stride <= window && window >= 2)) {
-      throw new ConfigError('PERPLEXITY_INPUT', `${ids.length} tokens with stride ${stride} and windows of ${window}`, {
-        field: ids.length < 2 ? 'text' : 'stride',
-        expected: 'at least two tokens, and a stride of 1 to maxLength',
-      })
+      throw new ConfigError(
+        'PERPLEXITY_INPUT',
+        `${ids.length} tokens with stride ${stride} and windows of ${window}`,
+        {
+          field: ids.length < 2 ? 'text' : 'stride',
+          expected: 'at least two tokens, and a stride of 1 to maxLength',
+        },
+      )
     }
     let negative = 0
     for (const { start, end, firstScored } of windows(ids.length, window, stride)) {
@@ -196,7 +211,9 @@ export class CausalLM implements AsyncDisposable {
     this.#checkAlive()
     const { shell } = this.#loaded
     const { folder, configFile, dtype, quantizer } = this.#opened
-    await using pool = createKernelPool(this.#options.workers === undefined ? {} : { workers: this.#options.workers })
+    await using pool = createKernelPool(
+      this.#options.workers === undefined ? {} : { workers: this.#options.workers },
+    )
     const { maxInFlightBytes } = this.#options
     const source = { sourceFolder: folder, config: configFile.document, dtype, quantizer }
     await saveModel(out, { ...source, ...options, shell, pool, maxInFlightBytes })
@@ -237,39 +254,55 @@ export class CausalLM implements AsyncDisposable {
   #checkIds(ids: readonly number[]): void {
     const { vocabSize, maxPositions } = this.#opened.config
     if (ids.length === 0) {
-      throw new ConfigError('INPUT_EMPTY', 'the input has no tokens, expected at least one', { field: 'inputIds' })
+      throw new ConfigError('INPUT_EMPTY', 'the input has no tokens, expected at least one', {
+        field: 'inputIds',
+      })
     }
     if (ids.length > maxPositions) {
-      throw new ConfigError('PROMPT_TOO_LONG', `the input has ${ids.length} tokens, the context has ${maxPositions}`, {
-        field: 'inputIds',
-        found: ids.length,
-        expected: maxPositions,
-        hint: 'Shorten the prompt.',
-      })
+      throw new ConfigError(
+        'PROMPT_TOO_LONG',
+        `the input has ${ids.length} tokens, the context has ${maxPositions}`,
+        {
+          field: 'inputIds',
+          found: ids.length,
+          expected: maxPositions,
+          hint: 'Shorten the prompt.',
+        },
+      )
     }
     const wrong = ids.findIndex((id) => !(Number.isInteger(id) && id >= 0 && id < vocabSize))
     if (wrong >= 0) {
-      throw new ConfigError('TOKEN_OUT_OF_RANGE', `token ${ids[wrong]} at position ${wrong} is not in the vocabulary`, {
-        field: 'inputIds',
-        found: ids[wrong],
-        expected: `0 to ${vocabSize - 1}`,
-        hint: 'Use the tokenizer that belongs to the model.',
-      })
+      throw new ConfigError(
+        'TOKEN_OUT_OF_RANGE',
+        `token ${ids[wrong]} at position ${wrong} is not in the vocabulary`,
+        {
+          field: 'inputIds',
+          found: ids[wrong],
+          expected: `0 to ${vocabSize - 1}`,
+          hint: 'Use the tokenizer that belongs to the model.',
+        },
+      )
     }
   }
 
   #checkAlive(): void {
     if (!this.#disposed) return
-    throw new RuntimeError('MODEL_DISPOSED', 'the model has been disposed', { hint: 'Load it again before using it.' })
+    throw new RuntimeError('MODEL_DISPOSED', 'the model has been disposed', {
+      hint: 'Load it again before using it.',
+    })
   }
 }
 
 function encode(text: string, tokenizer: Tokenizer | undefined): readonly number[] {
   if (tokenizer !== undefined) return tokenizer.encode(text)
-  throw new ConfigError('TOKENIZER_MISSING', 'the model folder has no tokenizer.json, so a text cannot be read', {
-    field: 'prompt',
-    hint: 'Pass { inputIds }, or add the tokenizer files to the folder.',
-  })
+  throw new ConfigError(
+    'TOKENIZER_MISSING',
+    'the model folder has no tokenizer.json, so a text cannot be read',
+    {
+      field: 'prompt',
+      hint: 'Pass { inputIds }, or add the tokenizer files to the folder.',
+    },
+  )
 }
 
 function warningsOf({ merged }: OpenedModel, { report, warnings }: LoadedModel): readonly string[] {
@@ -278,7 +311,8 @@ function warningsOf({ merged }: OpenedModel, { report, warnings }: LoadedModel):
     const names = report.unexpected.slice(0, 3).join(', ')
     all.push(`${report.unexpected.length} tensors of the checkpoint have no place in the model: ${names}`)
   }
-  for (const key of merged?.ignored ?? []) all.push(`${key} was ignored: the checkpoint is quantized with another value`)
+  for (const key of merged?.ignored ?? [])
+    all.push(`${key} was ignored: the checkpoint is quantized with another value`)
   for (const warning of all) process.emitWarning(warning, 'HfquantWarning')
   return all
 }

@@ -72,7 +72,10 @@ export async function inspectModel(
       const isKept = quantization !== undefined && !described.quantized
       return isKept && reason !== undefined ? { ...described, reason } : described
     })
-    const quantizedValues = modules.reduce((sum, { quantized, weightElements }) => sum + (quantized ? weightElements : 0), 0)
+    const quantizedValues = modules.reduce(
+      (sum, { quantized, weightElements }) => sum + (quantized ? weightElements : 0),
+      0,
+    )
     const others = stateDict(shell).filter(({ quantized }) => quantized === undefined)
     return {
       architecture: architecture.name,

@@ -64,6 +64,9 @@ export function checkLoadOptions(options: LoadModelOptions): void {
   for (const name of ['maxInFlightBytes', 'workers', 'threads'] as const) {
     const value = options[name]
     if (value === undefined || (Number.isSafeInteger(value) && value > 0)) continue
-    throw new ConfigError('OPTION_VALUE', `${name} is ${value}, expected a positive integer`, { field: name, found: value })
+    throw new ConfigError('OPTION_VALUE', `${name} is ${value}, expected a positive integer`, {
+      field: name,
+      found: value,
+    })
   }
 }

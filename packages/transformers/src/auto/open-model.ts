@@ -36,7 +36,10 @@ export async function openModel(folder: string, options: LoadModelOptions): Prom
   options.signal?.throwIfAborted()
   await recoverFolder(folder)
   const path = join(folder, 'config.json')
-  const configFile = await readJsonFile(path, 'Name a model folder, or a model of the hub as "organisation/name".')
+  const configFile = await readJsonFile(
+    path,
+    'Name a model folder, or a model of the hub as "organisation/name".',
+  )
   const architecture = findArchitecture(configFile.value, path)
   const config = architecture.parseConfig(configFile.value)
   const saved = configFile.value.quantization_config as JsonObject | null | undefined
@@ -57,7 +60,8 @@ export async function openModel(folder: string, options: LoadModelOptions): Prom
 function resolveDtype(argument: string | undefined, json: JsonObject, checkpoint: Checkpoint): FloatDtype {
   if (argument !== undefined && argument !== 'auto') return parseFloatDtype(argument)
   const named = json.dtype ?? json.torch_dtype
-  if (named !== undefined && named !== null && named !== 'auto') return parseFloatDtype(named, 'config.json: dtype')
+  if (named !== undefined && named !== null && named !== 'auto')
+    return parseFloatDtype(named, 'config.json: dtype')
   const first = [...checkpoint.tensors.values()].find(({ dtype }) => isFloatDtype(dtype))
   return (first?.dtype as FloatDtype | undefined) ?? 'float32'
 }

@@ -1,8 +1,18 @@
-import { type LoadedModel, nodeEnvironment, planModel, saveFolder, stateDict, tensorBytes } from '@hfquant/core'
+import {
+  cacheFolder,
+  createScratchStore,
+  type LoadedModel,
+  nodeEnvironment,
+  planModel,
+  saveFolder,
+  saveModel,
+  stateDict,
+  tensorBytes,
+} from '@hfquant/core'
 import { createKernelPool } from '@hfquant/kernels'
 import { fill } from './from-pretrained.js'
 import type { LoadModelOptions } from './load-options.js'
-import { openModel } from './open-model.js'
+import { type OpenedModel, openModel } from './open-model.js'
 
 export interface QuantizeModelOptions extends LoadModelOptions {
   /** Most bytes of one file; default 50 GB. */
@@ -35,17 +45,14 @@ export async function quantizeModel(
 ): Promise<QuantizeModelResult> {
   const { maxShardBytes, dryRun, ...loadOptions } = options
   const opened = await openModel(folder, loadOptions)
-  const { checkpoint, configFile, dtype, quantizer } = opened
+  const { checkpoint, quantizer } = opened
   try {
-    const loaded = dryRun
-      ? await plan(opened, loadOptions)
-      : await saveFolder(
-          out,
-          { sourceFolder: folder, config: configFile.document, dtype, quantizer, maxShardBytes },
-          (store) => fill(opened, store, loadOptions),
-        )
+    const loaded = dryRun ? await plan(opened, loadOptions) : await write(opened, out, loadOptions, maxShardBytes)
     const before = [...checkpoint.tensors.values()].reduce((sum, { byteLength }) => sum + byteLength, 0)
-    const after = stateDict(loaded.shell).reduce((sum, tensor) => sum + tensorBytes(tensor.dtype, tensor.shape), 0)
+    const after = stateDict(loaded.shell).reduce(
+      (sum, tensor) => sum + tensorBytes(tensor.dtype, tensor.shape),
+      0,
+    )
     return {
       method: quantizer?.quantMethod,
       quantized: loaded.quantization?.quantized ?? [],
@@ -59,12 +66,43 @@ export async function quantizeModel(
   }
 }
 
+/** Quantizes straight into the files, or, where their layout depends on the result, by way of the scratch store. */
+async function write(
+  opened: OpenedModel,
+  out: string,
+  options: LoadModelOptions,
+  maxShardBytes: number | undefined,
+): Promise<LoadedModel> {
+  const { folder, configFile, dtype, quantizer } = opened
+  const target = { sourceFolder: folder, config: configFile.document, dtype, quantizer, maxShardBytes }
+  if (!quantizer?.sizesDependOnValues) return saveFolder(out, target, (store) => fill(opened, store, options))
+  const { workers, maxInFlightBytes, signal } = options
+  const store = createScratchStore(cacheFolder())
+  try {
+    const loaded = await fill(opened, store, options)
+    await using pool = createKernelPool(workers === undefined ? {} : { workers })
+    await saveModel(out, { ...target, shell: loaded.shell, pool, maxInFlightBytes, signal })
+    return loaded
+  } finally {
+    store.release()
+  }
+}
+
 /** What `loadModel` would do, decided from headers alone. */
 export async function plan(
-  { shell, checkpoint, quantizer }: Awaited<ReturnType<typeof openModel>>,
+  { shell, checkpoint, quantizer }: OpenedModel,
   { deviceMap, signal }: LoadModelOptions,
 ): Promise<LoadedModel> {
   await using pool = createKernelPool()
   const store = { scope: 'new' as const, allocate: async () => new Map(), release: () => {} }
-  return await planModel({ shell, checkpoint, quantizer, environment: nodeEnvironment(), pool, store, deviceMap, signal })
+  return await planModel({
+    shell,
+    checkpoint,
+    quantizer,
+    environment: nodeEnvironment(),
+    pool,
+    store,
+    deviceMap,
+    signal,
+  })
 }

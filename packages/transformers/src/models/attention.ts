@@ -62,7 +62,9 @@ interface AttentionCall {
 export function attend({ graph, index, query, key, value, inputs, config }: AttentionCall): GraphValue {
   const { heads, kvHeads, headSize } = config
   const rotate = (input: GraphValue) =>
-    graph.node('RotaryEmbedding', [input, inputs.positionIds, inputs.cos, inputs.sin], { domain: 'com.microsoft' })
+    graph.node('RotaryEmbedding', [input, inputs.positionIds, inputs.cos, inputs.sin], {
+      domain: 'com.microsoft',
+    })
   const rotatedKey = rotate(key)
   const { pastKey, pastValue } = pastInputs(graph, index, config.cache)
   const [attended] = graph.nodes(

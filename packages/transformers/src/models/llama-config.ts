@@ -44,18 +44,26 @@ export function parseLlamaConfig(json: JsonObject): LlamaConfig {
     throw invalid('num_key_value_heads', kvHeads, `a divisor of num_attention_heads (${heads})`)
   }
   if (headSize % 8 !== 0) {
-    throw new CapabilityError('HEAD_SIZE', `head size ${headSize} is not offered, it must be a multiple of 8`, {
-      field: 'head_dim',
-      found: headSize,
-    })
+    throw new CapabilityError(
+      'HEAD_SIZE',
+      `head size ${headSize} is not offered, it must be a multiple of 8`,
+      {
+        field: 'head_dim',
+        found: headSize,
+      },
+    )
   }
   const activation = readString(json, 'hidden_act', 'silu')
   if (activation !== 'silu') {
-    throw new CapabilityError('ACTIVATION', `hidden_act "${activation}" is not offered for Llama, only "silu"`, {
-      field: 'hidden_act',
-      found: activation,
-      expected: ['silu'],
-    })
+    throw new CapabilityError(
+      'ACTIVATION',
+      `hidden_act "${activation}" is not offered for Llama, only "silu"`,
+      {
+        field: 'hidden_act',
+        found: activation,
+        expected: ['silu'],
+      },
+    )
   }
   return {
     hiddenSize,

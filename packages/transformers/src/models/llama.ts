@@ -1,7 +1,16 @@
-import { Embedding, type FloatDtype, type GraphValue, joinPath, Linear, Module, type Shell, tie } from '@hfquant/core'
-import { DECODER, lower, type LoweringContext } from '@hfquant/onnx'
+import {
+  Embedding,
+  type FloatDtype,
+  type GraphValue,
+  joinPath,
+  Linear,
+  Module,
+  type Shell,
+  tie,
+} from '@hfquant/core'
+import { DECODER, type LoweringContext, lower } from '@hfquant/onnx'
 import type { Architecture } from './architecture.js'
-import { type AttentionInputs, attentionInputs, attend } from './attention.js'
+import { type AttentionInputs, attend, attentionInputs } from './attention.js'
 import { type LlamaConfig, parseLlamaConfig } from './llama-config.js'
 import { lowerRmsNorm, RMSNorm } from './rms-norm.js'
 

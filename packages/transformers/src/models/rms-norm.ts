@@ -14,7 +14,12 @@ export class RMSNorm extends Module {
 }
 
 /** The runtime calls RMSNorm a simplified layer normalization. */
-export function lowerRmsNorm(norm: RMSNorm, path: string, input: GraphValue, { graph }: LoweringContext): GraphValue {
+export function lowerRmsNorm(
+  norm: RMSNorm,
+  path: string,
+  input: GraphValue,
+  { graph }: LoweringContext,
+): GraphValue {
   const weight = graph.constant(floatConstant(`${path}.weight`, norm.parameters.get('weight')!))
   return graph.node('SimplifiedLayerNormalization', [input, weight], {
     attributes: { axis: { int: -1 }, epsilon: { float: norm.epsilon }, stash_type: { int: 1 } },

@@ -1,4 +1,11 @@
-import { CapabilityError, ConfigError, type JsonObject, readNumber, readObject, readString } from '@hfquant/core'
+import {
+  CapabilityError,
+  ConfigError,
+  type JsonObject,
+  readNumber,
+  readObject,
+  readString,
+} from '@hfquant/core'
 
 /** Rotary position embedding: theta, and how its frequencies are stretched beyond the trained length. */
 export interface RopeConfig {
@@ -25,11 +32,15 @@ export function parseRope(json: JsonObject): RopeConfig {
   const positive = (key: string): number => {
     const value = readNumber(parameters, key, Number.NaN)
     if (value > 0) return value
-    throw new ConfigError('ROPE_SCALING', `rope scaling "${type}" has ${key} ${JSON.stringify(parameters[key])}, expected a positive number`, {
-      field: `rope_scaling.${key}`,
-      found: parameters[key],
-      hint: 'Correct config.json.',
-    })
+    throw new ConfigError(
+      'ROPE_SCALING',
+      `rope scaling "${type}" has ${key} ${JSON.stringify(parameters[key])}, expected a positive number`,
+      {
+        field: `rope_scaling.${key}`,
+        found: parameters[key],
+        hint: 'Correct config.json.',
+      },
+    )
   }
   switch (type) {
     case 'default':
@@ -48,11 +59,15 @@ export function parseRope(json: JsonObject): RopeConfig {
         },
       }
     default:
-      throw new CapabilityError('ROPE_SCALING_UNKNOWN', `rope scaling "${type}" is not offered, only default, linear and llama3`, {
-        field: 'rope_scaling.rope_type',
-        found: type,
-        expected: ['default', 'linear', 'llama3'],
-      })
+      throw new CapabilityError(
+        'ROPE_SCALING_UNKNOWN',
+        `rope scaling "${type}" is not offered, only default, linear and llama3`,
+        {
+          field: 'rope_scaling.rope_type',
+          found: type,
+          expected: ['default', 'linear', 'llama3'],
+        },
+      )
   }
 }
 

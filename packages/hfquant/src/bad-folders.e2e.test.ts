@@ -1,0 +1,96 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { cp, readdir, readFile, truncate, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, test } from 'vitest'
+import { AutoModelForCausalLM, quantizeModel, recipe } from './index.js'
+import { golden } from './testing/golden.fixture.js'
+
+const parent = mkdtempSync(join(tmpdir(), 'hfquant-bad-'))
+afterAll(() => rmSync(parent, { recursive: true, force: true }))
+
+type Damage = (folder: string) => Promise<void>
+
+const editConfig =
+  (change: object): Damage =>
+  async (folder) => {
+    const path = join(folder, 'config.json')
+    await writeFile(path, JSON.stringify({ ...JSON.parse(await readFile(path, 'utf8')), ...change }))
+  }
+
+const cases: readonly (readonly [what: string, damage: Damage, code: string, inMessage: string])[] = [
+  ['no config.json', (folder) => remove(folder, 'config.json'), 'CONFIG_MISSING', 'config.json'],
+  [
+    'config.json that is no JSON',
+    (folder) => writeFile(join(folder, 'config.json'), '{"a":'),
+    'JSON_INVALID',
+    'config.json',
+  ],
+  [
+    'config.json that is a list',
+    (folder) => writeFile(join(folder, 'config.json'), '[]'),
+    'JSON_NOT_OBJECT',
+    'config.json',
+  ],
+  ['a field of a wrong type', editConfig({ hidden_size: 'big' }), 'FIELD_TYPE', 'hidden_size'],
+  [
+    'an unknown architecture',
+    editConfig({ architectures: ['MambaForCausalLM'] }),
+    'ARCHITECTURE_UNKNOWN',
+    'MambaForCausalLM',
+  ],
+  ['no architecture', editConfig({ architectures: undefined }), 'ARCHITECTURE_UNKNOWN', 'architectures'],
+  [
+    'an unknown quant_method',
+    editConfig({ quantization_config: { quant_method: 'magic' } }),
+    'QUANT_METHOD_UNKNOWN',
+    'magic',
+  ],
+  [
+    'a quantization_config without method',
+    editConfig({ quantization_config: {} }),
+    'QUANT_METHOD_MISSING',
+    'quant_method',
+  ],
+  ['an unknown dtype', editConfig({ dtype: 'float12' }), 'DTYPE_UNKNOWN', 'float12'],
+  ['no weights', (folder) => remove(folder, 'model.safetensors'), 'WEIGHTS_NOT_FOUND', 'model.safetensors'],
+  [
+    'a truncated shard',
+    (folder) => truncate(join(folder, 'model.safetensors'), 20_000),
+    'SAFETENSORS_TRUNCATED',
+    'model.safetensors',
+  ],
+  ['tensors of another shape', editConfig({ intermediate_size: 256 }), 'TENSOR_MISMATCH', 'mlp'],
+  [
+    'fewer layers than the config says',
+    editConfig({ num_hidden_layers: 9 }),
+    'TENSOR_MISSING',
+    'model.layers.',
+  ],
+]
+
+describe('a model folder with', () => {
+  test.each(cases)('%s', async (what, damage, code, inMessage) => {
+    const folder = join(parent, what.replaceAll(' ', '-'))
+    await cp(golden('architectures/llama'), folder, { recursive: true })
+    await damage(folder)
+    const loading = AutoModelForCausalLM.fromPretrained(folder)
+    await expect(loading).rejects.toMatchObject({ code, message: expect.stringContaining(inMessage) })
+  })
+})
+
+test('a failed or aborted quantization leaves nothing behind', async () => {
+  const out = join(parent, 'out', 'model')
+  const quantizationConfig = await recipe('int8-weight-only')
+  const source = golden('torchao/tiny-llama/bf16')
+  const stop = new AbortController()
+  const options = {
+    quantizationConfig,
+    signal: stop.signal,
+    onProgress: () => stop.abort(new Error('enough')),
+  }
+  await expect(quantizeModel(source, out, options)).rejects.toThrow('enough')
+  expect(await readdir(join(parent, 'out'))).toEqual([])
+})
+
+const remove = async (folder: string, name: string): Promise<void> => rmSync(join(folder, name))
