@@ -21,6 +21,7 @@ import { type GeneratedPiece, generateText } from './generate-text.js'
 import { type Likelihood, likelihood, logProbability, windows } from './likelihood.js'
 import type { LoadModelOptions } from './load-options.js'
 import type { OpenedModel } from './open-model.js'
+import { untilAborted } from './until-aborted.js'
 
 /** How a loaded model is quantized, and what became of a configuration that was supplied for it. */
 export interface ModelQuantization {
@@ -139,7 +140,7 @@ export class CausalLM implements AsyncDisposable {
     const promptIds = typeof prompt === 'string' ? encode(prompt, tokenizer) : prompt.inputIds
     this.#checkIds(promptIds)
     const budget = tokenBudget(config, promptIds.length, this.contextLength)
-    const sequence = (await this.#open()).sequence()
+    const sequence = (await untilAborted(this.#open(), signal)).sequence()
     try {
       yield* generateText({
         sequence,
@@ -234,9 +235,9 @@ export class CausalLM implements AsyncDisposable {
 
   #open(): Promise<DecoderSession> {
     this.#checkAlive()
-    const { compute = 'fast', memory = 'auto', threads, signal, onProgress } = this.#options
+    const { compute = 'fast', memory = 'auto', threads, onProgress } = this.#options
     const { architecture, config } = this.#opened
-    const settings = { compute, memory, threads, signal, onProgress }
+    const settings = { compute, memory, threads, onProgress }
     this.#session ??= compile(architecture, this.#loaded.shell, config, settings).catch((error) => {
       this.#session = undefined
       throw error

@@ -9,7 +9,6 @@ export interface CompileOptions {
   readonly compute: Compute
   readonly memory: 'auto' | 'low'
   readonly threads: number | undefined
-  readonly signal: AbortSignal | undefined
   readonly onProgress: OnProgress | undefined
 }
 
@@ -22,7 +21,7 @@ export async function compile(
   architecture: Architecture,
   shell: Shell,
   config: DecoderConfig,
-  { compute, memory, threads, signal, onProgress }: CompileOptions,
+  { compute, memory, threads, onProgress }: CompileOptions,
 ): Promise<DecoderSession> {
   const graph = createGraph(architecture.name)
   architecture.lower(shell, config, { graph, compute, memory })
@@ -31,7 +30,7 @@ export async function compile(
     throw outputError(cause, folder)
   })
   try {
-    const modelPath = await writeArtifact(folder, graph, { signal, onProgress })
+    const modelPath = await writeArtifact(folder, graph, { onProgress })
     return await openSession({ modelPath, cache: config.cache, threads })
   } finally {
     await rm(folder, { recursive: true, force: true })
