@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises'
 import { isAbsolute, join } from 'node:path'
-import { CheckpointError, ConfigError } from '@hfquant/core'
+import { CheckpointError, ConfigError, recoverFolder } from '@hfquant/core'
 import { listFiles, modelInfo } from '@huggingface/hub'
 import { type CachedModel, cachedModel, isComplete, linkIntoSnapshot, writeRef } from './cache.js'
 import { findSnapshot } from './cached-snapshot.js'
@@ -44,6 +44,7 @@ const PROGRESS_STEP_BYTES = 1024 * 1024
  */
 export async function resolveModel(model: string, options: ResolveModelOptions = {}): Promise<string> {
   options.signal?.throwIfAborted()
+  await recoverFolder(model)
   if (await isModelFolder(model)) {
     if (options.revision === undefined) return model
     throw new ConfigError('REVISION_OF_FOLDER', `"${model}" is a local folder, which has no revisions`, {
