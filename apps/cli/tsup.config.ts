@@ -1,3 +1,4 @@
 import { library } from '../../tools/tsup.base.js'
 
-export default library({ entry: ['src/index.ts'] })
+// The bodies of the commands are run, not imported, so that nobody reads their types.
+export default library({ entry: ['src/main.ts', 'src/eval-child.ts'], dts: false })

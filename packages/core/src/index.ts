@@ -1,7 +1,16 @@
 export { roundHalfToEven } from '@hfquant/kernels'
 export type {
+  Calibration,
+  CalibrationStage,
+  HiddenStates,
+  LinearGroup,
+  MomentsPass,
+  OutputPass,
+} from './contract/calibration.js'
+export type {
   Component,
   ComponentRows,
+  FinalShapes,
   FloatRows,
   KernelCall,
   LoweringInput,
@@ -34,8 +43,14 @@ export {
   type MergedQuantization,
   type QuantizationConfigInput,
 } from './dispatch/auto-quantizer.js'
-export { type DefinedConfig, type DefinedQuantizer, defineQuantizer } from './dispatch/define-quantizer.js'
 export {
+  type DefinedConfig,
+  type DefinedQuantizer,
+  defineQuantizer,
+  FormatQuantizer,
+} from './dispatch/define-quantizer.js'
+export {
+  type DeferredWeight,
   HfQuantizer,
   type PostprocessContext,
   type PreprocessContext,
@@ -72,6 +87,7 @@ export {
   readStrings,
 } from './json/read-field.js'
 export { type JsonFile, readJsonFile } from './json/read-json-file.js'
+export { writeRange } from './load/byte-range.js'
 export { cacheFolder } from './load/cache-folder.js'
 export { type Checkpoint, type CheckpointTensor, openCheckpoint, storedWeight } from './load/checkpoint.js'
 export {
@@ -85,7 +101,7 @@ export { dequantizedChunks, parameterChunks, readParameter } from './load/read-p
 export { createScratchStore, type Place, type TensorStore } from './load/store.js'
 export { describeTensor, type LoadingReport, type Mismatch } from './report/loading-report.js'
 export type { OnProgress, ProgressEvent } from './report/progress.js'
-export { outputError } from './save/output-error.js'
+export { isOutputFailure, outputError } from './save/output-error.js'
 export { recoverFolder, type StagedFolder, stageFolder } from './save/replace-folder.js'
 export { type SaveFolderOptions, saveFolder } from './save/save-folder.js'
 export { type SaveModelOptions, saveModel } from './save/save-model.js'
@@ -113,3 +129,4 @@ export {
 export { Parameter, type Storage } from './shell/parameter.js'
 export { QuantizedModule } from './shell/quantized-module.js'
 export { type Shell, type Tie, tie } from './shell/shell.js'
+export { storageRange } from './shell/storage-range.js'

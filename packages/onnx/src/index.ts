@@ -1,15 +1,17 @@
 export { type ArtifactOptions, writeArtifact } from './artifact/write-artifact.js'
-export { createGraph, type Dimension, type Graph } from './graph/graph.js'
+export { type CutValue, createGraph, type Dimension, type Graph, type GraphPort } from './graph/graph.js'
 export { floatConstant } from './lower/linear.js'
 export {
   type Compute,
   type Lowering,
   type LoweringContext,
+  type LoweringTrace,
   lower,
   registerLowering,
 } from './lower/lowering.js'
 export { DECODER } from './session/decoder-ports.js'
-export type { CacheShape } from './session/protocol.js'
+export { type GraphSession, openGraphSession } from './session/graph-session.js'
+export type { CacheShape, GraphTensor, SumPort, TensorRecord } from './session/protocol.js'
 export {
   type DecoderSession,
   openSession,

@@ -45,6 +45,9 @@ export interface ComponentRows {
   uint16(key: string): Uint16Array
 }
 
+/** Shapes by component key. */
+export type FinalShapes = ReadonlyMap<string, readonly number[]>
+
 /** A kernel of @hfquant/kernels, or of `module`, that does a step in the worker pool. */
 export interface KernelCall {
   readonly kernel: string
@@ -76,6 +79,8 @@ export interface LoweringInput {
 export interface QuantizedFormat {
   /** Shown in reports: "int8 per row". */
   readonly name: string
+  /** Remarks on a stored weight that loads all the same; each names the tensor. */
+  readonly warnings?: readonly string[]
   /** Row ranges are cut at multiples of this; default 1. */
   readonly rowsPerStep?: number
   components(weight: WeightInfo): readonly Component[]
@@ -85,14 +90,19 @@ export interface QuantizedFormat {
   quantize?(rows: FloatRows, out: ComponentRows, weight: WeightInfo): void
   /** The same bytes, by a kernel. */
   quantizeKernel?(weight: WeightInfo): KernelCall
-  /** Completes 'whole' components once every row has been quantized. */
-  finish?(parts: ComponentRows, weight: WeightInfo): void
+  /**
+   * Completes 'whole' components once every row has been quantized.
+   *
+   * @returns the final shapes of components whose size depends on values: `components` then states the largest one, and
+   * what lies beyond the final one is cut off. A quantizer that has such components says `sizesDependOnValues`.
+   */
+  finish?(parts: ComponentRows, weight: WeightInfo): FinalShapes | undefined
   /** Float32 values of some rows. */
   dequantize(stored: ComponentRows, out: FloatRows, weight: WeightInfo): void
   /** The same values, by a kernel whose one output is float32 [rows, columns]. */
   dequantizeKernel?(weight: WeightInfo): KernelCall
-  /** ONNX nodes for y = x·Wᵀ without bias, the fast way. Absent: computed on the dequantized weight. */
-  lower?(graph: GraphBuilder, layer: LoweringInput): GraphValue
+  /** ONNX nodes for y = x·Wᵀ without bias, the fast way. Absent or undefined: computed on the dequantized weight. */
+  lower?(graph: GraphBuilder, layer: LoweringInput): GraphValue | undefined
 }
 
 /** A module left in float, and why. */

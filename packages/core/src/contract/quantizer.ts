@@ -74,8 +74,18 @@ export interface QuantizerDefinition<Config> {
   replacesDefaultSkips?(config: Config): boolean
   /** The config to be saved, with the resolved skip list; `isDefault` when the defaults alone produced it. */
   withSkipModules?(config: Config, resolved: readonly string[], isDefault: boolean): Config
+  /** True when the size of a component is known only after quantizing; the file is then laid out after that. */
+  sizesDependOnValues?(config: Config): boolean
   /** True when input and output embeddings are quantized as well. */
   includesEmbeddings?(config: Config): boolean
+  /** True for a module that is quantized although its kind is not: an embedding that the config names. */
+  namesModule?(path: string, config: Config): boolean
+  /** True when a float model gives up its ties before it is quantized; config.json then says so. */
+  untiesEmbeddings?(config: Config): boolean
+  /** The name that a tensor of a quantized checkpoint has in the current layout, for files in an older one. */
+  tensorName?(name: string): string
+  /** True for a config that was read in a spelling that is not written any more. */
+  rewritesConfig?(config: Config): boolean
   formatFor(
     weight: WeightInfo,
     config: Config,

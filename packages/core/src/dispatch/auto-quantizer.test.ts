@@ -104,8 +104,9 @@ describe('finding a backend', () => {
   })
 
   test('a known method whose package is absent says how to install it', async () => {
-    const load = () => import('@hfquant/absent' as string)
-    registerLazyQuantizer({ quantMethod: 'absent', packageName: '@hfquant/absent', load })
+    const packageName = '@hfquant/absent'
+    const load = () => import(packageName)
+    registerLazyQuantizer({ quantMethod: 'absent', packageName, load })
     const finding = AutoQuantizationConfig.fromDict({ quant_method: 'absent' })
     await expect(finding).rejects.toThrow(EnvironmentError)
     await expect(finding).rejects.toMatchObject({ hint: 'npm install @hfquant/absent' })

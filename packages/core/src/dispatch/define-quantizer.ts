@@ -21,6 +21,7 @@ import {
   type SkippedModule,
   type WeightPlan,
 } from './hf-quantizer.js'
+import { shareComponents, tiedPartner, tieOfAlias } from './quantized-ties.js'
 import type { QuantizerBackend } from './registry.js'
 import { resolveSkips, type SkipList, skippedLinears, skipReason } from './skip-list.js'
 
@@ -72,15 +73,18 @@ export function defineQuantizer<Config extends object>(
   return backend
 }
 
-/** The lifecycle of a method that is described by its formats. */
-class FormatQuantizer<Config extends object> extends HfQuantizer {
+/**
+ * The lifecycle of a method that is described by its formats. A method that does more extends it and overrides the stage
+ * in question.
+ */
+export class FormatQuantizer<Config extends object> extends HfQuantizer {
   readonly quantMethod: string
 
   constructor(
-    private readonly definition: QuantizerDefinition<Config>,
+    protected readonly definition: QuantizerDefinition<Config>,
     public override config: DefinedConfig<Config>,
     preQuantized: boolean,
-    private readonly toConfig: (value: Config, explicit: ReadonlySet<string>) => DefinedConfig<Config>,
+    protected readonly toConfig: (value: Config, explicit: ReadonlySet<string>) => DefinedConfig<Config>,
   ) {
     super(config, preQuantized)
     this.quantMethod = definition.quantMethod
@@ -94,23 +98,50 @@ class FormatQuantizer<Config extends object> extends HfQuantizer {
     const skips = this.resolveSkips(shell)
     const quantized: string[] = []
     const skipped: SkippedModule[] = []
-    for (const [path, module] of this.candidates(shell)) {
+    const remarks: string[] = []
+    const candidates = this.candidates(shell, checkpoint)
+    for (const [path, module] of candidates) {
+      if (tieOfAlias(shell, path) !== undefined) continue
       const weight = describeWeight(path, module)
-      const choice = await this.chooseFormat(weight, checkpoint, skipReason(skips, path))
+      const choice = await this.chooseFormat(weight, checkpoint, listedReason(shell, skips, path))
       if ('skip' in choice) {
         skipped.push({ module: path, reason: choice.skip })
       } else {
         replaceModule(shell.root, path, new QuantizedModule(weight, choice, module))
         quantized.push(path)
+        remarks.push(...(choice.warnings ?? []))
       }
     }
+    for (const [path] of candidates) {
+      const pair = tieOfAlias(shell, path)
+      if (pair === undefined) continue
+      if (shareComponents(shell, pair)) quantized.push(path)
+      else skipped.push({ module: path, reason: this.reasonOfAlias(shell, skips, path) })
+    }
+    if (this.preQuantized && quantized.length === 0) this.refuseFloat(checkpoint, skips, skipped)
     this.recordSkips(shell, skips)
     const warnings = [
       ...(this.definition.warnings?.(this.config.value) ?? []),
+      ...remarks,
       ...skips.unmatched.map((entry) => `the skip list names "${entry}", which no module is called`),
     ]
     if (quantized.length === 0) warnings.push('no module was quantized')
     return { quantized, skipped, warnings }
+  }
+
+  /** The configuration promises quantized tensors, and there is none: which of the two is wrong is not ours to guess. */
+  private refuseFloat(checkpoint: Checkpoint, skips: SkipList, skipped: readonly SkippedModule[]): void {
+    const promised = skipped.find(({ module }) => skipReason(skips, module) === undefined)
+    if (promised === undefined) return
+    throw new CheckpointError(
+      'CHECKPOINT_NOT_QUANTIZED',
+      `config.json of ${checkpoint.folder} says "${this.quantMethod}", but no tensor is quantized (${promised.module} is float)`,
+      {
+        file: checkpoint.folder,
+        module: promised.module,
+        hint: 'Remove quantization_config to load the float model, and pass quantizationConfig to quantize it.',
+      },
+    )
   }
 
   override load(module: QuantizedModule, checkpoint: Checkpoint): WeightPlan {
@@ -128,22 +159,54 @@ class FormatQuantizer<Config extends object> extends HfQuantizer {
     return { kind: 'stored', parts: new Map(parts) }
   }
 
+  override get untiesEmbeddings(): boolean {
+    return !this.preQuantized && (this.definition.untiesEmbeddings?.(this.config.value) ?? false)
+  }
+
+  override get rewritesConfig(): boolean {
+    return !this.preQuantized || (this.definition.rewritesConfig?.(this.config.value) ?? false)
+  }
+
+  override tensorName(name: string): string {
+    return this.preQuantized ? (this.definition.tensorName?.(name) ?? name) : name
+  }
+
+  override get sizesDependOnValues(): boolean {
+    return !this.preQuantized && (this.definition.sizesDependOnValues?.(this.config.value) ?? false)
+  }
+
   override checkpointMetadata(tensors: readonly SavedTensor[]): Record<string, string> {
     return this.definition.checkpointMetadata?.(tensors, this.config.value) ?? {}
   }
 
-  private candidates(shell: Shell): [path: string, module: Linear | Embedding][] {
-    const embeddings = this.definition.includesEmbeddings?.(this.config.value) ?? false
+  private candidates(shell: Shell, checkpoint: Checkpoint): [path: string, module: Linear | Embedding][] {
     return [...walkModules(shell.root)].filter(
       (entry): entry is [string, Linear | Embedding] =>
-        entry[1] instanceof Linear || (embeddings && entry[1] instanceof Embedding),
+        entry[1] instanceof Linear ||
+        (entry[1] instanceof Embedding && this.isEmbeddingQuantized(entry[0], checkpoint)),
     )
+  }
+
+  private isEmbeddingQuantized(path: string, checkpoint: Checkpoint): boolean {
+    const { definition, config, preQuantized } = this
+    if (definition.includesEmbeddings?.(config.value) || definition.namesModule?.(path, config.value))
+      return true
+    return preQuantized && !isPlain(storedWeight(checkpoint, path))
+  }
+
+  private reasonOfAlias(shell: Shell, skips: SkipList, path: string): string {
+    const listed = listedReason(shell, skips, path)
+    if (listed !== undefined) return listed
+    return this.preQuantized ? 'is stored in float' : `shares its weight with ${tiedPartner(shell, path)}`
   }
 
   private resolveSkips(shell: Shell): SkipList {
     const { definition, config } = this
-    const replace = this.preQuantized || (definition.replacesDefaultSkips?.(config.value) ?? false)
-    return resolveSkips(shell, definition.skipModules?.(config.value), replace)
+    return resolveSkips(shell, {
+      user: definition.skipModules?.(config.value),
+      replace: this.preQuantized || (definition.replacesDefaultSkips?.(config.value) ?? false),
+      includesEmbeddings: definition.includesEmbeddings?.(config.value) ?? false,
+    })
   }
 
   private async chooseFormat(
@@ -177,6 +240,14 @@ class FormatQuantizer<Config extends object> extends HfQuantizer {
     const value = definition.withSkipModules(config.value, skippedLinears(shell, skips), isDefault)
     this.config = this.toConfig(value, config.explicitKeys)
   }
+}
+
+/** Why a module is on the skip list: it is named, or the module that it shares its weight with. */
+function listedReason(shell: Shell, skips: SkipList, path: string): string | undefined {
+  const partner = tiedPartner(shell, path)
+  const named = skipReason(skips, path)
+  if (named !== undefined || partner === undefined || skipReason(skips, partner) === undefined) return named
+  return `shares its weight with ${partner}, which stays in float`
 }
 
 function describeWeight(path: string, module: Linear | Embedding): WeightInfo {

@@ -1,6 +1,11 @@
+import type { KernelPool } from '@hfquant/kernels'
+import type { Calibration } from '../contract/calibration.js'
+import type { JsonObject } from '../contract/json.js'
 import type { Environment, QuantizationConfig, SavedTensor } from '../contract/quantizer.js'
+import type { FloatDtype } from '../contract/tensor.js'
 import { ConfigError } from '../errors/families.js'
 import type { Checkpoint, CheckpointTensor } from '../load/checkpoint.js'
+import type { OnProgress } from '../report/progress.js'
 import type { DeviceMap } from '../shell/device-map.js'
 import type { QuantizedModule } from '../shell/quantized-module.js'
 import type { Shell } from '../shell/shell.js'
@@ -29,10 +34,29 @@ export interface PreprocessResult {
 export type WeightPlan =
   | { readonly kind: 'stored'; readonly parts: ReadonlyMap<string, CheckpointTensor> }
   | { readonly kind: 'quantize'; readonly source: CheckpointTensor }
+  /** Made by `postprocess`, once everything else is in place: the components have room and no content until then. */
+  | { readonly kind: 'deferred'; readonly source: CheckpointTensor }
+
+/** A weight that `postprocess` has to make. */
+export interface DeferredWeight {
+  readonly module: QuantizedModule
+  readonly source: CheckpointTensor
+}
 
 export interface PostprocessContext {
   readonly shell: Shell
+  readonly checkpoint: Checkpoint
+  readonly pool: KernelPool
+  /** Most float bytes that should be held at once. */
+  readonly maxInFlightBytes: number
   readonly signal: AbortSignal | undefined
+  readonly onProgress: OnProgress | undefined
+  /** Weights that `load` deferred, in the order of the model. */
+  readonly deferred: readonly DeferredWeight[]
+  /** Undefined when nothing was deferred, or the architecture cannot be run block by block. */
+  readonly calibration: Calibration | undefined
+  /** Something that the user should know and that is no error. */
+  warn(message: string): void
 }
 
 /**
@@ -45,6 +69,26 @@ export abstract class HfQuantizer {
   readonly requiresCalibration: boolean = false
   /** False for a method whose models cannot be saved. */
   readonly isSerializable: boolean = true
+
+  /** True when the ties of the model are broken before anything is quantized. */
+  get untiesEmbeddings(): boolean {
+    return false
+  }
+
+  /** True when config.json gets this configuration; false leaves the one that the checkpoint came with. */
+  get rewritesConfig(): boolean {
+    return !this.preQuantized
+  }
+
+  /** The name that a tensor of the checkpoint has in the current layout. */
+  tensorName(name: string): string {
+    return name
+  }
+
+  /** True when sizes of saved tensors are known only after quantizing. */
+  get sizesDependOnValues(): boolean {
+    return false
+  }
 
   constructor(
     /** The merged configuration; after `preprocess` the resolved one. */
@@ -68,6 +112,16 @@ export abstract class HfQuantizer {
     return deviceMap
   }
 
+  /** The dtype of what is not quantized; `chosen` when the caller named it. */
+  updateDtype(dtype: FloatDtype, _chosen: boolean): FloatDtype {
+    return dtype
+  }
+
+  /** Names of weight files to look for before the usual ones. */
+  weightFiles(): readonly string[] {
+    return []
+  }
+
   /** Replaces modules of the shell by quantized ones. */
   abstract preprocess(context: PreprocessContext): Promise<PreprocessResult>
 
@@ -76,6 +130,11 @@ export abstract class HfQuantizer {
 
   /** Finishes the loaded model. */
   async postprocess(_context: PostprocessContext): Promise<void> {}
+
+  /** JSON files that the method keeps beside config.json, by name. */
+  sidecarFiles(): Readonly<Record<string, JsonObject>> {
+    return {}
+  }
 
   /** Entries for the header of every file that is saved. */
   checkpointMetadata(_tensors: readonly SavedTensor[]): Record<string, string> {

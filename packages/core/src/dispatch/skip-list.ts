@@ -13,19 +13,32 @@ interface SkipEntry {
   readonly reason: string
 }
 
-/** Modules that every method leaves in float unless told otherwise: the output projection, and both ends of a tie. */
-function defaultSkips(shell: Shell): readonly SkipEntry[] {
+/**
+ * Modules that every method leaves in float unless told otherwise: the output projection, and both ends of a tie. A
+ * method that includes the embeddings takes input and output embedding off the list.
+ */
+function defaultSkips(shell: Shell, includesEmbeddings: boolean): readonly SkipEntry[] {
   const tied = shell.ties.flatMap(({ alias, target }) => [
     { entry: ownerPath(alias), reason: `shares its weight with ${ownerPath(target)}` },
     { entry: ownerPath(target), reason: `shares its weight with ${ownerPath(alias)}` },
   ])
   const head = { entry: shell.outputEmbedding, reason: 'is the output projection, kept in float by default' }
-  return tied.some(({ entry }) => entry === head.entry) ? tied : [...tied, head]
+  const entries = tied.some(({ entry }) => entry === head.entry) ? tied : [...tied, head]
+  const included = includesEmbeddings ? [shell.inputEmbedding, shell.outputEmbedding] : []
+  return entries.filter(({ entry }) => !included.includes(entry))
+}
+
+export interface SkipRequest {
+  /** The user's list; undefined means the defaults alone. */
+  readonly user: readonly string[] | undefined
+  /** True when the user's list takes the place of the defaults instead of adding to them. */
+  readonly replace: boolean
+  readonly includesEmbeddings: boolean
 }
 
 /** The skip list of a model: the defaults, and what the user adds to them or puts in their place. */
-export function resolveSkips(shell: Shell, user: readonly string[] | undefined, replace: boolean): SkipList {
-  const defaults = replace && user !== undefined ? [] : defaultSkips(shell)
+export function resolveSkips(shell: Shell, { user, replace, includesEmbeddings }: SkipRequest): SkipList {
+  const defaults = replace && user !== undefined ? [] : defaultSkips(shell, includesEmbeddings)
   const paths = [...walkModules(shell.root)].map(([path]) => path)
   const added = (user ?? []).filter((entry) => !defaults.some((known) => known.entry === entry))
   return {

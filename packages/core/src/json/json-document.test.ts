@@ -4,8 +4,9 @@ import { describe, expect, test } from 'vitest'
 import { formatJson, PythonFloat, parseJson, toNode, toValue } from './json-document.js'
 
 const goldens = new URL('../../../../goldens/', import.meta.url)
-const configs = readdirSync(goldens, { recursive: true, encoding: 'utf8' }).filter((path) =>
-  path.endsWith('/config.json'),
+/** Those below gptq/ were put together with keys in another order than Python's. */
+const configs = readdirSync(goldens, { recursive: true, encoding: 'utf8' }).filter(
+  (path) => path.endsWith('/config.json') && !path.startsWith('gptq/'),
 )
 
 describe('files that Python wrote', () => {

@@ -32,10 +32,11 @@ export interface Checkpoint extends AsyncDisposable {
 /**
  * Opens the weights of a model folder: `model.safetensors`, or the shards of `model.safetensors.index.json`.
  *
+ * @param preferred file names to look for before those.
  * @throws CheckpointError WEIGHTS_NOT_FOUND, or any error of @hfquant/safetensors for a damaged file.
  */
-export async function openCheckpoint(folder: string): Promise<Checkpoint> {
-  const path = await findWeights(folder)
+export async function openCheckpoint(folder: string, preferred: readonly string[] = []): Promise<Checkpoint> {
+  const path = await findWeights(folder, preferred)
   const opened = await openSafetensorsCheckpoint(path)
   const tensors = new Map<string, CheckpointTensor>()
   for (const [name, { file, entry }] of opened.tensors) {
@@ -109,8 +110,8 @@ function tensorsByModule(checkpoint: Checkpoint): Map<string, Map<string, Checkp
   return modules
 }
 
-async function findWeights(folder: string): Promise<string> {
-  for (const name of ['model.safetensors', 'model.safetensors.index.json']) {
+async function findWeights(folder: string, preferred: readonly string[]): Promise<string> {
+  for (const name of [...preferred, 'model.safetensors', 'model.safetensors.index.json']) {
     const path = join(folder, name)
     if (await exists(path)) return path
   }

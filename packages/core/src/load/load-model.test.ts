@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createKernelPool } from '@hfquant/kernels'
 import { afterAll, describe, expect, test } from 'vitest'
@@ -233,6 +233,15 @@ describe('a saved quantized model', () => {
 })
 
 describe('what cannot be loaded is refused by name', () => {
+  test('a float checkpoint whose config says that it is quantized', async () => {
+    const from = await writeTinyCheckpoint(join(folder, 'promised'))
+    await writeFile(join(from, 'config.json'), '{"quantization_config": {"quant_method": "row_int8"}}')
+    await expect(load(from, tinyShell())).rejects.toMatchObject({
+      code: 'CHECKPOINT_NOT_QUANTIZED',
+      module: 'model.layers.0.up_proj',
+    })
+  })
+
   const cases = {
     'a missing tensor': [
       { omit: ['model.layers.1.up_proj.bias'] },

@@ -1,6 +1,7 @@
 import type { KernelPool } from '@hfquant/kernels'
+import type { Calibration } from '../contract/calibration.js'
 import type { Environment } from '../contract/quantizer.js'
-import type { HfQuantizer, PreprocessResult } from '../dispatch/hf-quantizer.js'
+import type { DeferredWeight, HfQuantizer, PreprocessResult } from '../dispatch/hf-quantizer.js'
 import { CheckpointError } from '../errors/families.js'
 import type { LoadingReport } from '../report/loading-report.js'
 import type { OnProgress, ProgressEvent } from '../report/progress.js'
@@ -10,6 +11,7 @@ import { checkCoverage, type DeviceMap, resolveDeviceMap } from '../shell/device
 import { joinPath, walkParameters } from '../shell/module.js'
 import type { Parameter } from '../shell/parameter.js'
 import type { Shell } from '../shell/shell.js'
+import { renameTensors, untieEmbeddings } from './adjust-checkpoint.js'
 import { createByteBudget } from './byte-budget.js'
 import { alignCheckpoint, type Checkpoint } from './checkpoint.js'
 import { copyTensor } from './copy-tensor.js'
@@ -34,6 +36,8 @@ export interface LoadOptions {
   readonly maxInFlightBytes?: number | undefined
   readonly signal?: AbortSignal | undefined
   readonly onProgress?: OnProgress | undefined
+  /** Makes the model runnable block by block for a quantizer that defers weights. */
+  readonly calibrate?: ((deferred: readonly DeferredWeight[]) => Calibration | undefined) | undefined
 }
 
 export interface LoadedModel {
@@ -59,19 +63,43 @@ export async function loadModel(options: LoadOptions): Promise<LoadedModel> {
   const places = await options.store.allocate(store)
   await stream(planned, places, options)
   refuseMeta(model.shell)
-  await options.quantizer?.postprocess({ shell: model.shell, signal: options.signal })
-  return model
+  const late = await postprocess(planned, options)
+  return { ...model, warnings: [...model.warnings, ...late] }
+}
+
+/** @returns warnings. */
+async function postprocess({ deferred }: LoadPlan, options: LoadOptions): Promise<string[]> {
+  const { shell, quantizer, pool, signal, onProgress, calibrate } = options
+  const warnings: string[] = []
+  const calibration = deferred.length > 0 ? calibrate?.(deferred) : undefined
+  try {
+    await quantizer?.postprocess({
+      ...{ shell, pool, signal, onProgress, deferred, calibration },
+      checkpoint: options.checkpoint,
+      maxInFlightBytes: options.maxInFlightBytes ?? DEFAULT_MAX_IN_FLIGHT_BYTES,
+      warn: (message) => warnings.push(message),
+    })
+  } catch (error) {
+    throw isOutputFailure(error) ? outputError(error, 'the quantized weights') : error
+  } finally {
+    await calibration?.close()
+  }
+  return warnings
 }
 
 /** Everything before the first byte of a weight is read; what a dry run does. */
 export async function planModel(options: LoadOptions): Promise<LoadedModel & { readonly planned: LoadPlan }> {
   const { shell, quantizer, environment, signal } = options
-  const checkpoint = alignCheckpoint(options.checkpoint, shell)
+  const { checkpoint: opened } = options
+  const renamed =
+    quantizer === undefined ? opened : renameTensors(opened, (name) => quantizer.tensorName(name))
+  const aligned = alignCheckpoint(renamed, shell)
   signal?.throwIfAborted()
   quantizer?.validateEnvironment(environment)
   const requested = resolveDeviceMap(options.deviceMap, environment.devices)
   const deviceMap = quantizer?.updateDeviceMap(requested) ?? requested
-  const warnings = await settleTies(shell, checkpoint)
+  const warnings = await settleTies(shell, aligned)
+  const checkpoint = quantizer?.untiesEmbeddings ? untieEmbeddings(shell, aligned) : aligned
   const quantization = await quantizer?.preprocess({ shell, checkpoint, deviceMap })
   checkCoverage(shell.root, deviceMap)
   quantizer?.validateEnvironment(environment, deviceMap)
@@ -81,13 +109,19 @@ export async function planModel(options: LoadOptions): Promise<LoadedModel & { r
     deviceMap,
     report: planned.report,
     quantization,
-    warnings: [...warnings, ...(quantization?.warnings ?? [])],
+    warnings: [...warnings, ...(quantization?.warnings ?? []), ...describeUnexpected(planned.report)],
     planned,
   }
 }
 
+function describeUnexpected({ unexpected }: LoadingReport): string[] {
+  if (unexpected.length === 0) return []
+  const names = unexpected.slice(0, 3).join(', ')
+  return [`${unexpected.length} tensors of the checkpoint have no place in the model: ${names}`]
+}
+
 const newTensors = (plan: LoadPlan) =>
-  plan.quantized.flatMap(({ module }) =>
+  [...plan.quantized, ...plan.deferred].flatMap(({ module }) =>
     module.components.map(({ key, dtype, shape }) => ({
       name: joinPath(module.weight.path, key),
       dtype,
@@ -113,18 +147,26 @@ async function stream(
   const copied = options.store.scope === 'all' ? plan.stored : []
   const progress = progressOf(plan, copied, options.onProgress)
   const running: Promise<void>[] = []
-  const start = async (step: Promise<{ readonly done: Promise<void> }>, report: () => void) => {
+  const start = async <Result>(
+    step: Promise<{ readonly done: Promise<Result> }>,
+    report: (result: Result) => void,
+  ) => {
     const { done } = await step
     running.push(done.then(report))
     running.at(-1)!.catch((error) => stop.abort(error))
+  }
+  for (const { module } of plan.deferred) {
+    for (const { key } of module.components) {
+      module.component(key).storage = places.get(joinPath(module.weight.path, key))!.storage
+    }
   }
   try {
     for (const { module, source } of plan.quantized) {
       const path = module.weight.path
       const own = new Map(module.components.map(({ key }) => [key, places.get(joinPath(path, key))!]))
       const targets = new Map([...own].map(([key, place]) => [key, place.target]))
-      await start(quantizeWeight(module, source, targets, context), () => {
-        for (const [key, place] of own) module.component(key).storage = place.storage
+      await start(quantizeWeight(module, source, targets, context), (shapes) => {
+        for (const [key, place] of own) module.component(key).place(place.storage, shapes.get(key))
         progress('quantize', `${path}.weight`, source.byteLength)
       })
     }

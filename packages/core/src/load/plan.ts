@@ -1,4 +1,4 @@
-import type { HfQuantizer } from '../dispatch/hf-quantizer.js'
+import type { DeferredWeight, HfQuantizer, WeightPlan } from '../dispatch/hf-quantizer.js'
 import { CheckpointError } from '../errors/families.js'
 import { describeTensor, type LoadingReport, type Mismatch } from '../report/loading-report.js'
 import { isFloatDtype } from '../shell/dtype.js'
@@ -14,6 +14,8 @@ export interface LoadPlan {
   readonly stored: readonly StoredParameter[]
   /** Weights that are quantized while they stream in. */
   readonly quantized: readonly QuantizedWeight[]
+  /** Weights that the quantizer makes in `postprocess`. */
+  readonly deferred: readonly DeferredWeight[]
   readonly report: LoadingReport
 }
 
@@ -36,6 +38,7 @@ export interface QuantizedWeight {
 export function planLoad(shell: Shell, checkpoint: Checkpoint, quantizer: HfQuantizer | undefined): LoadPlan {
   const stored: StoredParameter[] = []
   const quantized: QuantizedWeight[] = []
+  const deferred: DeferredWeight[] = []
   const missing: string[] = []
   const mismatched: Mismatch[] = []
   const used = new Set<CheckpointTensor>()
@@ -55,17 +58,18 @@ export function planLoad(shell: Shell, checkpoint: Checkpoint, quantizer: HfQuan
 
   for (const [path, module] of walkModules(shell.root)) {
     if (module instanceof QuantizedModule && quantizer !== undefined) {
-      const plan = quantizer.load(module, checkpoint)
+      const plan = isBorrowed(shell, path, module) ? BORROWED : quantizer.load(module, checkpoint)
       for (const [key, source] of plan.kind === 'stored' ? plan.parts : []) {
         place(joinPath(path, key), module.component(key), source)
       }
-      if (plan.kind === 'quantize') {
+      if (plan.kind !== 'stored') {
         const { outFeatures, inFeatures, dtype } = module.weight
         const expected = { dtype, shape: [outFeatures, inFeatures] }
         const name = joinPath(path, 'weight')
         if (!fits(plan.source, expected)) mismatched.push({ tensor: name, found: plan.source, expected })
         used.add(plan.source)
-        quantized.push({ module, source: plan.source })
+        const made = plan.kind === 'quantize' ? quantized : deferred
+        made.push({ module, source: plan.source })
       }
       if (module.bias !== undefined) {
         const name = joinPath(path, 'bias')
@@ -80,11 +84,18 @@ export function planLoad(shell: Shell, checkpoint: Checkpoint, quantizer: HfQuan
   }
 
   const unexpected = [...checkpoint.tensors].filter(([, tensor]) => !used.has(tensor)).map(([name]) => name)
-  const converted = quantized.map(({ module }) => `${module.weight.path}.weight`)
+  const converted = [...quantized, ...deferred].map(({ module }) => `${module.weight.path}.weight`)
   const report = { missing, unexpected, mismatched, converted }
   refuseIncomplete(report, checkpoint)
-  return { stored, quantized, report }
+  return { stored, quantized, deferred, report }
 }
+
+/** True for a quantized module that shares its components with another one, which loads them. */
+const isBorrowed = (shell: Shell, path: string, { components }: QuantizedModule): boolean =>
+  components.length > 0 &&
+  components.every(({ key }) => shell.ties.some(({ alias }) => alias === joinPath(path, key)))
+
+const BORROWED: WeightPlan = { kind: 'stored', parts: new Map() }
 
 /** The tensor of a parameter, under its own name or under that of a parameter it is tied to. */
 function findStored(name: string, shell: Shell, checkpoint: Checkpoint): CheckpointTensor | undefined {

@@ -1,5 +1,5 @@
 import { type ByteRange, type KernelResult, runKernel } from '@hfquant/kernels'
-import type { Component, QuantizedFormat, WeightInfo } from '../contract/format.js'
+import type { Component, FinalShapes, QuantizedFormat, WeightInfo } from '../contract/format.js'
 import { CheckpointError } from '../errors/families.js'
 import { tensorBytes } from '../shell/dtype.js'
 import type { QuantizedModule } from '../shell/quantized-module.js'
@@ -13,7 +13,8 @@ import { rowRanges, rowsPerPiece, type StreamContext } from './stream-context.js
  * Quantizes one weight in row ranges, straight from its file into the targets of its components. The result does not
  * depend on where the ranges are cut.
  *
- * Resolves once every range is under way; `done` resolves when the last byte is written.
+ * Resolves once every range is under way; `done` resolves when the last byte is written, with the shapes that differ from
+ * those of `components`.
  *
  * @throws CheckpointError TENSOR_NOT_FINITE for NaN or infinity, which no format can hold.
  */
@@ -22,7 +23,7 @@ export async function quantizeWeight(
   source: CheckpointTensor,
   targets: ReadonlyMap<string, ByteRange>,
   context: StreamContext,
-): Promise<{ readonly done: Promise<void> }> {
+): Promise<{ readonly done: Promise<FinalShapes> }> {
   const { weight, format } = module
   const whole = wholeComponents(module)
   const pieces: Promise<void>[] = []
@@ -124,10 +125,10 @@ async function finish(
   whole: ReadonlyMap<string, SharedArrayBuffer>,
   targets: ReadonlyMap<string, ByteRange>,
   pieces: readonly Promise<void>[],
-): Promise<void> {
+): Promise<FinalShapes> {
   await Promise.all(pieces)
-  if (whole.size === 0) return
-  format.finish?.(
+  if (whole.size === 0) return NO_SHAPES
+  const shapes = format.finish?.(
     componentRows(new Map([...whole].map(([key, buffer]) => [key, new Uint8Array(buffer)]))),
     weight,
   )
@@ -135,7 +136,10 @@ async function finish(
     const buffer = whole.get(key)
     if (buffer !== undefined) await writeRange(targets.get(key)!, new Uint8Array(buffer))
   }
+  return shapes ?? NO_SHAPES
 }
+
+const NO_SHAPES: FinalShapes = new Map()
 
 /** Memory for the components that only `finish` completes. */
 function wholeComponents({ format, weight, components }: QuantizedModule): Map<string, SharedArrayBuffer> {
@@ -155,8 +159,9 @@ function rowsOfComponent(
   first: number,
   end: number,
 ) {
-  const rowBytes = tensorBytes(component.dtype, component.shape) / weight.outFeatures
-  return subRange(target, first * rowBytes, (end - first) * rowBytes)
+  const bytes = tensorBytes(component.dtype, component.shape)
+  const start = (bytes * first) / weight.outFeatures
+  return subRange(target, start, (bytes * end) / weight.outFeatures - start)
 }
 
 /** Scratch made row by row is handed out in rows; a 'whole' component always entirely. */

@@ -56,8 +56,9 @@ export async function* dequantizedChunks(module: QuantizedModule): AsyncGenerato
     for (const { key, layout } of components) {
       if (layout === 'whole') continue
       const parameter = module.component(key)
-      const rowBytes = parameter.byteLength / weight.outFeatures
-      parts.set(key, await storedBytes(parameter, first * rowBytes, rows * rowBytes))
+      const start = (parameter.byteLength * first) / weight.outFeatures
+      const end = (parameter.byteLength * (first + rows)) / weight.outFeatures
+      parts.set(key, await storedBytes(parameter, start, end - start))
     }
     const values = new Float32Array(rows * weight.inFeatures)
     const kernel = format.dequantizeKernel?.(weight)

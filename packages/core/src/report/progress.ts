@@ -7,6 +7,8 @@ export interface ProgressEvent {
   readonly total: number
   readonly doneBytes: number
   readonly totalBytes: number
+  /** 'calibrate': what quantizing the module cost, as its method measures it. */
+  readonly loss?: number
 }
 
 export type OnProgress = (event: ProgressEvent) => void

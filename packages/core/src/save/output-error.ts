@@ -30,7 +30,9 @@ const HINTS: Readonly<Record<string, string>> = {
   EEXIST: 'Choose another folder.',
 }
 
-const errnoOf = (cause: unknown): string | undefined => {
-  const { errno, code } = (cause ?? {}) as { errno?: unknown; code?: unknown }
-  return typeof errno === 'string' ? errno : typeof code === 'string' ? code : undefined
+/** The system's name of the failure, which may be wrapped in errors of other packages. */
+function errnoOf(error: unknown): string | undefined {
+  const { errno, code, cause } = (error ?? {}) as { errno?: unknown; code?: unknown; cause?: unknown }
+  const inner = cause === undefined ? undefined : errnoOf(cause)
+  return inner ?? (typeof errno === 'string' ? errno : typeof code === 'string' ? code : undefined)
 }

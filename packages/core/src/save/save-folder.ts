@@ -36,6 +36,7 @@ export async function saveFolder<Result>(
     const result = await fill(store)
     await store.finish()
     await writeConfig(staged.path, options)
+    await writeSidecars(staged.path, options.quantizer)
     await carryOver(options.sourceFolder, staged.path)
     await staged.commit(isCheckpointFile)
     return result
@@ -50,11 +51,21 @@ async function writeConfig(folder: string, { config, dtype, quantizer }: SaveFol
   const entries = new Map(config.entries)
   for (const key of ['torch_dtype', 'dtype']) if (entries.has(key)) entries.set(key, toNode(dtype))
   if (quantizer === undefined) entries.delete('quantization_config')
-  else if (!quantizer.preQuantized) entries.set('quantization_config', toNode(quantizer.config.toDict()))
+  else if (quantizer.rewritesConfig) entries.set('quantization_config', toNode(quantizer.config.toDict()))
+  if (quantizer?.untiesEmbeddings) entries.set('tie_word_embeddings', toNode(false))
   const path = join(folder, 'config.json')
   await writeFile(path, formatJson({ kind: 'object', entries }), { flush: true }).catch((cause) => {
     throw outputError(cause, path)
   })
+}
+
+async function writeSidecars(folder: string, quantizer: HfQuantizer | undefined): Promise<void> {
+  for (const [name, json] of Object.entries(quantizer?.sidecarFiles() ?? {})) {
+    const path = join(folder, name)
+    await writeFile(path, formatJson(toNode(json)), { flush: true }).catch((cause) => {
+      throw outputError(cause, path)
+    })
+  }
 }
 
 async function carryOver(from: string, to: string): Promise<void> {

@@ -23,10 +23,23 @@ export class Parameter implements TensorInfo {
 
   constructor(
     public dtype: Dtype,
-    readonly shape: readonly number[],
+    public shape: readonly number[],
   ) {}
 
   get byteLength(): number {
     return tensorBytes(this.dtype, this.shape)
   }
+
+  /** Says where the bytes are; `shape` is given when it turned out smaller than was made room for. */
+  place(storage: Storage, shape: readonly number[] = this.shape): void {
+    this.shape = shape
+    this.storage = beginning(storage, this.byteLength)
+  }
+}
+
+/** The first bytes of a storage. */
+function beginning(storage: Storage, byteLength: number): Storage {
+  if (storage.kind === 'file') return { ...storage, byteLength }
+  if (storage.kind === 'meta' || storage.buffer.byteLength === byteLength) return storage
+  return { ...storage, buffer: storage.buffer.slice(0, byteLength) }
 }

@@ -26,16 +26,48 @@ interface Literal {
   readonly bytes: Uint8Array
 }
 
-interface Port {
+/** An input or output of a graph. */
+export interface GraphPort {
   readonly name: string
-  readonly type: number
   readonly shape: readonly Dimension[]
 }
+
+/** A value at which a graph is cut. */
+export interface CutValue {
+  readonly value: GraphValue
+  readonly dtype: Dtype
+  readonly shape: readonly Dimension[]
+}
+
+interface Port extends GraphPort {
+  readonly type: number
+}
+
+/** What a graph that is cut out of another one begins with. */
+interface Parts {
+  readonly nodes: readonly Node[]
+  readonly constants: readonly ConstantTensor[]
+  readonly literals: readonly Literal[]
+  readonly inputs: readonly Port[]
+  /** Number of the first node that is added; ids of the older graph stay unique. */
+  readonly firstNode: number
+}
+
+const NOTHING: Parts = { nodes: [], constants: [], literals: [], inputs: [], firstNode: 0 }
 
 /** An ONNX graph in the making. */
 export interface Graph extends GraphBuilder {
   input(name: string, dtype: Dtype, shape: readonly Dimension[]): GraphValue
   output(name: string, value: GraphValue, dtype: Dtype, shape: readonly Dimension[]): void
+  /** Inputs in the order in which they were declared. */
+  readonly inputs: readonly GraphPort[]
+  /** Ids of the values that `value` is computed from, itself included, not looking beyond those of `until`. */
+  ancestors(value: GraphValue, until?: ReadonlySet<string>): ReadonlySet<string>
+  /**
+   * A graph of its own that computes `wanted`. Each value of `from` has become an input whose name is the value's id;
+   * other inputs and constants are there if they are needed. Its outputs are left to the caller.
+   */
+  cut(name: string, from: readonly CutValue[], wanted: readonly GraphValue[]): Graph
   /** Constants for the external weights file, in the order of their first use. */
   readonly constants: readonly ConstantTensor[]
   /** The ModelProto as a plain object; `locations` says where each constant lies in `weightsFile`. */
@@ -53,12 +85,15 @@ const IR_VERSION = 10
 const ATTRIBUTE_TYPES = { float: 1, int: 2, string: 3, ints: 7 }
 const EXTERNAL = 1
 
-export function createGraph(name: string): Graph {
-  const nodes: Node[] = []
-  const constants = new Map<string, ConstantTensor>()
-  const literals = new Map<string, Literal>()
-  const inputs: Port[] = []
+export const createGraph = (name: string): Graph => assemble(name, NOTHING)
+
+function assemble(name: string, parts: Parts): Graph {
+  const nodes: Node[] = [...parts.nodes]
+  const constants = new Map(parts.constants.map((tensor) => [tensor.name, tensor]))
+  const literals = new Map(parts.literals.map((literal) => [literal.name, literal]))
+  const inputs: Port[] = [...parts.inputs]
   const outputs: Port[] = []
+  let nextNode = parts.firstNode
   const known = new Map<string, readonly GraphValue[]>()
 
   const addNodes = (
@@ -71,8 +106,9 @@ export function createGraph(name: string): Graph {
     const key = JSON.stringify([operator, domain, ids, attributes, count])
     const same = known.get(key)
     if (same !== undefined) return same
+    const number = nextNode++
     const made = Array.from({ length: count }, (_, index) => ({
-      id: `${operator}_${nodes.length}${index === 0 ? '' : `_${index}`}`,
+      id: `${operator}_${number}${index === 0 ? '' : `_${index}`}`,
     }))
     nodes.push({ operator, domain, inputs: ids, outputs: made.map(({ id }) => id), attributes })
     known.set(key, made)
@@ -101,6 +137,27 @@ export function createGraph(name: string): Graph {
     output(id, value, dtype, shape) {
       nodes.push({ operator: 'Identity', domain: '', inputs: [value.id], outputs: [id], attributes: {} })
       outputs.push({ name: id, type: elementType(dtype), shape })
+    },
+    get inputs() {
+      return inputs.map(({ name: id, shape }) => ({ name: id, shape }))
+    },
+    ancestors: (value, until = new Set()) => ancestors(nodes, [value], until),
+    cut(title, from, wanted) {
+      const border = new Set(from.map(({ value }) => value.id))
+      const needed = ancestors(nodes, wanted, border)
+      const isNeeded = (node: Node) => node.outputs.some((id) => needed.has(id) && !border.has(id))
+      const kept = nodes.filter(isNeeded)
+      const read = new Set(kept.flatMap((node) => node.inputs))
+      return assemble(title, {
+        nodes: kept,
+        constants: [...constants.values()].filter((tensor) => read.has(tensor.name)),
+        literals: [...literals.values()].filter((literal) => read.has(literal.name)),
+        inputs: [
+          ...from.map(({ value, dtype, shape }) => ({ name: value.id, type: elementType(dtype), shape })),
+          ...inputs.filter((port) => read.has(port.name) && !border.has(port.name)),
+        ],
+        firstNode: nextNode,
+      })
     },
     get constants() {
       return [...constants.values()]
@@ -131,6 +188,22 @@ export function createGraph(name: string): Graph {
       },
     }),
   }
+}
+
+function ancestors(
+  nodes: readonly Node[],
+  values: readonly GraphValue[],
+  until: ReadonlySet<string>,
+): ReadonlySet<string> {
+  const madeBy = new Map(nodes.flatMap((node) => node.outputs.map((id) => [id, node] as const)))
+  const found = new Set<string>()
+  const open = values.map(({ id }) => id)
+  for (let id = open.pop(); id !== undefined; id = open.pop()) {
+    if (id === '' || found.has(id)) continue
+    found.add(id)
+    if (!until.has(id)) open.push(...(madeBy.get(id)?.inputs ?? []))
+  }
+  return found
 }
 
 const LITERAL_BYTES = {

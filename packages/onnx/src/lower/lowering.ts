@@ -16,6 +16,19 @@ export interface LoweringContext {
   readonly graph: Graph
   readonly compute: Compute
   readonly memory: 'auto' | 'low'
+  /** Told where blocks and modules lie in the graph, by someone who wants to run parts of it. */
+  readonly trace?: LoweringTrace
+}
+
+/** Hidden states are [B, S, D]. */
+export interface LoweringTrace {
+  /** These hidden states are all that a block and everything behind it are computed from. */
+  blockBegins(path: string, hidden: GraphValue): void
+  /** The same for what is left of the block that began last. */
+  blockContinues(hidden: GraphValue): void
+  /** The same for what comes behind the blocks. */
+  blocksEnd(hidden: GraphValue): void
+  moduleLowered(path: string, input: GraphValue, output: GraphValue): void
 }
 
 /** Adds the nodes of a module that maps one value to one value. `path` names its constants. */
@@ -44,7 +57,11 @@ export function lower(module: Module, path: string, input: GraphValue, context: 
   let type: unknown = module.constructor
   while (typeof type === 'function') {
     const found = lowerings.get(type)
-    if (found !== undefined) return (found as Lowering)(module, path, input, context)
+    if (found !== undefined) {
+      const output = (found as Lowering)(module, path, input, context)
+      context.trace?.moduleLowered(path, input, output)
+      return output
+    }
     type = Object.getPrototypeOf(type)
   }
   throw new CapabilityError(

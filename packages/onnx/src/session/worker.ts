@@ -1,11 +1,13 @@
 import { parentPort } from 'node:worker_threads'
 import { type Decoder, openDecoder } from './decoder.js'
-import type { Call, Reply, Request } from './protocol.js'
+import { type GraphRunner, openGraphRunner } from './graph-runner.js'
+import type { Call, Reply, Request, TensorRecord } from './protocol.js'
 
 /** Runs a session on a thread of its own: the runtime blocks the thread that calls it. */
 
 const port = parentPort!
 let decoder: Decoder | undefined
+let runner: GraphRunner | undefined
 
 port.on('message', (call: Call) => {
   queue = queue.then(() => answer(call))
@@ -19,6 +21,11 @@ async function answer({ id, request }: Call): Promise<void> {
     if (result instanceof Float32Array) {
       const whole = result.byteLength === result.buffer.byteLength ? result : result.slice()
       reply({ id, logits: whole }, [whole.buffer as ArrayBuffer])
+    } else if (result !== undefined) {
+      reply(
+        { id, tensors: result },
+        Object.values(result).map(({ data }) => data.buffer as ArrayBuffer),
+      )
     } else reply({ id, done: true })
   } catch (error) {
     reply({ id, error: error instanceof Error ? error.message : String(error) })
@@ -28,7 +35,7 @@ async function answer({ id, request }: Call): Promise<void> {
 
 const reply = (message: Reply, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer)
 
-async function handle(request: Request): Promise<Float32Array | undefined> {
+async function handle(request: Request): Promise<Float32Array | TensorRecord | undefined> {
   switch (request.kind) {
     case 'open':
       decoder = await openDecoder(request.modelPath, request.cache, request.threads)
@@ -40,7 +47,18 @@ async function handle(request: Request): Promise<Float32Array | undefined> {
     case 'free':
       decoder!.free(request.sequence)
       return undefined
+    case 'openGraph':
+      runner = await openGraphRunner(request.modelPath, request.threads)
+      return undefined
+    case 'run':
+      return runner!.run(request.feeds, request.outputs)
+    case 'accumulate':
+      await runner!.accumulate(request.feeds, request.sums)
+      return undefined
+    case 'takeSums':
+      return runner!.takeSums()
     case 'close':
+      await runner?.close()
       await decoder?.close()
       return undefined
   }

@@ -16,9 +16,10 @@ import { createKernelPool } from '@hfquant/kernels'
 import type { DecoderSession } from '@hfquant/onnx'
 import { type GenerationOptions, resolveGenerationConfig, tokenBudget } from '../generate/index.js'
 import { AutoTokenizer, type Tokenizer } from '../tokenizer/index.js'
+import { checkTokens } from './check-tokens.js'
 import { compile } from './compile.js'
 import { type GeneratedPiece, generateText } from './generate-text.js'
-import { type Likelihood, likelihood, logProbability, windows } from './likelihood.js'
+import { type Likelihood, scoreTokens } from './likelihood.js'
 import type { LoadModelOptions } from './load-options.js'
 import type { OpenedModel } from './open-model.js'
 import { untilAborted } from './until-aborted.js'
@@ -166,28 +167,10 @@ export class CausalLM implements AsyncDisposable {
     options: { readonly stride?: number; readonly maxLength?: number; readonly signal?: AbortSignal } = {},
   ): Promise<Likelihood> {
     const ids = typeof text === 'string' ? encode(text, await this.tokenizer()) : text.inputIds
-    const window = Math.min(options.maxLength ?? this.contextLength, this.contextLength)
-    const stride = options.stride ?? window
-    if (ids.length < 2 || !(stride >= 1 && stride <= window && window >= 2)) {
-      throw new ConfigError(
-        'PERPLEXITY_INPUT',
-        `${ids.length} tokens with stride ${stride} and windows of ${window}`,
-        {
-          field: ids.length < 2 ? 'text' : 'stride',
-          expected: 'at least two tokens, and a stride of 1 to maxLength',
-        },
-      )
-    }
-    let negative = 0
-    for (const { start, end, firstScored } of windows(ids.length, window, stride)) {
-      options.signal?.throwIfAborted()
-      const { logits, shape } = await this.forward({ inputIds: [ids.slice(start, end)] })
-      for (let index = Math.max(firstScored, start + 1); index < end; index++) {
-        const row = (index - 1 - start) * shape[2]
-        negative -= logProbability(logits.subarray(row, row + shape[2]), ids[index]!)
-      }
-    }
-    return likelihood(negative, ids.length - 1)
+    return scoreTokens(ids, (inputIds) => this.forward({ inputIds }), {
+      ...options,
+      contextLength: this.contextLength,
+    })
   }
 
   /** The tokenizer beside the weights; undefined when the folder has none. */
@@ -253,37 +236,7 @@ export class CausalLM implements AsyncDisposable {
   }
 
   #checkIds(ids: readonly number[]): void {
-    const { vocabSize, maxPositions } = this.#opened.config
-    if (ids.length === 0) {
-      throw new ConfigError('INPUT_EMPTY', 'the input has no tokens, expected at least one', {
-        field: 'inputIds',
-      })
-    }
-    if (ids.length > maxPositions) {
-      throw new ConfigError(
-        'PROMPT_TOO_LONG',
-        `the input has ${ids.length} tokens, the context has ${maxPositions}`,
-        {
-          field: 'inputIds',
-          found: ids.length,
-          expected: maxPositions,
-          hint: 'Shorten the prompt.',
-        },
-      )
-    }
-    const wrong = ids.findIndex((id) => !(Number.isInteger(id) && id >= 0 && id < vocabSize))
-    if (wrong >= 0) {
-      throw new ConfigError(
-        'TOKEN_OUT_OF_RANGE',
-        `token ${ids[wrong]} at position ${wrong} is not in the vocabulary`,
-        {
-          field: 'inputIds',
-          found: ids[wrong],
-          expected: `0 to ${vocabSize - 1}`,
-          hint: 'Use the tokenizer that belongs to the model.',
-        },
-      )
-    }
+    checkTokens(ids, this.#opened.config)
   }
 
   #checkAlive(): void {
@@ -306,14 +259,11 @@ function encode(text: string, tokenizer: Tokenizer | undefined): readonly number
   )
 }
 
-function warningsOf({ merged }: OpenedModel, { report, warnings }: LoadedModel): readonly string[] {
-  const all = [...warnings]
-  if (report.unexpected.length > 0) {
-    const names = report.unexpected.slice(0, 3).join(', ')
-    all.push(`${report.unexpected.length} tensors of the checkpoint have no place in the model: ${names}`)
-  }
-  for (const key of merged?.ignored ?? [])
-    all.push(`${key} was ignored: the checkpoint is quantized with another value`)
+function warningsOf({ merged }: OpenedModel, { warnings }: LoadedModel): readonly string[] {
+  const ignored = (merged?.ignored ?? []).map(
+    (key) => `${key} was ignored: the checkpoint is quantized with another value`,
+  )
+  const all = [...warnings, ...ignored]
   for (const warning of all) process.emitWarning(warning, 'HfquantWarning')
   return all
 }

@@ -63,7 +63,7 @@ export async function inspectModel(
   const opened = await openModel(folder, { signal })
   const { checkpoint, config, dtype, architecture, merged } = opened
   try {
-    const { shell, quantization, warnings, report } = await plan(opened, { signal })
+    const { shell, quantization, warnings } = await plan(opened, { signal })
     const reasons = new Map(quantization?.skipped.map(({ module, reason }) => [module, reason]))
     const owners = [...walkModules(shell.root)].filter(([, module]) => module.parameters.size > 0)
     const modules = owners.map(([name, module]) => {
@@ -92,18 +92,11 @@ export async function inspectModel(
         shape: info.shape,
       })),
       modules,
-      warnings: [...warnings, ...describeUnexpected(report.unexpected)],
+      warnings,
     }
   } finally {
     await checkpoint.close()
   }
-}
-
-function describeUnexpected(names: readonly string[]): string[] {
-  if (names.length === 0) return []
-  return [
-    `${names.length} tensors of the checkpoint have no place in the model: ${names.slice(0, 3).join(', ')}`,
-  ]
 }
 
 function describeModule(name: string, module: Module): InspectedModule {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import {
   AutoQuantizer,
@@ -42,18 +43,30 @@ export async function openModel(folder: string, options: LoadModelOptions): Prom
   )
   const architecture = findArchitecture(configFile.value, path)
   const config = architecture.parseConfig(configFile.value)
-  const saved = configFile.value.quantization_config as JsonObject | null | undefined
+  const saved =
+    (configFile.value.quantization_config as JsonObject | null | undefined) ?? (await readSidecar(folder))
   const merged = await AutoQuantizer.merge(saved, options.quantizationConfig)
   const quantizer = merged === undefined ? undefined : AutoQuantizer.create(merged)
-  const checkpoint = await openCheckpoint(folder)
+  const checkpoint = await openCheckpoint(folder, quantizer?.weightFiles())
   try {
-    const dtype = resolveDtype(options.dtype, configFile.value, checkpoint)
+    const named = options.dtype !== undefined && options.dtype !== 'auto'
+    const resolved = resolveDtype(options.dtype, configFile.value, checkpoint)
+    const dtype = quantizer?.updateDtype(resolved, named) ?? resolved
     const shell = architecture.build(config, dtype)
     return { folder, configFile, architecture, config, checkpoint, shell, dtype, merged, quantizer }
   } catch (error) {
     await checkpoint.close()
     throw error
   }
+}
+
+/** Older tools kept the quantization config in a file of its own. */
+async function readSidecar(folder: string): Promise<JsonObject | undefined> {
+  for (const name of ['quantize_config.json', 'quant_config.json']) {
+    const path = join(folder, name)
+    if (existsSync(path)) return (await readJsonFile(path)).value
+  }
+  return undefined
 }
 
 /** The argument, else what config.json says, else the first float tensor of the checkpoint. */

@@ -47,7 +47,9 @@ export async function quantizeModel(
   const opened = await openModel(folder, loadOptions)
   const { checkpoint, quantizer } = opened
   try {
-    const loaded = dryRun ? await plan(opened, loadOptions) : await write(opened, out, loadOptions, maxShardBytes)
+    const loaded = dryRun
+      ? await plan(opened, loadOptions)
+      : await write(opened, out, loadOptions, maxShardBytes)
     const before = [...checkpoint.tensors.values()].reduce((sum, { byteLength }) => sum + byteLength, 0)
     const after = stateDict(loaded.shell).reduce(
       (sum, tensor) => sum + tensorBytes(tensor.dtype, tensor.shape),

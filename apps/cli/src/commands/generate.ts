@@ -1,0 +1,60 @@
+import type { Command } from 'commander'
+import { AutoModelForCausalLM, type GenerationOptions } from 'hfquant'
+import { type CommandSetup, type CommonOptions, MODEL, withCommonOptions } from '../command-setup.js'
+import { nonNegativeNumber, wholeNumber } from '../option-values.js'
+import { printJson } from '../output/print.js'
+import { startTokenClock } from '../token-clock.js'
+
+interface GenerateOptions
+  extends CommonOptions,
+    Pick<GenerationOptions, 'maxNewTokens' | 'temperature' | 'seed'> {}
+
+export function addGenerate(program: Command, setup: CommandSetup): void {
+  const command = program
+    .command('generate')
+    .description('Continue a text, token by token, on standard output.')
+    .argument('<model>', MODEL)
+    .argument('<prompt>', 'the text to continue')
+    .option(
+      '--max-new-tokens <n>',
+      'tokens at most (default: generation_config.json, else 20)',
+      wholeNumber(1),
+    )
+    .option(
+      '--temperature <t>',
+      '0 takes the likeliest token, more is more varied (default: generation_config.json, else 0)',
+      nonNegativeNumber,
+    )
+    .option('--seed <n>', 'makes random choices repeatable (default: a new one each time)', wholeNumber(0))
+  withCommonOptions(command, [
+    'hfquant generate ./TinyLlama-1.1B-quantized "Once upon a time"',
+    'hfquant generate ./TinyLlama-1.1B-quantized "Once upon a time" --max-new-tokens 100 --temperature 0.8 --seed 1',
+  ]).action((model: string, prompt: string, options: GenerateOptions) =>
+    generate(model, prompt, options, setup),
+  )
+}
+
+async function generate(
+  model: string,
+  prompt: string,
+  { json, maxNewTokens, temperature, seed }: GenerateOptions,
+  { terminal, signal }: CommandSetup,
+): Promise<void> {
+  await using loaded = await AutoModelForCausalLM.fromPretrained(model, {
+    signal,
+    onProgress: terminal.progress,
+  })
+  const tokenIds: number[] = []
+  let text = ''
+  const clock = startTokenClock()
+  for await (const piece of loaded.generate(prompt, { maxNewTokens, temperature, seed, signal })) {
+    if (tokenIds.length === 0) terminal.clear()
+    tokenIds.push(piece.tokenId)
+    text += piece.text
+    clock.tick()
+    if (!json) process.stdout.write(piece.text)
+  }
+  terminal.clear()
+  if (json) printJson({ text, tokenIds, tokensPerSecond: clock.perSecond() })
+  else process.stdout.write('\n')
+}

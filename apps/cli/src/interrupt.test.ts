@@ -1,0 +1,78 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
+import { demoModel } from 'hfquant/demo'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { temporaryFolder, writeLlama } from './testing/checkpoint.fixture.js'
+import { runCli, startCli } from './testing/run-cli.fixture.js'
+
+const root = temporaryFolder()
+const model = join(root, 'model')
+const reference = join(root, 'reference')
+const quantize = (out: string) => ['quantize', model, out, '--recipe', 'int8-weight-only']
+
+beforeAll(async () => {
+  writeLlama(model, { hidden: 1024, intermediate: 2048, layers: 4, vocabulary: 512 })
+  expect((await runCli(quantize(reference))).status).toBe(0)
+})
+
+/** Some of these moments come before the first byte is written, some amid the writing, some after the end. */
+const MOMENTS = [100, 300, 500]
+
+describe.each(['SIGTERM', 'SIGKILL'] as const)('%s while quantizing', (signal) => {
+  it.each(MOMENTS)(
+    'after %i ms: the folder is complete or absent, and a second run succeeds',
+    async (moment) => {
+      const parent = join(root, `${signal}-${moment}`)
+      const out = join(parent, 'out')
+      const { child, ended } = startCli(quantize(out))
+      await setTimeout(moment)
+      child.kill(signal)
+      const { status } = await ended
+      if (existsSync(out)) expectComplete(out)
+      // Before its first line runs, a program is simply ended by SIGTERM.
+      if (signal === 'SIGTERM') {
+        expect([0, 130, null]).toContain(status)
+        expect(existsSync(parent) ? readdirSync(parent) : []).toEqual(existsSync(out) ? ['out'] : [])
+      }
+      expect((await runCli(quantize(out))).status).toBe(0)
+      expectComplete(out)
+      expect(readdirSync(parent)).toEqual(['out'])
+    },
+  )
+})
+
+describe('Ctrl-C', () => {
+  it('ends an evaluation with 130 and removes its files', async () => {
+    const TMPDIR = join(root, 'temporary')
+    mkdirSync(TMPDIR)
+    const { child, ended } = startCli(['eval', demoModel, demoModel, '--json'], { TMPDIR })
+    child.stderr!.once('data', () => child.kill('SIGINT'))
+    const { status, stdout, stderr } = await ended
+    expect(stderr).toMatch(/^INTERRUPTED: /m)
+    expect(JSON.parse(stdout).error.code).toBe('INTERRUPTED')
+    expect(status).toBe(130)
+    expect(readdirSync(TMPDIR)).toEqual([])
+  })
+
+  it('ends a text with 130', async () => {
+    const { child, ended } = startCli([
+      'generate',
+      demoModel,
+      'One',
+      '--max-new-tokens',
+      '400',
+      '--temperature',
+      '4',
+    ])
+    child.stdout!.once('data', () => child.kill('SIGINT'))
+    expect((await ended).status).toBe(130)
+  })
+})
+
+function expectComplete(folder: string): void {
+  expect(readdirSync(folder)).toEqual(readdirSync(reference))
+  for (const name of readdirSync(reference)) {
+    expect(readFileSync(join(folder, name)).equals(readFileSync(join(reference, name)))).toBe(true)
+  }
+}

@@ -1,0 +1,41 @@
+import { recipeNames } from 'hfquant'
+import { describeFailure, reportFailure } from './output/failure.js'
+import { createTerminal } from './output/terminal.js'
+import { createProgram } from './program.js'
+
+const interrupt = new AbortController()
+for (const name of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(name, () => {
+    // Whoever asks twice does not want to wait for the clean end.
+    if (interrupt.signal.aborted) process.exit(130)
+    interrupt.abort()
+  })
+}
+
+// The reader of a pipe may have seen enough: `hfquant generate … | head -1`.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0)
+  throw error
+})
+
+const terminal = createTerminal(process.stderr)
+const argv = process.argv.slice(2)
+const verbose = argv.includes('--verbose')
+
+// Node prints warnings with its process id; here they are one plain line, and those of Node itself are noise.
+process.removeAllListeners('warning')
+process.on('warning', ({ name, message, stack }) => {
+  if (name === 'HfquantWarning') terminal.line(`warning: ${message}`)
+  else if (verbose) terminal.line(stack ?? message)
+})
+
+try {
+  // Without its backends the command still says what is wrong: see doctor.
+  const recipes = await recipeNames().catch(() => [])
+  await createProgram({ recipes, terminal, signal: interrupt.signal }).parseAsync(argv, { from: 'user' })
+} catch (error) {
+  terminal.clear()
+  const failure = describeFailure(error, interrupt.signal)
+  if (failure !== undefined) reportFailure(failure, { json: argv.includes('--json'), verbose, terminal })
+  process.exitCode = failure?.exitCode ?? 0
+}

@@ -1,0 +1,60 @@
+import { CommanderError } from 'commander'
+import { HfquantError } from 'hfquant'
+import { printJson } from './print.js'
+import type { Terminal } from './terminal.js'
+
+/** The command was called in a way that it does not offer. */
+export class UsageError extends HfquantError {
+  static override readonly family: string = 'hfquant.usage'
+}
+
+/** How a command failed, as it is shown. */
+export interface Failure {
+  readonly code: string
+  readonly message: string
+  readonly hint: string | undefined
+  readonly stack: string | undefined
+  /** 1: failed, 2: wrong usage, 130: interrupted. */
+  readonly exitCode: 1 | 2 | 130
+}
+
+/** @returns undefined for an "error" of the parser that is none: help or the version was asked for, and shown. */
+export function describeFailure(error: unknown, signal: AbortSignal): Failure | undefined {
+  const stack = error instanceof Error ? error.stack : undefined
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return undefined
+    const shown =
+      error.code === 'commander.help' ? 'no command is given' : error.message.replace(/^error: /, '')
+    return { code: 'USAGE', message: shown, hint: 'Add --help to see what is offered.', stack, exitCode: 2 }
+  }
+  if (signal.aborted) {
+    const message = 'interrupted, nothing half-written was left behind'
+    return { code: 'INTERRUPTED', message, hint: undefined, stack, exitCode: 130 }
+  }
+  if (HfquantError.isInstance(error)) {
+    const { code, message, hint } = error
+    return { code, message, hint, stack, exitCode: isWrongUsage(error) ? 2 : 1 }
+  }
+  const message = error instanceof Error ? error.message : String(error)
+  const hint = 'This is a fault of hfquant; report it with the output of --verbose.'
+  return { code: 'INTERNAL', message, hint, stack, exitCode: 1 }
+}
+
+/** One line to standard error; with `json` also the one document that standard output is to hold. */
+export function reportFailure(
+  { code, message, hint, stack }: Failure,
+  {
+    json,
+    verbose,
+    terminal,
+  }: { readonly json: boolean; readonly verbose: boolean; readonly terminal: Terminal },
+): void {
+  const sentence = /[.!?]$/.test(message) ? message : `${message}.`
+  const text = hint === undefined ? sentence : `${sentence} ${hint}`
+  terminal.line(`${code}: ${text.replace(/\s*\n\s*/g, ' ')}`)
+  if (verbose && stack !== undefined) terminal.line(stack)
+  if (json) printJson({ error: { code, message, hint: hint ?? null } })
+}
+
+const isWrongUsage = (error: HfquantError): boolean =>
+  error.code === 'RECIPE_UNKNOWN' || UsageError.isInstance(error)

@@ -1,0 +1,63 @@
+import type { InspectedModule, QuantizeModelResult } from 'hfquant'
+import { formatBytes, formatTable, plural } from './format.js'
+
+/** What `quantize --json` prints. */
+export interface Quantization
+  extends Pick<QuantizeModelResult, 'quantized' | 'skipped' | 'bytesBefore' | 'bytesAfter'> {
+  readonly output: string
+  readonly method: string
+  readonly recipe: string
+  readonly dryRun: boolean
+  readonly seconds: number
+  readonly peakRssBytes: number
+}
+
+/** The summary of a quantization: what was done, what was kept and why, what it cost, what to do next. */
+export function formatQuantization(
+  result: Quantization,
+  {
+    model,
+    out,
+    modules,
+  }: { readonly model: string; readonly out: string; readonly modules: readonly InspectedModule[] },
+): string[] {
+  const { quantized, skipped, dryRun, recipe, bytesBefore, bytesAfter, seconds } = result
+  const named = new Set([...quantized, ...skipped.map(({ module }) => module)])
+  const others = modules.filter(({ name }) => !named.has(name)).map(({ name }) => name)
+  const kept = [...groupByReason(skipped), { reason: 'not linear layers', names: others }]
+  const rows = [
+    [String(quantized.length), dryRun ? 'to be quantized' : 'quantized', `to ${recipe} (${result.method})`],
+    ...kept
+      .filter(({ names }) => names.length > 0)
+      .map(({ reason, names }) => [
+        String(names.length),
+        'kept in float',
+        `${names.length > 2 ? '' : `${names.join(', ')}: `}${reason}`,
+      ]),
+  ]
+  const sizes = `${formatBytes(bytesBefore)} → ${formatBytes(bytesAfter)}`
+  const cost = `peak memory ${formatBytes(result.peakRssBytes)} · ${seconds.toFixed(1)} s`
+  const next = dryRun
+    ? 'nothing was written; leave out --dry-run to do it'
+    : `next: hfquant generate ${quoteArgument(out)} "Once upon a time"`
+  return [
+    `${model}: ${plural(modules.length, 'module')}, ${sizes}`,
+    ...formatTable([['', '', ''], ...rows]).slice(1),
+    cost,
+    next,
+  ].map((line, index) => (index === 0 ? line : `  ${line}`))
+}
+
+/** Modules that were kept for the same reason, in the order of the first of them. */
+export function groupByReason(
+  skipped: readonly { readonly module: string; readonly reason: string }[],
+): readonly { readonly reason: string; readonly names: readonly string[] }[] {
+  const reasons = [...new Set(skipped.map(({ reason }) => reason))]
+  return reasons.map((reason) => ({
+    reason,
+    names: skipped.filter((one) => one.reason === reason).map(({ module }) => module),
+  }))
+}
+
+/** A path as it can be typed into a shell. */
+const quoteArgument = (text: string): string => (/^[\w./:@~-]+$/.test(text) ? text : JSON.stringify(text))

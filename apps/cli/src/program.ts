@@ -1,0 +1,24 @@
+import { readFileSync } from 'node:fs'
+import { Command } from 'commander'
+import type { CommandSetup } from './command-setup.js'
+import { addDoctor } from './commands/doctor.js'
+import { addEval } from './commands/eval.js'
+import { addGenerate } from './commands/generate.js'
+import { addInspect } from './commands/inspect.js'
+import { addQuantize } from './commands/quantize.js'
+
+/** The whole command line. Parsing throws CommanderError instead of ending the process. */
+export function createProgram(setup: CommandSetup): Command {
+  const manifest = new URL('../package.json', import.meta.url)
+  const { version } = JSON.parse(readFileSync(manifest, 'utf8')) as { version: string }
+  const program = new Command('hfquant')
+    .description('Quantize, inspect, run and measure Hugging Face models.')
+    .version(version)
+    .exitOverride()
+    // Errors are printed in one place, in one form.
+    .configureOutput({ outputError: () => {} })
+    .helpCommand(false)
+    .addHelpText('after', '\nhfquant <command> --help shows the options and examples of a command.')
+  for (const add of [addQuantize, addInspect, addGenerate, addEval, addDoctor]) add(program, setup)
+  return program
+}

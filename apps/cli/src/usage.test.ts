@@ -1,0 +1,91 @@
+import { join } from 'node:path'
+import { demoModel } from 'hfquant/demo'
+import { describe, expect, it } from 'vitest'
+import { temporaryFolder } from './testing/checkpoint.fixture.js'
+import { runCli } from './testing/run-cli.fixture.js'
+
+const COMMANDS = ['quantize', 'inspect', 'generate', 'eval', 'doctor']
+
+describe('help', () => {
+  it('lists every command', async () => {
+    const { status, stdout } = await runCli(['--help'])
+    expect(status).toBe(0)
+    for (const command of COMMANDS) expect(stdout).toContain(`\n  ${command} `)
+  })
+
+  it.each(COMMANDS)('of %s has an example and the shared options', async (command) => {
+    const { status, stdout, stderr } = await runCli([command, '--help'])
+    expect(status).toBe(0)
+    expect(stderr).toBe('')
+    expect(stdout).toMatch(new RegExp(`Examples:\n {2}\\$ hfquant ${command}`))
+    expect(stdout).toContain('--json')
+  })
+
+  it('is shown, as wrong usage, when no command is given', async () => {
+    const { status, stdout, stderr } = await runCli([])
+    expect([status, stdout]).toEqual([2, ''])
+    expect(stderr).toContain('Usage: hfquant')
+  })
+})
+
+describe('wrong usage exits with 2 and says what is wrong in one line', () => {
+  const out = join(temporaryFolder(), 'out')
+  it.each([
+    ['an unknown command', ['quantise'], /^USAGE: unknown command 'quantise' \(Did you mean quantize\?\)/],
+    [
+      'an unknown option',
+      ['inspect', demoModel, '--jsno'],
+      /^USAGE: unknown option '--jsno' \(Did you mean --json\?\)/,
+    ],
+    ['a missing argument', ['generate', demoModel], /^USAGE: missing required argument 'prompt'/],
+    ['one argument too many', ['inspect', demoModel, 'b'], /^USAGE: too many arguments/],
+    [
+      'a missing recipe',
+      ['quantize', demoModel, out],
+      /^USAGE: required option '--recipe <name>' not specified/,
+    ],
+    ['a bad number', ['generate', demoModel, 'x', '--max-new-tokens', '1.5'], /^USAGE: .*'1.5' is invalid/],
+    ['a negative temperature', ['generate', demoModel, 'x', '--temperature', '-1'], /^USAGE: .*at least 0/],
+    [
+      'a bad size',
+      ['quantize', demoModel, out, '--recipe', 'x', '--max-in-flight', '64MX'],
+      /^USAGE: .*64MiB/,
+    ],
+    [
+      'a choice that is not offered',
+      ['eval', demoModel, '--compute', 'slow'],
+      /^USAGE: .*Allowed choices are fast, exact/,
+    ],
+    [
+      'options that exclude each other',
+      ['eval', demoModel, '--text', 'a', '--stories', '1'],
+      /^OPTIONS_EXCLUSIVE: /,
+    ],
+    [
+      'an unknown recipe',
+      ['quantize', demoModel, out, '--recipe', 'int8-weight'],
+      /^RECIPE_UNKNOWN: .*expected one of int8-weight-only, .*Did you mean "int8-weight-only"\?/,
+    ],
+    [
+      'the model as its own output',
+      ['quantize', demoModel, `${demoModel}/`, '--recipe', 'int8-weight-only'],
+      /^OUTPUT_IS_INPUT: /,
+    ],
+    [
+      'an output around the model',
+      ['quantize', demoModel, join(demoModel, '..'), '--recipe', 'int8-weight-only'],
+      /^OUTPUT_IS_INPUT: /,
+    ],
+  ])('%s', async (_, args, line) => {
+    const { status, stdout, stderr } = await runCli(args)
+    expect(stderr).toMatch(line)
+    expect(stderr.trimEnd().split('\n')).toHaveLength(1)
+    expect([status, stdout]).toEqual([2, ''])
+  })
+
+  it('and prints a JSON document if one was asked for', async () => {
+    const { status, stdout } = await runCli(['inspect', '--json'])
+    expect(status).toBe(2)
+    expect(JSON.parse(stdout).error.code).toBe('USAGE')
+  })
+})

@@ -1,0 +1,60 @@
+/** What flows between the blocks of a decoder: float32 [sequences, tokens, width]. */
+export interface HiddenStates {
+  readonly data: Float32Array
+  readonly shape: readonly [sequences: number, tokens: number, width: number]
+}
+
+/** Linear layers that read the same values. */
+export interface LinearGroup {
+  /** Paths of the layers. */
+  readonly modules: readonly string[]
+  /** Input features. */
+  readonly width: number
+}
+
+/** Adds up x·xᵀ over every token it is shown, for each of some groups. */
+export interface MomentsPass {
+  add(hidden: HiddenStates): Promise<void>
+  /** Float32 [width, width] for each group, in their order; ends the pass. */
+  finish(): Promise<readonly Float32Array[]>
+  /** Ends the pass without a result. */
+  close(): Promise<void>
+}
+
+/** Turns the inputs of a stage into its outputs. */
+export interface OutputPass {
+  run(hidden: HiddenStates): Promise<HiddenStates>
+  close(): Promise<void>
+}
+
+/** A part of a block that begins and ends with hidden states. */
+export interface CalibrationStage {
+  /** Linear layers in the order in which they work: those of a level need the results of earlier levels only. */
+  readonly levels: readonly (readonly LinearGroup[])[]
+  openMoments(groups: readonly LinearGroup[]): Promise<MomentsPass>
+  /** Absent for a last stage whose outputs no block reads. */
+  readonly openOutput?: () => Promise<OutputPass>
+}
+
+/**
+ * A model whose blocks can be run one at a time while it is being quantized. Offered to `postprocess` when the
+ * architecture says where its blocks begin.
+ */
+export interface Calibration {
+  /** Paths of the blocks in the order of the model. */
+  readonly blocks: readonly string[]
+  readonly vocabSize: number
+  /** Tokens of a sequence at most. */
+  readonly maxPositions: number
+  /** Ends a text; undefined when the model names none. */
+  readonly endToken: number | undefined
+  /** @throws ConfigError when the model folder has no tokenizer. */
+  tokenize(text: string): Promise<readonly number[]>
+  /** Inputs of the first block for sequences of equal length, ids [sequences, tokens]. */
+  embed(ids: Int32Array, sequences: number): Promise<HiddenStates>
+  /** The stages of a block; a single one unless it may be cut. */
+  openBlock(path: string, options: { readonly cut: boolean }): readonly CalibrationStage[]
+  /** From now on a deferred module is computed with what its components hold, not with its float weight. */
+  settle(path: string): void
+  close(): Promise<void>
+}

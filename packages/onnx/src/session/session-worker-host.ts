@@ -1,0 +1,64 @@
+import { createRequire } from 'node:module'
+import { Worker } from 'node:worker_threads'
+import { RuntimeError } from '@hfquant/core'
+import type { Reply, Request } from './protocol.js'
+
+/** The thread of a session. Calls are answered in order; while none is under way it does not keep the process alive. */
+export interface SessionWorker {
+  /** @throws RuntimeError SESSION_FAILED with the runtime's own words; MODEL_DISPOSED once closed. */
+  call(request: Request): Promise<Reply>
+  close(): Promise<void>
+  isClosed(): boolean
+}
+
+export function startSessionWorker(): SessionWorker {
+  const worker = new Worker(createRequire(import.meta.url).resolve('@hfquant/onnx/session-worker'), {
+    execArgv: [],
+  })
+  const waiting = new Map<number, { resolve: (reply: Reply) => void; reject: (error: Error) => void }>()
+  let calls = 0
+  let closed: Promise<void> | undefined
+
+  const fail = (error: Error) => {
+    for (const { reject } of waiting.values()) reject(error)
+    waiting.clear()
+  }
+  worker.on('message', (reply: Reply) => {
+    const entry = waiting.get(reply.id)
+    waiting.delete(reply.id)
+    if (waiting.size === 0) worker.unref()
+    if ('error' in reply) entry?.reject(sessionError(reply.error))
+    else entry?.resolve(reply)
+  })
+  worker.on('error', (error) => fail(sessionError(error.message, error)))
+  worker.on('exit', () => fail(sessionError('the session thread ended')))
+
+  const call = (request: Request): Promise<Reply> => {
+    if (closed !== undefined && request.kind !== 'close') return Promise.reject(disposed())
+    return new Promise((resolve, reject) => {
+      calls += 1
+      waiting.set(calls, { resolve, reject })
+      worker.ref()
+      worker.postMessage({ id: calls, request })
+    })
+  }
+  const close = () => {
+    closed ??= call({ kind: 'close' })
+      .catch(() => {})
+      .then(() => worker.terminate())
+      .then(() => {})
+    return closed
+  }
+  return { call, close, isClosed: () => closed !== undefined }
+}
+
+const sessionError = (message: string, cause?: unknown): RuntimeError =>
+  new RuntimeError('SESSION_FAILED', `the runtime failed: ${message}`, {
+    cause,
+    hint: 'Run `hfquant doctor`; if the runtime is sound, report the model and this message.',
+  })
+
+const disposed = (): RuntimeError =>
+  new RuntimeError('MODEL_DISPOSED', 'the model has been disposed', {
+    hint: 'Load it again before using it.',
+  })

@@ -1,0 +1,100 @@
+/**
+ * Quantizes the bundled model with every recipe, reloads each result without saying that it is quantized, compares
+ * them with the float model, and lets one tell a story.
+ *
+ *   node tools/demo.mjs          after `pnpm install` and `pnpm build`; `npm run demo` does all three
+ */
+
+import { spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { recipeNames } from 'hfquant'
+import { demoModel } from 'hfquant/demo'
+
+/** Half of what `hfquant eval` takes by default: enough for three digits, and soon done. */
+const STORIES = 100
+const PROMPT = 'One morning a girl named Mina'
+
+/** What node_modules/.bin/hfquant starts, on every system. */
+const COMMAND = join(dirname(fileURLToPath(import.meta.url)), '..', 'apps', 'cli', 'bin', 'hfquant.js')
+
+const HEADINGS = ['variant', 'on disk', 'bits/weight', 'loss', 'perplexity', 'KL', 'tokens/s', 'memory']
+
+const folder = mkdtempSync(join(tmpdir(), 'hfquant-demo-'))
+process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
+
+/** The command that runs at the moment: it does not outlive this process. */
+let running
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => running?.kill(signal))
+
+async function demo() {
+  const recipes = await recipeNames()
+  console.log(`The demo model writes children's stories. It is quantized with ${recipes.length} recipes:\n`)
+  for (const recipe of recipes) {
+    const { quantized, bytesBefore, bytesAfter, seconds } = await hfquantJson([
+      ...['quantize', demoModel, join(folder, recipe), '--recipe', recipe, '--json'],
+    ])
+    const sizes = `${megabytes(bytesBefore)} → ${megabytes(bytesAfter)}`
+    console.log(`  ${recipe}: ${quantized.length} layers, ${sizes}, ${seconds.toFixed(1)} s`)
+  }
+
+  console.log(
+    `\nEach folder is loaded again, by its path alone, and reads ${STORIES} stories that no model has seen …\n`,
+  )
+  const models = [demoModel, ...recipes.map((recipe) => join(folder, recipe))]
+  const { rows, tokens } = await hfquantJson(['eval', ...models, '--stories', String(STORIES), '--json'])
+  const variants = ['float (bfloat16)', ...recipes]
+  printTable([HEADINGS, ...rows.map((row, index) => [variants[index], ...cells(row)])])
+  console.log(`
+loss and perplexity over ${tokens} predicted tokens; KL: mean divergence per token from the float model, in nats;
+tokens/s: greedy decoding; memory: the peak of a process that loads and evaluates this one model`)
+
+  const teller = recipes.at(-1)
+  console.log(`\nA story by ${teller}:\n`)
+  process.stdout.write(PROMPT)
+  await hfquant(['generate', join(folder, teller), PROMPT, '--max-new-tokens', '200'], 'inherit')
+}
+
+function cells({ bytesOnDisk, bitsPerWeight, loss, perplexity, kl, tokensPerSecond, peakRssBytes }) {
+  const numbers = [bitsPerWeight.toFixed(2), loss.toFixed(4), perplexity.toFixed(4), kl.toFixed(6)]
+  return [megabytes(bytesOnDisk), ...numbers, tokensPerSecond.toFixed(0), megabytes(peakRssBytes)]
+}
+
+function printTable(rows) {
+  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)))
+  for (const row of rows) {
+    const line = row.map((cell, column) =>
+      column === 0 ? cell.padEnd(widths[0]) : cell.padStart(widths[column]),
+    )
+    console.log(`  ${line.join('  ')}`)
+  }
+}
+
+function megabytes(bytes) {
+  return `${(bytes / 1e6).toFixed(1)} MB`
+}
+
+async function hfquantJson(args) {
+  return JSON.parse(await hfquant(args, 'pipe'))
+}
+
+/** Runs the command; its standard output is returned, or shown as it comes. What it logs is shown if it fails. */
+function hfquant(args, stdout) {
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, [COMMAND, ...args], { stdio: ['ignore', stdout, 'pipe'] })
+    running = child
+    const output = []
+    const log = []
+    child.stdout?.on('data', (bytes) => output.push(bytes))
+    child.stderr.on('data', (bytes) => log.push(bytes))
+    child.on('close', (status) => {
+      if (status === 0) return resolve(Buffer.concat(output).toString())
+      if (status !== 130) console.error(`hfquant ${args.join(' ')} failed:\n${Buffer.concat(log)}`)
+      process.exit(status ?? 1)
+    })
+  })
+}
+
+await demo()
