@@ -39,7 +39,7 @@ const HIDDEN = 32
 const INNER = 48
 
 /** Shapes of the tiny model's tensors, by name. */
-export const TINY_TENSORS: Readonly<Record<string, readonly number[]>> = {
+const TINY_TENSORS: Readonly<Record<string, readonly number[]>> = {
   'model.embed_tokens.weight': [VOCABULARY, HIDDEN],
   'model.layers.0.up_proj.weight': [INNER, HIDDEN],
   'model.layers.0.up_proj.bias': [INNER],
