@@ -1,8 +1,19 @@
+export { bnb4Dequantize, bnb4Quantize } from './bnb4'
+export { bnb8Dequantize, bnb8Quantize } from './bnb8'
 export { cast, copy } from './cast'
 export { dequantizeGroups } from './dequantize'
+export { float8Dequantize } from './float8'
+export { hostTable } from './host-table'
+export { gptqFactor, gptqFactorScratch } from './gptq-factor'
+export { configureGrid, gptqGrid } from './gptq-grid'
+export { dequantizeColumns, packColumns, unpackColumns } from './gptq-pack'
+export { gptqRows, gptqRowsScratch } from './gptq-rows'
+export { int4OffsetDequantize, int4OffsetQuantize } from './int4-offset'
 export { intGroups } from './int-groups'
+export { llmInt8Dequantize, llmInt8Quantize } from './llm-int8'
 export { offsetCodes, packNibbles } from './pack'
 export { rowAbsMax } from './row-abs-max'
+export { transposeCodes } from './transpose'
 
 /** First address that the module does not use itself: inputs and outputs are laid out from here. */
 export function heapBase(): usize {

@@ -46,6 +46,34 @@ add('dequantizeRows', back, int8, [bytes(elements * 2)])
 add('offsetCodes', {}, [int8[0]], [bytes(elements)])
 add('packNibbles', { ...shape, blockSize: 32 }, [int8[0]], [bytes((rows * Math.ceil(columns / 32) * 32) / 2)])
 
+for (const [dtype, quantType] of [
+  ['bfloat16', 'nf4'],
+  ['bfloat16', 'fp4'],
+  ['float32', 'nf4'],
+]) {
+  const params = { dtype, ...shape, quantType, blockSize: 64, profile: 'cpu' }
+  add('bnb4Quantize', params, [weights[dtype]], [bytes(elements / 2), bytes(elements / 16)])
+}
+const packed = [bytes(elements / 2), bytes(elements / 16)]
+runKernel(
+  'bnb4Quantize',
+  { dtype: 'bfloat16', ...shape, quantType: 'nf4', blockSize: 64, profile: 'cpu' },
+  [weights.bfloat16],
+  packed,
+)
+for (const dtype of ['float32', 'bfloat16']) {
+  const params = { dtype, ...shape, quantType: 'nf4', blockSize: 64 }
+  add('bnb4Dequantize', params, packed, [bytes(elements * (dtype === 'float32' ? 4 : 2))])
+}
+const nested = { count: elements, blockSize: 256, profile: 'cpu' }
+add('bnb8Quantize', nested, [floats], [bytes(elements), bytes(elements / 64)])
+add(
+  'llmInt8Quantize',
+  { dtype: 'bfloat16', ...shape },
+  [weights.bfloat16],
+  [bytes(elements), bytes(rows * 4)],
+)
+
 /** Best of several runs: the machine's own noise only ever adds time. */
 function rate(run, runs) {
   let best = Number.POSITIVE_INFINITY

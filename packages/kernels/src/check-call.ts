@@ -52,5 +52,13 @@ function paramReader(kernel: string, params: KernelParams): ParamReader {
     dtype,
     optionalDtype: (name) => (params[name] === undefined ? undefined : dtype(name)),
     choice,
+    number(name) {
+      const value = params[name]
+      return typeof value === 'number' && Number.isFinite(value) ? value : fail(name, 'a finite number')
+    },
+    flag(name) {
+      const value = params[name]
+      return typeof value === 'boolean' ? value : fail(name, 'true or false')
+    },
   }
 }

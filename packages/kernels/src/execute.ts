@@ -21,33 +21,45 @@ export interface Execution {
 
 /** Checks the call, lays inputs and outputs into the instance's memory and runs the kernel there. */
 export function execute(wasm: WasmKernels, call: Execution): KernelResult {
-  const run = prepare(wasm, call)
-  const ranges = layOut(wasm, [...call.inputLengths, ...call.outputLengths])
+  const { run, scratchBytes } = prepare(wasm, call)
+  const ranges = layOut(wasm, [...call.inputLengths, ...call.outputLengths, scratchBytes])
+  const scratch = ranges.pop()!
   const inputs = ranges.slice(0, call.inputLengths.length)
   const outputs = ranges.slice(call.inputLengths.length)
   call.load(inputs)
-  const { nonFinite } = run(inputs, outputs)
+  const { nonFinite } = run(inputs, outputs, scratch)
   call.store(outputs)
   return { nonFinite }
 }
 
-type Run = (inputs: readonly Uint8Array[], outputs: readonly Uint8Array[]) => KernelResult
+interface Prepared {
+  readonly run: (
+    inputs: readonly Uint8Array[],
+    outputs: readonly Uint8Array[],
+    scratch: Uint8Array,
+  ) => KernelResult
+  readonly scratchBytes: number
+}
 
 function prepare(
   wasm: WasmKernels,
   { kernel, params, inputLengths, outputLengths, plugIn = {} }: Execution,
-): Run {
+): Prepared {
   const definition = builtInKernels.get(kernel)
   if (definition !== undefined) {
     const parsed = checkCall(definition, params, inputLengths, outputLengths)
-    return (inputs, outputs) => definition.simd(parsed, wasm, inputs, outputs)
+    return {
+      run: (inputs, outputs, scratch) => definition.simd(parsed, wasm, inputs, outputs, scratch),
+      scratchBytes: definition.scratch?.(parsed) ?? 0,
+    }
   }
   if (!Object.hasOwn(plugIn, kernel)) {
     throw new UnknownKernelError(kernel, [...builtInKernels.keys(), ...Object.keys(plugIn)])
   }
   const plugged = plugIn[kernel]!
-  return (inputs, outputs) => {
+  const run: Prepared['run'] = (inputs, outputs) => {
     for (const output of outputs) output.fill(0)
     return plugged({ params, inputs, outputs })
   }
+  return { run, scratchBytes: 0 }
 }

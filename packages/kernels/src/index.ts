@@ -19,8 +19,19 @@ export {
   type KernelRunOptions,
 } from './pool/kernel-pool.js'
 export type { KernelTask } from './pool/task.js'
+export {
+  type BnbProfile,
+  FOUR_BIT_CODES,
+  FOUR_BIT_TYPES,
+  type FourBitType,
+} from './reference/bnb-codes.js'
+export type { Bnb4DequantizeParams } from './reference/bnb4-dequantize.js'
+export type { Bnb4QuantizeParams } from './reference/bnb4-quantize.js'
+export type { Bnb8DequantizeParams } from './reference/bnb8-dequantize.js'
+export type { Bnb8Profile, Bnb8QuantizeParams } from './reference/bnb8-quantize.js'
 export type { CastParams } from './reference/cast.js'
 export type { DequantizeRowsParams } from './reference/dequantize-rows.js'
+export { DYNAMIC_MAP } from './reference/dynamic-map.js'
 export {
   bfloat16ToFloat32,
   FLOAT_DTYPES,
@@ -32,13 +43,29 @@ export {
   roundHalfToEven,
   roundToDtype,
 } from './reference/float-formats.js'
+export {
+  FLOAT8_DTYPES,
+  type Float8DequantizeParams,
+  type Float8Dtype,
+} from './reference/float8-dequantize.js'
+export type { GptqFactorParams } from './reference/gptq-factor.js'
+export type { GptqGridParams, GptqGridRowsParams } from './reference/gptq-grid.js'
+export type {
+  DequantizeColumnsParams,
+  PackColumnsParams,
+  UnpackColumnsParams,
+} from './reference/gptq-pack.js'
+export type { GptqRowsParams } from './reference/gptq-rows.js'
 export * as reference from './reference/index.js'
 export {
   INT_MAPPINGS,
   type IntGroupsParams,
   type IntMapping,
+  SCALE_FLOORS,
   type ScaleFloor,
 } from './reference/int-groups.js'
+export type { Int4OffsetDequantizeParams, Int4OffsetQuantizeParams } from './reference/int4-offset.js'
+export { LLM_INT8_STEP } from './reference/llm-int8.js'
 export type { PackNibblesParams } from './reference/pack-nibbles.js'
 export type { MatrixParams } from './reference/row-abs-max.js'
 export { runKernel } from './run-kernel.js'

@@ -36,6 +36,9 @@ export interface ParamReader {
   dtype(name: string): FloatDtype
   optionalDtype(name: string): FloatDtype | undefined
   choice<T extends string>(name: string, choices: readonly T[]): T
+  /** A finite number. */
+  number(name: string): number
+  flag(name: string): boolean
 }
 
 /**
@@ -46,6 +49,8 @@ export interface KernelDefinition<P = unknown> {
   readonly name: string
   parse(read: ParamReader): P
   sizes(params: P, inputLengths: readonly number[]): KernelSizes
+  /** Bytes of working memory that `simd` gets beside its inputs and outputs. */
+  scratch?(params: P): number
   /** The formula in plain TypeScript. Arguments have passed the size check. */
   reference(params: P, inputs: readonly Uint8Array[], outputs: readonly Uint8Array[]): KernelResult
   /** The same in WebAssembly; inputs and outputs lie in its memory, so `byteOffset` is the address. */
@@ -54,6 +59,7 @@ export interface KernelDefinition<P = unknown> {
     wasm: WasmKernels,
     inputs: readonly Uint8Array[],
     outputs: readonly Uint8Array[],
+    scratch: Uint8Array,
   ): KernelResult
 }
 

@@ -1,12 +1,21 @@
 import type { KernelDefinition } from './kernel.js'
+import { bnb4DequantizeKernel, bnb4QuantizeKernel } from './kernels/bnb4.js'
+import { bnb8DequantizeKernel, bnb8QuantizeKernel } from './kernels/bnb8.js'
 import { castKernel } from './kernels/cast.js'
 import { copyKernel } from './kernels/copy.js'
 import { dequantizeRowsKernel } from './kernels/dequantize-rows.js'
+import { float8DequantizeKernel } from './kernels/float8-dequantize.js'
+import { gptqFactorKernel } from './kernels/gptq-factor.js'
+import { gptqGridKernel, gptqRowsKernel } from './kernels/gptq-grid.js'
+import { dequantizeColumnsKernel, packColumnsKernel, unpackColumnsKernel } from './kernels/gptq-pack.js'
 import { intGroupsKernel } from './kernels/int-groups.js'
+import { int4OffsetDequantizeKernel, int4OffsetQuantizeKernel } from './kernels/int4-offset.js'
 import { int8RowsKernel } from './kernels/int8-rows.js'
+import { llmInt8DequantizeKernel, llmInt8QuantizeKernel } from './kernels/llm-int8.js'
 import { offsetCodesKernel } from './kernels/offset-codes.js'
 import { packNibblesKernel } from './kernels/pack-nibbles.js'
 import { rowAbsMaxKernel } from './kernels/row-abs-max.js'
+import { transposeCodesKernel } from './kernels/transpose-codes.js'
 
 /** Every built-in kernel; a new one is a file in reference/, assembly/ and kernels/ and a line here. */
 const definitions: readonly KernelDefinition[] = [
@@ -18,6 +27,22 @@ const definitions: readonly KernelDefinition[] = [
   dequantizeRowsKernel,
   offsetCodesKernel,
   packNibblesKernel,
+  int4OffsetQuantizeKernel,
+  int4OffsetDequantizeKernel,
+  float8DequantizeKernel,
+  transposeCodesKernel,
+  bnb4QuantizeKernel,
+  bnb4DequantizeKernel,
+  bnb8QuantizeKernel,
+  bnb8DequantizeKernel,
+  llmInt8QuantizeKernel,
+  llmInt8DequantizeKernel,
+  gptqGridKernel,
+  gptqRowsKernel,
+  gptqFactorKernel,
+  packColumnsKernel,
+  unpackColumnsKernel,
+  dequantizeColumnsKernel,
 ]
 
 export const builtInKernels: ReadonlyMap<string, KernelDefinition> = new Map(

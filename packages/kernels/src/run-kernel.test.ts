@@ -130,7 +130,7 @@ describe('every kernel gives the bytes of its formula', () => {
       groups: fc.integer({ min: 0, max: 3 }),
       bits: fc.integer({ min: 1, max: 8 }),
       mapping: fc.constantFrom(...INT_MAPPINGS),
-      eps: fc.constantFrom('tiny', 'epsilon'),
+      eps: fc.constantFrom('tiny', 'epsilon', 'float32Epsilon'),
     })
     const call = shape
       .filter(({ bits, mapping }) => bits > 1 || mapping !== 'symmetricNoClippingErr')

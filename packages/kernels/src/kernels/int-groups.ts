@@ -1,6 +1,12 @@
 import type { KernelDefinition } from '../kernel.js'
-import { floatBytes, MACHINE_EPSILON, SMALLEST_NORMAL } from '../reference/float-formats.js'
-import { INT_MAPPINGS, type IntGroupsParams, intGroups } from '../reference/int-groups.js'
+import { floatBytes } from '../reference/float-formats.js'
+import {
+  INT_MAPPINGS,
+  type IntGroupsParams,
+  intGroups,
+  SCALE_FLOORS,
+  type ScaleFloor,
+} from '../reference/int-groups.js'
 import { DTYPE_NUMBER, MAPPING_NUMBER } from '../wasm/instance.js'
 import { readGroupSize } from './group-size.js'
 
@@ -16,7 +22,7 @@ export const intGroupsKernel: KernelDefinition<IntGroupsParams> = {
       // One bit reaches from -1 to 0: without a positive code nothing positive can be free of clipping.
       bits: read.count('bits', mapping === 'symmetricNoClippingErr' ? 2 : 1, 8),
       mapping,
-      eps: read.choice('eps', ['tiny', 'epsilon']),
+      eps: read.choice('eps', Object.keys(SCALE_FLOORS) as ScaleFloor[]),
       scaleDtype: read.optionalDtype('scaleDtype'),
     }
   },
@@ -35,7 +41,7 @@ export const intGroupsKernel: KernelDefinition<IntGroupsParams> = {
       DTYPE_NUMBER[scaleDtype],
       MAPPING_NUMBER[params.mapping],
       params.bits,
-      (params.eps === 'tiny' ? SMALLEST_NORMAL : MACHINE_EPSILON)[dtype],
+      SCALE_FLOORS[params.eps][dtype],
       (rows * columns) / groupSize,
       groupSize,
       weight!.byteOffset,

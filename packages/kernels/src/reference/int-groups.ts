@@ -14,8 +14,17 @@ export type IntMapping = 'symmetric' | 'symmetricNoClippingErr' | 'asymmetric'
 
 export const INT_MAPPINGS: readonly IntMapping[] = ['symmetric', 'symmetricNoClippingErr', 'asymmetric']
 
-/** Lower bound of a scale: smallest normal number (torchao 0.18) or machine epsilon (up to 0.17) of the weight dtype. */
-export type ScaleFloor = 'tiny' | 'epsilon'
+/**
+ * Lower bound of a scale: smallest normal number (torchao 0.18) or machine epsilon (up to 0.17) of the weight dtype, or
+ * 2^-23 for every dtype (Int8Tensor, from 0.16).
+ */
+export type ScaleFloor = 'tiny' | 'epsilon' | 'float32Epsilon'
+
+export const SCALE_FLOORS: Readonly<Record<ScaleFloor, Readonly<Record<FloatDtype, number>>>> = {
+  tiny: SMALLEST_NORMAL,
+  epsilon: MACHINE_EPSILON,
+  float32Epsilon: { float32: 2 ** -23, bfloat16: 2 ** -23, float16: 2 ** -23 },
+}
 
 export interface IntGroupsParams extends MatrixParams {
   /** Columns that share a scale; divides `columns`. */
@@ -48,7 +57,7 @@ export function intGroups(
   const writeScale = floatWriter(scaleDtype, scales!)
   const qmin = -(2 ** (bits - 1))
   const qmax = 2 ** (bits - 1) - 1
-  const eps = (params.eps === 'tiny' ? SMALLEST_NORMAL : MACHINE_EPSILON)[dtype]
+  const eps = SCALE_FLOORS[params.eps][dtype]
   const productDtype = dtype === scaleDtype ? dtype : 'float32'
   const zeroBytes = new Int8Array(zeroPoints!.buffer, zeroPoints!.byteOffset, zeroPoints!.byteLength)
   const codeBytes = new Int8Array(codes!.buffer, codes!.byteOffset, codes!.byteLength)

@@ -7,6 +7,8 @@ import type { FloatDtype } from '../reference/float-formats.js'
 export interface WasmExports {
   readonly memory: WebAssembly.Memory
   heapBase(): number
+  /** Address of 1024 bytes for constants that depend on the parameters of a call. */
+  hostTable(): number
   copy(byteLength: number, source: number, target: number): void
   cast(from: number, to: number, count: number, source: number, target: number): void
   rowAbsMax(dtype: number, rows: number, columns: number, source: number, target: number): number
@@ -33,6 +35,163 @@ export interface WasmExports {
     zeroPoints: number,
     target: number,
   ): void
+  bnb4Quantize(
+    dtype: number,
+    flush: number,
+    blockSize: number,
+    count: number,
+    source: number,
+    packed: number,
+    scales: number,
+  ): number
+  bnb4Dequantize(
+    dtype: number,
+    blockSize: number,
+    count: number,
+    packed: number,
+    scales: number,
+    target: number,
+  ): void
+  bnb8Quantize(
+    profile: number,
+    blockSize: number,
+    count: number,
+    source: number,
+    codes: number,
+    scales: number,
+  ): number
+  bnb8Dequantize(
+    blockSize: number,
+    count: number,
+    codes: number,
+    scales: number,
+    map: number,
+    offset: number,
+    target: number,
+  ): void
+  llmInt8Quantize(
+    dtype: number,
+    rows: number,
+    columns: number,
+    source: number,
+    codes: number,
+    scales: number,
+  ): number
+  llmInt8Dequantize(
+    dtype: number,
+    rows: number,
+    columns: number,
+    codes: number,
+    scales: number,
+    target: number,
+  ): void
+  configureGrid(
+    bits: number,
+    symmetric: number,
+    oneSided: number,
+    minimumZero: number,
+    searchExponent: number,
+    roundScales: number,
+  ): void
+  gptqGrid(
+    dtype: number,
+    rows: number,
+    columns: number,
+    groupSize: number,
+    source: number,
+    codes: number,
+    scales: number,
+    zeros: number,
+    scratch: number,
+  ): number
+  gptqRows(
+    dtype: number,
+    rows: number,
+    columns: number,
+    groups: number,
+    groupSize: number,
+    given: number,
+    weight: number,
+    factor: number,
+    order: number,
+    groupOf: number,
+    dead: number,
+    codes: number,
+    scales: number,
+    zeros: number,
+    losses: number,
+    scratch: number,
+  ): void
+  gptqFactor(
+    size: number,
+    damping: number,
+    hessian: number,
+    order: number,
+    target: number,
+    scratch: number,
+  ): number
+  packColumns(bits: number, rows: number, columns: number, codes: number, words: number): void
+  unpackColumns(
+    bits: number,
+    totalRows: number,
+    columns: number,
+    first: number,
+    rows: number,
+    rowBytes: number,
+    offset: number,
+    words: number,
+    order: number,
+    target: number,
+  ): void
+  dequantizeColumns(
+    bits: number,
+    minusOne: number,
+    scaleDtype: number,
+    totalRows: number,
+    columns: number,
+    groups: number,
+    groupSize: number,
+    first: number,
+    rows: number,
+    words: number,
+    zeroPoints: number,
+    scales: number,
+    groupOf: number,
+    target: number,
+    scratch: number,
+  ): void
+  int4OffsetQuantize(
+    dtype: number,
+    groups: number,
+    groupSize: number,
+    source: number,
+    packed: number,
+    scales: number,
+    offsets: number,
+  ): number
+  int4OffsetDequantize(
+    dtype: number,
+    scaleDtype: number,
+    rows: number,
+    groups: number,
+    groupSize: number,
+    outFeatures: number,
+    first: number,
+    packed: number,
+    scales: number,
+    offsets: number,
+    target: number,
+  ): void
+  float8Dequantize(
+    dtype: number,
+    format: number,
+    groups: number,
+    groupSize: number,
+    codes: number,
+    scales: number,
+    target: number,
+  ): number
+  transposeCodes(rows: number, columns: number, source: number, target: number): void
   offsetCodes(count: number, source: number, target: number): void
   packNibbles(rows: number, columns: number, rowBytes: number, source: number, target: number): void
 }

@@ -1,0 +1,132 @@
+import type { GraphBuilder, GraphValue, LoweringInput } from '@hfquant/core'
+import { blockScales, type Parts, scaleParts } from '../four-bit/block-scales.js'
+import { blocksOf, type FourBitLayout, packedBytes, WEIGHT } from '../four-bit/layout.js'
+import { bytesOf } from '../four-bit/nested-scales.js'
+import { FOUR_BIT_GRIDS, type FourBitGrid } from './four-bit-grid.js'
+
+/** Block sizes of `MatMulNBits`. */
+const BLOCK_SIZES = [256, 128, 64, 32, 16]
+
+/** Computes with activations rounded to int8 for each block: the level at which 8 bits run at memory speed. */
+const INT8_ACTIVATIONS = 4
+
+/** Constants are made in pieces of about this size. */
+const PIECE_BYTES = 2 ** 20
+
+/**
+ * y = x·Wᵀ. Fast: the codes on an 8-bit grid. Low memory: the packed bytes as they are. Undefined where a block crosses
+ * the end of a row in a way that no block size of the operator divides.
+ */
+export function lowerFourBit(
+  graph: GraphBuilder,
+  layer: LoweringInput,
+  layout: FourBitLayout,
+): GraphValue | undefined {
+  if (layer.memory === 'low') return lowerPacked(graph, layer, layout)
+  const { inFeatures } = layer.weight
+  const blockSize = BLOCK_SIZES.find((size) => layout.blockSize % size === 0 && inFeatures % size === 0)
+  return blockSize === undefined ? undefined : lowerOnGrid(graph, layer, layout, blockSize)
+}
+
+/** `MatMulNBits` with 8 bits: B uint8 [N, blocks, blockSize], scales float32 [N, blocks], zero point 128. */
+function lowerOnGrid(
+  graph: GraphBuilder,
+  layer: LoweringInput,
+  layout: FourBitLayout,
+  blockSize: number,
+): GraphValue {
+  const { path, outFeatures, inFeatures } = layer.weight
+  const grid = FOUR_BIT_GRIDS[layout.quantType]
+  const blocks = inFeatures / blockSize
+  const codes = graph.constant({
+    name: `${path}.matmul_nbits.codes`,
+    dtype: 'uint8',
+    shape: [outFeatures, blocks, blockSize],
+    chunks: () => gridCodes(layer, grid),
+  })
+  const scales = graph.constant({
+    name: `${path}.matmul_nbits.scales`,
+    dtype: 'float32',
+    shape: [outFeatures, blocks],
+    chunks: () => gridScales(layer, layout, blockSize, grid),
+  })
+  return graph.node('MatMulNBits', [layer.input, codes, scales], {
+    domain: 'com.microsoft',
+    attributes: {
+      K: { int: inFeatures },
+      N: { int: outFeatures },
+      bits: { int: 8 },
+      block_size: { int: blockSize },
+      accuracy_level: { int: INT8_ACTIVATIONS },
+    },
+  })
+}
+
+/** Rows are whole numbers of blocks, so the codes stand in the order of the packed nibbles. */
+async function* gridCodes(layer: LoweringInput, { codes }: FourBitGrid): AsyncGenerator<Uint8Array> {
+  const packed = (await layer.read(WEIGHT)).subarray(0, packedBytes(layer.weight))
+  // Both codes of a byte at once, the first in the low half: the runtime's machines are little-endian.
+  const pairs = Uint16Array.from({ length: 256 }, (_, byte) => codes[byte >> 4]! | (codes[byte & 15]! << 8))
+  for (let start = 0; start < packed.length; start += PIECE_BYTES) {
+    const piece = packed.subarray(start, start + PIECE_BYTES)
+    const out = new Uint16Array(piece.length)
+    for (let i = 0; i < piece.length; i++) out[i] = pairs[piece[i]!]!
+    yield new Uint8Array(out.buffer)
+  }
+}
+
+/** A block of the operator lies within one block of the format, and has its scale. */
+async function* gridScales(
+  layer: LoweringInput,
+  layout: FourBitLayout,
+  blockSize: number,
+  { step }: FourBitGrid,
+): AsyncGenerator<Uint8Array> {
+  const absMax = await readScales(layer, layout)
+  const perBlock = layout.blockSize / blockSize
+  const count = (layer.weight.outFeatures * layer.weight.inFeatures) / blockSize
+  yield bytesOf(Float32Array.from({ length: count }, (_, i) => absMax[Math.floor(i / perBlock)]! * step))
+}
+
+/** `MatMulBnb4`: B uint8, the packed bytes; absmax float32. Both flat, as the library stores them. */
+function lowerPacked(graph: GraphBuilder, layer: LoweringInput, layout: FourBitLayout): GraphValue {
+  const { path, outFeatures, inFeatures } = layer.weight
+  const packed = graph.constant({
+    name: `${path}.matmul_bnb4.packed`,
+    dtype: 'uint8',
+    shape: [packedBytes(layer.weight)],
+    chunks: () => packedChunks(layer),
+  })
+  const absMax = graph.constant({
+    name: `${path}.matmul_bnb4.absmax`,
+    dtype: 'float32',
+    shape: [blocksOf(layer.weight, layout.blockSize)],
+    chunks: () => scaleChunks(layer, layout),
+  })
+  return graph.node('MatMulBnb4', [layer.input, packed, absMax], {
+    domain: 'com.microsoft',
+    attributes: {
+      K: { int: inFeatures },
+      N: { int: outFeatures },
+      block_size: { int: layout.blockSize },
+      quant_type: { int: OPERATOR_TYPES[layout.quantType] },
+    },
+  })
+}
+
+const OPERATOR_TYPES = { fp4: 0, nf4: 1 }
+
+async function* packedChunks(layer: LoweringInput): AsyncGenerator<Uint8Array> {
+  yield (await layer.read(WEIGHT)).subarray(0, packedBytes(layer.weight))
+}
+
+async function* scaleChunks(layer: LoweringInput, layout: FourBitLayout): AsyncGenerator<Uint8Array> {
+  yield bytesOf(await readScales(layer, layout))
+}
+
+async function readScales(layer: LoweringInput, layout: FourBitLayout): Promise<Float32Array> {
+  const parts = new Map<string, Uint8Array>()
+  for (const key of scaleParts(layout)) parts.set(key, await layer.read(key))
+  const read: Parts = (key) => parts.get(key)!
+  return blockScales(read, layout, layer.weight, 0, blocksOf(layer.weight, layout.blockSize))
+}

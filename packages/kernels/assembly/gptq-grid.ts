@@ -1,0 +1,228 @@
+// Family: affine grids of GPTQ, one scale and zero point for each run of columns of a row. Four rows are handled
+// together: a tile is [columns, 4] float32 with one row to a lane.
+import { cast } from './cast'
+import { FLOAT32, narrowFloat16, widenFloat16 } from './dtypes'
+
+/** Steps of the scale search and the grid they are taken on. */
+const SEARCH_STEPS: i32 = 80
+const SEARCH_GRID: f64 = 100
+/** Smallest and largest scale that float16 holds. */
+const SMALLEST_SCALE: f32 = 5.9604644775390625e-8
+const LARGEST_SCALE: f32 = 65504
+
+let largest: f32 = 15
+let symmetric: bool = true
+let oneSided: bool = false
+let smallestZero: f32 = 0
+let exponent: f64 = 0
+let roundsScales: bool = false
+
+/** Sets what all grids of the next call have in common. */
+export function configureGrid(
+  bits: i32,
+  isSymmetric: i32,
+  isOneSided: i32,
+  minimumZero: i32,
+  searchExponent: f64,
+  scaleIsRounded: i32,
+): void {
+  largest = <f32>((1 << bits) - 1)
+  symmetric = isSymmetric != 0
+  oneSided = isOneSided != 0
+  smallestZero = <f32>minimumZero
+  exponent = searchExponent
+  roundsScales = scaleIsRounded != 0
+}
+
+// @ts-ignore: decorator
+@inline
+export function codes4(value: v128, scale: v128, zero: v128): v128 {
+  const code = f32x4.add(f32x4.nearest(f32x4.div(value, scale)), zero)
+  return f32x4.min(f32x4.max(code, f32x4.splat(0)), f32x4.splat(largest))
+}
+
+// @ts-ignore: decorator
+@inline
+export function values4(code: v128, scale: v128, zero: v128): v128 {
+  return f32x4.mul(scale, f32x4.sub(code, zero))
+}
+
+function scaleOf(low: v128, high: v128): v128 {
+  const scale = f32x4.div(f32x4.sub(high, low), f32x4.splat(largest))
+  const bounded = f32x4.min(f32x4.max(scale, f32x4.splat(SMALLEST_SCALE)), f32x4.splat(LARGEST_SCALE))
+  return roundsScales ? widenFloat16(narrowFloat16(bounded)) : bounded
+}
+
+function zeroOf(low: v128, scale: v128): v128 {
+  if (symmetric) return f32x4.splat((largest + 1) / 2)
+  const zero = f32x4.nearest(f32x4.div(f32x4.neg(low), scale))
+  return f32x4.min(f32x4.max(zero, f32x4.splat(smallestZero)), f32x4.splat(largest))
+}
+
+/** Grid of `count` columns at `tile`: scale [4] at `target`, zero point [4] behind it, both float32. */
+export function findGrid(tile: usize, count: usize, target: usize): void {
+  const none = f32x4.splat(0)
+  let low = none
+  let high = none
+  for (let at = tile, end = tile + (count << 4); at < end; at += 16) {
+    const value = v128.load(at)
+    low = f32x4.min(low, value)
+    high = f32x4.max(high, value)
+  }
+  if (symmetric) {
+    high = f32x4.max(f32x4.neg(low), high)
+    const mirrored = f32x4.neg(high)
+    low = oneSided ? v128.bitselect(mirrored, low, f32x4.lt(low, none)) : mirrored
+  }
+  const empty = v128.and(f32x4.eq(low, none), f32x4.eq(high, none))
+  low = v128.bitselect(f32x4.splat(-1), low, empty)
+  high = v128.bitselect(f32x4.splat(1), high, empty)
+  const scale = scaleOf(low, high)
+  v128.store(target, scale)
+  v128.store(target, zeroOf(low, scale), 16)
+  if (exponent > 0) search(tile, count, low, high, target)
+}
+
+/** Shrinks the bounds step by step and keeps the grid of the first strict minimum of the error. */
+function search(tile: usize, count: usize, low: v128, high: v128, target: usize): void {
+  let bestLow = f64x2.splat(Infinity)
+  let bestHigh = f64x2.splat(Infinity)
+  let bestScale = v128.load(target)
+  let bestZero = v128.load(target, 16)
+  for (let step = 0; step < SEARCH_STEPS; step++) {
+    const factor = f32x4.splat(<f32>(1 - <f64>step / SEARCH_GRID))
+    const shrunk = f32x4.mul(low, factor)
+    const scale = scaleOf(shrunk, f32x4.mul(high, factor))
+    const zero = zeroOf(shrunk, scale)
+    let sumLow = f64x2.splat(0)
+    let sumHigh = f64x2.splat(0)
+    for (let at = tile, end = tile + (count << 4); at < end; at += 16) {
+      const value = v128.load(at)
+      const distance = f32x4.abs(f32x4.sub(values4(codes4(value, scale, zero), scale, zero), value))
+      sumLow = f64x2.add(sumLow, power2(f32x4.extract_lane(distance, 0), f32x4.extract_lane(distance, 1)))
+      sumHigh = f64x2.add(sumHigh, power2(f32x4.extract_lane(distance, 2), f32x4.extract_lane(distance, 3)))
+    }
+    const lessLow = f64x2.lt(sumLow, bestLow)
+    const lessHigh = f64x2.lt(sumHigh, bestHigh)
+    bestLow = v128.bitselect(sumLow, bestLow, lessLow)
+    bestHigh = v128.bitselect(sumHigh, bestHigh, lessHigh)
+    const less = v128.shuffle<i32>(lessLow, lessHigh, 0, 2, 4, 6)
+    bestScale = v128.bitselect(scale, bestScale, less)
+    bestZero = v128.bitselect(zero, bestZero, less)
+  }
+  v128.store(target, bestScale)
+  v128.store(target, bestZero, 16)
+}
+
+// @ts-ignore: decorator
+@inline
+function power2(first: f32, second: f32): v128 {
+  return f64x2.replace_lane(f64x2.splat(Math.pow(<f64>first, exponent)), 1, Math.pow(<f64>second, exponent))
+}
+
+/**
+ * Four rows of source [rows, columns] from `row` on -> tile [columns, 4]. Position p takes column order[p] (address 0:
+ * p itself); columns that are dead, and lanes beyond the last row, are 0. `buffer` has room for a row of float32.
+ */
+export function loadTile(
+  dtype: i32,
+  rows: usize,
+  columns: usize,
+  row: usize,
+  source: usize,
+  order: usize,
+  dead: usize,
+  tile: usize,
+  buffer: usize,
+): void {
+  const rowBytes = columns << (dtype == FLOAT32 ? 2 : 1)
+  for (let lane: usize = 0; lane < 4; lane++) {
+    let values = source + (row + lane) * rowBytes
+    const to = tile + (lane << 2)
+    if (row + lane >= rows) {
+      for (let p: usize = 0; p < columns; p++) store<f32>(to + (p << 4), 0)
+      continue
+    }
+    if (dtype != FLOAT32) {
+      cast(dtype, FLOAT32, columns, values, buffer)
+      values = buffer
+    }
+    for (let p: usize = 0; p < columns; p++) {
+      const column = order ? <usize>load<u32>(order + (p << 2)) : p
+      const isDead = dead != 0 && load<u8>(dead + column) != 0
+      store<f32>(to + (p << 4), isDead ? 0 : load<f32>(values + (column << 2)))
+    }
+  }
+}
+
+/** Stores the lanes of a code vector in column `column` of rows `row` to `row` + `lanes` - 1. */
+// @ts-ignore: decorator
+@inline
+export function storeCodes(code: v128, lanes: usize, target: usize, columns: usize): void {
+  const whole = i32x4.trunc_sat_f32x4_u(code)
+  store<u8>(target, <u8>i32x4.extract_lane(whole, 0))
+  if (lanes > 1) store<u8>(target + columns, <u8>i32x4.extract_lane(whole, 1))
+  if (lanes > 2) store<u8>(target + 2 * columns, <u8>i32x4.extract_lane(whole, 2))
+  if (lanes > 3) store<u8>(target + 3 * columns, <u8>i32x4.extract_lane(whole, 3))
+}
+
+/** Copies a grid at `params` into scales float32 [rows, groups] and zeros uint8 [rows, groups]. */
+export function storeGrid(
+  params: usize,
+  row: usize,
+  lanes: usize,
+  group: usize,
+  groups: usize,
+  scales: usize,
+  zeros: usize,
+): void {
+  for (let lane: usize = 0; lane < lanes; lane++) {
+    const at = (row + lane) * groups + group
+    store<f32>(scales + (at << 2), load<f32>(params + (lane << 2)))
+    store<u8>(zeros + at, <u8>load<f32>(params + 16 + (lane << 2)))
+  }
+}
+
+/**
+ * Round to nearest: source [rows, columns] of dtype -> codes uint8 of the same shape, scales float32 and zeros uint8
+ * [rows, groups]. The last group may be short. scratch: 20 * columns + 32 bytes. Returns the number of rows that hold a
+ * NaN or an infinity.
+ */
+export function gptqGrid(
+  dtype: i32,
+  rows: usize,
+  columns: usize,
+  groupSize: usize,
+  source: usize,
+  codes: usize,
+  scales: usize,
+  zeros: usize,
+  scratch: usize,
+): i32 {
+  const groups = (columns + groupSize - 1) / groupSize
+  const tile = scratch
+  const params = tile + (columns << 4)
+  const buffer = params + 32
+  let refused = 0
+  for (let row: usize = 0; row < rows; row += 4) {
+    const lanes = min(rows - row, 4)
+    loadTile(dtype, rows, columns, row, source, 0, 0, tile, buffer)
+    let check = f32x4.splat(0)
+    for (let p: usize = 0; p < columns; p++) {
+      check = f32x4.add(check, f32x4.mul(v128.load(tile + (p << 4)), f32x4.splat(0)))
+    }
+    refused += popcnt(i32x4.bitmask(f32x4.ne(check, check)))
+    for (let group: usize = 0; group < groups; group++) {
+      const first = group * groupSize
+      const count = min(groupSize, columns - first)
+      findGrid(tile + (first << 4), count, params)
+      storeGrid(params, row, lanes, group, groups, scales, zeros)
+      const scale = v128.load(params)
+      const zero = v128.load(params, 16)
+      for (let p = first; p < first + count; p++) {
+        storeCodes(codes4(v128.load(tile + (p << 4)), scale, zero), lanes, codes + row * columns + p, columns)
+      }
+    }
+  }
+  return refused
+}

@@ -1,0 +1,25 @@
+// Family: transposed layouts of codes.
+
+/** Tiles of this many rows and columns stay in the first cache from their first byte to their last. */
+const TILE: usize = 64
+
+/** source int8 [rows, columns] -> target uint8 [columns, rows], code + 128. */
+export function transposeCodes(rows: usize, columns: usize, source: usize, target: usize): void {
+  for (let top: usize = 0; top < rows; top += TILE) {
+    const bottom = min(top + TILE, rows)
+    for (let left: usize = 0; left < columns; left += TILE) {
+      const right = min(left + TILE, columns)
+      for (let column = left; column < right; column++) {
+        const to = target + column * rows
+        const from = source + column
+        let row = top
+        for (; row + 8 <= bottom; row += 8) {
+          let word: u64 = 0
+          for (let i: usize = 0; i < 8; i++) word |= <u64>load<u8>(from + (row + i) * columns) << (i << 3)
+          store<u64>(to + row, word ^ 0x8080808080808080)
+        }
+        for (; row < bottom; row++) store<u8>(to + row, load<u8>(from + row * columns) ^ 0x80)
+      }
+    }
+  }
+}

@@ -1,0 +1,131 @@
+import { KernelArgumentError } from '../errors.js'
+import { ALL_FINITE, type KernelDefinition, type ParamReader } from '../kernel.js'
+import { floatBytes } from '../reference/float-formats.js'
+import {
+  type DequantizeColumnsParams,
+  dequantizeColumns,
+  type PackColumnsParams,
+  type PackedRowsParams,
+  packColumns,
+  type UnpackColumnsParams,
+  unpackColumns,
+  wordsFor,
+} from '../reference/gptq-pack.js'
+import { DTYPE_NUMBER } from '../wasm/instance.js'
+
+const WIDTHS = [2, 3, 4, 8]
+
+function readBits(kernel: string, read: ParamReader): number {
+  const bits = read.count('bits')
+  if (WIDTHS.includes(bits)) return bits
+  throw new KernelArgumentError(kernel, 'parameter "bits"', bits, WIDTHS.join(', '))
+}
+
+function readPackedRows(kernel: string, read: ParamReader): PackedRowsParams {
+  const totalRows = read.count('totalRows')
+  const first = read.count('first', 0, totalRows)
+  return {
+    bits: readBits(kernel, read),
+    totalRows,
+    columns: read.count('columns'),
+    first,
+    rows: read.count('rows', 0, totalRows - first),
+  }
+}
+
+/** Codes into the words of a GPTQ checkpoint; see `reference.packColumns`. */
+export const packColumnsKernel: KernelDefinition<PackColumnsParams> = {
+  name: 'packColumns',
+  parse: (read) => ({
+    bits: readBits('packColumns', read),
+    rows: read.count('rows'),
+    columns: read.count('columns'),
+  }),
+  sizes: ({ bits, rows, columns }) => ({
+    inputs: [rows * columns],
+    outputs: [wordsFor(columns, bits) * rows * 4],
+  }),
+  reference: packColumns,
+  simd({ bits, rows, columns }, { exports }, [codes], [words]) {
+    exports.packColumns(bits, rows, columns, codes!.byteOffset, words!.byteOffset)
+    return ALL_FINITE
+  },
+}
+
+/** Codes out of the words of a GPTQ checkpoint; see `reference.unpackColumns`. */
+export const unpackColumnsKernel: KernelDefinition<UnpackColumnsParams> = {
+  name: 'unpackColumns',
+  parse(read) {
+    const packed = readPackedRows('unpackColumns', read)
+    const rowBytes = read.count('rowBytes', packed.columns)
+    return { ...packed, rowBytes, subtract: read.count('subtract', 0, 255) }
+  },
+  sizes: (params) => ({
+    inputs: [wordsFor(params.columns, params.bits) * params.totalRows * 4, params.columns * 4],
+    optionalInputs: 1,
+    outputs: [params.rows * params.rowBytes],
+  }),
+  reference: unpackColumns,
+  simd(params, { exports }, [words, order], [codes]) {
+    const { bits, totalRows, columns, first, rows, rowBytes, subtract } = params
+    exports.unpackColumns(
+      bits,
+      totalRows,
+      columns,
+      first,
+      rows,
+      rowBytes,
+      -subtract,
+      words!.byteOffset,
+      order?.byteOffset ?? 0,
+      codes!.byteOffset,
+    )
+    return ALL_FINITE
+  },
+}
+
+/** Float32 values of rows of a GPTQ checkpoint; see `reference.dequantizeColumns`. */
+export const dequantizeColumnsKernel: KernelDefinition<DequantizeColumnsParams> = {
+  name: 'dequantizeColumns',
+  parse(read) {
+    return {
+      ...readPackedRows('dequantizeColumns', read),
+      groups: read.count('groups', 1),
+      groupSize: read.count('groupSize', 1),
+      scaleDtype: read.dtype('scaleDtype'),
+      minusOne: read.flag('minusOne'),
+    }
+  },
+  sizes: (params) => ({
+    inputs: [
+      wordsFor(params.columns, params.bits) * params.totalRows * 4,
+      params.groups * wordsFor(params.totalRows, params.bits) * 4,
+      params.groups * params.totalRows * floatBytes(params.scaleDtype),
+      params.columns * 4,
+    ],
+    optionalInputs: 1,
+    outputs: [params.rows * params.columns * 4],
+  }),
+  scratch: ({ groups }) => groups * 12,
+  reference: dequantizeColumns,
+  simd(params, { exports }, [words, zeroPoints, scales, groupOf], [values], scratch) {
+    exports.dequantizeColumns(
+      params.bits,
+      Number(params.minusOne),
+      DTYPE_NUMBER[params.scaleDtype],
+      params.totalRows,
+      params.columns,
+      params.groups,
+      params.groupSize,
+      params.first,
+      params.rows,
+      words!.byteOffset,
+      zeroPoints!.byteOffset,
+      scales!.byteOffset,
+      groupOf?.byteOffset ?? 0,
+      values!.byteOffset,
+      scratch.byteOffset,
+    )
+    return ALL_FINITE
+  },
+}
