@@ -90,6 +90,7 @@ export { type JsonFile, readJsonFile } from './json/read-json-file.js'
 export { writeRange } from './load/byte-range.js'
 export { cacheFolder } from './load/cache-folder.js'
 export { type Checkpoint, type CheckpointTensor, openCheckpoint, storedWeight } from './load/checkpoint.js'
+export { dequantizeModel } from './load/dequantize-model.js'
 export {
   DEFAULT_MAX_IN_FLIGHT_BYTES,
   type LoadedModel,

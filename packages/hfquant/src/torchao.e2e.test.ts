@@ -89,3 +89,25 @@ test.each(['int8-weight-only', 'int8-dynamic-act-int4-weight'])(
     expect(largestDifference(logits, wanted)).toBeGreaterThan(0)
   },
 )
+
+test('a dequantized model is a float model with the same logits, here and after saving', async () => {
+  const inputIds = [[1, 17, 42, 5, 99, 63, 7, 120]]
+  const source = tinyLlama('int8-weight-only')
+  await using model = await AutoModelForCausalLM.fromPretrained(source, {
+    compute: 'exact',
+    dtype: 'float32',
+  })
+  const before = (await model.forward({ inputIds })).logits
+  await model.dequantize()
+  expect(model.quantization).toBeUndefined()
+  expect((await model.forward({ inputIds })).logits).toEqual(before)
+  const out = join(folder, 'dequantized')
+  await model.savePretrained(out)
+  expect(await quantizationOf(out)).toBeUndefined()
+  expect((await weights(out)).tensors.get('model.layers.0.mlp.up_proj.weight')).toMatchObject({
+    dtype: 'F32',
+    shape: [128, 64],
+  })
+  await using float = await AutoModelForCausalLM.fromPretrained(out)
+  expect((await float.forward({ inputIds })).logits).toEqual(before)
+})

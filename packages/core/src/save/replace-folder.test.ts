@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { lstat, mkdir, readdir, readFile, rename, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { temporaryFolder } from '../testing/tiny-model.fixture.js'
@@ -42,6 +42,17 @@ describe('a staged folder', () => {
     expect((await readdir(folder)).sort()).toEqual(['README.md', 'config.json', 'evals'])
     expect(await read(folder, 'config.json')).toBe('new')
     expect(await read(folder, 'evals/loss.txt')).toBe('0.38')
+  })
+
+  test('replaces what a link points to, and leaves the link', async () => {
+    const folder = await folderWith('linked', { 'config.json': 'old' })
+    const link = join(parent, 'linked', 'latest')
+    await symlink(folder, link)
+    const staged = await stageFolder(link)
+    await writeFile(join(staged.path, 'config.json'), 'new')
+    await staged.commit(everything)
+    expect(await read(folder, 'config.json')).toBe('new')
+    expect((await lstat(link)).isSymbolicLink()).toBe(true)
   })
 
   test('leaves the old folder alone when it is discarded', async () => {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { cp, link, mkdir, open, readdir, rename, rm } from 'node:fs/promises'
+import { cp, link, mkdir, open, readdir, realpath, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { outputError } from './output-error.js'
 
@@ -23,7 +23,7 @@ export interface StagedFolder {
  * @throws OutputError when the place cannot be written.
  */
 export async function stageFolder(folder: string): Promise<StagedFolder> {
-  const final = resolve(folder)
+  const final = await realFolder(folder)
   const path = sibling(final, `new-${process.pid}-${randomUUID().slice(0, 8)}`)
   try {
     await mkdir(dirname(final), { recursive: true })
@@ -50,7 +50,7 @@ export async function stageFolder(folder: string): Promise<StagedFolder> {
 
 /** Moves a folder back that a killed process had moved aside. */
 export async function recoverFolder(folder: string): Promise<void> {
-  const final = resolve(folder)
+  const final = await realFolder(folder)
   const aside = sibling(final, 'old')
   if (!existsSync(final) && existsSync(aside)) await rename(aside, final)
 }
@@ -107,6 +107,9 @@ async function syncFolder(path: string): Promise<void> {
   const handle = await open(path, 'r')
   await handle.sync().finally(() => handle.close())
 }
+
+/** A link to a folder stays a link: what it points to is replaced. */
+const realFolder = (folder: string): Promise<string> => realpath(folder).catch(() => resolve(folder))
 
 const sibling = (folder: string, suffix: string): string =>
   join(dirname(folder), `.${basename(folder)}.hfquant-${suffix}`)

@@ -2,6 +2,9 @@ import { access } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
   ConfigError,
+  cacheFolder,
+  createScratchStore,
+  dequantizeModel,
   type JsonObject,
   type LoadedModel,
   type LoadingReport,
@@ -59,12 +62,12 @@ export interface SaveOptions {
  */
 export class CausalLM implements AsyncDisposable {
   readonly loadingReport: LoadingReport
-  readonly quantization: ModelQuantization | undefined
   /** Things worth knowing that are no errors. */
   readonly warnings: readonly string[]
-  readonly #opened: OpenedModel
+  #quantization: ModelQuantization | undefined
+  #opened: OpenedModel
   readonly #loaded: LoadedModel
-  readonly #store: TensorStore
+  #store: TensorStore
   readonly #options: LoadModelOptions
   #session: Promise<DecoderSession> | undefined
   #tokenizer: Promise<Tokenizer | undefined> | undefined
@@ -80,7 +83,7 @@ export class CausalLM implements AsyncDisposable {
     this.warnings = warningsOf(opened, loaded)
     const { merged, quantizer } = opened
     if (merged !== undefined && quantizer !== undefined) {
-      this.quantization = {
+      this.#quantization = {
         method: merged.method,
         config: quantizer.config.toDict(),
         overridden: merged.overridden,
@@ -88,6 +91,11 @@ export class CausalLM implements AsyncDisposable {
         skipped: loaded.quantization?.skipped ?? [],
       }
     }
+  }
+
+  /** Undefined for a float model. */
+  get quantization(): ModelQuantization | undefined {
+    return this.#quantization
   }
 
   /** config.json as it was read. */
@@ -201,6 +209,29 @@ export class CausalLM implements AsyncDisposable {
     const { maxInFlightBytes } = this.#options
     const source = { sourceFolder: folder, config: configFile.document, dtype, quantizer }
     await saveModel(out, { ...source, ...options, shell, pool, maxInFlightBytes })
+  }
+
+  /**
+   * Makes this a float model: its weights become what the quantized ones stand for, in the dtype of the model. Saving
+   * then writes a float checkpoint. A model that is not quantized is left as it is.
+   */
+  async dequantize(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
+    this.#checkAlive()
+    if (this.#quantization === undefined) return
+    const store = createScratchStore(cacheFolder())
+    try {
+      await dequantizeModel(this.#loaded.shell, store, options.signal)
+    } catch (error) {
+      store.release()
+      throw error
+    }
+    this.#store.release()
+    this.#store = store
+    this.#opened = { ...this.#opened, quantizer: undefined, merged: undefined }
+    this.#quantization = undefined
+    const session = this.#session
+    this.#session = undefined
+    await (await session?.catch(() => undefined))?.close()
   }
 
   async dispose(): Promise<void> {
