@@ -1,0 +1,46 @@
+import { mkdir, symlink, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { dict, integer, pickle, tensor, text } from '../../attacks/build-pickle.js'
+import { buildCheckpoint } from '../../attacks/build-zip.js'
+import { withFolder } from '../../attacks/temporary-file.js'
+import { openTorchCheckpoint } from '../index.js'
+
+const shard = (offset: number, ...names: readonly string[]): Uint8Array =>
+  buildCheckpoint(
+    pickle(dict(...names.flatMap((name) => [text(name), tensor({ shape: [1], offset: integer(offset) })]))),
+  )
+
+describe('openTorchCheckpoint', () => {
+  it('lists entries that the index does not, and lets the later file win', () =>
+    withFolder(async (folder) => {
+      await writeFile(join(folder, 'b.bin'), shard(1, 'both', 'unlisted'))
+      await writeFile(join(folder, 'a.bin'), shard(0, 'both', '__proto__'))
+      const path = join(folder, 'pytorch_model.bin.index.json')
+      await writeFile(path, '{"weight_map":{"both":"b.bin","__proto__":"a.bin"}}')
+
+      await using checkpoint = await openTorchCheckpoint(path)
+
+      expect(checkpoint.files.map((file) => file.path)).toEqual([
+        join(folder, 'a.bin'),
+        join(folder, 'b.bin'),
+      ])
+      expect([...checkpoint.entries.keys()].sort()).toEqual(['__proto__', 'both', 'unlisted'])
+      expect(checkpoint.entries.get('both')).toMatchObject({ file: checkpoint.files[1] })
+    }))
+
+  it('follows the links of the download cache into its blobs', () =>
+    withFolder(async (repository) => {
+      const snapshot = join(repository, 'snapshots/0123abcd')
+      await mkdir(snapshot, { recursive: true })
+      await mkdir(join(repository, 'blobs'))
+      await writeFile(join(repository, 'blobs/5eed'), shard(0, 'w'))
+      await symlink('../../blobs/5eed', join(snapshot, 'a.bin'))
+      const path = join(snapshot, 'pytorch_model.bin.index.json')
+      await writeFile(path, '{"weight_map":{"w":"a.bin"}}')
+
+      await using checkpoint = await openTorchCheckpoint(path)
+
+      expect([...checkpoint.entries.keys()]).toEqual(['w'])
+    }))
+})
