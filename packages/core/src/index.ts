@@ -118,6 +118,7 @@ export {
 } from './shell/dtype.js'
 export { matchesModule } from './shell/match-module.js'
 export {
+  Conv1D,
   Embedding,
   findModule,
   joinPath,

@@ -13,7 +13,7 @@ export { intGroups } from './int-groups'
 export { llmInt8Dequantize, llmInt8Quantize } from './llm-int8'
 export { offsetCodes, packNibbles } from './pack'
 export { rowAbsMax } from './row-abs-max'
-export { transposeCodes } from './transpose'
+export { transposeCodes, transposeFloats } from './transpose'
 
 /** First address that the module does not use itself: inputs and outputs are laid out from here. */
 export function heapBase(): usize {

@@ -1,4 +1,4 @@
-// Family: transposed layouts of codes.
+// Family: transposed layouts of codes and of floats.
 
 /** Tiles of this many rows and columns stay in the first cache from their first byte to their last. */
 const TILE: usize = 64
@@ -19,6 +19,25 @@ export function transposeCodes(rows: usize, columns: usize, source: usize, targe
           store<u64>(to + row, word ^ 0x8080808080808080)
         }
         for (; row < bottom; row++) store<u8>(to + row, load<u8>(from + row * columns) ^ 0x80)
+      }
+    }
+  }
+}
+
+/** source [rows, columns] -> target [columns, rows]; elements of 2 or 4 bytes, unchanged. */
+export function transposeFloats(size: usize, rows: usize, columns: usize, source: usize, target: usize): void {
+  for (let top: usize = 0; top < rows; top += TILE) {
+    const bottom = min(top + TILE, rows)
+    for (let left: usize = 0; left < columns; left += TILE) {
+      const right = min(left + TILE, columns)
+      for (let column = left; column < right; column++) {
+        const to = target + column * rows * size
+        const from = source + column * size
+        if (size == 2) {
+          for (let row = top; row < bottom; row++) store<u16>(to + (row << 1), load<u16>(from + ((row * columns) << 1)))
+        } else {
+          for (let row = top; row < bottom; row++) store<u32>(to + (row << 2), load<u32>(from + ((row * columns) << 2)))
+        }
       }
     }
   }

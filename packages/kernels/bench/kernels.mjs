@@ -74,6 +74,18 @@ add(
   [bytes(elements), bytes(rows * 4)],
 )
 
+for (const dtype of ['float32', 'bfloat16']) {
+  const size = (elements / 128) * (dtype === 'float32' ? 4 : 2)
+  const params = { dtype, ...shape, groupSize: 128 }
+  add('int4OffsetQuantize', params, [weights[dtype]], [bytes(elements / 2), bytes(size), bytes(size)])
+}
+const offsets = [bytes(elements / 2), bytes((elements / 128) * 2), bytes((elements / 128) * 2)]
+const whole = { outFeatures: rows, first: 0, scaleDtype: 'bfloat16', dtype: 'float32' }
+add('int4OffsetDequantize', { ...shape, groupSize: 128, ...whole }, offsets, [bytes(elements * 4)])
+const float8 = { ...shape, groupSize: columns, codeDtype: 'float8_e4m3fn', dtype: 'float32' }
+add('float8Dequantize', float8, [bytes(elements), bytes(rows * 4).fill(60)], [bytes(elements * 4)])
+add('transposeCodes', shape, [int8[0]], [bytes(elements)])
+
 /** Best of several runs: the machine's own noise only ever adds time. */
 function rate(run, runs) {
   let best = Number.POSITIVE_INFINITY
@@ -86,13 +98,13 @@ function rate(run, runs) {
 }
 
 console.log(`${cpus()[0]?.model}, Node ${process.version}, ${rows} x ${columns}, M elements/s on one core`)
-console.log(`${'kernel'.padEnd(16)}${'parameters'.padEnd(44)}${'SIMD'.padStart(8)}${'formula'.padStart(9)}`)
+console.log(`${'kernel'.padEnd(22)}${'parameters'.padEnd(44)}${'SIMD'.padStart(8)}${'formula'.padStart(9)}`)
 for (const { kernel, params, inputs, outputs } of calls) {
   const fast = rate(() => runKernel(kernel, params, inputs, outputs), RUNS)
   const plain = rate(() => reference[kernel](params, inputs, outputs), 2)
   const { rows: _rows, columns: _columns, ...shown } = params
   const what = Object.values(shown).join(' ')
   console.log(
-    kernel.padEnd(16) + what.padEnd(44) + fast.toFixed(0).padStart(8) + plain.toFixed(1).padStart(9),
+    kernel.padEnd(22) + what.padEnd(44) + fast.toFixed(0).padStart(8) + plain.toFixed(1).padStart(9),
   )
 }

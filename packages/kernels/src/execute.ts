@@ -21,11 +21,12 @@ export interface Execution {
 
 /** Checks the call, lays inputs and outputs into the instance's memory and runs the kernel there. */
 export function execute(wasm: WasmKernels, call: Execution): KernelResult {
-  const { run, scratchBytes } = prepare(wasm, call)
-  const ranges = layOut(wasm, [...call.inputLengths, ...call.outputLengths, scratchBytes])
+  const { run, scratchBytes, overlay } = prepare(wasm, call)
+  const own = overlay ? call.outputLengths.slice(1) : call.outputLengths
+  const ranges = layOut(wasm, [...call.inputLengths, ...own, scratchBytes])
   const scratch = ranges.pop()!
   const inputs = ranges.slice(0, call.inputLengths.length)
-  const outputs = ranges.slice(call.inputLengths.length)
+  const outputs = [...(overlay ? [inputs[0]!] : []), ...ranges.slice(call.inputLengths.length)]
   call.load(inputs)
   const { nonFinite } = run(inputs, outputs, scratch)
   call.store(outputs)
@@ -39,6 +40,7 @@ interface Prepared {
     scratch: Uint8Array,
   ) => KernelResult
   readonly scratchBytes: number
+  readonly overlay: boolean
 }
 
 function prepare(
@@ -51,6 +53,7 @@ function prepare(
     return {
       run: (inputs, outputs, scratch) => definition.simd(parsed, wasm, inputs, outputs, scratch),
       scratchBytes: definition.scratch?.(parsed) ?? 0,
+      overlay: definition.overlay ?? false,
     }
   }
   if (!Object.hasOwn(plugIn, kernel)) {
@@ -61,5 +64,5 @@ function prepare(
     for (const output of outputs) output.fill(0)
     return plugged({ params, inputs, outputs })
   }
-  return { run, scratchBytes: 0 }
+  return { run, scratchBytes: 0, overlay: false }
 }

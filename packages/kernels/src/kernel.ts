@@ -51,6 +51,8 @@ export interface KernelDefinition<P = unknown> {
   sizes(params: P, inputLengths: readonly number[]): KernelSizes
   /** Bytes of working memory that `simd` gets beside its inputs and outputs. */
   scratch?(params: P): number
+  /** True when `simd` is done with its first input before it writes its output of the same size: they share a place. */
+  readonly overlay?: boolean
   /** The formula in plain TypeScript. Arguments have passed the size check. */
   reference(params: P, inputs: readonly Uint8Array[], outputs: readonly Uint8Array[]): KernelResult
   /** The same in WebAssembly; inputs and outputs lie in its memory, so `byteOffset` is the address. */

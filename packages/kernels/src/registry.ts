@@ -16,6 +16,7 @@ import { offsetCodesKernel } from './kernels/offset-codes.js'
 import { packNibblesKernel } from './kernels/pack-nibbles.js'
 import { rowAbsMaxKernel } from './kernels/row-abs-max.js'
 import { transposeCodesKernel } from './kernels/transpose-codes.js'
+import { transposeFloatsKernel } from './kernels/transpose-floats.js'
 
 /** Every built-in kernel; a new one is a file in reference/, assembly/ and kernels/ and a line here. */
 const definitions: readonly KernelDefinition[] = [
@@ -31,6 +32,7 @@ const definitions: readonly KernelDefinition[] = [
   int4OffsetDequantizeKernel,
   float8DequantizeKernel,
   transposeCodesKernel,
+  transposeFloatsKernel,
   bnb4QuantizeKernel,
   bnb4DequantizeKernel,
   bnb8QuantizeKernel,

@@ -15,6 +15,8 @@ export interface LinearGroup {
 /** Adds up x·xᵀ over every token it is shown, for each of some groups. */
 export interface MomentsPass {
   add(hidden: HiddenStates): Promise<void>
+  /** Time spent so far on running the model, and on adding up. */
+  readonly seconds: { readonly forward: number; readonly moments: number }
   /** Float32 [width, width] for each group, in their order; ends the pass. */
   finish(): Promise<readonly Float32Array[]>
   /** Ends the pass without a result. */
@@ -52,6 +54,8 @@ export interface Calibration {
   tokenize(text: string): Promise<readonly number[]>
   /** Inputs of the first block for sequences of equal length, ids [sequences, tokens]. */
   embed(ids: Int32Array, sequences: number): Promise<HiddenStates>
+  /** Frees what `embed` needs: the table of a large vocabulary is as large as some blocks. */
+  closeEmbedding(): Promise<void>
   /** The stages of a block; a single one unless it may be cut. */
   openBlock(path: string, options: { readonly cut: boolean }): readonly CalibrationStage[]
   /** From now on a deferred module is computed with what its components hold, not with its float weight. */

@@ -11,7 +11,7 @@ import type { FloatDtype } from '../contract/tensor.js'
 import { CapabilityError, CheckpointError } from '../errors/families.js'
 import { type Checkpoint, storedWeight } from '../load/checkpoint.js'
 import { isFloatDtype } from '../shell/dtype.js'
-import { Embedding, Linear, replaceModule, walkModules } from '../shell/module.js'
+import { Conv1D, Embedding, Linear, replaceModule, walkModules } from '../shell/module.js'
 import { QuantizedModule } from '../shell/quantized-module.js'
 import type { Shell } from '../shell/shell.js'
 import {
@@ -179,10 +179,11 @@ export class FormatQuantizer<Config extends object> extends HfQuantizer {
     return this.definition.checkpointMetadata?.(tensors, this.config.value) ?? {}
   }
 
-  private candidates(shell: Shell, checkpoint: Checkpoint): [path: string, module: Linear | Embedding][] {
+  private candidates(shell: Shell, checkpoint: Checkpoint): [path: string, module: QuantizableModule][] {
     return [...walkModules(shell.root)].filter(
-      (entry): entry is [string, Linear | Embedding] =>
+      (entry): entry is [string, QuantizableModule] =>
         entry[1] instanceof Linear ||
+        entry[1] instanceof Conv1D ||
         (entry[1] instanceof Embedding && this.isEmbeddingQuantized(entry[0], checkpoint)),
     )
   }
@@ -250,9 +251,13 @@ function listedReason(shell: Shell, skips: SkipList, path: string): string | und
   return `shares its weight with ${partner}, which stays in float`
 }
 
-function describeWeight(path: string, module: Linear | Embedding): WeightInfo {
-  const [outFeatures, inFeatures] = module.weight.shape as [number, number]
-  const kind = module instanceof Linear ? 'linear' : 'embedding'
+type QuantizableModule = QuantizedModule['replaced']
+
+/** Formats see [out, in], also of a layer that stores its float weight as [in, out]. */
+function describeWeight(path: string, module: QuantizableModule): WeightInfo {
+  const [rows, columns] = module.weight.shape as [number, number]
+  const [outFeatures, inFeatures] = module instanceof Conv1D ? [columns, rows] : [rows, columns]
+  const kind = module instanceof Embedding ? 'embedding' : 'linear'
   return { path, kind, outFeatures, inFeatures, dtype: module.weight.dtype as FloatDtype }
 }
 

@@ -1,5 +1,5 @@
 import { matchesModule } from '../shell/match-module.js'
-import { Linear, walkModules } from '../shell/module.js'
+import { Conv1D, Linear, walkModules } from '../shell/module.js'
 import type { Shell } from '../shell/shell.js'
 
 export interface SkipList {
@@ -57,7 +57,9 @@ export const skipReason = (list: SkipList, path: string): string | undefined =>
 /** The paths of the linear layers that the list names, to be saved in its place. */
 export const skippedLinears = (shell: Shell, list: SkipList): readonly string[] =>
   [...walkModules(shell.root)]
-    .filter(([path, module]) => module instanceof Linear && skipReason(list, path) !== undefined)
+    .filter(([path, module]) => isLinear(module) && skipReason(list, path) !== undefined)
     .map(([path]) => path)
 
 const ownerPath = (parameter: string): string => parameter.slice(0, parameter.lastIndexOf('.'))
+
+const isLinear = (module: unknown): boolean => module instanceof Linear || module instanceof Conv1D

@@ -1,7 +1,7 @@
-import { runKernel } from '@hfquant/kernels'
+import { type ByteRange, runKernel } from '@hfquant/kernels'
 import type { FloatDtype } from '../contract/tensor.js'
 
-import { joinPath, replaceModule, walkModules } from '../shell/module.js'
+import { Conv1D, joinPath, replaceModule, walkModules } from '../shell/module.js'
 import { QuantizedModule } from '../shell/quantized-module.js'
 import type { Shell } from '../shell/shell.js'
 import { subRange, writeRange } from './byte-range.js'
@@ -33,17 +33,38 @@ export async function dequantizeModel(
   for (const [path, module] of modules) {
     signal?.throwIfAborted()
     const { target } = places.get(joinPath(path, 'weight'))!
-    let offset = 0
-    for await (const chunk of dequantizedChunks(module)) {
-      const bytes = narrow(chunk, weightOf(module).dtype as FloatDtype)
-      await writeRange(subRange(target, offset, bytes.byteLength), bytes)
-      offset += bytes.byteLength
-    }
+    const dtype = weightOf(module).dtype as FloatDtype
+    if (module.replaced instanceof Conv1D) await writeTransposed(module, dtype, target)
+    else await writeRows(module, dtype, target)
   }
   for (const [path, module] of modules) {
     weightOf(module).storage = places.get(joinPath(path, 'weight'))!.storage
     replaceModule(shell.root, path, module.replaced)
   }
+}
+
+async function writeRows(module: QuantizedModule, dtype: FloatDtype, target: ByteRange): Promise<void> {
+  let offset = 0
+  for await (const chunk of dequantizedChunks(module)) {
+    const bytes = narrow(chunk, dtype)
+    await writeRange(subRange(target, offset, bytes.byteLength), bytes)
+    offset += bytes.byteLength
+  }
+}
+
+/** A layer that stores [in, out]: the whole weight is turned in memory. */
+async function writeTransposed(module: QuantizedModule, dtype: FloatDtype, target: ByteRange): Promise<void> {
+  const { outFeatures, inFeatures } = module.weight
+  const rows = new Uint8Array(target.byteLength)
+  let offset = 0
+  for await (const chunk of dequantizedChunks(module)) {
+    const bytes = narrow(chunk, dtype)
+    rows.set(bytes, offset)
+    offset += bytes.byteLength
+  }
+  const turned = new Uint8Array(rows.byteLength)
+  runKernel('transposeFloats', { dtype, rows: outFeatures, columns: inFeatures }, [rows], [turned])
+  await writeRange(target, turned)
 }
 
 function narrow(floats: Uint8Array, dtype: FloatDtype): Uint8Array {

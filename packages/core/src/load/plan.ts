@@ -63,8 +63,7 @@ export function planLoad(shell: Shell, checkpoint: Checkpoint, quantizer: HfQuan
         place(joinPath(path, key), module.component(key), source)
       }
       if (plan.kind !== 'stored') {
-        const { outFeatures, inFeatures, dtype } = module.weight
-        const expected = { dtype, shape: [outFeatures, inFeatures] }
+        const expected = { dtype: module.weight.dtype, shape: module.replaced.weight.shape }
         const name = joinPath(path, 'weight')
         if (!fits(plan.source, expected)) mismatched.push({ tensor: name, found: plan.source, expected })
         used.add(plan.source)

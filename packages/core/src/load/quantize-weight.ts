@@ -2,6 +2,7 @@ import { type ByteRange, type KernelResult, runKernel } from '@hfquant/kernels'
 import type { Component, FinalShapes, QuantizedFormat, WeightInfo } from '../contract/format.js'
 import { CheckpointError } from '../errors/families.js'
 import { tensorBytes } from '../shell/dtype.js'
+import { Conv1D } from '../shell/module.js'
 import type { QuantizedModule } from '../shell/quantized-module.js'
 import { subRange, writeRange } from './byte-range.js'
 import type { CheckpointTensor } from './checkpoint.js'
@@ -32,9 +33,10 @@ export async function quantizeWeight(
     sourceRowBytes + (source.dtype === weight.dtype ? 0 : tensorBytes(weight.dtype, [weight.inFeatures]))
   const piece = rowsPerPiece(rowBytes, format.rowsPerStep ?? 1, context)
 
+  const matrix = module.replaced instanceof Conv1D ? await transposed(source, weight, context) : source
   for (const [first, end] of rowRanges(weight.outFeatures, piece)) {
     const grant = await context.budget.acquire((end - first) * rowBytes, context.signal)
-    const input = rowsOf(source, weight, first, end)
+    const input = rowsOf(matrix, weight, first, end)
     const outputs = new Map(
       [...module.components, ...(format.scratch?.(weight) ?? [])].map((component) => [
         component.key,
@@ -96,8 +98,7 @@ async function castRows(
 /** A format without a kernel works on this thread, one range at a time. */
 async function quantizeRowsHere(task: RowTask): Promise<void> {
   const { weight, format, source, first, rows } = task
-  const range = task.input as { readonly fd: number; readonly position: number; readonly byteLength: number }
-  let bytes = await readRange({ ...range, file: source.file })
+  let bytes = await readInput(task.input, source.file)
   bytes = castHere(bytes, source.dtype, weight.dtype, rows * weight.inFeatures)
   bytes = castHere(bytes, weight.dtype, 'float32', rows * weight.inFeatures)
   const values = new Float32Array(bytes.buffer, bytes.byteOffset, rows * weight.inFeatures)
@@ -111,6 +112,26 @@ async function quantizeRowsHere(task: RowTask): Promise<void> {
   for (const [key, range] of task.outputs) {
     if ('fd' in range) await writeRange(range, made.get(key)!)
   }
+}
+
+const readInput = async (input: ByteRange, file: string): Promise<Uint8Array> =>
+  'fd' in input
+    ? readRange({ ...input, file })
+    : new Uint8Array(input.buffer, input.byteOffset, input.byteLength).slice()
+
+/** A weight stored as [inFeatures, outFeatures], turned in memory: its rows lie scattered over the whole of it. */
+async function transposed(
+  source: CheckpointTensor,
+  weight: WeightInfo,
+  context: StreamContext,
+): Promise<ByteRange> {
+  const { byteLength, dtype } = source
+  const turned = { buffer: new SharedArrayBuffer(byteLength), byteOffset: 0, byteLength }
+  const grant = await context.budget.acquire(byteLength, context.signal)
+  const params = { dtype, rows: weight.inFeatures, columns: weight.outFeatures }
+  const task = { kernel: 'transposeFloats', params, inputs: [source], outputs: [turned] }
+  await context.pool.run(task, signalOption(context)).finally(() => grant.release())
+  return turned
 }
 
 function castHere(bytes: Uint8Array, from: string, to: string, count: number): Uint8Array {
@@ -147,9 +168,9 @@ function wholeComponents({ format, weight, components }: QuantizedModule): Map<s
   return new Map(kept.map(({ key, dtype, shape }) => [key, new SharedArrayBuffer(tensorBytes(dtype, shape))]))
 }
 
-function rowsOf(source: CheckpointTensor, weight: WeightInfo, first: number, end: number): ByteRange {
-  const rowBytes = source.byteLength / weight.outFeatures
-  return { fd: source.fd, position: source.position + first * rowBytes, byteLength: (end - first) * rowBytes }
+function rowsOf(matrix: ByteRange, { outFeatures }: WeightInfo, first: number, end: number): ByteRange {
+  const rowBytes = matrix.byteLength / outFeatures
+  return subRange(matrix, first * rowBytes, (end - first) * rowBytes)
 }
 
 function rowsOfComponent(

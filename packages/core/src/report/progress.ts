@@ -9,6 +9,8 @@ export interface ProgressEvent {
   readonly totalBytes: number
   /** 'calibrate': what quantizing the module cost, as its method measures it. */
   readonly loss?: number
+  /** 'calibrate': seconds since the event before, by kind of work. */
+  readonly seconds?: Readonly<Record<string, number>>
 }
 
 export type OnProgress = (event: ProgressEvent) => void

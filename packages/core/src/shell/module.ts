@@ -45,6 +45,27 @@ export class Linear extends Module {
   }
 }
 
+/** y = x·W + b, as GPT-2 stores it. `weight` [inFeatures, outFeatures], `bias` [outFeatures]. */
+export class Conv1D extends Module {
+  constructor(
+    readonly inFeatures: number,
+    readonly outFeatures: number,
+    dtype: FloatDtype,
+  ) {
+    super()
+    this.parameter('weight', dtype, [inFeatures, outFeatures])
+    this.parameter('bias', dtype, [outFeatures])
+  }
+
+  get weight(): Parameter {
+    return this.parameters.get('weight')!
+  }
+
+  get bias(): Parameter {
+    return this.parameters.get('bias')!
+  }
+}
+
 /** Rows of a table by index. `weight` [count, size]. */
 export class Embedding extends Module {
   constructor(

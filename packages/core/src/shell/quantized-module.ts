@@ -1,5 +1,5 @@
 import type { Component, QuantizedFormat, WeightInfo } from '../contract/format.js'
-import { type Embedding, type Linear, Module } from './module.js'
+import { type Conv1D, type Embedding, type Linear, Module } from './module.js'
 import { Parameter } from './parameter.js'
 
 /** A linear layer or embedding whose weight is held in the components of a format. */
@@ -10,7 +10,7 @@ export class QuantizedModule extends Module {
     readonly weight: WeightInfo,
     readonly format: QuantizedFormat,
     /** The float module that this one replaced, still on the meta device. */
-    readonly replaced: Linear | Embedding,
+    readonly replaced: Linear | Conv1D | Embedding,
   ) {
     super()
     this.components = format.components(weight)

@@ -11,6 +11,8 @@ export const gptqFactorKernel: KernelDefinition<GptqFactorParams> = {
   sizes: ({ size }) => ({ inputs: [size * size * 4, size * 4], outputs: [size * size * 4] }),
   // The matrix and 64 rows more in float64, at an even stride: `gptqFactorScratch` of the module.
   scratch: ({ size }) => (Math.ceil(size / 2) * 2 + 2) * (size + 64) * 8,
+  // A large Hessian and its factor need not be in memory together.
+  overlay: true,
   reference: gptqFactor,
   simd: ({ size, damping }, { exports }, [hessian, order], [factor], scratch) => ({
     nonFinite: exports.gptqFactor(

@@ -192,6 +192,7 @@ export interface WasmExports {
     target: number,
   ): number
   transposeCodes(rows: number, columns: number, source: number, target: number): void
+  transposeFloats(size: number, rows: number, columns: number, source: number, target: number): void
   offsetCodes(count: number, source: number, target: number): void
   packNibbles(rows: number, columns: number, rowBytes: number, source: number, target: number): void
 }

@@ -1,5 +1,6 @@
 import {
   type ConstantTensor,
+  type Conv1D,
   dequantizedChunks,
   type Embedding,
   type GraphValue,
@@ -19,6 +20,11 @@ export const lowerLinear: Lowering<Linear> = (module, path, input, context) =>
     path,
     context,
   )
+
+export const lowerConv1D: Lowering<Conv1D> = (module, path, input, context) => {
+  const weight = context.graph.constant(floatConstant(`${path}.weight`, module.weight))
+  return addBias(context.graph.node('MatMul', [input, weight]), module, path, context)
+}
 
 /** The table keeps its dtype; only the rows that are looked up become float32. */
 export const lowerEmbedding: Lowering<Embedding> = (module, path, input, { graph }) => {

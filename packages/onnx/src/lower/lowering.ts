@@ -1,5 +1,6 @@
 import {
   CapabilityError,
+  Conv1D,
   Embedding,
   type GraphValue,
   Linear,
@@ -7,7 +8,7 @@ import {
   QuantizedModule,
 } from '@hfquant/core'
 import type { Graph } from '../graph/graph.js'
-import { lowerEmbedding, lowerLinear, lowerQuantized } from './linear.js'
+import { lowerConv1D, lowerEmbedding, lowerLinear, lowerQuantized } from './linear.js'
 
 /** How arithmetic is done: with the fast kernels of a format, or in float32 on the dequantized weights. */
 export type Compute = 'fast' | 'exact'
@@ -43,6 +44,7 @@ type ModuleClass<M extends Module> = abstract new (...args: never[]) => M
 
 const lowerings = new Map<unknown, unknown>([
   [Linear, lowerLinear],
+  [Conv1D, lowerConv1D],
   [Embedding, lowerEmbedding],
   [QuantizedModule, lowerQuantized],
 ])

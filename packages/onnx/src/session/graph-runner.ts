@@ -17,6 +17,9 @@ export async function openGraphRunner(modelPath: string, threads: number): Promi
     graphOptimizationLevel: 'all',
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
+    // A pass is short and its tensors are large: they go back to the system at once.
+    enableCpuMemArena: false,
+    enableMemPattern: false,
     logSeverityLevel: 3,
   })
   const kept = new Map<string, Tensor>()

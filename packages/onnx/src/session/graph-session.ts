@@ -7,7 +7,7 @@ export interface GraphSession extends AsyncDisposable {
   run(feeds: TensorRecord, outputs: readonly string[]): Promise<TensorRecord>
   /**
    * Runs a graph whose `sums` outputs add something to the inputs of the same port. Sums begin at zero and stay in the
-   * session, however large they are.
+   * session, however large they are. The feeds are handed over: their arrays are empty afterwards.
    */
   accumulate(feeds: TensorRecord, sums: readonly SumPort[]): Promise<void>
   /** The sums by the name of their output. */
@@ -37,7 +37,10 @@ export async function openGraphSession({
   }
   return {
     run: (feeds, outputs) => tensors({ kind: 'run', feeds, outputs }),
-    accumulate: async (feeds, sums) => void (await call({ kind: 'accumulate', feeds, sums })),
+    accumulate: async (feeds, sums) => {
+      const buffers = Object.values(feeds).map(({ data }) => data.buffer as ArrayBuffer)
+      await call({ kind: 'accumulate', feeds, sums }, buffers)
+    },
     takeSums: () => tensors({ kind: 'takeSums' }),
     close,
     [Symbol.asyncDispose]: close,

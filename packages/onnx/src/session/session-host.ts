@@ -31,7 +31,6 @@ export interface SessionOptions {
  * @throws RuntimeError SESSION_FAILED with the runtime's own words.
  */
 export async function openSession(options: SessionOptions): Promise<DecoderSession> {
-  disableTelemetry()
   const { call, close, isClosed } = startSessionWorker()
   let sequences = 0
   const logits = async (request: Request): Promise<Float32Array> => {
@@ -60,9 +59,4 @@ export async function openSession(options: SessionOptions): Promise<DecoderSessi
     close,
     [Symbol.asyncDispose]: close,
   }
-}
-
-/** The runtime reports usage to its vendor unless this is set before it is loaded; only the main thread can set it. */
-function disableTelemetry(): void {
-  process.env.ORT_DISABLE_TELEMETRY ??= '1'
 }

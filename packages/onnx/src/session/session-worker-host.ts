@@ -6,12 +6,14 @@ import type { Reply, Request } from './protocol.js'
 /** The thread of a session. Calls are answered in order; while none is under way it does not keep the process alive. */
 export interface SessionWorker {
   /** @throws RuntimeError SESSION_FAILED with the runtime's own words; MODEL_DISPOSED once closed. */
-  call(request: Request): Promise<Reply>
+  /** @param transfer buffers of the request that are handed over instead of copied. */
+  call(request: Request, transfer?: readonly ArrayBuffer[]): Promise<Reply>
   close(): Promise<void>
   isClosed(): boolean
 }
 
 export function startSessionWorker(): SessionWorker {
+  disableTelemetry()
   const worker = new Worker(createRequire(import.meta.url).resolve('@hfquant/onnx/session-worker'), {
     execArgv: [],
   })
@@ -33,13 +35,13 @@ export function startSessionWorker(): SessionWorker {
   worker.on('error', (error) => fail(sessionError(error.message, error)))
   worker.on('exit', () => fail(sessionError('the session thread ended')))
 
-  const call = (request: Request): Promise<Reply> => {
+  const call = (request: Request, transfer: readonly ArrayBuffer[] = []): Promise<Reply> => {
     if (closed !== undefined && request.kind !== 'close') return Promise.reject(disposed())
     return new Promise((resolve, reject) => {
       calls += 1
       waiting.set(calls, { resolve, reject })
       worker.ref()
-      worker.postMessage({ id: calls, request })
+      worker.postMessage({ id: calls, request }, [...transfer])
     })
   }
   const close = () => {
@@ -62,3 +64,8 @@ const disposed = (): RuntimeError =>
   new RuntimeError('MODEL_DISPOSED', 'the model has been disposed', {
     hint: 'Load it again before using it.',
   })
+
+/** The runtime reports usage to its vendor unless this is set before it is loaded; only the main thread can set it. */
+function disableTelemetry(): void {
+  process.env.ORT_DISABLE_TELEMETRY ??= '1'
+}
