@@ -13,13 +13,19 @@ export interface DecodeFigures {
   readonly peakRssMebibytes: number
 }
 
+export interface DecodeOptions {
+  readonly tokens: number
+  readonly threads: number | undefined
+  readonly memory: 'auto' | 'low'
+}
+
 /** Greedy decoding after a prompt of eight tokens. */
 export async function measureDecode(
   folder: string,
-  { tokens, threads }: { readonly tokens: number; readonly threads: number | undefined },
+  { tokens, threads, memory }: DecodeOptions,
 ): Promise<DecodeFigures> {
   const start = performance.now()
-  const model = await AutoModelForCausalLM.fromPretrained(folder, { threads })
+  const model = await AutoModelForCausalLM.fromPretrained(folder, { threads, memory })
   const loadSeconds = (performance.now() - start) / 1000
   const lateness = watchTimer()
   const asked = performance.now()
