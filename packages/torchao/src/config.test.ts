@@ -2,16 +2,18 @@ import { readFile } from 'node:fs/promises'
 import { CapabilityError, ConfigError } from '@hfquant/core'
 import { describe, expect, test } from 'vitest'
 import {
+  Int4WeightOnlyConfig,
+  Int8DynamicActivationInt8WeightConfig,
   Int8DynamicActivationIntxWeightConfig,
   Int8WeightOnlyConfig,
+  IntxWeightOnlyConfig,
   perAxis,
   perGroup,
-  perTensor,
   recipes,
   TorchAoConfig,
   torchao,
 } from './index.js'
-import { FLOAT_CONTEXT, goldenPath } from './testing/golden.fixture.js'
+import { goldenPath } from './testing/golden.fixture.js'
 
 const ROW = { _type: 'PerRow', _version: 1, _data: { dim: -1 } }
 const INT8 = {
@@ -262,15 +264,14 @@ describe('a config that cannot be read is refused by name', () => {
   })
 
   test.each([
-    ['Float8WeightOnlyConfig', { default: { _type: 'Float8WeightOnlyConfig', _version: 2, _data: {} } }],
-    ['FqnToConfig', { default: { _type: 'FqnToConfig', _data: {} } }],
-    ['autoquant', 'autoquant'],
-    ['int8_weight_only', 'int8_weight_only'],
-  ])('%s is of torchao, but not offered', (name, quantType) => {
+    ['a class that holds tensors', { default: { _type: 'Int8StaticActivationInt8WeightConfig', _data: {} } }],
+    ['a choice that is made by measuring', 'autoquant'],
+  ])('%s is of torchao, but not offered', (_name, quantType) => {
     const error = thrown(() => torchao.parseConfig(block(INT8, { quant_type: quantType })))
     expect(CapabilityError.isInstance(error) && error.code).toBe('QUANT_TYPE_UNSUPPORTED')
+    const name = typeof quantType === 'string' ? quantType : quantType.default._type
     expect((error as Error).message).toContain(name)
-    expect((error as Error).message).toContain('Int8WeightOnlyConfig, Int8DynamicActivationIntxWeightConfig')
+    expect((error as Error).message).toContain('Int4WeightOnlyConfig')
   })
 })
 
@@ -285,7 +286,12 @@ describe('what can be read but not quantized with is refused while quantizing', 
 
   test.each([
     ['version 1', new Int8WeightOnlyConfig({ version: 1 })],
-    ['PerTensor', new Int8WeightOnlyConfig({ granularity: perTensor() })],
+    ['version 1', new Int8DynamicActivationInt8WeightConfig({ version: 1 })],
+    ['version 1', new IntxWeightOnlyConfig({ version: 1 })],
+    ['version 1', new Int4WeightOnlyConfig({ version: 1 })],
+    ['TILE_PACKED_TO_4D', new Int4WeightOnlyConfig({ int4PackingFormat: 'TILE_PACKED_TO_4D' })],
+    ['HQQ', new Int4WeightOnlyConfig({ int4ChooseQparamsAlgorithm: 'HQQ' })],
+    ['odd group size 7', new Int4WeightOnlyConfig({ groupSize: 7 })],
     ['version 1', new Int8DynamicActivationIntxWeightConfig({ version: 1 })],
     [
       'OPAQUE_ATEN_KLEIDIAI',
@@ -307,14 +313,5 @@ describe('what can be read but not quantized with is refused while quantizing', 
     const error = thrown(() => config.formatFor(weight))
     expect(CapabilityError.isInstance(error) && error.code).toBe('CONFIG_NOT_QUANTIZABLE')
     expect((error as Error).message).toContain(what)
-  })
-
-  test('untie_embedding_weights', () => {
-    const { value } = new TorchAoConfig({
-      quantType: new Int8WeightOnlyConfig(),
-      untieEmbeddingWeights: true,
-    })
-    const error = thrown(() => torchao.definition.formatFor(weight, value, FLOAT_CONTEXT))
-    expect(CapabilityError.isInstance(error) && error).toMatchObject({ field: 'untie_embedding_weights' })
   })
 })

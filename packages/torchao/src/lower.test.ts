@@ -9,7 +9,16 @@ import {
   type WeightInfo,
 } from '@hfquant/core'
 import { describe, expect, test } from 'vitest'
-import { Int8DynamicActivationIntxWeightConfig, Int8WeightOnlyConfig, perAxis, perGroup } from './index.js'
+import {
+  Int4WeightOnlyConfig,
+  Int8DynamicActivationInt8WeightConfig,
+  Int8DynamicActivationIntxWeightConfig,
+  Int8WeightOnlyConfig,
+  perAxis,
+  perGroup,
+  perTensor,
+  type TorchAoBaseConfig,
+} from './index.js'
 import { dequantizeBothWays, expectFormat, quantizeBothWays } from './testing/run-format.fixture.js'
 
 interface RecordedNode {
@@ -22,20 +31,25 @@ interface RecordedNode {
 function recordingGraph() {
   const nodes: RecordedNode[] = []
   const constants = new Map<string, ConstantTensor>()
+  const values = new Map<string, GraphValue>()
   const refuse = () => {
     throw new Error('not expected here')
   }
   const graph: GraphBuilder = {
     node(operator, inputs, options) {
+      const key = JSON.stringify([operator, inputs, options])
+      const known = values.get(key)
+      if (known !== undefined) return known
       nodes.push({ operator, inputs, options })
-      return { id: `${operator}_${nodes.length}` }
+      values.set(key, { id: `${operator}_${nodes.length}` })
+      return values.get(key)!
     },
     constant(tensor) {
       constants.set(tensor.name, tensor)
       return { id: tensor.name }
     },
     nodes: refuse,
-    literal: refuse,
+    literal: (dtype, shape, values) => ({ id: `${dtype} [${shape}] ${values}` }),
   }
   return { graph, nodes, constants }
 }
@@ -44,7 +58,7 @@ const INPUT = { id: 'x' }
 
 /** Quantizes a weight, lowers it, and makes its constants. */
 async function lower(
-  config: Int8WeightOnlyConfig | Int8DynamicActivationIntxWeightConfig,
+  config: TorchAoBaseConfig,
   outFeatures: number,
   inFeatures: number,
   spoil: (parts: ReadonlyMap<string, Uint8Array>) => void = () => {},
@@ -173,6 +187,13 @@ describe('MatMulNBits gets the weight that dequantizing gives', () => {
       96,
       { bits: 8, block_size: 32 },
     ],
+    [
+      'int8 with one scale for all',
+      new Int8WeightOnlyConfig({ granularity: perTensor() }),
+      5,
+      128,
+      { bits: 8, block_size: 64 },
+    ],
     ['a weight of several pieces', new Int8WeightOnlyConfig(), 1100, 1024, { bits: 8, block_size: 64 }],
   ])('%s', async (_name, config, outFeatures, inFeatures, expected) => {
     const lowered = await lower(config, outFeatures, inFeatures)
@@ -216,14 +237,43 @@ test('groups that no block size divides are computed on the dequantized weight',
   expect(expectFormat(config.formatFor(weight)).lower).toBeUndefined()
 })
 
-test('a code beyond its width is an error, not another code', async () => {
-  const spoilt = lower(intx({ weightDtype: 'int4' }), 2, 64, (parts) => {
+describe('layers that share an input', () => {
+  test('quantize it once', () => {
+    const { graph, nodes } = recordingGraph()
+    const weight: WeightInfo = { path: 'q', kind: 'linear', outFeatures: 8, inFeatures: 64, dtype: 'float32' }
+    const count = (path: string, config = new Int8DynamicActivationInt8WeightConfig()) => {
+      const before = nodes.length
+      const layer = { ...weight, path }
+      lowerHere(expectFormat(config.formatFor(layer)), graph, layer, async () => new Uint8Array())
+      return nodes.length - before
+    }
+    const first = count('q')
+    expect(count('k')).toBeLessThan(first / 2)
+    const asymmetric = new Int8DynamicActivationInt8WeightConfig({ actMappingType: 'ASYMMETRIC' })
+    expect(count('v', asymmetric)).toBeGreaterThan(first)
+  })
+})
+
+test.each([
+  ['packed int4 in groups that no block divides', new Int4WeightOnlyConfig({ groupSize: 24 }), 48],
+  ['rows longer than an integer sum can hold', new Int8DynamicActivationInt8WeightConfig(), 2 ** 17],
+])('%s are computed on the dequantized weight', (_name, config, inFeatures) => {
+  const weight: WeightInfo = { path: 'fc', kind: 'linear', outFeatures: 2, inFeatures, dtype: 'float32' }
+  expect(expectFormat(config.formatFor(weight)).lower).toBeUndefined()
+})
+
+test('a code beyond its width is an error, not another code: packed, and restored', async () => {
+  const spoil = (parts: ReadonlyMap<string, Uint8Array>) => {
     parts.get('_weight_qdata')![70] = 9
-  })
-  const error = await spoilt.catch((thrown: unknown) => thrown)
-  expect(CheckpointError.isInstance(error) && error).toMatchObject({
-    code: 'CODE_OUT_OF_RANGE',
-    tensor: 'fc._weight_qdata',
-    found: 9,
-  })
+  }
+  const config = intx({ weightDtype: 'int4' })
+  const error = await lower(config, 2, 64, spoil).catch((thrown: unknown) => thrown)
+  const expected = { code: 'CODE_OUT_OF_RANGE', tensor: 'fc._weight_qdata', found: 9 }
+  expect(CheckpointError.isInstance(error) && error).toMatchObject(expected)
+
+  const weight: WeightInfo = { path: 'fc', kind: 'linear', outFeatures: 2, inFeatures: 64, dtype: 'float32' }
+  const format = expectFormat(config.formatFor(weight))
+  const parts = quantizeBothWays(format, weight, new Uint8Array(2 * 64 * 4)).formula
+  spoil(parts)
+  expect(() => dequantizeBothWays(format, weight, parts)).toThrow(expect.objectContaining(expected))
 })

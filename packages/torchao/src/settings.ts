@@ -1,12 +1,15 @@
 import { type JsonObject, oneOf, readBoolean, readObject, readStrings } from '@hfquant/core'
 import type { TorchAoBaseConfig } from './configs/base-config.js'
 import { readQuantType } from './configs/config-classes.js'
+import { readLegacyQuantType } from './configs/names.js'
 import { wrong } from './encoding/decode.js'
 import { encode } from './encoding/encode.js'
 
 /** `quantization_config` of a torchao model, as the backend works with it. */
 export interface TorchAoSettings {
   readonly quantType: TorchAoBaseConfig
+  /** True when `quant_type` was a name, a spelling that is read and never written. */
+  readonly isLegacy: boolean
   /** null: the default skip list alone. */
   readonly modulesToNotConvert: readonly string[] | null
   /** True when `modulesToNotConvert` replaces the default skip list. Not part of config.json. */
@@ -30,13 +33,15 @@ export function readSettings(json: JsonObject): TorchAoSettings {
     if (!KEYS.includes(key)) throw wrong('FIELD_UNKNOWN', key, json[key], KEYS)
   }
   if (json.quant_method !== undefined) oneOf(json.quant_method, ['torchao'], 'quant_method')
-  const legacyArguments = readObject(json, 'quant_type_kwargs', {})
-  const quantType = readQuantType(json.quant_type)
-  if (Object.keys(legacyArguments).length > 0) {
-    throw wrong('FIELD_VALUE', 'quant_type_kwargs', legacyArguments, 'an empty object beside a config object')
+  const { quant_type: quantType } = json
+  const kwargs = readObject(json, 'quant_type_kwargs', {})
+  if (typeof quantType !== 'string' && Object.keys(kwargs).length > 0) {
+    throw wrong('FIELD_VALUE', 'quant_type_kwargs', kwargs, 'an empty object beside a config object')
   }
   return {
-    quantType,
+    quantType:
+      typeof quantType === 'string' ? readLegacyQuantType(quantType, kwargs) : readQuantType(quantType),
+    isLegacy: typeof quantType === 'string',
     modulesToNotConvert: readStrings(json, 'modules_to_not_convert', undefined) ?? null,
     replaceDefaults: false,
     includeInputOutputEmbeddings: readBoolean(json, 'include_input_output_embeddings', false),

@@ -13,7 +13,7 @@ export interface TorchAoConfigOptions {
   readonly replaceDefaults?: boolean
   /** Quantizes embeddings as well, unless the skip list names them. */
   readonly includeInputOutputEmbeddings?: boolean
-  /** Kept for Python; quantizing with it is refused. */
+  /** Gives a tied output projection a weight of its own first; config.json then says `tie_word_embeddings: false`. */
   readonly untieEmbeddingWeights?: boolean
 }
 
@@ -40,6 +40,7 @@ export class TorchAoConfig implements DefinedConfig<TorchAoSettings> {
     }
     this.value = {
       quantType,
+      isLegacy: false,
       modulesToNotConvert: options.modulesToNotConvert ?? null,
       replaceDefaults: options.replaceDefaults ?? false,
       includeInputOutputEmbeddings: options.includeInputOutputEmbeddings ?? false,

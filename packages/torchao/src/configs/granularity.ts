@@ -82,10 +82,21 @@ function build({ type, fields }: ObjectValue, field: string): Granularity {
   return perGroup(size)
 }
 
-/** Weights of one row that share a scale; undefined when weights of several rows do. */
-export function groupSizeOf(granularity: Granularity, inFeatures: number): number | undefined {
-  if (granularity.type === 'PerTensor') return undefined
-  return granularity.type === 'PerGroup' ? granularity.groupSize : inFeatures
+/** Consecutive weights of a row that share a scale; with `shared`, all rows have the same one. */
+export interface ScaleBlock {
+  readonly groupSize: number
+  readonly shared: boolean
+}
+
+/** The block of a granularity in a weight [outFeatures, inFeatures]. Of a weight of one row, that row. */
+export function blockOf(
+  granularity: Granularity,
+  { outFeatures, inFeatures }: { readonly outFeatures: number; readonly inFeatures: number },
+): ScaleBlock {
+  return {
+    groupSize: granularity.type === 'PerGroup' ? granularity.groupSize : inFeatures,
+    shared: granularity.type === 'PerTensor' && outFeatures > 1,
+  }
 }
 
 export const showGranularity = (granularity: Granularity): string =>

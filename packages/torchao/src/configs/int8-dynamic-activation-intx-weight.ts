@@ -1,37 +1,22 @@
-import { CapabilityError, type FloatDtype, type Skip, skip, type WeightInfo } from '@hfquant/core'
+import type { FloatDtype, Skip, WeightInfo } from '@hfquant/core'
 import { dtypeValue, enumValue, type ObjectValue, objectValue } from '../encoding/values.js'
-import { describeIntxTensor, INT_DTYPES, type IntDtype, intxTensorFormat } from '../tensors/intx-tensor.js'
+import { describeIntxTensor, type IntDtype } from '../tensors/intx-tensor.js'
 import type { TorchAoFormat } from '../tensors/torchao-format.js'
 import type { ConfigClass, TorchAoBaseConfig } from './base-config.js'
+import { blockOf, encodeGranularity, perGroup, showGranularity } from './granularity.js'
 import {
-  encodeGranularity,
-  groupSizeOf,
-  type PerAxis,
-  type PerGroup,
-  perGroup,
-  readGranularity,
-  showGranularity,
-} from './granularity.js'
-import { isLayout, readDtype, readMember, refuseUnknownFields } from './read-fields.js'
-
-const MAPPING_TYPES = ['SYMMETRIC', 'SYMMETRIC_NO_CLIPPING_ERR', 'ASYMMETRIC'] as const
-export type MappingType = (typeof MAPPING_TYPES)[number]
-
-const INTX_PACKING_FORMATS = [
-  'UNPACKED_TO_INT8',
-  'OPAQUE_ATEN_KLEIDIAI',
-  'OPAQUE_TORCHAO_AUTO',
-  'OPAQUE_TORCHAO_KLEIDIAI',
-  'OPAQUE_TORCHAO_LOWBIT',
-] as const
-export type IntxPackingFormat = (typeof INTX_PACKING_FORMATS)[number]
-
-const INTX_ALGORITHMS = ['AFFINE', 'HQQ_SCALE_ONLY'] as const
-export type IntxChooseQParamsAlgorithm = (typeof INTX_ALGORITHMS)[number]
-
-const FLOATS: readonly FloatDtype[] = ['float32', 'bfloat16', 'float16']
-
-type IntxGranularity = PerAxis | PerGroup
+  type IntxChooseQParamsAlgorithm,
+  type IntxGranularity,
+  type IntxPackingFormat,
+  intxFormat,
+  type MappingType,
+  readIntDtype,
+  readIntxFormat,
+  readIntxGranularity,
+  readMapping,
+  readScaleDtype,
+} from './intx-settings.js'
+import { isLayout, readMember, refuseUnknownFields } from './read-fields.js'
 
 export interface Int8DynamicActivationIntxWeightOptions {
   /** int1 to int8; default int8. */
@@ -95,50 +80,22 @@ export class Int8DynamicActivationIntxWeightConfig implements TorchAoBaseConfig 
     return `${CLASS_NAME}(${this.weightDtype}, ${showGranularity(this.weightGranularity)})`
   }
 
-  storedAs(inFeatures: number): string {
-    return describeIntxTensor(this.weightDtype, groupSizeOf(this.weightGranularity, inFeatures)!)
+  storedAs(weight: WeightInfo): string {
+    return describeIntxTensor(this.weightDtype, blockOf(this.weightGranularity, weight).groupSize, true)
   }
 
-  formatFor({ inFeatures, dtype }: WeightInfo): TorchAoFormat | Skip {
-    this.refuseUnquantizable()
-    const groupSize = groupSizeOf(this.weightGranularity, inFeatures)!
-    if (inFeatures % groupSize !== 0) {
-      return skip(`its ${inFeatures} input features are not a multiple of the group size ${groupSize}`)
+  formatFor(weight: WeightInfo): TorchAoFormat | Skip {
+    const settings = {
+      className: CLASS_NAME,
+      version: this.version,
+      weightDtype: this.weightDtype,
+      granularity: this.weightGranularity,
+      mappingType: this.weightMappingType,
+      scaleDtype: this.weightScaleDtype,
+      packingFormat: this.intxPackingFormat,
+      algorithm: this.intxChooseQparamsAlgorithm,
     }
-    return intxTensorFormat({
-      inFeatures,
-      groupSize,
-      targetDtype: this.weightDtype,
-      dtype,
-      scaleDtype: this.weightScaleDtype ?? dtype,
-      zeroPoint: this.weightMappingType === 'ASYMMETRIC' ? 'values' : 'zeros',
-      mapping: this.weightMappingType,
-    })
-  }
-
-  private refuseUnquantizable(): void {
-    const { version, intxPackingFormat, intxChooseQparamsAlgorithm } = this
-    const refused =
-      version !== 2
-        ? `version ${version}`
-        : intxPackingFormat !== 'UNPACKED_TO_INT8'
-          ? `the packing format ${intxPackingFormat}`
-          : intxChooseQparamsAlgorithm !== 'AFFINE'
-            ? `the algorithm ${intxChooseQparamsAlgorithm}`
-            : this.weightDtype === 'int1' && this.weightMappingType === 'SYMMETRIC_NO_CLIPPING_ERR'
-              ? 'int1 and SYMMETRIC_NO_CLIPPING_ERR'
-              : undefined
-    if (refused === undefined) return
-    throw new CapabilityError(
-      'CONFIG_NOT_QUANTIZABLE',
-      `${CLASS_NAME} with ${refused} can be read, but weights cannot be quantized with it`,
-      {
-        field: 'quant_type',
-        found: refused,
-        expected: 'version 2, UNPACKED_TO_INT8, AFFINE',
-        hint: `Leave it out: new ${CLASS_NAME}({ weightDtype: '${this.weightDtype}' }).`,
-      },
-    )
+    return intxFormat(settings, weight, true)
   }
 }
 
@@ -158,48 +115,15 @@ export const int8DynamicActivationIntxWeight: ConfigClass = {
   read(fields, version, path) {
     refuseUnknownFields(fields, FIELDS, path, { layout: isLayout('QDQLayout') })
     const at = (name: string) => `${path}.${name}`
-    const { weight_dtype: weightDtype, weight_granularity: granularity, weight_scale_dtype: scale } = fields
-    readMember(
-      fields.act_mapping_type,
-      'MappingType',
-      ['ASYMMETRIC'] as const,
-      'ASYMMETRIC',
-      at('act_mapping_type'),
-    )
+    const onlyAsymmetric = ['ASYMMETRIC'] as const
+    readMember(fields.act_mapping_type, 'MappingType', onlyAsymmetric, 'ASYMMETRIC', at('act_mapping_type'))
+    const granularity = readIntxGranularity(fields.weight_granularity, perGroup(32), at('weight_granularity'))
     return new Int8DynamicActivationIntxWeightConfig({
-      ...(weightDtype === undefined
-        ? {}
-        : { weightDtype: readDtype(weightDtype, INT_DTYPES, at('weight_dtype')) }),
-      ...(granularity === undefined
-        ? {}
-        : {
-            weightGranularity: readGranularity(granularity, at('weight_granularity'), [
-              'PerGroup',
-              'PerAxis',
-            ]),
-          }),
-      weightMappingType: readMember(
-        fields.weight_mapping_type,
-        'MappingType',
-        MAPPING_TYPES,
-        'SYMMETRIC',
-        at('weight_mapping_type'),
-      ),
-      weightScaleDtype: scale == null ? null : readDtype(scale, FLOATS, at('weight_scale_dtype')),
-      intxPackingFormat: readMember(
-        fields.intx_packing_format,
-        'IntxPackingFormat',
-        INTX_PACKING_FORMATS,
-        'UNPACKED_TO_INT8',
-        at('intx_packing_format'),
-      ),
-      intxChooseQparamsAlgorithm: readMember(
-        fields.intx_choose_qparams_algorithm,
-        'IntxChooseQParamsAlgorithm',
-        INTX_ALGORITHMS,
-        'AFFINE',
-        at('intx_choose_qparams_algorithm'),
-      ),
+      weightDtype: readIntDtype(fields.weight_dtype, at('weight_dtype')),
+      weightGranularity: granularity,
+      weightMappingType: readMapping(fields.weight_mapping_type, at('weight_mapping_type')),
+      weightScaleDtype: readScaleDtype(fields.weight_scale_dtype, at('weight_scale_dtype')),
+      ...readIntxFormat(fields, path),
       version: version as 1 | 2,
     })
   },

@@ -1,12 +1,12 @@
-import { CapabilityError, type Skip, skip, type WeightInfo } from '@hfquant/core'
+import type { Skip, WeightInfo } from '@hfquant/core'
 import { wrong } from '../encoding/decode.js'
 import { type ObjectValue, objectValue, type Value } from '../encoding/values.js'
 import { describeInt8Tensor, int8TensorFormat } from '../tensors/int8-tensor.js'
 import type { TorchAoFormat } from '../tensors/torchao-format.js'
 import type { ConfigClass, TorchAoBaseConfig } from './base-config.js'
 import {
+  blockOf,
   encodeGranularity,
-  groupSizeOf,
   type PerGroup,
   type PerRow,
   type PerTensor,
@@ -14,6 +14,7 @@ import {
   readGranularity,
   showGranularity,
 } from './granularity.js'
+import { notQuantizable, skipUneven } from './not-quantizable.js'
 import { readFlag, refuseUnknownFields } from './read-fields.js'
 
 type Int8Granularity = PerTensor | PerRow | PerGroup
@@ -32,7 +33,8 @@ export interface Int8WeightOnlyOptions {
 const CLASS_NAME = 'Int8WeightOnlyConfig'
 
 /**
- * Int8 weights with one scale a row, symmetric; activations stay float. The arithmetic is that of torchao 0.18.
+ * Int8 weights with one scale a row, a group of a row, or the whole weight, symmetric; activations stay float. The
+ * arithmetic is that of torchao 0.18.
  *
  * @throws ConfigError when version 2 is given a `groupSize`.
  */
@@ -64,32 +66,20 @@ export class Int8WeightOnlyConfig implements TorchAoBaseConfig {
     return `${CLASS_NAME}(${showGranularity(this.granularity ?? perRow())})`
   }
 
-  storedAs(inFeatures: number): string {
-    return describeInt8Tensor(groupSizeOf(this.granularity ?? perRow(), inFeatures))
+  storedAs(weight: WeightInfo): string {
+    return describeInt8Tensor(blockOf(this.granularity ?? perRow(), weight))
   }
 
-  formatFor({ inFeatures, dtype }: WeightInfo): TorchAoFormat | Skip {
-    if (this.version !== 2) throw notQuantizable(`version ${this.version} of ${CLASS_NAME}`)
-    const groupSize = groupSizeOf(this.granularity ?? perRow(), inFeatures)
-    if (groupSize === undefined) throw notQuantizable(`${CLASS_NAME} with PerTensor`)
-    if (inFeatures % groupSize !== 0) {
-      return skip(`its ${inFeatures} input features are not a multiple of the group size ${groupSize}`)
+  formatFor(weight: WeightInfo): TorchAoFormat | Skip {
+    if (this.version !== 2) {
+      const expected = `${CLASS_NAME} of version 2`
+      throw notQuantizable(`version ${this.version} of ${CLASS_NAME}`, expected, `Use new ${CLASS_NAME}().`)
     }
-    return int8TensorFormat({ inFeatures, groupSize, dtype, scaleDtype: 'float32', zeroPoint: 'zeros' })
+    const block = blockOf(this.granularity ?? perRow(), weight)
+    if (weight.inFeatures % block.groupSize !== 0) return skipUneven(weight.inFeatures, block.groupSize)
+    return int8TensorFormat(weight, block)
   }
 }
-
-const notQuantizable = (what: string) =>
-  new CapabilityError(
-    'CONFIG_NOT_QUANTIZABLE',
-    `${what} can be read, but weights cannot be quantized with it`,
-    {
-      field: 'quant_type',
-      found: what,
-      expected: `${CLASS_NAME} of version 2 with PerRow or PerGroup`,
-      hint: `Use new ${CLASS_NAME}().`,
-    },
-  )
 
 export const int8WeightOnly: ConfigClass = {
   className: CLASS_NAME,

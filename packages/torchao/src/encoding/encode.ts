@@ -11,6 +11,8 @@ export function encode(value: Value, form: 'config' | 'header'): unknown {
       return { _type: 'torch.dtype', _data: value.name }
     case 'enum':
       return { _type: value.type, _data: value.member }
+    case 'map':
+      return Object.fromEntries([...value.entries].map(([name, inner]) => [name, encode(inner, form)]))
     case 'object': {
       const fields = Object.entries(value.fields).map(([name, inner]) => [name, encode(inner, form)])
       const version = form === 'config' ? { _version: value.version } : {}

@@ -2,7 +2,16 @@
  * What torchao writes into JSON, decoded: plain values, dtypes, members of enumerations and objects with fields. Names
  * are looked up in the tables below and nowhere else.
  */
-export type Value = null | boolean | number | string | readonly Value[] | DtypeValue | EnumValue | ObjectValue
+export type Value =
+  | null
+  | boolean
+  | number
+  | string
+  | readonly Value[]
+  | DtypeValue
+  | EnumValue
+  | ObjectValue
+  | MapValue
 
 /** `torch.bfloat16`, `torch.int4`. */
 export interface DtypeValue {
@@ -24,6 +33,12 @@ export interface ObjectValue {
   /** `_version`; 1 when the JSON does not say. */
   readonly version: number
   readonly fields: Fields
+}
+
+/** A plain dictionary with keys of any kind. */
+export interface MapValue {
+  readonly kind: 'map'
+  readonly entries: ReadonlyMap<string, Value>
 }
 
 export type Fields = Readonly<Record<string, Value>>
@@ -76,6 +91,11 @@ export const ENUMS: ReadonlyMap<string, readonly string[]> = new Map([
     ],
   ],
   ['IntxChooseQParamsAlgorithm', ['AFFINE', 'HQQ_SCALE_ONLY']],
+  ['Int4PackingFormat', ['PLAIN', 'PLAIN_INT32', 'TILE_PACKED_TO_4D', 'PRESHUFFLED']],
+  ['Int4ChooseQParamsAlgorithm', ['TINYGEMM', 'HQQ']],
+  ['Float8PackingFormat', ['PLAIN', 'SPARSE_CUTLASS', 'OPAQUE']],
+  ['KernelPreference', ['AUTO', 'TORCH', 'MSLK', 'FBGEMM', 'EMULATED']],
+  ['ZeroPointDomain', ['INT', 'FLOAT', 'NONE']],
 ])
 
 /** Classes that may stand inside of a config or of a tensor's document, with their fields. */
@@ -84,8 +104,16 @@ export const OBJECTS: ReadonlyMap<string, readonly string[]> = new Map([
   ['PerRow', ['dim']],
   ['PerAxis', ['axis']],
   ['PerGroup', ['group_size']],
+  ['PerBlock', ['block_size']],
   ['PlainLayout', []],
   ['QDQLayout', []],
+  ['TensorCoreTiledLayout', ['inner_k_tiles']],
+  ['Int4CPULayout', []],
+  ['Float8MMConfig', ['emulate', 'use_fast_accum', 'pad_inner_dim']],
+  [
+    'QuantizeTensorToFloat8Kwargs',
+    ['float8_dtype', 'granularity', 'mm_config', 'hp_value_lb', 'hp_value_ub', 'kernel_preference'],
+  ],
   ['QuantizeTensorToInt8Kwargs', ['granularity', 'mapping_type', 'reduce_range']],
 ])
 
@@ -100,6 +128,10 @@ export const objectValue = (type: string, fields: Fields, version = 1): ObjectVa
   fields,
 })
 
+export const mapValue = (entries: ReadonlyMap<string, Value>): MapValue => ({ kind: 'map', entries })
+
 /** Tells decoded objects, dtypes and members apart from lists and plain values. */
-export const isTagged = (value: Value | undefined): value is DtypeValue | EnumValue | ObjectValue =>
+export const isTagged = (
+  value: Value | undefined,
+): value is DtypeValue | EnumValue | ObjectValue | MapValue =>
   typeof value === 'object' && value !== null && !Array.isArray(value)

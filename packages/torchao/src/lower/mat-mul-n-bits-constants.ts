@@ -1,5 +1,7 @@
-import { CheckpointError, type LoweringInput } from '@hfquant/core'
+import type { FloatDtype, LoweringInput } from '@hfquant/core'
 import { runKernel } from '@hfquant/kernels'
+import { refuseWideCodes } from '../tensors/code-range.js'
+import { QDATA, SCALE, ZERO_POINT } from '../tensors/grouped-codes.js'
 import type { PackedLayout } from './mat-mul-n-bits.js'
 
 /** Constants are made in pieces of about this size. */
@@ -7,21 +9,19 @@ const PIECE_BYTES = 2 ** 20
 
 /** Codes as the operator stores them; what pads the last block of a row meets no activation. */
 export async function* codeChunks(layer: LoweringInput, layout: PackedLayout): AsyncGenerator<Uint8Array> {
-  const codes = await layer.read(layout.qdata)
+  const codes = await layer.read(QDATA)
   for (const [first, rows] of pieces(layout.outFeatures, layout.inFeatures)) {
     const start = first * layout.inFeatures
     const piece = codes.subarray(start, start + rows * layout.inFeatures)
-    refuseWideCodes(piece, layout.bits, `${layer.weight.path}.${layout.qdata}`)
+    refuseWideCodes(piece, layout.bits, `${layer.weight.path}.${QDATA}`)
     yield packCodes(piece, rows, layout.inFeatures, layout)
   }
 }
 
 /** The scale of each block, as float32: that of the group it lies in. */
 export async function* scaleChunks(layer: LoweringInput, layout: PackedLayout): AsyncGenerator<Uint8Array> {
-  const stored = await layer.read(layout.scale)
   const { outFeatures, scaleDtype } = layout
-  const scales = new Float32Array(stored.byteLength / (scaleDtype === 'float32' ? 4 : 2))
-  runKernel('cast', { from: scaleDtype, to: 'float32' }, [stored], [new Uint8Array(scales.buffer)])
+  const scales = toFloat32(await layer.read(SCALE), scaleDtype)
   for (const [first, rows] of pieces(outFeatures, layout.blocks * 4)) {
     const piece = new Float32Array(rows * layout.blocks)
     for (const [i, group] of groupOfBlocks(layout, first, rows)) piece[i] = scales[group]!
@@ -29,12 +29,18 @@ export async function* scaleChunks(layer: LoweringInput, layout: PackedLayout): 
   }
 }
 
+export function toFloat32(stored: Uint8Array, dtype: FloatDtype): Float32Array {
+  const values = new Float32Array(stored.byteLength / (dtype === 'float32' ? 4 : 2))
+  runKernel('cast', { from: dtype, to: 'float32' }, [stored], [new Uint8Array(values.buffer)])
+  return values
+}
+
 /** The zero point of each block, packed like the codes; every row begins with a new byte. */
 export async function* zeroPointChunks(
   layer: LoweringInput,
   layout: PackedLayout,
 ): AsyncGenerator<Uint8Array> {
-  const zeros = await layer.read(layout.zeros)
+  const zeros = await layer.read(ZERO_POINT)
   for (const [first, rows] of pieces(layout.outFeatures, layout.blocks)) {
     const piece = new Uint8Array(rows * layout.blocks)
     for (const [i, group] of groupOfBlocks(layout, first, rows)) piece[i] = zeros[group]!
@@ -70,15 +76,15 @@ function packCodes(
 
 /** [position within the piece, group] for every block of some rows. */
 function* groupOfBlocks(
-  { blocks, blockSize, groupSize, inFeatures }: PackedLayout,
+  { blocks, blockSize, groupSize, inFeatures, shared }: PackedLayout,
   first: number,
   rows: number,
 ): Generator<readonly [number, number]> {
   const groups = inFeatures / groupSize
   for (let row = 0; row < rows; row++) {
     for (let block = 0; block < blocks; block++) {
-      const group = Math.floor((block * blockSize) / groupSize)
-      yield [row * blocks + block, (first + row) * groups + group]
+      const group = (first + row) * groups + Math.floor((block * blockSize) / groupSize)
+      yield [row * blocks + block, shared ? 0 : group]
     }
   }
 }
@@ -86,26 +92,4 @@ function* groupOfBlocks(
 function* pieces(rows: number, rowBytes: number): Generator<readonly [first: number, rows: number]> {
   const step = Math.max(1, Math.floor(PIECE_BYTES / Math.max(rowBytes, 1)))
   for (let first = 0; first < rows; first += step) yield [first, Math.min(step, rows - first)]
-}
-
-/** A code beyond its width would be cut off by the packing, and become another one. */
-function refuseWideCodes(codes: Uint8Array, bits: number, tensor: string): void {
-  if (bits === 8) return
-  const half = 2 ** (bits - 1)
-  // (code + half) of a code within range has no bit above `bits`.
-  const beyond = 0xff & ~(2 ** bits - 1)
-  for (let i = 0; i < codes.length; i++) {
-    if (((codes[i]! + half) & beyond) === 0) continue
-    const code = (codes[i]! << 24) >> 24
-    throw new CheckpointError(
-      'CODE_OUT_OF_RANGE',
-      `"${tensor}" holds ${code}, expected ${-half} to ${half - 1}`,
-      {
-        tensor,
-        found: code,
-        expected: `${-half} to ${half - 1}`,
-        hint: 'The file is damaged, or its header states another width; download it again.',
-      },
-    )
-  }
 }

@@ -1,21 +1,9 @@
-import type { FloatDtype, GraphBuilder, GraphValue, LoweringInput } from '@hfquant/core'
+import type { GraphBuilder, GraphValue, LoweringInput } from '@hfquant/core'
+import type { GroupedCodes } from '../tensors/grouped-codes.js'
 import { codeChunks, scaleChunks, zeroPointChunks } from './mat-mul-n-bits-constants.js'
 
-/** Grouped codes on their way to ONNX Runtime's `MatMulNBits`. */
-export interface MatMulNBitsWeight {
-  readonly inFeatures: number
-  readonly groupSize: number
-  readonly bits: number
-  readonly scaleDtype: FloatDtype
-  readonly zeroPoint: 'absent' | 'zeros' | 'values'
-  /** Component keys. */
-  readonly qdata: string
-  readonly scale: string
-  readonly zeros: string
-}
-
 /** How the codes are laid out for the operator. */
-export interface PackedLayout extends MatMulNBitsWeight {
+export interface PackedLayout extends GroupedCodes {
   readonly outFeatures: number
   /** 4 or 8. Narrower codes are stored in the next container with their value unchanged, which is exact. */
   readonly container: 4 | 8
@@ -45,11 +33,12 @@ export function matMulNBitsBlock(groupSize: number, inFeatures: number): number 
  * y = x·Wᵀ by `MatMulNBits`: B uint8 [N, blocks, blockSize * container / 8], code plus 2^(container-1); scales float32
  * [N, blocks]; zero points uint8 [N, ceil(blocks * container / 8)], left out when all are 0.
  */
-export function lowerMatMulNBits(
-  graph: GraphBuilder,
-  layer: LoweringInput,
-  weight: MatMulNBitsWeight,
-): GraphValue {
+export const lowerMatMulNBits =
+  (codes: GroupedCodes) =>
+  (graph: GraphBuilder, layer: LoweringInput): GraphValue =>
+    matMulNBits(graph, layer, codes)
+
+function matMulNBits(graph: GraphBuilder, layer: LoweringInput, weight: GroupedCodes): GraphValue {
   const { inFeatures, outFeatures, path } = layer.weight
   const blockSize = matMulNBitsBlock(weight.groupSize, inFeatures)!
   const blocks = Math.ceil(inFeatures / blockSize)
@@ -78,14 +67,23 @@ export function lowerMatMulNBits(
           }),
         ]
       : []
-  return graph.node('MatMulNBits', [layer.input, codes, scales, ...zeroPoints], {
+  return matMulNBitsNode(graph, layer, [codes, scales, ...zeroPoints], { bits: container, blockSize })
+}
+
+/** The operator on weights that are laid out for it: [codes, scales, zero points]. */
+export const matMulNBitsNode = (
+  graph: GraphBuilder,
+  { input, weight }: LoweringInput,
+  constants: readonly GraphValue[],
+  { bits, blockSize }: { readonly bits: 4 | 8; readonly blockSize: number },
+): GraphValue =>
+  graph.node('MatMulNBits', [input, ...constants], {
     domain: 'com.microsoft',
     attributes: {
-      K: { int: inFeatures },
-      N: { int: outFeatures },
-      bits: { int: container },
+      K: { int: weight.inFeatures },
+      N: { int: weight.outFeatures },
+      bits: { int: bits },
       block_size: { int: blockSize },
       accuracy_level: { int: INT8_ACTIVATIONS },
     },
   })
-}

@@ -3,8 +3,11 @@ import { type Fields, isTagged, type Value } from '../encoding/values.js'
 
 export const FLOAT_DTYPES: readonly FloatDtype[] = ['float32', 'bfloat16', 'float16']
 
-/** Dtype that a tensor presents to the model; `readDocument` has checked it. */
-export const presentedDtype = ({ dtype }: Fields): FloatDtype => dtypeName(dtype) as FloatDtype
+/** The dtype that a tensor presents to the model must be one that a model has. */
+export function expectFloatDtype({ dtype }: Fields, tensor: string): void {
+  if (FLOAT_DTYPES.some((float) => float === dtypeName(dtype))) return
+  throw badAttribute(tensor, 'dtype', dtype, FLOAT_DTYPES.join(', '))
+}
 
 export const dtypeName = (value: Value | undefined): string | undefined =>
   isTagged(value) && value.kind === 'dtype' ? value.name : undefined

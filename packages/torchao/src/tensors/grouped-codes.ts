@@ -7,21 +7,21 @@ import type {
   WeightInfo,
 } from '@hfquant/core'
 import { reference, runKernel } from '@hfquant/kernels'
-import { lowerMatMulNBits, type MatMulNBitsWeight, matMulNBitsBlock } from '../lower/mat-mul-n-bits.js'
-import { componentKey } from './torchao-format.js'
+import type { ScaleBlock } from '../configs/granularity.js'
+import { refuseWideCodes } from './code-range.js'
+import { expectFinite, expectTensor, FLOAT_SCALES, readZeroPoints, type StoredParts } from './stored-parts.js'
+import { type AffineScheme, componentKey } from './torchao-format.js'
 
 export const QDATA = componentKey('qdata')
 export const SCALE = componentKey('scale')
 export const ZERO_POINT = componentKey('zero_point')
 
 /**
- * Codes with a scale, and perhaps a zero point, for each group of consecutive weights of a row:
- * qdata int8 [N, K], scale [N, K / groupSize], zero_point int8 of the same shape; w' = (code - zero) * scale.
+ * Codes with a scale, and perhaps a zero point, for each group of consecutive weights of a row, or for the whole weight:
+ * qdata int8 [N, K], scale [N, K / groupSize] or [1, 1], zero_point int8 of the same shape; w' = (code - zero) * scale.
  */
-export interface GroupedCodes {
+export interface GroupedCodes extends ScaleBlock {
   readonly inFeatures: number
-  /** Divides `inFeatures`. */
-  readonly groupSize: number
   /** Codes lie in -2^(bits-1) .. 2^(bits-1)-1. */
   readonly bits: number
   readonly scaleDtype: FloatDtype
@@ -29,49 +29,95 @@ export interface GroupedCodes {
   readonly zeroPoint: 'absent' | 'zeros' | 'values'
 }
 
-/** Storage, reconstruction and product of grouped codes; how the codes are made belongs to the tensor class. */
+/** Storage and reconstruction of grouped codes; how they are made and multiplied belongs to the tensor class. */
 export function groupedCodes(
   codes: GroupedCodes,
-): Pick<QuantizedFormat, 'components' | 'dequantize' | 'dequantizeKernel' | 'lower'> {
-  const { inFeatures, groupSize, scaleDtype, zeroPoint } = codes
-  const groups = inFeatures / groupSize
+): Pick<QuantizedFormat, 'components' | 'dequantize' | 'dequantizeKernel'> {
+  const { inFeatures, groupSize, shared, bits, scaleDtype, zeroPoint } = codes
   const keys = zeroPoint === 'absent' ? [QDATA, SCALE] : [QDATA, SCALE, ZERO_POINT]
-  const packed: MatMulNBitsWeight = { ...codes, qdata: QDATA, scale: SCALE, zeros: ZERO_POINT }
-  return {
-    components: ({ outFeatures }): readonly Component[] => [
-      { key: QDATA, dtype: 'int8', shape: [outFeatures, inFeatures] },
-      { key: SCALE, dtype: scaleDtype, shape: [outFeatures, groups] },
-      ...(zeroPoint === 'absent'
-        ? []
-        : [{ key: ZERO_POINT, dtype: 'int8' as const, shape: [outFeatures, groups] }]),
-    ],
-    dequantize(stored, out) {
+  const common = {
+    components: ({ outFeatures }: WeightInfo): readonly Component[] => {
+      const shape = shared ? [1, 1] : [outFeatures, inFeatures / groupSize]
+      const all: Component[] = [
+        { key: QDATA, dtype: 'int8', shape: [outFeatures, inFeatures] },
+        { key: SCALE, dtype: scaleDtype, shape },
+        { key: ZERO_POINT, dtype: 'int8', shape },
+      ]
+      const kept = all.slice(0, keys.length)
+      return shared ? kept.map((component) => ({ ...component, layout: 'whole' })) : kept
+    },
+    dequantize(stored: ComponentRows, out: FloatRows, { path }: WeightInfo): void {
+      refuseWideCodes(stored.bytes(QDATA), bits, `${path}.${QDATA}`)
       const values = new Float32Array(out.count * inFeatures)
-      const params = {
-        rows: out.count,
-        columns: inFeatures,
-        groupSize,
-        scaleDtype,
-        dtype: 'float32' as const,
-      }
-      reference.dequantizeRows(
-        params,
-        keys.map((key) => stored.bytes(key)),
-        [new Uint8Array(values.buffer)],
-      )
+      const params = { rows: out.count, columns: inFeatures, groupSize, scaleDtype, dtype: 'float32' }
+      const [, ...scales] = keys
+      const inputs = shared
+        ? [
+            rowsOf(stored.bytes(QDATA), out, inFeatures),
+            ...scales.map((key) => repeat(stored.bytes(key), out.count)),
+          ]
+        : keys.map((key) => stored.bytes(key))
+      runKernel('dequantizeRows', params, inputs, [new Uint8Array(values.buffer)])
       for (let row = 0; row < out.count; row++) {
         out.at(row).set(values.subarray(row * inFeatures, (row + 1) * inFeatures))
       }
     },
+  }
+  // Narrow codes are checked on their way, which the kernel alone does not do.
+  if (shared || bits < 8) return common
+  return {
+    ...common,
     dequantizeKernel: () => ({
       kernel: 'dequantizeRows',
       params: { groupSize, scaleDtype },
       components: keys,
     }),
-    ...(matMulNBitsBlock(groupSize, inFeatures) === undefined
-      ? {}
-      : { lower: (graph, layer) => lowerMatMulNBits(graph, layer, packed) }),
   }
+}
+
+/** Codes of a scheme with a scale for each row or group. */
+export function quantizeGroups({
+  groupSize,
+  bits,
+  mapping,
+  eps,
+  scaleDtype,
+}: AffineScheme): Required<Pick<QuantizedFormat, 'quantize' | 'quantizeKernel'>> {
+  const params = { groupSize, bits, mapping, eps, scaleDtype }
+  return {
+    quantize(rows, out, weight) {
+      const extent = { dtype: weight.dtype, rows: rows.count, columns: weight.inFeatures }
+      reference.intGroups({ ...params, ...extent }, [rowBytes(rows, weight)], outputBytes(out))
+    },
+    quantizeKernel: () => ({ kernel: 'intGroups', params, components: [QDATA, SCALE, ZERO_POINT] }),
+  }
+}
+
+/** Checks the parts of a stored weight against its document. @throws CheckpointError that names part and file. */
+export async function readGroupedCodes(
+  parts: StoredParts,
+  { groupSize, shared }: ScaleBlock,
+  bits: number,
+): Promise<GroupedCodes> {
+  const { outFeatures, inFeatures } = parts.weight
+  const scales = shared ? [1, 1] : [outFeatures, inFeatures / groupSize]
+  expectTensor(parts.part('qdata'), ['int8'], [outFeatures, inFeatures])
+  const scaleDtype = await expectFinite(parts, parts.part('scale'), FLOAT_SCALES, scales)
+  const codes = { inFeatures, groupSize, shared, bits, scaleDtype }
+  if (!parts.has('zero_point')) return { ...codes, zeroPoint: 'absent' }
+  const zeros = parts.part('zero_point')
+  expectTensor(zeros, ['int8'], scales)
+  return { ...codes, zeroPoint: await readZeroPoints(parts, zeros, bits) }
+}
+
+/** Bytes of some rows out of those of all. */
+const rowsOf = (codes: Uint8Array, { first, count }: FloatRows, rowBytes: number): Uint8Array =>
+  codes.subarray(first * rowBytes, (first + count) * rowBytes)
+
+function repeat(element: Uint8Array, count: number): Uint8Array {
+  const bytes = new Uint8Array(element.length * count)
+  for (let i = 0; i < count; i++) bytes.set(element, i * element.length)
+  return bytes
 }
 
 /** The rows in the dtype that the weight is quantized from, as a kernel takes them: [count, inFeatures]. */

@@ -1,74 +1,134 @@
-import type { FloatDtype } from '@hfquant/core'
-import { reference } from '@hfquant/kernels'
-import { dtypeValue } from '../encoding/values.js'
-import { badAttribute, presentedDtype } from './document-fields.js'
+import {
+  CheckpointError,
+  type Component,
+  type FinalShapes,
+  type QuantizedFormat,
+  type WeightInfo,
+} from '@hfquant/core'
+import { runKernel } from '@hfquant/kernels'
+import type { ScaleBlock } from '../configs/granularity.js'
+import { dtypeValue, type Fields } from '../encoding/values.js'
+import { lowerDynamicInt8 } from '../lower/dynamic-int8.js'
+import { lowerMatMulNBits, matMulNBitsBlock } from '../lower/mat-mul-n-bits.js'
+import { badAttribute, expectFloatDtype } from './document-fields.js'
 import {
   type GroupedCodes,
   groupedCodes,
   outputBytes,
-  QDATA,
+  quantizeGroups,
+  readGroupedCodes,
   rowBytes,
-  SCALE,
-  ZERO_POINT,
 } from './grouped-codes.js'
+import {
+  describeActivations,
+  encodeActivations,
+  type Int8Activations,
+  readActivations,
+} from './int8-activations.js'
+import { readBlock } from './stored-parts.js'
 import type { TensorClass } from './tensor-class.js'
-import type { TorchAoFormat } from './torchao-format.js'
+import type { AffineScheme, TensorDocument, TorchAoFormat } from './torchao-format.js'
 
 export const INT8_TENSOR = 'Int8Tensor'
 
-export interface Int8TensorLayout extends Omit<GroupedCodes, 'bits'> {
-  /** Dtype that the tensor presents to the model. */
-  readonly dtype: FloatDtype
-  /** Whether codes keep to -64..63; undefined for files of a release that does not say. Default false. */
-  readonly reduceRange?: boolean | undefined
-  /** True for a tensor read from a file: nothing is quantized with its format. */
-  readonly stored?: boolean
+export interface Int8TensorOptions extends ScaleBlock {
+  /** Codes keep to -64..63. */
+  readonly reduceRange?: boolean
+  /** Absent: activations stay float. */
+  readonly activations?: Int8Activations
 }
 
 /**
- * Int8Tensor, weights only: codes -128..127, symmetric; scale = largest magnitude of the group / 127.5, computed in the
- * dtype of the weight, at least 2^-23, stored as float32; zero points 0.
+ * The Int8Tensor that a weight becomes: codes -128..127, symmetric; scale = largest magnitude of the block / 127.5,
+ * computed in the dtype of the weight, at least 2^-23, stored as float32; zero points 0.
  */
-export function int8TensorFormat(layout: Int8TensorLayout): TorchAoFormat {
-  const { inFeatures, groupSize, dtype, zeroPoint, stored = false } = layout
-  const wholeRow = groupSize === inFeatures
-  const reduceRange = 'reduceRange' in layout ? layout.reduceRange : false
-  const shared = groupedCodes({ ...layout, bits: 8 })
-  const format: TorchAoFormat = {
-    name: wholeRow ? 'int8 per row' : `int8 per group of ${groupSize}`,
-    document: {
-      type: INT8_TENSOR,
-      fields: {
-        act_quant_kwargs: null,
-        ...(reduceRange === undefined ? {} : { reduce_range: reduceRange }),
-        block_size: [1, groupSize],
-        dtype: dtypeValue(dtype),
-      },
-      dataNames: [...(zeroPoint === 'absent' ? [] : ['zero_point']), 'qdata', 'scale'],
-    },
-    ...shared,
+export function int8TensorFormat(weight: WeightInfo, options: Int8TensorOptions): TorchAoFormat {
+  const { inFeatures, outFeatures, dtype } = weight
+  const { groupSize, shared, reduceRange = false, activations } = options
+  const codes: GroupedCodes = {
+    ...{ inFeatures, groupSize, shared, bits: 8 },
+    scaleDtype: 'float32',
+    zeroPoint: 'zeros',
   }
-  if (stored) return format
-  return {
-    ...format,
-    // A group is quantized like a row of its length.
-    quantize(rows, out, weight) {
-      const params = {
-        dtype: weight.dtype,
-        rows: (rows.count * inFeatures) / groupSize,
-        columns: groupSize,
-      }
-      reference.int8Rows(params, [rowBytes(rows, weight)], outputBytes(out))
+  const document: TensorDocument = {
+    type: INT8_TENSOR,
+    fields: {
+      act_quant_kwargs: activations === undefined ? null : encodeActivations(activations),
+      reduce_range: reduceRange,
+      block_size: [shared ? outFeatures : 1, groupSize],
+      dtype: dtypeValue(dtype),
     },
-    ...(wholeRow
-      ? { quantizeKernel: () => ({ kernel: 'int8Rows', components: [QDATA, SCALE, ZERO_POINT] }) }
-      : {}),
+    dataNames: ['zero_point', 'qdata', 'scale'],
+  }
+  const scheme: AffineScheme = {
+    ...{ kind: 'affine', groupSize, shared, bits: reduceRange ? 7 : 8 },
+    ...{ mapping: 'symmetric', eps: 'float32Epsilon', scaleDtype: 'float32' },
+  }
+  return {
+    ...storedInt8(codes, document, activations),
+    ...(shared ? quantizeWhole(scheme) : quantizeGroups(scheme)),
+    scheme,
   }
 }
 
-/** What tells two tensors of the class apart; undefined: one scale for the whole weight. */
-export const describeInt8Tensor = (groupSize: number | undefined): string =>
-  `${INT8_TENSOR} with a scale for ${groupSize === undefined ? 'the whole weight' : `every ${groupSize} weights of a row`}`
+type Making = Pick<QuantizedFormat, 'quantize' | 'quantizeKernel' | 'scratch' | 'finish'>
+
+const SOURCE = '_weight_source'
+
+/** One scale for all rows is known when all of them have been read: they are kept until then. */
+function quantizeWhole({ bits, mapping, eps, scaleDtype }: AffineScheme): Making {
+  return {
+    scratch: ({ outFeatures, inFeatures, dtype }): readonly Component[] => [
+      { key: SOURCE, dtype, shape: [outFeatures, inFeatures] },
+    ],
+    quantize: (rows, out, weight) => out.bytes(SOURCE).set(rowBytes(rows, weight)),
+    quantizeKernel: () => ({ kernel: 'copy', components: [SOURCE] }),
+    finish(parts, { path, outFeatures, inFeatures, dtype }): FinalShapes | undefined {
+      const size = outFeatures * inFeatures
+      const extent = { dtype, rows: 1, columns: size, groupSize: size }
+      const params = { ...extent, bits, mapping, eps, scaleDtype }
+      const { nonFinite } = runKernel('intGroups', params, [parts.bytes(SOURCE)], outputBytes(parts))
+      if (nonFinite === 0) return undefined
+      throw new CheckpointError('TENSOR_NOT_FINITE', `"${path}.weight" holds NaN or infinity`, {
+        tensor: `${path}.weight`,
+        hint: 'No integer format can hold these values; repair the checkpoint, or skip the module.',
+      })
+    },
+  }
+}
+
+function storedInt8(
+  codes: GroupedCodes,
+  document: TensorDocument,
+  activations: Int8Activations | undefined,
+): TorchAoFormat {
+  const { groupSize, inFeatures, shared } = codes
+  const extent = shared
+    ? 'for the whole weight'
+    : groupSize === inFeatures
+      ? 'per row'
+      : `per group of ${groupSize}`
+  const lower = activations === undefined ? lowerWeightOnly(codes) : lowerDynamicInt8(codes, activations)
+  return {
+    name: `int8 ${extent}${activations === undefined ? '' : ', dynamic int8 activations'}`,
+    storedAs: describeInt8Tensor(codes, activations),
+    document,
+    ...groupedCodes(codes),
+    ...(lower === undefined ? {} : { lower }),
+  }
+}
+
+const lowerWeightOnly = (codes: GroupedCodes): QuantizedFormat['lower'] =>
+  matMulNBitsBlock(codes.groupSize, codes.inFeatures) === undefined ? undefined : lowerMatMulNBits(codes)
+
+/** What a config determines about the class. */
+export const describeInt8Tensor = (
+  { groupSize, shared }: ScaleBlock,
+  activations?: Int8Activations | undefined,
+): string => {
+  const extent = shared ? 'the whole weight' : `every ${groupSize} weights of a row`
+  return `${INT8_TENSOR} with a scale for ${extent}${describeActivations(activations)}`
+}
 
 /** How the class is read from a file. */
 export const int8Tensor: TensorClass = {
@@ -76,25 +136,17 @@ export const int8Tensor: TensorClass = {
   attributes: ['act_quant_kwargs', 'reduce_range', 'block_size', 'dtype'],
   requiredData: ['qdata', 'scale'],
   optionalData: ['zero_point'],
-  bits: (fields, tensor) => {
-    const { reduce_range: reduceRange } = fields
-    if (reduceRange !== undefined && typeof reduceRange !== 'boolean') {
+  check(fields: Fields, tensor) {
+    expectFloatDtype(fields, tensor)
+    readActivations(fields.act_quant_kwargs, tensor)
+    const { reduce_range: reduceRange = false } = fields
+    if (typeof reduceRange !== 'boolean') {
       throw badAttribute(tensor, 'reduce_range', reduceRange, 'true or false')
     }
-    return 8
   },
-  unsupported: ({ act_quant_kwargs: activations = null, block_size: block }) => {
-    if (activations !== null) return 'Int8DynamicActivationInt8WeightConfig'
-    return Array.isArray(block) && Number.isInteger(block[0]) && block[0] > 1
-      ? 'Int8WeightOnlyConfig with PerTensor'
-      : undefined
+  async format(parts) {
+    const codes = await readGroupedCodes(parts, readBlock(parts, true), 8)
+    const activations = readActivations(parts.document.fields.act_quant_kwargs, parts.tensor)
+    return storedInt8(codes, parts.document, activations)
   },
-  describe: (_fields, groupSize) => describeInt8Tensor(groupSize),
-  format: (fields, stored) =>
-    int8TensorFormat({
-      ...stored,
-      dtype: presentedDtype(fields),
-      reduceRange: fields.reduce_range as boolean | undefined,
-      stored: true,
-    }),
 }

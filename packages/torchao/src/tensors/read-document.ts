@@ -1,7 +1,7 @@
 import { CheckpointError } from '@hfquant/core'
 import { decodeFields, isJsonObject } from '../encoding/decode.js'
 import type { Fields } from '../encoding/values.js'
-import { badAttribute, DAMAGED, dtypeName, FLOAT_DTYPES } from './document-fields.js'
+import { badAttribute, DAMAGED } from './document-fields.js'
 import type { TensorClass } from './tensor-class.js'
 import { unsupportedTensor } from './tensor-classes.js'
 import type { TensorDocument } from './torchao-format.js'
@@ -9,9 +9,15 @@ import type { TensorDocument } from './torchao-format.js'
 /**
  * Reads the document of a tensor of a class.
  *
+ * @param holds says whether the checkpoint has a part, for documents of release 0.14, which do not list their parts.
  * @throws CheckpointError TENSOR_DOCUMENT_INVALID that names tensor and attribute.
  */
-export function readDocument(json: unknown, known: TensorClass, tensor: string): TensorDocument {
+export function readDocument(
+  json: unknown,
+  known: TensorClass,
+  tensor: string,
+  holds: (dataName: string) => boolean,
+): TensorDocument {
   if (!isJsonObject(json)) throw badAttribute(tensor, 'document', json, 'an object')
   let fields: Fields
   try {
@@ -27,10 +33,9 @@ export function readDocument(json: unknown, known: TensorClass, tensor: string):
   for (const [name, value] of Object.entries(fields)) {
     if (!known.attributes.includes(name)) throw badAttribute(tensor, name, value, known.attributes.join(', '))
   }
-  if (!FLOAT_DTYPES.some((float) => float === dtypeName(fields.dtype))) {
-    throw badAttribute(tensor, 'dtype', fields.dtype, FLOAT_DTYPES.join(', '))
-  }
-  return { type: known.className, fields, dataNames: readDataNames(json._tensor_data_names, known, tensor) }
+  known.check(fields, tensor)
+  const names = json._tensor_data_names ?? [...known.requiredData, ...known.optionalData.filter(holds)]
+  return { type: known.className, fields, dataNames: readDataNames(names, known, tensor) }
 }
 
 function readDataNames(names: unknown, known: TensorClass, tensor: string): readonly string[] {

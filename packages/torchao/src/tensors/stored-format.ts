@@ -9,51 +9,44 @@ import {
 import type { TorchAoBaseConfig } from '../configs/base-config.js'
 import { readDocument } from './read-document.js'
 import { readHeader, type TorchAoHeader } from './read-header.js'
-import { readStoredCodes } from './read-stored-weight.js'
-import { findTensorClass, PLAIN_CLASS, unsupportedTensor } from './tensor-classes.js'
-import type { TorchAoFormat } from './torchao-format.js'
+import { openParts } from './stored-parts.js'
+import { findTensorClass, PLAIN_CLASS } from './tensor-classes.js'
+import { componentKey, type TorchAoFormat } from './torchao-format.js'
 
 /**
  * The format of a weight in a quantized checkpoint. The tensors decide; the config only must not say otherwise.
  *
- * @throws CapabilityError for a tensor class or layout that cannot be loaded; CheckpointError for a damaged header, for
- * parts that do not fit, and when config and tensors contradict each other.
+ * @param config undefined when the config says nothing about this weight.
+ * @throws CapabilityError for a tensor class that cannot be loaded; CheckpointError for a damaged header, for parts that
+ * do not fit, and when config and tensors contradict each other.
  */
 export async function storedFormat(
   weight: WeightInfo,
-  config: TorchAoBaseConfig,
+  config: TorchAoBaseConfig | undefined,
   { stored, metadata }: FormatContext,
 ): Promise<TorchAoFormat | Skip> {
   const tensors = stored?.tensors ?? new Map()
   const tensor = originalName(weight, tensors)
-  if ([...tensors.keys()].some((key) => key.includes(':'))) {
-    throw unsupportedTensor(tensor, 'a tensor in the layout of torchao 0.14 ("weight:qdata")')
-  }
   const entry = findEntry(readHeader(metadata), tensor)
   const plain = tensors.get('weight')
   if (entry.type === PLAIN_CLASS && plain !== undefined && isFloatDtype(plain.dtype)) {
     return skip('is stored in float')
   }
   const known = findTensorClass(entry.type, tensor)
-  const document = readDocument(entry.json, known, tensor)
-  const unsupported = known.unsupported(document.fields)
-  if (unsupported !== undefined) throw unsupportedTensor(tensor, `${known.className} of ${unsupported}`)
-  const codes = await readStoredCodes(document, known, weight, stored!, tensor)
-  const found = known.describe(document.fields, codes.groupSize)
-  const expected = config.storedAs(weight.inFeatures)
-  if (found !== expected) {
-    throw new CheckpointError(
-      'CONFIG_CONTRADICTS_TENSORS',
-      `config.json says ${config.describe()}, which is stored as ${expected}; "${tensor}" is stored as ${found}`,
-      {
-        tensor,
-        found,
-        expected,
-        hint: 'Take config.json and the weights from the same revision.',
-      },
-    )
-  }
-  return known.format(document.fields, codes)
+  const document = readDocument(entry.json, known, tensor, (name) => tensors.has(componentKey(name)))
+  const format = await known.format(openParts(document, weight, stored!, tensor))
+  const expected = config?.storedAs(weight)
+  if (config === undefined || expected === format.storedAs) return format
+  throw new CheckpointError(
+    'CONFIG_CONTRADICTS_TENSORS',
+    `config.json says ${config.describe()}, which is stored as ${expected}; "${tensor}" is stored as ${format.storedAs}`,
+    {
+      tensor,
+      found: format.storedAs,
+      expected,
+      hint: 'Take config.json and the weights from the same revision.',
+    },
+  )
 }
 
 /** The name that the header uses: as in the file, which may lack the prefix of the whole model. */
@@ -62,9 +55,20 @@ function originalName(
   tensors: NonNullable<FormatContext['stored']>['tensors'],
 ): string {
   for (const [key, { name }] of tensors) {
-    if (name?.endsWith(`.${key}`)) return `${name.slice(0, -key.length - 1)}.weight`
+    const current = name === undefined ? undefined : currentName(name)
+    if (current?.endsWith(`.${key}`)) return `${current.slice(0, -key.length - 1)}.weight`
   }
   return `${path}.weight`
+}
+
+/** Release 0.14 wrote `M.p:qdata` for `M._p_qdata`, and `M.p:_data` for a plain `M.p`. */
+export function currentName(name: string): string {
+  const colon = name.lastIndexOf(':')
+  if (colon < 0) return name
+  const [parameter, dataName] = [name.slice(0, colon), name.slice(colon + 1)]
+  if (dataName === '_data') return parameter
+  const dot = parameter.lastIndexOf('.')
+  return `${parameter.slice(0, dot + 1)}_${parameter.slice(dot + 1)}_${dataName}`
 }
 
 function findEntry(header: TorchAoHeader | undefined, tensor: string) {

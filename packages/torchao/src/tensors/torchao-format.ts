@@ -1,4 +1,6 @@
-import type { QuantizedFormat } from '@hfquant/core'
+import type { FloatDtype, QuantizedFormat } from '@hfquant/core'
+import type { IntMapping, ScaleFloor } from '@hfquant/kernels'
+import type { ScaleBlock } from '../configs/granularity.js'
 import { encode } from '../encoding/encode.js'
 import { pythonJson } from '../encoding/python-json.js'
 import type { Fields } from '../encoding/values.js'
@@ -13,9 +15,30 @@ export interface TensorDocument {
   readonly dataNames: readonly string[]
 }
 
+/** Signed codes with a scale and an integer zero point. */
+export interface AffineScheme extends ScaleBlock {
+  readonly kind: 'affine'
+  readonly bits: number
+  readonly mapping: IntMapping
+  readonly eps: ScaleFloor
+  readonly scaleDtype: FloatDtype
+}
+
+/** Four-bit codes with a scale and a float offset, in groups of a row. */
+export interface OffsetScheme {
+  readonly kind: 'offset'
+  readonly groupSize: number
+}
+
+export type Scheme = AffineScheme | OffsetScheme
+
 /** A format that knows how torchao describes its tensors. */
 export interface TorchAoFormat extends QuantizedFormat {
   readonly document: TensorDocument
+  /** What a config determines about the tensors, in words; equal for equal configs. */
+  readonly storedAs: string
+  /** How codes and scales are chosen; absent for a stored weight, which is not quantized again. */
+  readonly scheme?: Scheme
 }
 
 export const isTorchAoFormat = (format: QuantizedFormat): format is TorchAoFormat => 'document' in format

@@ -41,11 +41,3 @@ export const storedContext = (checkpoint: Checkpoint, path: string): FormatConte
   preQuantized: true,
   listed: undefined,
 })
-
-/** What a backend sees of a module that is to be quantized. */
-export const FLOAT_CONTEXT: FormatContext = {
-  stored: undefined,
-  metadata: {},
-  preQuantized: false,
-  listed: undefined,
-}

@@ -17,15 +17,18 @@ export function quantizeBothWays(
   format: QuantizedFormat,
   weight: WeightInfo,
   source: Uint8Array,
-): { readonly kernel: Parts | undefined; readonly formula: Parts } {
-  const call = format.quantizeKernel?.(weight)
+): { readonly kernel: Parts; readonly formula: Parts } {
+  const call = format.quantizeKernel!(weight)
   const formula = emptyParts(format, weight)
   format.quantize!(floatRows(toFloat32(source, weight), weight.inFeatures), viewParts(formula), weight)
-  if (call === undefined) return { kernel: undefined, formula }
   const kernel = emptyParts(format, weight)
   const keys = call.components ?? [...kernel.keys()]
   const outputs = keys.map((key) => kernel.get(key)!)
   runKernel(call.kernel, kernelParams(call, weight, weight.dtype), [source], outputs)
+  for (const parts of [kernel, formula]) {
+    format.finish?.(viewParts(parts), weight)
+    for (const { key } of format.scratch?.(weight) ?? []) parts.delete(key)
+  }
   return { kernel, formula }
 }
 
@@ -36,11 +39,13 @@ export function dequantizeBothWays(
   parts: Parts,
 ): { readonly kernel: Float32Array; readonly formula: Float32Array } {
   const size = weight.outFeatures * weight.inFeatures
-  const [kernel, formula] = [new Float32Array(size), new Float32Array(size)]
-  const call = format.dequantizeKernel!(weight)
+  const formula = new Float32Array(size)
+  format.dequantize(viewParts(parts), floatRows(formula, weight.inFeatures), weight)
+  const call = format.dequantizeKernel?.(weight)
+  if (call === undefined) return { kernel: formula, formula }
+  const kernel = new Float32Array(size)
   const inputs = (call.components ?? [...parts.keys()]).map((key) => parts.get(key)!)
   runKernel(call.kernel, kernelParams(call, weight, 'float32'), inputs, [new Uint8Array(kernel.buffer)])
-  format.dequantize(viewParts(parts), floatRows(formula, weight.inFeatures), weight)
   return { kernel, formula }
 }
 
@@ -56,11 +61,12 @@ const kernelParams = (call: KernelCall, weight: WeightInfo, dtype: string) => ({
   dtype,
 })
 
-const emptyParts = (format: QuantizedFormat, weight: WeightInfo): Parts =>
+const emptyParts = (format: QuantizedFormat, weight: WeightInfo): Map<string, Uint8Array> =>
   new Map(
-    format
-      .components(weight)
-      .map(({ key, dtype, shape }) => [key, new Uint8Array(tensorBytes(dtype, shape))]),
+    [...format.components(weight), ...(format.scratch?.(weight) ?? [])].map(({ key, dtype, shape }) => [
+      key,
+      new Uint8Array(tensorBytes(dtype, shape)),
+    ]),
   )
 
 function toFloat32(source: Uint8Array, { dtype, outFeatures, inFeatures }: WeightInfo): Float32Array {

@@ -1,0 +1,111 @@
+import type { GraphBuilder, GraphValue, LoweringInput, QuantizedFormat } from '@hfquant/core'
+import { runKernel } from '@hfquant/kernels'
+import { type GroupedCodes, QDATA, SCALE } from '../tensors/grouped-codes.js'
+import type { Int8Activations } from '../tensors/int8-activations.js'
+import { toFloat32 } from './mat-mul-n-bits-constants.js'
+import { FLOAT, quantizeActivations, UNSIGNED_ZERO } from './quantize-activations.js'
+
+/** More columns than this could overflow a sum of products of codes: 2^31 / (128 * 128). */
+const MOST_COLUMNS = 2 ** 17 - 1
+
+/** Columns are turned into rows in pieces of about this size. */
+const PIECE_BYTES = 2 ** 24
+
+/**
+ * y = x·Wᵀ by `MatMulInteger`, as torchao's Int8Tensor computes it: activations and weights as codes, an int32 product,
+ * then the scale of the token and the scale of the row. Exact up to the rounding of the activations.
+ *
+ * Undefined for weights with a scale for each group, with zero points, or with too many columns: computed on the
+ * dequantized weight.
+ */
+export function lowerDynamicInt8(
+  codes: GroupedCodes,
+  activations: Int8Activations,
+): QuantizedFormat['lower'] | undefined {
+  const { inFeatures, groupSize, zeroPoint } = codes
+  if (groupSize !== inFeatures || zeroPoint === 'values' || inFeatures > MOST_COLUMNS) return undefined
+  return (graph, layer) => dynamicInt8(graph, layer, codes, activations)
+}
+
+function dynamicInt8(
+  graph: GraphBuilder,
+  layer: LoweringInput,
+  weight: GroupedCodes,
+  activations: Int8Activations,
+): GraphValue {
+  const { inFeatures, outFeatures, path } = layer.weight
+  const { codes, scale, zeroPoint } = quantizeActivations(graph, layer.input, activations)
+  const weightCodes = graph.constant({
+    name: `${path}.matmul_integer.codes`,
+    dtype: 'uint8',
+    shape: [inFeatures, outFeatures],
+    chunks: () => transposedCodes(layer),
+  })
+  const zero = graph.literal('uint8', [], [UNSIGNED_ZERO])
+  const product = graph.node('MatMulInteger', [codes, weightCodes, zero, zero])
+  const scaled = graph.node('Mul', [
+    graph.node('Cast', [product], { attributes: { to: { int: FLOAT } } }),
+    scale,
+  ])
+  const scales = graph.constant({
+    name: `${path}.matmul_integer.scales`,
+    dtype: 'float32',
+    shape: [outFeatures],
+    chunks: () => rowScales(layer, weight),
+  })
+  if (zeroPoint === undefined) return graph.node('Mul', [scaled, scales])
+  const sums = graph.constant({
+    name: `${path}.matmul_integer.row_sums`,
+    dtype: 'float32',
+    shape: [outFeatures],
+    chunks: () => rowSums(layer),
+  })
+  const shift = graph.node('Mul', [graph.node('Mul', [zeroPoint, scale]), sums])
+  return graph.node('Mul', [graph.node('Sub', [scaled, shift]), scales])
+}
+
+/** Codes as the operator stores them: code + 128, [inFeatures, outFeatures]. */
+async function* transposedCodes({ weight, read }: LoweringInput): AsyncGenerator<Uint8Array> {
+  const { inFeatures, outFeatures } = weight
+  const codes = await read(QDATA)
+  const step = Math.max(1, Math.floor(PIECE_BYTES / Math.max(outFeatures, 1)))
+  for (let first = 0; first < inFeatures; first += step) {
+    const columns = Math.min(step, inFeatures - first)
+    const piece = columns === inFeatures ? codes : someColumns(codes, inFeatures, first, columns)
+    const turned = new Uint8Array(outFeatures * columns)
+    runKernel('transposeCodes', { rows: outFeatures, columns }, [piece], [turned])
+    yield turned
+  }
+}
+
+function someColumns(codes: Uint8Array, width: number, first: number, columns: number): Uint8Array {
+  const rows = codes.length / width
+  const piece = new Uint8Array(rows * columns)
+  for (let row = 0; row < rows; row++) {
+    const start = row * width + first
+    piece.set(codes.subarray(start, start + columns), row * columns)
+  }
+  return piece
+}
+
+async function* rowScales(
+  { weight, read }: LoweringInput,
+  { scaleDtype, shared }: GroupedCodes,
+): AsyncGenerator<Uint8Array> {
+  const stored = toFloat32(await read(SCALE), scaleDtype)
+  const scales = shared ? new Float32Array(weight.outFeatures).fill(stored[0]!) : stored
+  yield new Uint8Array(scales.buffer)
+}
+
+async function* rowSums({ weight, read }: LoweringInput): AsyncGenerator<Uint8Array> {
+  const { inFeatures, outFeatures } = weight
+  const bytes = await read(QDATA)
+  const codes = new Int8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const sums = new Float32Array(outFeatures)
+  for (let row = 0; row < outFeatures; row++) {
+    let sum = 0
+    for (let i = row * inFeatures; i < (row + 1) * inFeatures; i++) sum += codes[i]!
+    sums[row] = sum
+  }
+  yield new Uint8Array(sums.buffer)
+}

@@ -1,0 +1,71 @@
+import type { GraphBuilder, GraphValue } from '@hfquant/core'
+import type { Int8Activations } from '../tensors/int8-activations.js'
+
+/** Activations as unsigned codes around 128, with what turns a product of them back into numbers. */
+export interface QuantizedActivations {
+  /** uint8, the shape of the input: code + 128. */
+  readonly codes: GraphValue
+  /** float32, one for each token: [..., 1]. */
+  readonly scale: GraphValue
+  /** float32 of the same shape; undefined for a symmetric mapping, where it is 0. */
+  readonly zeroPoint: GraphValue | undefined
+}
+
+/** The middle of the unsigned codes. The operator is exact, and fast, for uint8 with this zero point on both sides. */
+export const UNSIGNED_ZERO = 128
+
+/** TensorProto.FLOAT and TensorProto.UINT8 */
+export const FLOAT = 1
+const UINT8 = 2
+
+/** 2^-23, the least scale of an Int8Tensor: keeps a token of zeros from dividing by 0. */
+const SMALLEST_SCALE = 2 ** -23
+
+/**
+ * Rounds activations to int8 as torchao's Int8Tensor does, with ordinary operators. Every value is the one that torchao
+ * computes in float32: the scale of a range that includes 0, its reciprocal, the product, and the rounding half to even.
+ *
+ * Layers that share an input share these nodes.
+ */
+export function quantizeActivations(
+  graph: GraphBuilder,
+  input: GraphValue,
+  { granularity, mapping, reduceRange }: Int8Activations,
+): QuantizedActivations {
+  const number = (value: number) => graph.literal('float32', [], [value])
+  const [low, high] = reduceRange ? [-64, 63] : [-128, 127]
+  const axes = granularity === 'PerRow' ? [graph.literal('int64', [1], [-1])] : []
+  const reduce = (operator: string, value: GraphValue) => graph.node(operator, [value, ...axes])
+  const clip = (value: GraphValue, from: number, to: number) =>
+    graph.node('Clip', [value, number(from), number(to)])
+
+  const symmetric = mapping === 'SYMMETRIC'
+  const lowest = symmetric ? undefined : graph.node('Min', [reduce('ReduceMin', input), number(0)])
+  const range =
+    lowest === undefined
+      ? reduce('ReduceMax', graph.node('Abs', [input]))
+      : graph.node('Sub', [graph.node('Max', [reduce('ReduceMax', input), number(0)]), lowest])
+  const steps = symmetric ? (high - low) / 2 : high - low
+  const scale = graph.node('Max', [graph.node('Div', [range, number(steps)]), number(SMALLEST_SCALE)])
+  const zeroPoint =
+    lowest === undefined
+      ? undefined
+      : clip(
+          graph.node('Sub', [number(low), graph.node('Round', [graph.node('Div', [lowest, scale])])]),
+          low,
+          high,
+        )
+  const inverse = graph.node('Div', [number(1), scale])
+  const rounded = graph.node('Round', [graph.node('Mul', [input, inverse])])
+  const shifted = zeroPoint === undefined ? rounded : graph.node('Add', [rounded, zeroPoint])
+  const unsigned = clip(
+    graph.node('Add', [shifted, number(UNSIGNED_ZERO)]),
+    low + UNSIGNED_ZERO,
+    high + UNSIGNED_ZERO,
+  )
+  return {
+    codes: graph.node('Cast', [unsigned], { attributes: { to: { int: UINT8 } } }),
+    scale,
+    zeroPoint,
+  }
+}
