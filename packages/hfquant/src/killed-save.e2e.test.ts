@@ -38,7 +38,7 @@ test('a process killed while it saves leaves a complete model, and the next save
     expect(complete).toContain(await digestOf(out))
   }
   // The moment that is too short to be met by chance: after the first of the two renames.
-  await rename(out, join(parent, 'work', '.model.hfquant-old'))
+  await rename(out, join(parent, 'work', '.model.hfquant-old-999999999'))
   await (await AutoModelForCausalLM.fromPretrained(out)).dispose()
   expect(complete).toContain(await digestOf(out))
 

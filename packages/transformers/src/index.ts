@@ -2,14 +2,13 @@ export {
   CausalLM,
   type ForwardResult,
   type ModelQuantization,
-  type Prompt,
-  type SaveOptions,
 } from './auto/causal-lm.js'
+export type { Prompt } from './auto/check-tokens.js'
 export { AutoModelForCausalLM } from './auto/from-pretrained.js'
 export type { GeneratedPiece } from './auto/generate-text.js'
 export { type InspectedModule, inspectModel, type ModelInspection } from './auto/inspect-model.js'
 export { type Likelihood, logProbability } from './auto/likelihood.js'
-export type { LoadModelOptions } from './auto/load-options.js'
+export type { LoadModelOptions, SaveOptions } from './auto/load-options.js'
 export { type QuantizeModelOptions, type QuantizeModelResult, quantizeModel } from './auto/quantize-model.js'
 export * from './generate/index.js'
 export { type Architecture, type DecoderConfig, registerArchitecture } from './models/architecture.js'

@@ -17,7 +17,7 @@ export interface MomentsPass {
   add(hidden: HiddenStates): Promise<void>
   /** Time spent so far on running the model, and on adding up. */
   readonly seconds: { readonly forward: number; readonly moments: number }
-  /** Float32 [width, width] for each group, in their order; ends the pass. */
+  /** Float32 [width, width] for each group, in their order and in shared memory, for the caller to keep; ends the pass. */
   finish(): Promise<readonly Float32Array[]>
   /** Ends the pass without a result. */
   close(): Promise<void>

@@ -5,7 +5,7 @@ import type { HfQuantizer } from './hf-quantizer.js'
 import { findBackend, methodOf, type QuantizerBackend } from './registry.js'
 
 /** A configuration as a caller may write it: an instance, or the object that config.json would hold. */
-export type QuantizationConfigInput = QuantizationConfig | JsonObject
+export type QuantizationConfigInput = QuantizationConfig | object
 
 export interface MergedQuantization {
   readonly method: string
@@ -92,8 +92,9 @@ async function normalize(
       (supplied.backend as QuantizerBackend | undefined) ?? (await findBackend(supplied.quantMethod))
     return { config: supplied, backend }
   }
-  const backend = await findBackend(methodOf(supplied))
-  return { config: backend.parseConfig(supplied), backend }
+  const json = supplied as JsonObject
+  const backend = await findBackend(methodOf(json))
+  return { config: backend.parseConfig(json), backend }
 }
 
 const isConfig = (value: QuantizationConfigInput): value is QuantizationConfig =>

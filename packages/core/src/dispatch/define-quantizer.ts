@@ -14,6 +14,7 @@ import { isFloatDtype } from '../shell/dtype.js'
 import { Conv1D, Embedding, Linear, replaceModule, walkModules } from '../shell/module.js'
 import { QuantizedModule } from '../shell/quantized-module.js'
 import type { Shell } from '../shell/shell.js'
+import { checkDefinition } from './check-definition.js'
 import {
   HfQuantizer,
   type PreprocessContext,
@@ -43,6 +44,7 @@ export interface DefinedConfig<Config> extends QuantizationConfig {
 export function defineQuantizer<Config extends object>(
   definition: QuantizerDefinition<Config>,
 ): DefinedQuantizer<Config> {
+  checkDefinition(definition)
   const configure = (options: Partial<Config> = {}) => {
     const defaults = definition.formatConfig(definition.parseConfig({}))
     const value = { ...definition.parseConfig({}), ...options }

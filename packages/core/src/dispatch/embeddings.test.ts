@@ -153,6 +153,7 @@ describe('an older spelling of a quantized checkpoint', () => {
     await expect(load(old, {})).rejects.toMatchObject({ code: 'TENSOR_MISSING' })
     const read = await load(old, { tensorName: (name) => name.replace(/:data$/, '') })
     expect(read.report.unexpected).toEqual([])
+    await expect(load(old, { tensorName: () => 'same' })).rejects.toMatchObject({ code: 'TENSOR_DUPLICATE' })
     const path = 'model.layers.1.down_proj'
     expect(await read.bytes(path, 'weight')).toEqual(await current.bytes(path, 'weight'))
   })

@@ -52,7 +52,7 @@ export function registerQuantizer(backend: QuantizerBackend): void {
   registered.set(backend.quantMethod, backend)
 }
 
-/** Makes a backend known that is imported on first use. A later `registerQuantizer` of the same method wins. */
+/** Makes a backend known that is imported on first use. A backend registered before that first use wins. */
 export function registerLazyQuantizer(entry: LazyQuantizer): void {
   lazy.set(entry.quantMethod, entry)
 }

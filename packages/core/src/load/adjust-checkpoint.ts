@@ -1,12 +1,30 @@
+import { CheckpointError } from '../errors/families.js'
 import { type Shell, untie } from '../shell/shell.js'
-import type { Checkpoint } from './checkpoint.js'
+import type { Checkpoint, CheckpointTensor } from './checkpoint.js'
 
-/** The checkpoint with every tensor under another name; the same object when no name changes. */
+/**
+ * The checkpoint with every tensor under another name; the same object when no name changes.
+ *
+ * @throws CheckpointError TENSOR_DUPLICATE when two tensors get the same name.
+ */
 export function renameTensors(checkpoint: Checkpoint, rename: (name: string) => string): Checkpoint {
   const entries = [...checkpoint.tensors].map(([name, tensor]) => [rename(name), tensor] as const)
   if (entries.every(([name, tensor]) => checkpoint.tensors.get(name) === tensor)) return checkpoint
-  return { ...checkpoint, tensors: new Map(entries) }
+  const tensors = new Map<string, CheckpointTensor>()
+  for (const [name, tensor] of entries) {
+    const other = tensors.get(name)
+    if (other !== undefined) throw duplicate(name, other, tensor)
+    tensors.set(name, tensor)
+  }
+  return { ...checkpoint, tensors }
 }
+
+const duplicate = (name: string, first: CheckpointTensor, second: CheckpointTensor) =>
+  new CheckpointError('TENSOR_DUPLICATE', `"${first.name}" and "${second.name}" are both "${name}"`, {
+    tensor: name,
+    file: second.file,
+    hint: 'The checkpoint mixes two layouts; take its files from one revision.',
+  })
 
 /** Breaks every tie of the shell: each alias begins as a copy of its target. */
 export function untieEmbeddings(shell: Shell, checkpoint: Checkpoint): Checkpoint {

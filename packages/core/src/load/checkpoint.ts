@@ -1,4 +1,4 @@
-import { access } from 'node:fs/promises'
+import { access, readdir } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { openSafetensorsCheckpoint } from '@hfquant/safetensors'
 import type { StoredWeight } from '../contract/quantizer.js'
@@ -115,21 +115,22 @@ async function findWeights(folder: string, preferred: readonly string[]): Promis
     const path = join(folder, name)
     if (await exists(path)) return path
   }
-  const pickled =
-    (await exists(join(folder, 'pytorch_model.bin'))) ||
-    (await exists(join(folder, 'pytorch_model.bin.index.json')))
+  const pickled = (await readdir(folder).catch(() => [])).some((name) => PICKLED.test(name))
   throw new CheckpointError(
     pickled ? 'WEIGHTS_PICKLED' : 'WEIGHTS_NOT_FOUND',
-    `${folder} has neither model.safetensors nor model.safetensors.index.json${pickled ? ', only .bin files' : ''}`,
+    `${folder} has neither model.safetensors nor model.safetensors.index.json${pickled ? ', only pickled files' : ''}`,
     {
       file: folder,
       expected: ['model.safetensors', 'model.safetensors.index.json'],
       hint: pickled
-        ? 'Save the model as safetensors first; .bin files are not read.'
+        ? 'Save the model as safetensors first; pickled files are not read.'
         : 'Name the folder that holds config.json and the weights.',
     },
   )
 }
+
+/** Endings of files that are written by pickling, or name such files. */
+const PICKLED = /\.(bin|pt|pth|ckpt)(\.index\.json)?$/
 
 const exists = (path: string): Promise<boolean> =>
   access(path).then(

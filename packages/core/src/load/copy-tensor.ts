@@ -3,7 +3,7 @@ import type { Dtype } from '../contract/tensor.js'
 import { dtypeBits, elementCount } from '../shell/dtype.js'
 import type { Parameter } from '../shell/parameter.js'
 import { subRange } from './byte-range.js'
-import { rowRanges, rowsPerPiece, type StreamContext } from './stream-context.js'
+import { rowRanges, rowsPerPiece, type StreamContext, settleOnFailure } from './stream-context.js'
 
 /**
  * Copies a tensor in pieces, cast to the parameter's dtype where the stored one differs.
@@ -22,17 +22,20 @@ export async function copyTensor(
   const fromBytes = cast ? dtypeBits(stored) / 8 : 1
   const toBytes = cast ? dtypeBits(parameter.dtype) / 8 : 1
   const pieces: Promise<unknown>[] = []
-  for (const [first, end] of rowRanges(units, rowsPerPiece(fromBytes, 1, context))) {
-    const grant = await context.budget.acquire((end - first) * fromBytes, context.signal)
-    const task = {
-      kernel: cast ? 'cast' : 'copy',
-      params: cast ? { from: stored, to: parameter.dtype } : {},
-      inputs: [subRange(source, first * fromBytes, (end - first) * fromBytes)],
-      outputs: [subRange(target, first * toBytes, (end - first) * toBytes)],
+  await settleOnFailure(pieces, async () => {
+    for (const [first, end] of rowRanges(units, rowsPerPiece(fromBytes, 1, context))) {
+      const grant = await context.budget.acquire((end - first) * fromBytes, context.signal)
+      const task = {
+        kernel: cast ? 'cast' : 'copy',
+        params: cast ? { from: stored, to: parameter.dtype } : {},
+        inputs: [subRange(source, first * fromBytes, (end - first) * fromBytes)],
+        outputs: [subRange(target, first * toBytes, (end - first) * toBytes)],
+      }
+      const options = context.signal === undefined ? {} : { signal: context.signal }
+      pieces.push(context.pool.run(task, options).finally(() => grant.release()))
+      pieces.at(-1)!.catch(() => {})
     }
-    const options = context.signal === undefined ? {} : { signal: context.signal }
-    pieces.push(context.pool.run(task, options).finally(() => grant.release()))
-    pieces.at(-1)!.catch(() => {})
-  }
-  return { done: Promise.all(pieces).then(() => {}) }
+  })
+  const done = settleOnFailure(pieces, () => Promise.all(pieces))
+  return { done: done.then(() => {}) }
 }

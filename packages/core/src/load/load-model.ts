@@ -31,7 +31,7 @@ export interface LoadOptions {
   readonly environment: Environment
   readonly pool: KernelPool
   readonly store: TensorStore
-  readonly deviceMap?: string | DeviceMap | undefined
+  readonly deviceMap?: string | DeviceMap | null | undefined
   /** Most float bytes that may be on their way at once. */
   readonly maxInFlightBytes?: number | undefined
   readonly signal?: AbortSignal | undefined

@@ -8,7 +8,7 @@ import { subRange, writeRange } from './byte-range.js'
 import type { CheckpointTensor } from './checkpoint.js'
 import { componentRows, floatRows } from './component-rows.js'
 import { readRange } from './read-range.js'
-import { rowRanges, rowsPerPiece, type StreamContext } from './stream-context.js'
+import { rowRanges, rowsPerPiece, type StreamContext, settleOnFailure } from './stream-context.js'
 
 /**
  * Quantizes one weight in row ranges, straight from its file into the targets of its components. The result does not
@@ -34,21 +34,23 @@ export async function quantizeWeight(
   const piece = rowsPerPiece(rowBytes, format.rowsPerStep ?? 1, context)
 
   const matrix = module.replaced instanceof Conv1D ? await transposed(source, weight, context) : source
-  for (const [first, end] of rowRanges(weight.outFeatures, piece)) {
-    const grant = await context.budget.acquire((end - first) * rowBytes, context.signal)
-    const input = rowsOf(matrix, weight, first, end)
-    const outputs = new Map(
-      [...module.components, ...(format.scratch?.(weight) ?? [])].map((component) => [
-        component.key,
-        whole.get(component.key) === undefined
-          ? rowsOfComponent(targets.get(component.key)!, component, weight, first, end)
-          : rowsOfWhole(whole.get(component.key)!, component, weight, first, end),
-      ]),
-    )
-    const task = quantizeRows({ weight, format, source, input, outputs, first, rows: end - first }, context)
-    pieces.push(task.finally(() => grant.release()))
-    pieces.at(-1)!.catch(() => {})
-  }
+  await settleOnFailure(pieces, async () => {
+    for (const [first, end] of rowRanges(weight.outFeatures, piece)) {
+      const grant = await context.budget.acquire((end - first) * rowBytes, context.signal)
+      const input = rowsOf(matrix, weight, first, end)
+      const outputs = new Map(
+        [...module.components, ...(format.scratch?.(weight) ?? [])].map((component) => [
+          component.key,
+          whole.get(component.key) === undefined
+            ? rowsOfComponent(targets.get(component.key)!, component, weight, first, end)
+            : rowsOfWhole(whole.get(component.key)!, component, weight, first, end),
+        ]),
+      )
+      const task = quantizeRows({ weight, format, source, input, outputs, first, rows: end - first }, context)
+      pieces.push(task.finally(() => grant.release()))
+      pieces.at(-1)!.catch(() => {})
+    }
+  })
   return { done: finish(module, whole, targets, pieces) }
 }
 
@@ -147,7 +149,7 @@ async function finish(
   targets: ReadonlyMap<string, ByteRange>,
   pieces: readonly Promise<void>[],
 ): Promise<FinalShapes> {
-  await Promise.all(pieces)
+  await settleOnFailure(pieces, () => Promise.all(pieces))
   if (whole.size === 0) return NO_SHAPES
   const shapes = format.finish?.(
     componentRows(new Map([...whole].map(([key, buffer]) => [key, new Uint8Array(buffer)]))),

@@ -31,3 +31,16 @@ export function rowsPerPiece(rowBytes: number, rowsPerStep: number, context: Str
 export function* rowRanges(rows: number, piece: number): Generator<readonly [first: number, end: number]> {
   for (let first = 0; first < rows; first += piece) yield [first, Math.min(first + piece, rows)]
 }
+
+/** Steps that have been started. When starting the next one fails, the others are waited for: they hold open files. */
+export async function settleOnFailure<Result>(
+  started: readonly Promise<unknown>[],
+  startAll: () => Promise<Result>,
+): Promise<Result> {
+  try {
+    return await startAll()
+  } catch (error) {
+    await Promise.allSettled(started)
+    throw error
+  }
+}

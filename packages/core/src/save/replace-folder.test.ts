@@ -68,7 +68,7 @@ describe('a staged folder', () => {
 describe('after a process was killed', () => {
   test('between the two renames, the old folder is moved back', async () => {
     const folder = await folderWith('between', { 'config.json': 'old' })
-    await rename(folder, join(parent, 'between', '.model.hfquant-old'))
+    await rename(folder, join(parent, 'between', '.model.hfquant-old-999999999'))
     await recoverFolder(folder)
     expect(await read(folder, 'config.json')).toBe('old')
   })
@@ -85,6 +85,25 @@ describe('after a process was killed', () => {
       'model',
     ])
   })
+})
+
+describe('a folder that cannot be replaced by renaming is refused before any work', () => {
+  test.each([[''], ['.'], ['/']])('"%s"', async (folder) => {
+    await expect(stageFolder(folder)).rejects.toMatchObject({ code: 'OUTPUT_UNSUITABLE' })
+  })
+})
+
+test('two saves of one folder at once do not disturb each other', async () => {
+  const folder = join(parent, 'twice', 'model')
+  await Promise.all(
+    ['a', 'b', 'c', 'd'].map(async (text) => {
+      const staged = await stageFolder(folder)
+      await writeFile(join(staged.path, 'config.json'), text)
+      await staged.commit(everything)
+    }),
+  )
+  expect('abcd').toContain(await read(folder, 'config.json'))
+  expect(await readdir(join(parent, 'twice'))).toEqual(['model'])
 })
 
 test('a place that cannot be written is an OutputError naming it', async () => {

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import { existsSync } from 'node:fs'
-import { cp, link, mkdir, open, readdir, realpath, rename, rm } from 'node:fs/promises'
-import { basename, dirname, join, resolve } from 'node:path'
+import { existsSync, renameSync, rmSync } from 'node:fs'
+import { cp, link, mkdir, open, readdir, realpath, rename, rm, stat } from 'node:fs/promises'
+import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path'
+import { OutputError } from '../errors/families.js'
 import { outputError } from './output-error.js'
 
 /** A folder that is being written beside the one it will replace. */
@@ -24,6 +25,7 @@ export interface StagedFolder {
  */
 export async function stageFolder(folder: string): Promise<StagedFolder> {
   const final = await realFolder(folder)
+  await refuseUnmovable(folder, final)
   const path = sibling(final, `new-${process.pid}-${randomUUID().slice(0, 8)}`)
   try {
     await mkdir(dirname(final), { recursive: true })
@@ -40,7 +42,9 @@ export async function stageFolder(folder: string): Promise<StagedFolder> {
       try {
         await keepOtherFiles(final, path, isReplaced)
         await syncFolder(path)
-        await swap(final, path)
+        swap(final, path)
+        await syncFolder(dirname(final))
+        await rm(asideOf(final, process.pid), { recursive: true, force: true })
       } catch (cause) {
         throw outputError(cause, final)
       }
@@ -51,19 +55,43 @@ export async function stageFolder(folder: string): Promise<StagedFolder> {
 /** Moves a folder back that a killed process had moved aside. */
 export async function recoverFolder(folder: string): Promise<void> {
   const final = await realFolder(folder)
-  const aside = sibling(final, 'old')
-  if (!existsSync(final) && existsSync(aside)) await rename(aside, final)
+  if (existsSync(final) || !existsSync(dirname(final))) return
+  const prefix = basename(asideOf(final, ''))
+  const aside = (await readdir(dirname(final))).find(
+    (name) => name.startsWith(prefix) && !isRunning(Number(name.slice(prefix.length))),
+  )
+  if (aside !== undefined) await rename(join(dirname(final), aside), final)
 }
 
-async function swap(final: string, path: string): Promise<void> {
-  const aside = sibling(final, 'old')
+/** Both renames in one turn of the event loop, so that no other save of this process comes between them. */
+function swap(final: string, path: string): void {
+  const aside = asideOf(final, process.pid)
   if (existsSync(final)) {
-    await rm(aside, { recursive: true, force: true })
-    await rename(final, aside)
+    rmSync(aside, { recursive: true, force: true })
+    renameSync(final, aside)
   }
-  await rename(path, final)
-  await syncFolder(dirname(final))
-  await rm(aside, { recursive: true, force: true })
+  renameSync(path, final)
+}
+
+/** A folder that others hold on to, or that another file system is mounted on, cannot be replaced by renaming. */
+async function refuseUnmovable(folder: string, final: string): Promise<void> {
+  const refuse = (what: string) => {
+    throw new OutputError(
+      'OUTPUT_UNSUITABLE',
+      `cannot write ${folder === '' ? 'a folder without a name' : final}: ${what}`,
+      {
+        file: final,
+        hint: 'Name a folder of its own, for example one below it.',
+      },
+    )
+  }
+  if (typeof folder !== 'string' || folder === '') refuse('a model needs a folder of its own')
+  const within = relative(final, process.cwd())
+  if (!within.startsWith('..') && !isAbsolute(within)) refuse('the process works inside it')
+  const [own, parent] = await Promise.all(
+    [final, dirname(final)].map((path) => stat(path).catch(() => undefined)),
+  )
+  if (own !== undefined && parent !== undefined && own.dev !== parent.dev) refuse('it is a mount point')
 }
 
 /** Files that are no part of the checkpoint, such as a model card, stay in the folder. */
@@ -89,7 +117,8 @@ async function removeLeftovers(final: string): Promise<void> {
       ? Number(name.slice(prefix.length + 4).split('-')[0])
       : undefined
     const abandoned = pid !== undefined && !isRunning(pid)
-    const obsolete = name === `${prefix}old` && existsSync(final)
+    const owner = name.startsWith(`${prefix}old-`) ? Number(name.slice(prefix.length + 4)) : undefined
+    const obsolete = owner !== undefined && !isRunning(owner) && existsSync(final)
     if (abandoned || obsolete) await rm(join(dirname(final), name), { recursive: true, force: true })
   }
 }
@@ -110,6 +139,8 @@ async function syncFolder(path: string): Promise<void> {
 
 /** A link to a folder stays a link: what it points to is replaced. */
 const realFolder = (folder: string): Promise<string> => realpath(folder).catch(() => resolve(folder))
+
+const asideOf = (final: string, pid: number | ''): string => sibling(final, `old-${pid}`)
 
 const sibling = (folder: string, suffix: string): string =>
   join(dirname(folder), `.${basename(folder)}.hfquant-${suffix}`)

@@ -2,6 +2,7 @@ import { copyFile, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { FloatDtype } from '../contract/tensor.js'
 import type { HfQuantizer } from '../dispatch/hf-quantizer.js'
+import { CheckpointError } from '../errors/families.js'
 import { formatJson, type JsonNode, toNode } from '../json/json-document.js'
 import { type CheckpointStore, createCheckpointStore } from './checkpoint-store.js'
 import { outputError } from './output-error.js'
@@ -69,7 +70,18 @@ async function writeSidecars(folder: string, quantizer: HfQuantizer | undefined)
 }
 
 async function carryOver(from: string, to: string): Promise<void> {
-  for (const name of await readdir(from)) {
+  const names = await readdir(from).catch((cause) => {
+    throw new CheckpointError(
+      'FILE_NOT_FOUND',
+      `${from}, where the model came from, cannot be read any more`,
+      {
+        file: from,
+        hint: 'Its tokenizer and generation files belong to the saved model; put the folder back.',
+        cause,
+      },
+    )
+  })
+  for (const name of names) {
     if (!CARRIED.test(name)) continue
     await copyFile(join(from, name), join(to, name)).catch((cause) => {
       throw outputError(cause, join(to, name))

@@ -15,10 +15,10 @@ const STRATEGIES = ['auto', 'balanced', 'balanced_low_0', 'sequential']
  * @throws DeviceMapError for an unknown strategy or device.
  */
 export function resolveDeviceMap(
-  argument: string | DeviceMap | undefined,
+  argument: string | DeviceMap | null | undefined,
   devices: readonly string[],
 ): DeviceMap {
-  if (argument === undefined) return { '': devices[0]! }
+  if (argument == null) return { '': devices[0]! }
   if (typeof argument === 'string') {
     if (STRATEGIES.includes(argument)) return { '': devices[0]! }
     checkDevice(argument, devices, '')

@@ -82,7 +82,7 @@ export function parseFloatDtype(value: unknown, field = 'dtype'): FloatDtype {
       field,
       found: value,
       expected: known,
-      hint: 'dtype is precision; integers are a matter of quantizationConfig, or of quantize: "int8".',
+      hint: 'dtype is precision; integers are a matter of quantizationConfig.',
     })
   }
   throw new ConfigError('DTYPE_UNKNOWN', `${field} "${value}" is unknown, expected one of ${known}`, {

@@ -24,6 +24,12 @@ describe('a skip-list entry matches whole dotted segments', () => {
   ])('"%s" in %s: %s', (entry, path, expected) => expect(matchesModule(path, entry)).toBe(expected))
 })
 
+test('a skip-list entry that is no regular expression is refused', () => {
+  expect(() => matchesModule('x', 're:[')).toThrow(
+    expect.objectContaining({ code: 'PATTERN_INVALID', found: 're:[' }),
+  )
+})
+
 describe('dtype is a precision', () => {
   test.each([
     ['fp16', 'float16'],

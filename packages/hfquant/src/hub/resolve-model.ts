@@ -43,6 +43,11 @@ const PROGRESS_STEP_BYTES = 1024 * 1024
  * @throws OutputError `CACHE_NOT_WRITABLE`
  */
 export async function resolveModel(model: string, options: ResolveModelOptions = {}): Promise<string> {
+  if (typeof model !== 'string') {
+    throw new ConfigError('MODEL_TYPE', `the model is ${typeof model}, expected a folder or a hub id`, {
+      field: 'model',
+    })
+  }
   options.signal?.throwIfAborted()
   await recoverFolder(model)
   if (await isModelFolder(model)) {

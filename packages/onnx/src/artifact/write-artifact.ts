@@ -5,6 +5,7 @@ import type { ByteLocation, Graph } from '../graph/graph.js'
 import { encodeModel } from '../graph/onnx-schema.js'
 
 export interface ArtifactOptions {
+  readonly signal?: AbortSignal | undefined
   readonly onProgress?: OnProgress | undefined
 }
 
@@ -58,12 +59,13 @@ async function writeConstants(
   path: string,
   constants: readonly ConstantTensor[],
   locations: ReadonlyMap<string, ByteLocation>,
-  { onProgress }: ArtifactOptions,
+  { signal, onProgress }: ArtifactOptions,
 ): Promise<void> {
   const totalBytes = [...locations.values()].reduce((sum, { byteLength }) => sum + byteLength, 0)
   let done = 0
   let doneBytes = 0
   for (const tensor of constants) {
+    signal?.throwIfAborted()
     const { offset, byteLength } = locations.get(tensor.name)!
     let written = 0
     for await (const bytes of tensor.chunks()) {

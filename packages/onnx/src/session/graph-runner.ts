@@ -42,7 +42,7 @@ export async function openGraphRunner(modelPath: string, threads: number): Promi
       await session.run(inputs, outputs)
     },
     takeSums() {
-      const sums = Object.fromEntries([...kept].map(([name, tensor]) => [name, fromTensor(tensor)]))
+      const sums = Object.fromEntries([...kept].map(([name, tensor]) => [name, shared(tensor)]))
       kept.clear()
       return sums
     },
@@ -60,6 +60,14 @@ const toTensors = (record: TensorRecord): Record<string, Tensor> =>
       new Tensor(dtype, data as never, [...shape]),
     ]),
   )
+
+/** In memory that both threads see: what this one held goes with its session, and the other holds no garbage. */
+function shared(tensor: Tensor): GraphTensor {
+  const data = tensor.data as Float32Array
+  const copy = new Float32Array(new SharedArrayBuffer(data.byteLength))
+  copy.set(data)
+  return { dtype: 'float32', shape: tensor.dims, data: copy }
+}
 
 /** A whole buffer of its own, so that it can be handed to another thread. */
 function fromTensor(tensor: Tensor): GraphTensor {

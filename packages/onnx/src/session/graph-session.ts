@@ -10,7 +10,7 @@ export interface GraphSession extends AsyncDisposable {
    * session, however large they are. The feeds are handed over: their arrays are empty afterwards.
    */
   accumulate(feeds: TensorRecord, sums: readonly SumPort[]): Promise<void>
-  /** The sums by the name of their output. */
+  /** The sums by the name of their output, in shared memory. */
   takeSums(): Promise<TensorRecord>
   close(): Promise<void>
 }

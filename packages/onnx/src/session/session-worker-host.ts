@@ -21,7 +21,9 @@ export function startSessionWorker(): SessionWorker {
   let calls = 0
   let closed: Promise<void> | undefined
 
+  let ended: Error | undefined
   const fail = (error: Error) => {
+    ended ??= error
     for (const { reject } of waiting.values()) reject(error)
     waiting.clear()
   }
@@ -37,6 +39,7 @@ export function startSessionWorker(): SessionWorker {
 
   const call = (request: Request, transfer: readonly ArrayBuffer[] = []): Promise<Reply> => {
     if (closed !== undefined && request.kind !== 'close') return Promise.reject(disposed())
+    if (ended !== undefined) return Promise.reject(ended)
     return new Promise((resolve, reject) => {
       calls += 1
       waiting.set(calls, { resolve, reject })
@@ -51,7 +54,7 @@ export function startSessionWorker(): SessionWorker {
       .then(() => {})
     return closed
   }
-  return { call, close, isClosed: () => closed !== undefined }
+  return { call, close, isClosed: () => closed !== undefined || ended !== undefined }
 }
 
 const sessionError = (message: string, cause?: unknown): RuntimeError =>

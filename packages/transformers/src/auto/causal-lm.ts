@@ -1,15 +1,12 @@
 import { access } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
-  ConfigError,
   cacheFolder,
   createScratchStore,
   dequantizeModel,
   type JsonObject,
   type LoadedModel,
   type LoadingReport,
-  type OnProgress,
-  RuntimeError,
   readJsonFile,
   saveModel,
   stateDict,
@@ -19,12 +16,13 @@ import { createKernelPool } from '@hfquant/kernels'
 import type { DecoderSession } from '@hfquant/onnx'
 import { type GenerationOptions, resolveGenerationConfig, tokenBudget } from '../generate/index.js'
 import { AutoTokenizer, type Tokenizer } from '../tokenizer/index.js'
-import { checkTokens } from './check-tokens.js'
+import { checkBatch, checkTokens, type Prompt, promptTokens } from './check-tokens.js'
 import { compile } from './compile.js'
 import { type GeneratedPiece, generateText } from './generate-text.js'
 import { type Likelihood, scoreTokens } from './likelihood.js'
-import type { LoadModelOptions } from './load-options.js'
+import { checkSaveOptions, checkSignal, type LoadModelOptions, type SaveOptions } from './load-options.js'
 import type { OpenedModel } from './open-model.js'
+import { createRunningWork } from './running-work.js'
 import { untilAborted } from './until-aborted.js'
 
 /** How a loaded model is quantized, and what became of a configuration that was supplied for it. */
@@ -46,16 +44,6 @@ export interface ForwardResult {
   readonly shape: readonly [batch: number, sequence: number, vocabulary: number]
 }
 
-/** A text, or token ids that are used as they are. */
-export type Prompt = string | { readonly inputIds: readonly number[] }
-
-export interface SaveOptions {
-  /** Most bytes of one file; default 50 GB. */
-  readonly maxShardBytes?: number | undefined
-  readonly signal?: AbortSignal | undefined
-  readonly onProgress?: OnProgress | undefined
-}
-
 /**
  * A loaded decoder-only language model. Its graph is compiled on first use. `dispose` frees the session, its thread
  * and the open files; `await using` does so at the end of a block.
@@ -67,17 +55,19 @@ export class CausalLM implements AsyncDisposable {
   #quantization: ModelQuantization | undefined
   #opened: OpenedModel
   readonly #loaded: LoadedModel
-  #store: TensorStore
+  /** The first holds what was made while loading; dequantizing adds one. */
+  readonly #stores: TensorStore[]
   readonly #options: LoadModelOptions
   #session: Promise<DecoderSession> | undefined
   #tokenizer: Promise<Tokenizer | undefined> | undefined
-  #disposed = false
+  readonly #work = createRunningWork()
+  #disposal: Promise<void> | undefined
 
   /** @internal */
   constructor(opened: OpenedModel, loaded: LoadedModel, store: TensorStore, options: LoadModelOptions) {
     this.#opened = opened
     this.#loaded = loaded
-    this.#store = store
+    this.#stores = [store]
     this.#options = options
     this.loadingReport = loaded.report
     this.warnings = warningsOf(opened, loaded)
@@ -113,24 +103,13 @@ export class CausalLM implements AsyncDisposable {
    *
    * @throws ConfigError for ragged or empty sequences, tokens outside of the vocabulary, or too many positions.
    */
-  async forward({ inputIds }: { readonly inputIds: readonly (readonly number[])[] }): Promise<ForwardResult> {
-    const length = inputIds[0]?.length ?? 0
-    const ragged = inputIds.find((ids) => ids.length !== length)
-    if (ragged !== undefined) {
-      throw new ConfigError(
-        'INPUT_RAGGED',
-        `inputIds has sequences of ${length} and ${ragged.length} tokens`,
-        {
-          field: 'inputIds',
-          hint: 'Pass sequences of equal length, or one at a time.',
-        },
-      )
-    }
-    for (const ids of inputIds) this.#checkIds(ids)
-    if (inputIds.length === 0) this.#checkIds([])
+  async forward(input: { readonly inputIds: readonly (readonly number[])[] }): Promise<ForwardResult> {
+    const { inputIds } = input ?? {}
+    const { config } = this.#opened
+    checkBatch(inputIds, config)
     const session = await this.#open()
     const logits = await session.forward(Int32Array.from(inputIds.flat()), inputIds.length)
-    return { logits, shape: [inputIds.length, length, this.#opened.config.vocabSize] }
+    return { logits, shape: [inputIds.length, inputIds[0]!.length, config.vocabSize] }
   }
 
   /**
@@ -144,10 +123,13 @@ export class CausalLM implements AsyncDisposable {
     options: GenerationOptions & { readonly signal?: AbortSignal | undefined } = {},
   ): AsyncGenerator<GeneratedPiece> {
     const { signal, ...settings } = options
+    checkSignal(signal)
+    signal?.throwIfAborted()
     const tokenizer = await this.tokenizer()
     const config = resolveGenerationConfig(await this.#generationDefaults(), settings)
-    const promptIds = typeof prompt === 'string' ? encode(prompt, tokenizer) : prompt.inputIds
-    this.#checkIds(promptIds)
+    const promptIds = promptTokens(prompt, tokenizer)
+    if (config.stop.length > 0) promptTokens(config.stop[0]!, tokenizer)
+    checkTokens(promptIds, this.#opened.config)
     const budget = tokenBudget(config, promptIds.length, this.contextLength)
     const sequence = (await untilAborted(this.#open(), signal)).sequence()
     try {
@@ -174,7 +156,7 @@ export class CausalLM implements AsyncDisposable {
     text: Prompt,
     options: { readonly stride?: number; readonly maxLength?: number; readonly signal?: AbortSignal } = {},
   ): Promise<Likelihood> {
-    const ids = typeof text === 'string' ? encode(text, await this.tokenizer()) : text.inputIds
+    const ids = promptTokens(text, await this.tokenizer())
     return scoreTokens(ids, (inputIds) => this.forward({ inputIds }), {
       ...options,
       contextLength: this.contextLength,
@@ -200,15 +182,19 @@ export class CausalLM implements AsyncDisposable {
    * @throws OutputError; CapabilityError when the method cannot be saved; the reason of `signal`.
    */
   async savePretrained(out: string, options: SaveOptions = {}): Promise<void> {
-    this.#checkAlive()
-    const { shell } = this.#loaded
-    const { folder, configFile, dtype, quantizer } = this.#opened
-    await using pool = createKernelPool(
-      this.#options.workers === undefined ? {} : { workers: this.#options.workers },
-    )
-    const { maxInFlightBytes } = this.#options
-    const source = { sourceFolder: folder, config: configFile.document, dtype, quantizer }
-    await saveModel(out, { ...source, ...options, shell, pool, maxInFlightBytes })
+    checkSaveOptions(out, options)
+    await this.#work.run(async () => {
+      const { shell } = this.#loaded
+      const { folder, configFile, dtype, quantizer } = this.#opened
+      const { workers, maxInFlightBytes } = this.#options
+      await using pool = createKernelPool(workers === undefined ? {} : { workers })
+      const source = { sourceFolder: folder, config: configFile.document, dtype, quantizer }
+      const signal = AbortSignal.any([
+        this.#work.signal,
+        ...(options.signal === undefined ? [] : [options.signal]),
+      ])
+      await saveModel(out, { ...source, ...options, signal, shell, pool, maxInFlightBytes })
+    })
   }
 
   /**
@@ -216,46 +202,49 @@ export class CausalLM implements AsyncDisposable {
    * then writes a float checkpoint. A model that is not quantized is left as it is.
    */
   async dequantize(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
-    this.#checkAlive()
-    if (this.#quantization === undefined) return
-    const store = createScratchStore(cacheFolder())
-    try {
+    checkSignal(options.signal)
+    await this.#work.run(async () => {
+      if (this.#quantization === undefined) return
+      const store = createScratchStore(cacheFolder())
+      this.#stores.push(store)
       await dequantizeModel(this.#loaded.shell, store, options.signal)
-    } catch (error) {
-      store.release()
-      throw error
-    }
-    this.#store.release()
-    this.#store = store
-    this.#opened = { ...this.#opened, quantizer: undefined, merged: undefined }
-    this.#quantization = undefined
-    const session = this.#session
-    this.#session = undefined
-    await (await session?.catch(() => undefined))?.close()
+      this.#opened = { ...this.#opened, quantizer: undefined, merged: undefined }
+      this.#quantization = undefined
+      const session = this.#session
+      this.#session = undefined
+      await (await session?.catch(() => undefined))?.close()
+    })
   }
 
-  async dispose(): Promise<void> {
-    if (this.#disposed) return
-    this.#disposed = true
-    const session = await this.#session?.catch(() => undefined)
-    await session?.close()
-    this.#store.release()
-    await this.#opened.checkpoint.close()
+  /** Ends what is under way, a save included, and frees the session, its thread and the open files. */
+  dispose(): Promise<void> {
+    this.#disposal ??= this.#close()
+    return this.#disposal
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.dispose()
   }
 
+  async #close(): Promise<void> {
+    await this.#work.close()
+    const session = await this.#session?.catch(() => undefined)
+    await session?.close()
+    for (const store of this.#stores) store.release()
+    await this.#opened.checkpoint.close()
+  }
+
   #open(): Promise<DecoderSession> {
-    this.#checkAlive()
+    this.#work.checkOpen()
     const { compute = 'fast', memory = 'auto', threads, onProgress } = this.#options
     const { architecture, config } = this.#opened
-    const settings = { compute, memory, threads, onProgress }
-    this.#session ??= compile(architecture, this.#loaded.shell, config, settings).catch((error) => {
-      this.#session = undefined
-      throw error
-    })
+    const settings = { compute, memory, threads, onProgress, signal: this.#work.signal }
+    this.#session ??= this.#work
+      .run(() => compile(architecture, this.#loaded.shell, config, settings))
+      .catch((error) => {
+        this.#session = undefined
+        throw error
+      })
     return this.#session
   }
 
@@ -265,29 +254,6 @@ export class CausalLM implements AsyncDisposable {
     const { eos_token_id, bos_token_id, pad_token_id } = this.config
     return { ...dropUndefined({ eos_token_id, bos_token_id, pad_token_id }), ...file }
   }
-
-  #checkIds(ids: readonly number[]): void {
-    checkTokens(ids, this.#opened.config)
-  }
-
-  #checkAlive(): void {
-    if (!this.#disposed) return
-    throw new RuntimeError('MODEL_DISPOSED', 'the model has been disposed', {
-      hint: 'Load it again before using it.',
-    })
-  }
-}
-
-function encode(text: string, tokenizer: Tokenizer | undefined): readonly number[] {
-  if (tokenizer !== undefined) return tokenizer.encode(text)
-  throw new ConfigError(
-    'TOKENIZER_MISSING',
-    'the model folder has no tokenizer.json, so a text cannot be read',
-    {
-      field: 'prompt',
-      hint: 'Pass { inputIds }, or add the tokenizer files to the folder.',
-    },
-  )
 }
 
 function warningsOf({ merged }: OpenedModel, { warnings }: LoadedModel): readonly string[] {

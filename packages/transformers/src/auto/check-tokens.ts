@@ -1,5 +1,54 @@
 import { ConfigError } from '@hfquant/core'
 import type { DecoderConfig } from '../models/architecture.js'
+import type { Tokenizer } from '../tokenizer/index.js'
+
+/** A text, or token ids that are used as they are. */
+export type Prompt = string | { readonly inputIds: readonly number[] }
+
+/** @throws ConfigError for something that is no prompt, or a text for a model without a tokenizer. */
+export function promptTokens(prompt: Prompt, tokenizer: Tokenizer | undefined): readonly number[] {
+  if (typeof prompt !== 'string') {
+    if (Array.isArray(prompt?.inputIds)) return prompt.inputIds
+    throw new ConfigError('PROMPT_TYPE', 'the prompt is neither a text nor { inputIds }', {
+      field: 'prompt',
+      found: prompt,
+      hint: 'Pass a string, or token ids as { inputIds: [1, 2, 3] }.',
+    })
+  }
+  if (tokenizer !== undefined) return tokenizer.encode(prompt)
+  throw new ConfigError(
+    'TOKENIZER_MISSING',
+    'the model folder has no tokenizer.json, so a text cannot be read',
+    {
+      field: 'prompt',
+      hint: 'Pass { inputIds }, or add the tokenizer files to the folder.',
+    },
+  )
+}
+
+/**
+ * Sequences of equal length.
+ *
+ * @throws ConfigError for no sequence, ragged ones, or tokens that do not fit the model.
+ */
+export function checkBatch(inputIds: readonly (readonly number[])[], config: DecoderConfig): void {
+  if (!Array.isArray(inputIds) || !inputIds.every(Array.isArray)) {
+    throw new ConfigError('INPUT_TYPE', 'inputIds is no list of token lists', {
+      field: 'inputIds',
+      found: inputIds,
+      hint: 'Pass { inputIds: [[1, 2, 3]] }.',
+    })
+  }
+  const length = inputIds[0]?.length ?? 0
+  const ragged = inputIds.find((ids) => ids.length !== length)
+  if (ragged !== undefined) {
+    throw new ConfigError('INPUT_RAGGED', `inputIds has sequences of ${length} and ${ragged.length} tokens`, {
+      field: 'inputIds',
+      hint: 'Pass sequences of equal length, or one at a time.',
+    })
+  }
+  for (const ids of inputIds.length === 0 ? [[]] : inputIds) checkTokens(ids, config)
+}
 
 /** @throws ConfigError for no tokens, more than the context holds, or one outside of the vocabulary. */
 export function checkTokens(ids: readonly number[], { vocabSize, maxPositions }: DecoderConfig): void {

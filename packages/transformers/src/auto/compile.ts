@@ -9,6 +9,8 @@ export interface CompileOptions {
   readonly compute: Compute
   readonly memory: 'auto' | 'low'
   readonly threads: number | undefined
+  /** Ends the compilation between two weights. */
+  readonly signal: AbortSignal
   readonly onProgress: OnProgress | undefined
 }
 
@@ -21,7 +23,7 @@ export async function compile(
   architecture: Architecture,
   shell: Shell,
   config: DecoderConfig,
-  { compute, memory, threads, onProgress }: CompileOptions,
+  { compute, memory, threads, signal, onProgress }: CompileOptions,
 ): Promise<DecoderSession> {
   const graph = createGraph(architecture.name)
   architecture.lower(shell, config, { graph, compute, memory })
@@ -30,7 +32,7 @@ export async function compile(
     throw outputError(cause, folder)
   })
   try {
-    const modelPath = await writeArtifact(folder, graph, { onProgress })
+    const modelPath = await writeArtifact(folder, graph, { signal, onProgress })
     return await openSession({ modelPath, cache: config.cache, threads })
   } finally {
     await rm(folder, { recursive: true, force: true })

@@ -1,5 +1,16 @@
-import { cacheFolder, createScratchStore, type LoadedModel, loadModel, nodeEnvironment } from '@hfquant/core'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import {
+  cacheFolder,
+  createScratchStore,
+  type LoadedModel,
+  type LoadOptions,
+  loadModel,
+  nodeEnvironment,
+} from '@hfquant/core'
 import { createKernelPool } from '@hfquant/kernels'
+import { createCalibration } from '../calibrate/calibration.js'
+import { AutoTokenizer } from '../tokenizer/index.js'
 import { CausalLM } from './causal-lm.js'
 import type { LoadModelOptions } from './load-options.js'
 import { type OpenedModel, openModel } from './open-model.js'
@@ -29,15 +40,33 @@ export const AutoModelForCausalLM = {
 
 /** Runs the loader over an opened model, with a worker pool that ends with it. */
 export async function fill(
-  { shell, checkpoint, quantizer }: OpenedModel,
+  opened: OpenedModel,
   store: Parameters<typeof loadModel>[0]['store'],
   options: LoadModelOptions,
 ): Promise<LoadedModel> {
   await using pool = createKernelPool(options.workers === undefined ? {} : { workers: options.workers })
-  const { deviceMap, maxInFlightBytes, signal, onProgress } = options
+  const { shell, checkpoint, quantizer } = opened
+  const { deviceMap, maxInFlightBytes, signal, onProgress, threads } = options
+  const calibrate: LoadOptions['calibrate'] = (deferred) =>
+    createCalibration(opened, deferred, {
+      threads,
+      tokenizer: () => findTokenizer(opened.folder),
+      endToken: endToken(opened),
+    })
   const environment = nodeEnvironment()
   return await loadModel({
     ...{ checkpoint, shell, quantizer, environment, pool, store },
-    ...{ deviceMap, maxInFlightBytes, signal, onProgress },
+    ...{ deviceMap, maxInFlightBytes, signal, onProgress, calibrate },
   })
+}
+
+async function findTokenizer(folder: string) {
+  return existsSync(join(folder, 'tokenizer.json')) ? AutoTokenizer.fromPretrained(folder) : undefined
+}
+
+/** `eos_token_id` of config.json; the first of several. */
+function endToken({ configFile }: OpenedModel): number | undefined {
+  const { eos_token_id: id } = configFile.value
+  const first = Array.isArray(id) ? id[0] : id
+  return typeof first === 'number' ? first : undefined
 }

@@ -14,9 +14,9 @@ export interface LoadModelOptions {
   /** How to quantize a float checkpoint: a config instance, or an object with the keys of config.json. */
   readonly quantizationConfig?: QuantizationConfigInput | null | undefined
   /** Where modules live: "auto" or "cpu", or a map from module paths to devices. */
-  readonly deviceMap?: string | DeviceMap | undefined
+  readonly deviceMap?: string | DeviceMap | null | undefined
   /** Precision of everything that is not quantized; "auto" (default) keeps the checkpoint's. */
-  readonly dtype?: FloatDtype | 'auto' | (string & {}) | undefined
+  readonly dtype?: FloatDtype | 'auto' | (string & {}) | null | undefined
   /** 'fast' (default): the quickest kernels of the method. 'exact': float32 on the dequantized weights. */
   readonly compute?: Compute | undefined
   /** 'low' prefers small resident weights over speed where a method has the choice. */
@@ -27,6 +27,8 @@ export interface LoadModelOptions {
   readonly workers?: number | undefined
   /** Threads that compute; default one per core. */
   readonly threads?: number | undefined
+  /** Load a model whose `quant_method` nobody knows as a float one. Its quantized tensors are then unexpected. */
+  readonly allowUnknownQuantMethod?: boolean | undefined
   readonly onProgress?: OnProgress | undefined
   readonly signal?: AbortSignal | undefined
 }
@@ -40,6 +42,7 @@ const NAMES = [
   'maxInFlightBytes',
   'workers',
   'threads',
+  'allowUnknownQuantMethod',
   'onProgress',
   'signal',
 ] as const satisfies readonly (keyof LoadModelOptions)[]
@@ -50,17 +53,12 @@ const NAMES = [
  * @throws ConfigError naming the option.
  */
 export function checkLoadOptions(options: LoadModelOptions): void {
-  for (const name of Object.keys(options)) {
-    if ((NAMES as readonly string[]).includes(name)) continue
-    throw new ConfigError('OPTION_UNKNOWN', `fromPretrained has no option "${name}"`, {
-      field: name,
-      expected: NAMES,
-      hint: `The options are ${NAMES.join(', ')}.`,
-    })
-  }
+  refuseUnknown('fromPretrained', options, NAMES)
   oneOf(options.compute ?? 'fast', ['fast', 'exact'], 'compute')
   oneOf(options.memory ?? 'auto', ['auto', 'low'], 'memory')
-  if (options.dtype !== undefined && options.dtype !== 'auto') parseFloatDtype(options.dtype)
+  if (options.dtype != null && options.dtype !== 'auto') parseFloatDtype(options.dtype)
+  checkKind('onProgress', options.onProgress, 'a function', (value) => typeof value === 'function')
+  checkSignal(options.signal)
   for (const name of ['maxInFlightBytes', 'workers', 'threads'] as const) {
     const value = options[name]
     if (value === undefined || (Number.isSafeInteger(value) && value > 0)) continue
@@ -69,4 +67,57 @@ export function checkLoadOptions(options: LoadModelOptions): void {
       found: value,
     })
   }
+}
+
+/** Options of `savePretrained`. */
+export interface SaveOptions {
+  /** Most bytes of one file; default 50 GB. */
+  readonly maxShardBytes?: number | undefined
+  readonly signal?: AbortSignal | undefined
+  readonly onProgress?: OnProgress | undefined
+}
+
+const SAVE_NAMES = ['maxShardBytes', 'signal', 'onProgress'] as const satisfies readonly (keyof SaveOptions)[]
+
+/** @throws ConfigError naming the argument or option. */
+export function checkSaveOptions(out: string, options: SaveOptions): void {
+  if (typeof out !== 'string') {
+    throw new ConfigError('OUTPUT_TYPE', `the folder to write is ${typeof out}, expected a path`, {
+      field: 'out',
+      found: out,
+    })
+  }
+  refuseUnknown('savePretrained', options, SAVE_NAMES)
+  checkKind('maxShardBytes', options.maxShardBytes, 'a positive number', (value) => Number(value) > 0)
+  checkKind('onProgress', options.onProgress, 'a function', (value) => typeof value === 'function')
+  checkSignal(options.signal)
+}
+
+function refuseUnknown(method: string, options: object, names: readonly string[]): void {
+  if (typeof options !== 'object' || options === null) {
+    throw new ConfigError(
+      'OPTIONS_TYPE',
+      `the options are ${options === null ? 'null' : typeof options}, expected an object`,
+    )
+  }
+  const unknown = Object.keys(options).find((name) => !names.includes(name))
+  if (unknown === undefined) return
+  throw new ConfigError('OPTION_UNKNOWN', `${method} has no option "${unknown}"`, {
+    field: unknown,
+    expected: names,
+    hint: `The options are ${names.join(', ')}.`,
+  })
+}
+
+/** @throws ConfigError OPTION_VALUE unless it is absent or an AbortSignal. */
+export const checkSignal = (signal: unknown): void =>
+  checkKind('signal', signal, 'an AbortSignal', (value) => value instanceof AbortSignal)
+
+function checkKind(field: string, value: unknown, expected: string, fits: (value: unknown) => boolean): void {
+  if (value === undefined || fits(value)) return
+  throw new ConfigError('OPTION_VALUE', `${field} is ${typeof value}, expected ${expected}`, {
+    field,
+    found: value,
+    expected,
+  })
 }

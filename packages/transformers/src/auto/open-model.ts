@@ -2,7 +2,9 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import {
   AutoQuantizer,
+  CapabilityError,
   type Checkpoint,
+  ConfigError,
   type FloatDtype,
   type HfQuantizer,
   isFloatDtype,
@@ -34,6 +36,11 @@ export interface OpenedModel {
 /** @throws ConfigError, CheckpointError or EnvironmentError, before any weight is read. */
 export async function openModel(folder: string, options: LoadModelOptions): Promise<OpenedModel> {
   checkLoadOptions(options)
+  if (typeof folder !== 'string') {
+    throw new ConfigError('MODEL_TYPE', `the model is ${typeof folder}, expected the path of a folder`, {
+      field: 'model',
+    })
+  }
   options.signal?.throwIfAborted()
   await recoverFolder(folder)
   const path = join(folder, 'config.json')
@@ -42,14 +49,15 @@ export async function openModel(folder: string, options: LoadModelOptions): Prom
     'Name a model folder, or a model of the hub as "organisation/name".',
   )
   const architecture = findArchitecture(configFile.value, path)
-  const config = architecture.parseConfig(configFile.value)
+  const config = await inFile(path, async () => architecture.parseConfig(configFile.value))
   const saved =
     (configFile.value.quantization_config as JsonObject | null | undefined) ?? (await readSidecar(folder))
-  const merged = await AutoQuantizer.merge(saved, options.quantizationConfig)
-  const quantizer = merged === undefined ? undefined : AutoQuantizer.create(merged)
-  const checkpoint = await openCheckpoint(folder, quantizer?.weightFiles())
+  const promised = await inFile(path, () => mergeQuantization(saved, options))
+  const checkpoint = await openCheckpoint(folder, promised && AutoQuantizer.create(promised).weightFiles())
   try {
-    const named = options.dtype !== undefined && options.dtype !== 'auto'
+    const merged = await settleQuantization(promised, checkpoint, options)
+    const quantizer = merged === undefined ? undefined : AutoQuantizer.create(merged)
+    const named = options.dtype != null && options.dtype !== 'auto'
     const resolved = resolveDtype(options.dtype, configFile.value, checkpoint)
     const dtype = quantizer?.updateDtype(resolved, named) ?? resolved
     const shell = architecture.build(config, dtype)
@@ -69,12 +77,54 @@ async function readSidecar(folder: string): Promise<JsonObject | undefined> {
   return undefined
 }
 
+async function mergeQuantization(
+  saved: JsonObject | null | undefined,
+  { quantizationConfig, allowUnknownQuantMethod = false }: LoadModelOptions,
+): Promise<MergedQuantization | undefined> {
+  try {
+    return await AutoQuantizer.merge(saved, quantizationConfig)
+  } catch (error) {
+    const isUnknown = ConfigError.isInstance(error) && error.code === 'QUANT_METHOD_UNKNOWN'
+    if (isUnknown && allowUnknownQuantMethod && quantizationConfig == null) return undefined
+    throw error
+  }
+}
+
+/** Where config.json promises quantized tensors, and there is none, the caller's wish to quantize counts. */
+async function settleQuantization(
+  promised: MergedQuantization | undefined,
+  checkpoint: Checkpoint,
+  { quantizationConfig }: LoadModelOptions,
+): Promise<MergedQuantization | undefined> {
+  const isFloat = [...checkpoint.tensors.values()].every(({ dtype }) => isFloatDtype(dtype))
+  if (!promised?.preQuantized || quantizationConfig == null || !isFloat) return promised
+  return AutoQuantizer.merge(undefined, quantizationConfig)
+}
+
+/** Errors about the content of a file name the file. */
+async function inFile<Result>(path: string, read: () => Promise<Result>): Promise<Result> {
+  try {
+    return await read()
+  } catch (error) {
+    const about = ConfigError.isInstance(error) || CapabilityError.isInstance(error)
+    if (!about || error.file !== undefined) throw error
+    const { code, message, hint, field, module, found, expected } = error
+    const details = { file: path, hint, field, module, found, expected, cause: error }
+    const family = ConfigError.isInstance(error) ? ConfigError : CapabilityError
+    throw new family(code, `${path}: ${message}`, details)
+  }
+}
+
 /** The argument, else what config.json says, else the first float tensor of the checkpoint. */
-function resolveDtype(argument: string | undefined, json: JsonObject, checkpoint: Checkpoint): FloatDtype {
-  if (argument !== undefined && argument !== 'auto') return parseFloatDtype(argument)
+function resolveDtype(
+  argument: string | null | undefined,
+  json: JsonObject,
+  checkpoint: Checkpoint,
+): FloatDtype {
+  if (argument != null && argument !== 'auto') return parseFloatDtype(argument)
   const named = json.dtype ?? json.torch_dtype
   if (named !== undefined && named !== null && named !== 'auto')
-    return parseFloatDtype(named, 'config.json: dtype')
+    return parseFloatDtype(named, `${checkpoint.folder}/config.json: dtype`)
   const first = [...checkpoint.tensors.values()].find(({ dtype }) => isFloatDtype(dtype))
   return (first?.dtype as FloatDtype | undefined) ?? 'float32'
 }

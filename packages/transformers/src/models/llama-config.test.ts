@@ -32,6 +32,7 @@ describe('a Llama config.json', () => {
     [{ hidden_size: undefined }, 'FIELD_VALUE', 'hidden_size'],
     [{ hidden_size: '64' }, 'FIELD_TYPE', 'hidden_size'],
     [{ num_hidden_layers: 0 }, 'FIELD_VALUE', 'num_hidden_layers'],
+    [{ num_hidden_layers: 3e6 }, 'FIELD_VALUE', 'num_hidden_layers'],
     [{ vocab_size: 1e12 }, 'FIELD_VALUE', 'vocab_size'],
     [{ num_key_value_heads: 3 }, 'FIELD_VALUE', 'num_key_value_heads'],
     [{ attention_bias: 'yes' }, 'FIELD_TYPE', 'attention_bias'],

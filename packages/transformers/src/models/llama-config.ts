@@ -28,18 +28,21 @@ export interface LlamaConfig extends DecoderConfig {
 /** No model has a dimension beyond this; products of three still fit a double exactly. */
 const MAX_DIMENSION = 2 ** 24
 
+/** Ten times as many as the deepest model; every layer takes memory before a weight is read. */
+const MAX_LAYERS = 2000
+
 /** @throws ConfigError FIELD_TYPE or FIELD_VALUE naming the field; CapabilityError for what is not offered. */
 export function parseLlamaConfig(json: JsonObject): LlamaConfig {
-  const size = (key: string, fallback?: number): number => {
+  const size = (key: string, fallback?: number, most = MAX_DIMENSION): number => {
     const value = readInteger(json, key, fallback ?? Number.NaN)
-    if (value >= 1 && value <= MAX_DIMENSION) return value
-    throw invalid(key, json[key], `an integer from 1 to ${MAX_DIMENSION}`)
+    if (value >= 1 && value <= most) return value
+    throw invalid(key, json[key], `an integer from 1 to ${most}`)
   }
   const hiddenSize = size('hidden_size')
   const heads = size('num_attention_heads')
   const kvHeads = size('num_key_value_heads', heads)
   const headSize = size('head_dim', Math.max(1, Math.floor(hiddenSize / heads)))
-  const layers = size('num_hidden_layers')
+  const layers = size('num_hidden_layers', undefined, MAX_LAYERS)
   if (heads % kvHeads !== 0) {
     throw invalid('num_key_value_heads', kvHeads, `a divisor of num_attention_heads (${heads})`)
   }
@@ -84,7 +87,7 @@ export function parseLlamaConfig(json: JsonObject): LlamaConfig {
 }
 
 const invalid = (field: string, found: unknown, expected: string): ConfigError =>
-  new ConfigError('FIELD_VALUE', `config.json: ${field} is ${JSON.stringify(found)}, expected ${expected}`, {
+  new ConfigError('FIELD_VALUE', `${field} is ${JSON.stringify(found)}, expected ${expected}`, {
     field,
     found,
     expected,

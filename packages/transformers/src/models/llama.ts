@@ -73,8 +73,10 @@ function lowerLlama(shell: Shell, config: LlamaConfig, context: LoweringContext)
   const ids = graph.input(DECODER.inputIds, 'int64', ['B', 'S'])
   let hidden = lower(model.children.get('embed_tokens')!, 'model.embed_tokens', ids, context) // [B, S, D]
   for (const [index, layer] of model.children.get('layers')!.children) {
+    context.trace?.blockBegins(`model.layers.${index}`, hidden)
     hidden = lowerLayer(layer, Number(index), hidden, inputs, config, context)
   }
+  context.trace?.blocksEnd(hidden)
   // Only the rows whose logits are wanted pass through the head, which is the largest product of all.
   const rows = graph.node('Gather', [hidden, graph.input(DECODER.logitsRows, 'int64', ['R'])], {
     attributes: { axis: { int: 1 } },
@@ -107,6 +109,7 @@ function lowerLayer(
   const value = child('self_attn.v_proj', x) // [B, S, Hk·Dh]
   const attended = attend({ graph, index, query, key, value, inputs, config })
   const afterAttention = graph.node('Add', [hidden, child('self_attn.o_proj', attended)])
+  context.trace?.blockContinues(afterAttention)
 
   const y = norm('post_attention_layernorm', afterAttention)
   const gate = child('mlp.gate_proj', y) // [B, S, intermediate]

@@ -1,0 +1,260 @@
+import {
+  type Calibration,
+  type CalibrationStage,
+  type CheckpointTensor,
+  ConfigError,
+  type ConstantTensor,
+  type DeferredWeight,
+  type GraphValue,
+  type HiddenStates,
+  type LinearGroup,
+  type MomentsPass,
+  type OutputPass,
+  Parameter,
+  parameterChunks,
+} from '@hfquant/core'
+import { createGraph, DECODER, type Graph, type GraphSession, type SumPort } from '@hfquant/onnx'
+import type { OpenedModel } from '../auto/open-model.js'
+import type { Tokenizer } from '../tokenizer/index.js'
+import { hiddenTensor, int64, openPart, sideInputs } from './block-session.js'
+import { levelsBetween, type ValueGroup } from './levels.js'
+import { createTrace, type TracedBlock } from './trace-blocks.js'
+
+export interface CalibrationOptions {
+  readonly threads: number | undefined
+  readonly tokenizer: () => Promise<Tokenizer | undefined>
+  readonly endToken: number | undefined
+}
+
+const HIDDEN_SHAPE = ['B', 'S', 'D']
+
+/**
+ * Makes a model runnable block by block, by cutting its own graph where its architecture says that blocks begin. Weights
+ * that are not quantized yet are read from the checkpoint, all others from where the model has them.
+ *
+ * @returns undefined when the architecture does not say where its blocks begin.
+ */
+export function createCalibration(
+  { architecture, shell, config }: OpenedModel,
+  deferred: readonly DeferredWeight[],
+  { threads, tokenizer, endToken }: CalibrationOptions,
+): Calibration | undefined {
+  const graph = createGraph(architecture.name)
+  const { trace, model } = createTrace()
+  architecture.lower(shell, config, { graph, compute: 'exact', memory: 'auto', trace })
+  const { blocks: traced, end, modules } = model()
+  if (traced.length === 0 || end === undefined) return undefined
+
+  const weights = new Map(deferred.map((weight) => [weight.module.weight.path, weight]))
+  const floats = new Map(
+    [...weights].map(([path, weight]) => [`${path}.weight.float32`, floatWeight(weight)]),
+  )
+  const source = (constant: ConstantTensor) => floats.get(constant.name) ?? constant
+  const open = (part: Graph) => openPart(part, source, threads)
+  const sessions = new Set<GraphSession>()
+  const opened = async (part: Graph): Promise<GraphSession> => {
+    const session = await open(part)
+    sessions.add(session)
+    return session
+  }
+  const closing = async (session: GraphSession) => {
+    sessions.delete(session)
+    await session.close()
+  }
+
+  let loadedTokenizer: Promise<Tokenizer | undefined> | undefined
+  const widthOf = (path: string) => weights.get(path)?.module.weight.inFeatures
+  const stage = (from: GraphValue, to: GraphValue, isLast: boolean): CalibrationStage => {
+    const levels = levelsBetween({ graph, from, to, modules, widthOf })
+    const openMoments = (groups: readonly LinearGroup[]) =>
+      openMomentsPass(graph, from, groups as readonly ValueGroup[], opened, closing)
+    if (isLast) return { levels, openMoments }
+    return { levels, openMoments, openOutput: () => openOutputPass(graph, from, to, opened, closing) }
+  }
+  // A head that is quantized comes last: nothing reads what it makes of the hidden states.
+  const inBlocks = new Set(traced.map(({ path }) => path))
+  const behind = modules.filter(
+    ({ path }) => weights.has(path) && ![...inBlocks].some((block) => path.startsWith(`${block}.`)),
+  )
+  const blocks: readonly TracedBlock[] = [
+    ...traced,
+    ...behind.map(({ path, output }) => ({ path, cuts: [end, output] })),
+  ]
+  let embedding: Promise<{ readonly session: GraphSession; readonly part: Graph }> | undefined
+  const first = traced[0]!.cuts[0]!
+  const openEmbedding = async () => {
+    const part = graph.cut('embedding', [], [first])
+    part.output('hidden', first, 'float32', HIDDEN_SHAPE)
+    return { part, session: await opened(part) }
+  }
+
+  return {
+    blocks: blocks.map(({ path }) => path),
+    vocabSize: config.vocabSize,
+    maxPositions: config.maxPositions,
+    endToken,
+    async tokenize(text) {
+      loadedTokenizer ??= tokenizer()
+      const known = await loadedTokenizer
+      if (known !== undefined) return known.encode(text)
+      throw new ConfigError(
+        'TOKENIZER_MISSING',
+        'the model folder has no tokenizer.json, so calibration texts cannot be read',
+        {
+          field: 'dataset',
+          hint: 'Calibrate with lists of token ids, or add the tokenizer files to the folder.',
+        },
+      )
+    },
+    async closeEmbedding() {
+      const opened = await embedding
+      embedding = undefined
+      if (opened !== undefined) await closing(opened.session)
+    },
+    async embed(ids, sequences) {
+      embedding ??= openEmbedding()
+      const { session, part } = await embedding
+      const tokens = ids.length / sequences
+      const feeds = {
+        ...sideInputs(part, sequences, tokens),
+        [DECODER.inputIds]: int64(ids, [sequences, tokens]),
+      }
+      return hiddenStates(await session.run(feeds, ['hidden']))
+    },
+    openBlock(path, { cut }) {
+      const block = blocks.find((candidate) => candidate.path === path)
+      if (block === undefined) throw new TypeError(`there is no block ${path}`)
+      const cuts = cut ? block.cuts : [block.cuts[0]!, block.cuts.at(-1)!]
+      return cuts.slice(1).map((to, index) => stage(cuts[index]!, to, !inBlocks.has(path)))
+    },
+    settle: (path) => void floats.delete(`${path}.weight.float32`),
+    async close() {
+      await Promise.all([...sessions].map((session) => session.close()))
+    },
+  }
+}
+
+type Open = (part: Graph) => Promise<GraphSession>
+type Close = (session: GraphSession) => Promise<void>
+
+/** Runs the model as far as the inputs of the groups, and adds up their products in a session of its own. */
+async function openMomentsPass(
+  graph: Graph,
+  from: GraphValue,
+  groups: readonly ValueGroup[],
+  open: Open,
+  close: Close,
+): Promise<MomentsPass> {
+  const part = graph.cut(
+    'inputs',
+    [{ value: from, dtype: 'float32', shape: HIDDEN_SHAPE }],
+    groups.map(({ value }) => value),
+  )
+  for (const [index, { value, width }] of groups.entries()) {
+    part.output(`x.${index}`, value, 'float32', ['B', 'S', width])
+  }
+  const session = await open(part)
+  const sums = await open(momentsGraph(groups.length))
+  const seconds = { forward: 0, moments: 0 }
+  const closeBoth = async () => {
+    await close(session)
+    await close(sums)
+  }
+  return {
+    seconds,
+    async add(hidden) {
+      const [sequences, tokens] = hidden.shape
+      const feeds = { ...sideInputs(part, sequences, tokens), [from.id]: hiddenTensor(hidden) }
+      const start = performance.now()
+      const inputs = await session.run(
+        feeds,
+        groups.map((_, index) => `x.${index}`),
+      )
+      const middle = performance.now()
+      const rows = Object.entries(inputs).map(([name, { data, shape }]) => {
+        const width = shape.at(-1)!
+        return [name, { dtype: 'float32', shape: [data.length / width, width], data }] as const
+      })
+      await sums.accumulate(Object.fromEntries(rows), groups.map(sumPort))
+      seconds.forward += (middle - start) / 1000
+      seconds.moments += (performance.now() - middle) / 1000
+    },
+    async finish() {
+      const result = await sums.takeSums()
+      await closeBoth()
+      return groups.map((group, index) => {
+        const sum = result[sumPort(group, index).output]?.data as Float32Array | undefined
+        return sum ?? new Float32Array(new SharedArrayBuffer(group.width * group.width * 4))
+      })
+    },
+    close: closeBoth,
+  }
+}
+
+const sumPort = ({ width }: LinearGroup, index: number): SumPort => ({
+  input: `before.${index}`,
+  output: `after.${index}`,
+  shape: [width, width],
+})
+
+/** after = before + xᵀ·x, for each of some values of any size. */
+function momentsGraph(count: number): Graph {
+  const graph = createGraph('moments')
+  for (let index = 0; index < count; index++) {
+    const rows = graph.input(`x.${index}`, 'float32', [`T${index}`, `K${index}`])
+    const before = graph.input(`before.${index}`, 'float32', [`K${index}`, `K${index}`])
+    const after = graph.node('Gemm', [rows, rows, before], { attributes: { transA: { int: 1 } } })
+    graph.output(`after.${index}`, after, 'float32', [`K${index}`, `K${index}`])
+  }
+  return graph
+}
+
+async function openOutputPass(
+  graph: Graph,
+  from: GraphValue,
+  to: GraphValue,
+  open: Open,
+  close: Close,
+): Promise<OutputPass> {
+  const part = graph.cut('block', [{ value: from, dtype: 'float32', shape: HIDDEN_SHAPE }], [to])
+  part.output('hidden', to, 'float32', HIDDEN_SHAPE)
+  const session = await open(part)
+  return {
+    async run(hidden) {
+      const [sequences, tokens] = hidden.shape
+      const feeds = { ...sideInputs(part, sequences, tokens), [from.id]: hiddenTensor(hidden) }
+      return hiddenStates(await session.run(feeds, ['hidden']))
+    },
+    close: () => close(session),
+  }
+}
+
+function hiddenStates(result: Awaited<ReturnType<GraphSession['run']>>): HiddenStates {
+  const { data, shape } = result.hidden!
+  const [sequences, tokens, width] = shape as [number, number, number]
+  return { data: data as Float32Array, shape: [sequences, tokens, width] }
+}
+
+/** The weight as it was before quantization: in the dtype that quantization starts from, widened to float32. */
+function floatWeight({ module, source }: DeferredWeight): ConstantTensor {
+  const { path, outFeatures, inFeatures, dtype } = module.weight
+  const parameter = new Parameter(dtype, [outFeatures, inFeatures])
+  parameter.storage = fileStorage(source)
+  return {
+    name: `${path}.weight.float32`,
+    dtype: 'float32',
+    shape: parameter.shape,
+    chunks: () => parameterChunks(parameter, 'float32'),
+  }
+}
+
+const fileStorage = ({
+  fd,
+  file: path,
+  position,
+  byteLength,
+  dtype,
+}: CheckpointTensor): Parameter['storage'] => ({
+  kind: 'file',
+  ...{ fd, path, position, byteLength, dtype },
+})
