@@ -97,6 +97,6 @@ export function readArguments(
   }
 }
 
-export function isWholeNumber(value: unknown): value is number {
+function isWholeNumber(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0
 }

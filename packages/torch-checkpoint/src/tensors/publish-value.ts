@@ -19,7 +19,7 @@ export interface Publisher {
  * The public form of a value of the pickle. Shared values are copied, because names differ; the budget and the limit of depth
  * bound how much that can be.
  */
-export function publishValue(value: PickleValue, name: string, publisher: Publisher): TorchValue {
+function publishValue(value: PickleValue, name: string, publisher: Publisher): TorchValue {
   return isNode(value) ? publishNode(value, name, publisher) : value
 }
 

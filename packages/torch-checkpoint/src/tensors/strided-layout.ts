@@ -20,7 +20,7 @@ export function elementCount(shape: readonly number[]): number {
 }
 
 /** Distance of the last element from the first, in elements; 0 for an empty tensor. */
-export function lastElement(shape: readonly number[], stride: readonly number[]): number {
+function lastElement(shape: readonly number[], stride: readonly number[]): number {
   return shape.includes(0) ? 0 : shape.reduce((sum, size, axis) => sum + (size - 1) * stride[axis]!, 0)
 }
 

@@ -16,11 +16,11 @@ const INT8_ASYM_PER_TOKEN = 'int8_asym_per_token'
 export const INT_DTYPES = ['int1', 'int2', 'int3', 'int4', 'int5', 'int6', 'int7', 'int8'] as const
 export type IntDtype = (typeof INT_DTYPES)[number]
 
-export const bitsOf = (dtype: IntDtype): number => INT_DTYPES.indexOf(dtype) + 1
+const bitsOf = (dtype: IntDtype): number => INT_DTYPES.indexOf(dtype) + 1
 
 export type IntxMapping = 'SYMMETRIC' | 'SYMMETRIC_NO_CLIPPING_ERR' | 'ASYMMETRIC'
 
-export const KERNEL_MAPPING: Readonly<Record<IntxMapping, IntMapping>> = {
+const KERNEL_MAPPING: Readonly<Record<IntxMapping, IntMapping>> = {
   SYMMETRIC: 'symmetric',
   SYMMETRIC_NO_CLIPPING_ERR: 'symmetricNoClippingErr',
   ASYMMETRIC: 'asymmetric',
