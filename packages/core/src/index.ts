@@ -27,6 +27,7 @@ export type {
 } from './contract/graph.js'
 export type { JsonObject } from './contract/json.js'
 export type {
+  CheckpointHeaders,
   Environment,
   FormatContext,
   QuantizationConfig,

@@ -1,5 +1,5 @@
 import { mkdtempSync, rmSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
+import { cp, readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Int8WeightOnlyConfig, TorchAoConfig } from '@hfquant/torchao'
@@ -110,4 +110,16 @@ test('a dequantized model is a float model with the same logits, here and after 
   })
   await using float = await AutoModelForCausalLM.fromPretrained(out)
   expect((await float.forward({ inputIds })).logits).toEqual(before)
+})
+
+test('a quantized folder whose config.json lost the block is found by its tensors, and saved with the block', async () => {
+  const source = join(folder, 'lost')
+  await cp(tinyLlama('int8-weight-only'), source, { recursive: true })
+  const { quantization_config, ...config } = JSON.parse(await readFile(join(source, 'config.json'), 'utf8'))
+  await writeFile(join(source, 'config.json'), JSON.stringify(config))
+  await using model = await AutoModelForCausalLM.fromPretrained(source)
+  expect(model.quantization).toMatchObject({ method: 'torchao', config: quantization_config })
+  const out = join(folder, 'found')
+  await model.savePretrained(out)
+  expect(await quantizationOf(out)).toEqual(quantization_config)
 })

@@ -1,4 +1,4 @@
-import { CapabilityError, type Checkpoint, CheckpointError } from '@hfquant/core'
+import { CapabilityError, CheckpointError, type CheckpointHeaders } from '@hfquant/core'
 import type { TorchAoBaseConfig } from './configs/base-config.js'
 import { FqnToConfig } from './configs/fqn-to-config.js'
 import { perAxis, perGroup, perRow, perTensor } from './configs/granularity.js'
@@ -20,7 +20,7 @@ import { findTensorClass, PLAIN_CLASS } from './tensors/tensor-classes.js'
 import { componentKey, type TensorDocument } from './tensors/torchao-format.js'
 import { TorchAoConfig } from './torchao-config.js'
 
-type Source = Pick<Checkpoint, 'metadata' | 'tensors'>
+type Source = CheckpointHeaders
 
 /**
  * The config of a checkpoint whose config.json lost it, from its tensors; undefined when none is quantized. Mapping and

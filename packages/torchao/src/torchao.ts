@@ -3,6 +3,7 @@ import { checkpointMetadata } from './checkpoint-metadata.js'
 import type { TorchAoBaseConfig } from './configs/base-config.js'
 import { isOutdated, leavesOf } from './configs/config-classes.js'
 import { FqnToConfig } from './configs/fqn-to-config.js'
+import { recoverConfig } from './recover-config.js'
 import { formatSettings, readSettings, type TorchAoSettings } from './settings.js'
 import { currentName, storedFormat } from './tensors/stored-format.js'
 
@@ -33,6 +34,7 @@ export const torchao: TorchAoBackend = defineQuantizer<TorchAoSettings>({
     return storedFormat(weight, config, context)
   },
   checkpointMetadata,
+  recoverConfig: (headers) => recoverConfig(headers)?.value,
 })
 
 const remarksOn = (config: TorchAoBaseConfig): readonly string[] => [

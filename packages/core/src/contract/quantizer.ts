@@ -29,6 +29,12 @@ export interface StoredWeight {
   read(key: string): Promise<Uint8Array>
 }
 
+/** What the headers of a checkpoint's files say. */
+export interface CheckpointHeaders {
+  readonly metadata: Readonly<Record<string, string>>
+  readonly tensors: ReadonlyMap<string, TensorInfo>
+}
+
 /** What a backend may look at while it decides. */
 export interface FormatContext {
   /** Absent when the checkpoint has nothing under this module's name. */
@@ -91,6 +97,8 @@ export interface QuantizerDefinition<Config> {
     config: Config,
     context: FormatContext,
   ): QuantizedFormat | Skip | Promise<QuantizedFormat | Skip>
+  /** The config of a checkpoint whose config.json lost it, from its headers; undefined when nothing in it is quantized. */
+  recoverConfig?(headers: CheckpointHeaders): Config | undefined
   /** Entries for the header of every safetensors file. */
   checkpointMetadata?(tensors: readonly SavedTensor[], config: Config): Record<string, string>
 }

@@ -1,8 +1,8 @@
 import type { JsonObject } from '../contract/json.js'
-import type { QuantizationConfig } from '../contract/quantizer.js'
+import type { CheckpointHeaders, QuantizationConfig } from '../contract/quantizer.js'
 import { ConfigError } from '../errors/families.js'
 import type { HfQuantizer } from './hf-quantizer.js'
-import { findBackend, methodOf, type QuantizerBackend } from './registry.js'
+import { findBackend, methodOf, type QuantizerBackend, recoverConfig } from './registry.js'
 
 /** A configuration as a caller may write it: an instance, or the object that config.json would hold. */
 export type QuantizationConfigInput = QuantizationConfig | object
@@ -66,6 +66,11 @@ export const AutoQuantizer = {
     }
     const backend = request?.backend ?? (await findBackend(method))
     return { method, backend, preQuantized: true, ...mergeFields(saved, request?.config, backend) }
+  },
+
+  /** What the tensors say of a checkpoint whose config.json says nothing: the `quantization_config` it should hold. */
+  async detect(headers: CheckpointHeaders): Promise<JsonObject | undefined> {
+    return (await recoverConfig(headers))?.toDict()
   },
 
   /** Starts the quantizer of a merged configuration. */

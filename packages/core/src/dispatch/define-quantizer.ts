@@ -1,6 +1,7 @@
 import type { QuantizedFormat, Skip, WeightInfo } from '../contract/format.js'
 import type { JsonObject } from '../contract/json.js'
 import type {
+  CheckpointHeaders,
   Environment,
   FormatContext,
   QuantizationConfig,
@@ -67,6 +68,10 @@ export function defineQuantizer<Config extends object>(
     quantMethod: definition.quantMethod,
     loadingAttributes: definition.loadingAttributes ?? [],
     parseConfig,
+    recoverConfig(headers: CheckpointHeaders) {
+      const recovered = definition.recoverConfig?.(headers)
+      return recovered === undefined ? undefined : toConfig(recovered, new Set())
+    },
     create: (config: QuantizationConfig, preQuantized: boolean) =>
       new FormatQuantizer(definition, ownConfig(config), preQuantized, toConfig),
   })

@@ -2,7 +2,7 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { JsonObject } from '../contract/json.js'
-import type { QuantizationConfig } from '../contract/quantizer.js'
+import type { CheckpointHeaders, QuantizationConfig } from '../contract/quantizer.js'
 import { ConfigError, EnvironmentError } from '../errors/families.js'
 import type { HfQuantizer } from './hf-quantizer.js'
 
@@ -14,6 +14,8 @@ export interface QuantizerBackend {
   readonly loadingAttributes?: readonly string[]
   /** @throws ConfigError that names the field. */
   parseConfig(json: JsonObject): QuantizationConfig
+  /** The config of a checkpoint whose config.json lost it; undefined when nothing in it is quantized. */
+  recoverConfig?(headers: CheckpointHeaders): QuantizationConfig | undefined
   create(config: QuantizationConfig, preQuantized: boolean): HfQuantizer
 }
 
@@ -25,6 +27,8 @@ export interface LazyQuantizer {
   load(): Promise<QuantizerBackend>
   /** True for a configuration that belongs to this method whatever its `quant_method` says. */
   claims?(json: JsonObject): boolean
+  /** True for headers that look like this method's: then, and only then, the package is imported to recover a config. */
+  recognizes?(headers: CheckpointHeaders): boolean
 }
 
 const registered = new Map<string, QuantizerBackend>()
@@ -72,6 +76,16 @@ export function methodOf(json: JsonObject): string {
     expected: knownMethods(),
     hint: `Known methods: ${knownMethods().join(', ')}.`,
   })
+}
+
+/** The config of a quantized checkpoint whose config.json does not mention it. */
+export async function recoverConfig(headers: CheckpointHeaders): Promise<QuantizationConfig | undefined> {
+  for (const entry of lazy.values()) {
+    if (!entry.recognizes?.(headers)) continue
+    const recovered = (await findBackend(entry.quantMethod)).recoverConfig?.(headers)
+    if (recovered !== undefined) return recovered
+  }
+  return undefined
 }
 
 /**

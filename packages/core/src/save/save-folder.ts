@@ -52,7 +52,9 @@ async function writeConfig(folder: string, { config, dtype, quantizer }: SaveFol
   const entries = new Map(config.entries)
   for (const key of ['torch_dtype', 'dtype']) if (entries.has(key)) entries.set(key, toNode(dtype))
   if (quantizer === undefined) entries.delete('quantization_config')
-  else if (quantizer.rewritesConfig) entries.set('quantization_config', toNode(quantizer.config.toDict()))
+  else if (quantizer.rewritesConfig || !entries.has('quantization_config')) {
+    entries.set('quantization_config', toNode(quantizer.config.toDict()))
+  }
   if (quantizer?.untiesEmbeddings) entries.set('tie_word_embeddings', toNode(false))
   const path = join(folder, 'config.json')
   await writeFile(path, formatJson({ kind: 'object', entries }), { flush: true }).catch((cause) => {

@@ -90,14 +90,24 @@ async function mergeQuantization(
   }
 }
 
-/** Where config.json promises quantized tensors, and there is none, the caller's wish to quantize counts. */
+/**
+ * The last word is the tensors': a quantized checkpoint whose config.json says nothing is loaded as what it is, and
+ * where config.json promises quantized tensors and there is none, the caller's wish to quantize counts.
+ */
 async function settleQuantization(
   promised: MergedQuantization | undefined,
   checkpoint: Checkpoint,
   { quantizationConfig }: LoadModelOptions,
 ): Promise<MergedQuantization | undefined> {
+  if (!promised?.preQuantized) {
+    const detected = await AutoQuantizer.detect(checkpoint)
+    if (detected === undefined) return promised
+    const warning = `quantized tensors of "${detected.quant_method}" found, which config.json does not mention`
+    process.emitWarning(warning, 'HfquantWarning')
+    return AutoQuantizer.merge(detected, quantizationConfig)
+  }
   const isFloat = [...checkpoint.tensors.values()].every(({ dtype }) => isFloatDtype(dtype))
-  if (!promised?.preQuantized || quantizationConfig == null || !isFloat) return promised
+  if (quantizationConfig == null || !isFloat) return promised
   return AutoQuantizer.merge(undefined, quantizationConfig)
 }
 
