@@ -11,16 +11,54 @@ import { closestName } from '@hfquant/transformers'
 interface BackendModule {
   readonly quantizer: QuantizerBackend
   /** Named configurations, the ones that the command line offers. */
-  readonly recipes: Readonly<Record<string, () => QuantizationConfig>>
+  readonly recipes: Readonly<Record<string, (options?: RecipeOptions) => QuantizationConfig>>
+  /** Names that other tools give to what cannot be made here; each throws a CapabilityError that says why. */
+  readonly refusedRecipes?: Readonly<Record<string, () => never>>
 }
 
-interface ShippedBackend extends Pick<LazyQuantizer, 'quantMethod' | 'packageName' | 'claims'> {
+/** What a recipe may be given; those that need none of it take no notice. */
+export interface RecipeOptions {
+  /** Texts, lists of token ids, a source of either, or a file, for recipes that calibrate. */
+  readonly calibration?:
+    | readonly (string | readonly number[])[]
+    | AsyncIterable<string | readonly number[]>
+    | { readonly file: string }
+    | undefined
+  /** Calibration sequences at most. */
+  readonly samples?: number | undefined
+  /** Tokens of a calibration sequence. */
+  readonly sequenceLength?: number | undefined
+}
+
+interface ShippedBackend
+  extends Pick<LazyQuantizer, 'quantMethod' | 'packageName' | 'claims' | 'recognizes'> {
   import(): Promise<BackendModule>
 }
 
 /** The backends that come with hfquant. Adding one is adding an entry. */
 const shipped: readonly ShippedBackend[] = [
-  { quantMethod: 'torchao', packageName: '@hfquant/torchao', import: () => import('@hfquant/torchao') },
+  {
+    quantMethod: 'torchao',
+    packageName: '@hfquant/torchao',
+    import: () => import('@hfquant/torchao'),
+    recognizes: ({ metadata }) => metadata.tensor_names !== undefined,
+  },
+  {
+    quantMethod: 'bitsandbytes',
+    packageName: '@hfquant/bitsandbytes',
+    import: () => import('@hfquant/bitsandbytes'),
+    claims: (json) => json.load_in_4bit === true || json.load_in_8bit === true,
+  },
+  {
+    quantMethod: 'gptq',
+    packageName: '@hfquant/gptq',
+    import: () => import('@hfquant/gptq'),
+    // quantize_config.json of older tools does not name its method.
+    claims: (json) =>
+      json.quant_method === undefined &&
+      json.bits !== undefined &&
+      (json.group_size ?? json.q_group_size) !== undefined,
+  },
 ]
 
 /** Makes the shipped backends known; each is imported when a model asks for it. */
@@ -65,12 +103,17 @@ export async function recipeNames(): Promise<readonly string[]> {
 /**
  * A quantization configuration by name.
  *
- * @throws ConfigError RECIPE_UNKNOWN with the list of names; the hint has the closest one.
+ * @throws ConfigError RECIPE_UNKNOWN with the list of names; the hint has the closest one. CapabilityError
+ * RECIPE_UNAVAILABLE for a recipe of other tools that cannot be made on this runtime.
  */
-export async function recipe(name: string): Promise<QuantizationConfig> {
+export async function recipe(name: string, options: RecipeOptions = {}): Promise<QuantizationConfig> {
   const known = await allRecipes()
   const make = Object.hasOwn(known, name) ? known[name] : undefined
-  if (make !== undefined) return make()
+  if (make !== undefined) return make(options)
+  const refusals = await Promise.all(
+    shipped.map(async (backend) => (await backend.import()).refusedRecipes ?? {}),
+  )
+  for (const refused of refusals) if (Object.hasOwn(refused, name)) refused[name]!()
   const names = Object.keys(known)
   throw new ConfigError(
     'RECIPE_UNKNOWN',
@@ -84,7 +127,7 @@ export async function recipe(name: string): Promise<QuantizationConfig> {
   )
 }
 
-async function allRecipes(): Promise<Record<string, () => QuantizationConfig>> {
+async function allRecipes(): Promise<Record<string, (options?: RecipeOptions) => QuantizationConfig>> {
   const modules = await Promise.all(shipped.map((backend) => backend.import()))
   return Object.assign({}, ...modules.map(({ recipes }) => recipes))
 }

@@ -33,5 +33,11 @@ export {
   type Tokenizer,
 } from '@hfquant/transformers'
 export { AutoModelForCausalLM, AutoTokenizer, type HubOptions } from './auto.js'
-export { type InstalledBackend, installedBackends, recipe, recipeNames } from './backends.js'
-export { HubError, type ResolveModelOptions, resolveModel } from './hub/index.js'
+export {
+  type InstalledBackend,
+  installedBackends,
+  type RecipeOptions,
+  recipe,
+  recipeNames,
+} from './backends.js'
+export { HubError, type HubErrorCode, type ResolveModelOptions, resolveModel } from './hub/index.js'

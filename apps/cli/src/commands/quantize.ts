@@ -1,7 +1,8 @@
 import { realpath, stat } from 'node:fs/promises'
 import { basename, dirname, join, relative, resolve, sep } from 'node:path'
 import type { Command } from 'commander'
-import { ConfigError, inspectModel, quantizeModel, recipe, resolveModel } from 'hfquant'
+import { ConfigError, inspectModel, quantizeModel, type RecipeOptions, recipe, resolveModel } from 'hfquant'
+import { demoModel, storyList } from 'hfquant/demo'
 import { type CommandSetup, type CommonOptions, MODEL, withCommonOptions } from '../command-setup.js'
 import { byteSize, wholeNumber } from '../option-values.js'
 import { UsageError } from '../output/failure.js'
@@ -17,6 +18,9 @@ interface QuantizeOptions extends CommonOptions {
   readonly maxInFlight?: number
   readonly maxShardSize?: number
   readonly dtype?: string
+  readonly calibration?: string
+  readonly samples?: number
+  readonly sequenceLength?: number
 }
 
 export function addQuantize(program: Command, setup: CommandSetup): void {
@@ -26,6 +30,9 @@ export function addQuantize(program: Command, setup: CommandSetup): void {
     .argument('<model>', MODEL)
     .argument('<out>', 'the folder to write; an older model in it is replaced')
     .requiredOption('--recipe <name>', `how to quantize: ${setup.recipes.join(', ')}`)
+    .option('--calibration <file>', 'text or .jsonl file, for recipes that calibrate (gptq-*)')
+    .option('--samples <n>', 'calibration sequences at most (default: 128)', wholeNumber(1))
+    .option('--sequence-length <n>', 'tokens of a calibration sequence (default: 2048)', wholeNumber(2))
     .option('--dry-run', 'check everything that headers tell, say what would be done, write nothing')
     .option('--workers <n>', 'threads that quantize (default: one per core, at most 8)', wholeNumber(1))
     .option('--max-in-flight <bytes>', 'float bytes on their way at once (default: 256MiB)', byteSize)
@@ -46,8 +53,8 @@ async function quantize(
   { terminal, signal }: CommandSetup,
 ): Promise<void> {
   const start = performance.now()
-  const quantizationConfig = await recipe(options.recipe)
   const folder = await resolveModel(model, { signal, onProgress: showDownload(terminal) })
+  const quantizationConfig = await recipe(options.recipe, await calibrationOf(folder, options))
   await checkOut(folder, out)
   const { quantization: found, modules } = await inspectModel(folder, { signal })
   if (found !== undefined) {
@@ -89,6 +96,23 @@ async function quantize(
   if (options.json) printJson(summary)
   else printLines(formatQuantization(summary, { model, out, modules }))
 }
+
+/** What a recipe calibrates with. The demo model brings its own text: the stories of seed 3. */
+async function calibrationOf(
+  folder: string,
+  { calibration: file, samples, sequenceLength }: QuantizeOptions,
+): Promise<RecipeOptions> {
+  if (file !== undefined) return { calibration: { file }, samples, sequenceLength }
+  const isDemo = (await realpath(folder)) === (await realpath(demoModel))
+  if (!isDemo) return { samples, sequenceLength }
+  const demo = { samples: samples ?? 128, sequenceLength: sequenceLength ?? 256 }
+  const stories = Math.min(Math.ceil((demo.samples * demo.sequenceLength) / STORY_TOKENS), MAX_STORIES)
+  return { ...demo, calibration: storyList({ seed: 3, stories }) }
+}
+
+/** Fewer than any story has, so that there are enough of them. */
+const STORY_TOKENS = 64
+const MAX_STORIES = 20_000
 
 /** Writing replaces what is in the folder, which must not be the model itself, nor a folder around it. */
 async function checkOut(folder: string, out: string): Promise<void> {

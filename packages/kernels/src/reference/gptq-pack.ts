@@ -41,7 +41,7 @@ export interface DequantizeColumnsParams extends PackedRowsParams {
 export const wordsFor = (count: number, bits: number): number => Math.ceil((count * bits) / 32)
 
 /** Code `index` of a little-endian bit stream; `word` reads its words as unsigned numbers. */
-export function streamCode(bits: number, index: number, word: (index: number) => number): number {
+function streamCode(bits: number, index: number, word: (index: number) => number): number {
   const bit = index * bits
   const at = Math.floor(bit / 32)
   const shift = bit % 32
@@ -93,7 +93,7 @@ export function unpackColumns(
 const ONES: Readonly<Record<number, number>> = { 2: 0x55555555, 4: 0x11111111, 8: 0x01010101 }
 
 /** Zero point `row` of one group, whose words `word` reads. A field of 0 less one has borrowed from its neighbour. */
-export function storedZero(
+function storedZero(
   bits: number,
   minusOne: boolean,
   row: number,

@@ -20,6 +20,8 @@ export async function openGraphRunner(modelPath: string, threads: number): Promi
     // A pass is short and its tensors are large: they go back to the system at once.
     enableCpuMemArena: false,
     enableMemPattern: false,
+    // Products are large; threads that wait leave the cores to the kernels of the worker pool.
+    extra: { session: { intra_op: { allow_spinning: '0' } } },
     logSeverityLevel: 3,
   })
   const kept = new Map<string, Tensor>()

@@ -1,0 +1,47 @@
+import { ConfigError, type JsonObject } from '@hfquant/core'
+
+/** One entry of `dynamic`: modules that stay in float, or are quantized with other settings. */
+export interface DynamicRule {
+  /** As it is written, prefix included. */
+  readonly pattern: string
+  readonly expression: RegExp
+  readonly excludes: boolean
+  /** Keys of the configuration that take the place of the general ones. */
+  readonly overrides: JsonObject
+}
+
+/**
+ * Reads `dynamic`. Patterns match from the start of the module path, not to its end; excluding rules go first, as
+ * GPTQModel orders them.
+ *
+ * @throws ConfigError for an entry that is no object, or a pattern that is no regular expression.
+ */
+export function readDynamicRules(dynamic: JsonObject): readonly DynamicRule[] {
+  const rules = Object.entries(dynamic).map(([pattern, overrides]): DynamicRule => {
+    const excludes = pattern.startsWith('-:')
+    if (!excludes && (typeof overrides !== 'object' || overrides === null || Array.isArray(overrides))) {
+      throw invalid(pattern, overrides, 'an object of settings')
+    }
+    const source = /^[-+]:/.test(pattern) ? pattern.slice(2) : pattern
+    try {
+      const expression = new RegExp(`^(?:${source})`)
+      return { pattern, expression, excludes, overrides: (overrides ?? {}) as JsonObject }
+    } catch (cause) {
+      throw invalid(pattern, source, 'a regular expression', cause)
+    }
+  })
+  return [...rules.filter(({ excludes }) => excludes), ...rules.filter(({ excludes }) => !excludes)]
+}
+
+/** The first rule that matches wins. */
+export const matchingRule = (rules: readonly DynamicRule[], path: string): DynamicRule | undefined =>
+  rules.find(({ expression }) => expression.test(path))
+
+const invalid = (pattern: string, found: unknown, expected: string, cause?: unknown): ConfigError =>
+  new ConfigError('FIELD_VALUE', `dynamic["${pattern}"] is ${JSON.stringify(found)}, expected ${expected}`, {
+    field: 'dynamic',
+    found,
+    expected,
+    hint: 'Patterns are regular expressions for module paths; "-:" in front leaves the modules in float.',
+    cause,
+  })

@@ -1,0 +1,119 @@
+import type { ComponentRows, FloatRows, KernelCall, QuantizedFormat, WeightInfo } from '@hfquant/core'
+import { runKernel } from '@hfquant/kernels'
+import { lowerMatMulNBits } from '../lower/mat-mul-n-bits.js'
+import { encodeWeight } from './encode.js'
+import { plainGroupIndex } from './group-index.js'
+import { type GptqLayout, groupCount, layoutComponents } from './layout.js'
+
+/** How the parameters of a group are found; see the kernel `gptqGrid`. */
+export interface GridRules {
+  /** Half the scale for groups without negative weights, as the paper's code. */
+  readonly oneSided: boolean
+  readonly minimumZero: 0 | 1
+  readonly searchExponent: number
+  readonly roundScales: boolean
+}
+
+/** Parameters of a format that can be made of float weights. */
+export interface GptqFormatOptions {
+  readonly layout: GptqLayout
+  /** Absent for a stored weight, which cannot be made. */
+  readonly rules?: GridRules
+  readonly warnings?: readonly string[]
+}
+
+/** A format of this package, which can be asked for its layout. */
+export interface GptqFormat extends QuantizedFormat {
+  readonly gptqLayout: GptqLayout
+}
+
+/** Codes on a grid per group, in the tensors of a GPTQ checkpoint; made here by rounding to the nearest. */
+export function gptqFormat({ layout, rules, warnings = [] }: GptqFormatOptions): GptqFormat {
+  const { bits, groupSize } = layout
+  return {
+    name: `gptq int${bits} per group of ${groupSize}`,
+    warnings,
+    gptqLayout: layout,
+    components: (weight) => layoutComponents(weight, layout),
+    dequantize: (stored, out, weight) => dequantize(stored, out, weight, layout),
+    dequantizeKernel: (weight) => dequantizeKernel(weight, layout),
+    lower: (graph, layer) => lowerMatMulNBits(graph, layer, layout),
+    ...(rules === undefined ? {} : roundToNearest(layout, rules)),
+  }
+}
+
+/** Parameters of the kernels that find grids. */
+export const gridParams = ({ bits, groupSize, symmetric }: GptqLayout, rules: GridRules) => ({
+  bits,
+  symmetric,
+  groupSize,
+  oneSided: rules.oneSided,
+  minimumZero: rules.minimumZero,
+  searchExponent: rules.searchExponent,
+  roundScales: rules.roundScales,
+})
+
+function roundToNearest(
+  layout: GptqLayout,
+  rules: GridRules,
+): Pick<QuantizedFormat, 'scratch' | 'quantizeKernel' | 'finish'> {
+  return {
+    scratch: ({ outFeatures, inFeatures }) => {
+      const grids = [outFeatures, groupCount(inFeatures, layout.groupSize)]
+      return [
+        { key: 'codes', dtype: 'uint8', shape: [outFeatures, inFeatures] },
+        { key: 'grid_scales', dtype: 'float32', shape: grids },
+        { key: 'grid_zeros', dtype: 'uint8', shape: grids },
+      ]
+    },
+    quantizeKernel: () => ({
+      kernel: 'gptqGrid',
+      params: gridParams(layout, rules),
+      components: ['codes', 'grid_scales', 'grid_zeros'],
+    }),
+    finish(parts, weight) {
+      encodeWeight(
+        {
+          codes: parts.uint8('codes'),
+          scales: parts.float32('grid_scales'),
+          zeros: parts.uint8('grid_zeros'),
+          groupOf: plainGroupIndex(weight.inFeatures, layout.groupSize),
+        },
+        parts,
+        weight,
+        layout,
+      )
+      return undefined
+    },
+  }
+}
+
+const componentKeys = ({ hasGroupIndex }: GptqLayout): string[] =>
+  hasGroupIndex ? ['qweight', 'qzeros', 'scales', 'g_idx'] : ['qweight', 'qzeros', 'scales']
+
+const dequantizeKernel = ({ outFeatures, inFeatures }: WeightInfo, layout: GptqLayout): KernelCall => ({
+  kernel: 'dequantizeColumns',
+  params: {
+    bits: layout.bits,
+    minusOne: layout.zeroPoints === 'gptq',
+    scaleDtype: layout.scaleDtype,
+    totalRows: outFeatures,
+    groups: groupCount(inFeatures, layout.groupSize),
+    groupSize: layout.groupSize,
+  },
+  components: componentKeys(layout),
+})
+
+function dequantize(stored: ComponentRows, out: FloatRows, weight: WeightInfo, layout: GptqLayout): void {
+  const { kernel, params } = dequantizeKernel(weight, layout)
+  const values = new Float32Array(out.count * weight.inFeatures)
+  runKernel(
+    kernel,
+    { ...params, first: out.first, rows: out.count, columns: weight.inFeatures },
+    componentKeys(layout).map((key) => stored.bytes(key)),
+    [new Uint8Array(values.buffer)],
+  )
+  for (let row = 0; row < out.count; row++) {
+    out.at(row).set(values.subarray(row * weight.inFeatures, (row + 1) * weight.inFeatures))
+  }
+}

@@ -1,0 +1,5 @@
+export type { CalibrationData, CalibrationSample } from './config/calibration-data.js'
+export { GPTQConfig, type GPTQConfigOptions } from './config/gptq-config.js'
+export type { GptqSettings, ModuleSettings } from './config/settings.js'
+export { gptq, gptq as quantizer } from './gptq.js'
+export { type RecipeOptions, recipes } from './recipes.js'

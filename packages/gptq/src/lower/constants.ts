@@ -1,0 +1,96 @@
+import { createHash } from 'node:crypto'
+import type { ConstantTensor, LoweringInput } from '@hfquant/core'
+import { runKernel } from '@hfquant/kernels'
+import { groupCount } from '../format/layout.js'
+import { unpackZeroPoints } from '../format/zero-points.js'
+import type { PackedLayout } from './mat-mul-n-bits.js'
+
+/** Constants are made in pieces of about this size. */
+const PIECE_BYTES = 2 ** 20
+
+/** An order of channels as indices of a `Gather`; equal orders are one constant. */
+export function orderConstant(order: Int32Array): ConstantTensor {
+  const bytes = new Uint8Array(BigInt64Array.from(order, BigInt).buffer)
+  return {
+    name: `channel_order.${createHash('sha256').update(bytes).digest('hex').slice(0, 16)}`,
+    dtype: 'int64',
+    shape: [order.length],
+    chunks: async function* () {
+      yield bytes
+    },
+  }
+}
+
+/** Codes [rows, blocks, blockSize * container / 8]; what pads the last block of a row meets no activation. */
+export async function* codeChunks(layer: LoweringInput, layout: PackedLayout): AsyncGenerator<Uint8Array> {
+  const { bits, rows: totalRows, columns, container, blockSize, blocks, symmetric, order } = layout
+  const words = await layer.read('qweight')
+  const inputs =
+    order == null ? [words] : [words, new Uint8Array(order.buffer, order.byteOffset, order.byteLength)]
+  const width = blocks * blockSize
+  for (const [first, rows] of pieces(totalRows, width)) {
+    const rowBytes = container === 4 ? columns : width
+    // `packNibbles` adds 8. A symmetric zero point of fewer bits moves to 8, so that the operator needs none.
+    const subtract = container === 8 ? 0 : symmetric ? 2 ** (bits - 1) : 8
+    const codes = new Uint8Array(rows * rowBytes)
+    runKernel('unpackColumns', { bits, totalRows, columns, first, rows, rowBytes, subtract }, inputs, [codes])
+    if (container === 8) yield codes
+    else yield packNibbles(codes, rows, columns, blockSize)
+  }
+}
+
+/** The scale of each block, as float32: that of the group it lies in. */
+export async function* scaleChunks(layer: LoweringInput, layout: PackedLayout): AsyncGenerator<Uint8Array> {
+  const stored = await layer.read('scales')
+  const { rows: totalRows, scaleDtype, blocks } = layout
+  const scales = new Float32Array(stored.byteLength / (scaleDtype === 'float32' ? 4 : 2))
+  runKernel('cast', { from: scaleDtype, to: 'float32' }, [stored], [new Uint8Array(scales.buffer)])
+  for (const [first, rows] of pieces(totalRows, blocks * 4)) {
+    const piece = new Float32Array(rows * blocks)
+    for (const [at, block, row] of cells(rows, blocks)) {
+      piece[at] = scales[groupOfBlock(block, layout) * totalRows + first + row]!
+    }
+    yield new Uint8Array(piece.buffer)
+  }
+}
+
+/** The zero point of each block, packed like the codes; every row begins with a new byte. */
+export async function* zeroPointChunks(
+  layer: LoweringInput,
+  layout: PackedLayout,
+): AsyncGenerator<Uint8Array> {
+  const { rows: totalRows, columns, groupSize, bits, container, blocks } = layout
+  const stored = await layer.read('qzeros')
+  const words = new Int32Array(stored.buffer, stored.byteOffset, stored.byteLength / 4)
+  const zeros = unpackZeroPoints(words, groupCount(columns, groupSize), totalRows, bits, layout.zeroPoints)
+  for (const [first, rows] of pieces(totalRows, blocks)) {
+    const piece = new Uint8Array(rows * blocks)
+    const shift = container === 4 ? 8 : 0
+    for (const [at, block, row] of cells(rows, blocks)) {
+      piece[at] = zeros[groupOfBlock(block, layout) * totalRows + first + row]! - shift
+    }
+    yield container === 8 ? piece : packNibbles(piece, rows, blocks, 2)
+  }
+}
+
+const groupOfBlock = (block: number, { blockSize, groupSize, columns }: PackedLayout): number =>
+  Math.min(Math.floor((block * blockSize) / groupSize), groupCount(columns, groupSize) - 1)
+
+function packNibbles(codes: Uint8Array, rows: number, columns: number, blockSize: number): Uint8Array {
+  const packed = new Uint8Array((rows * Math.ceil(columns / blockSize) * blockSize) / 2)
+  runKernel('packNibbles', { rows, columns, blockSize }, [codes], [packed])
+  return packed
+}
+
+function* cells(
+  rows: number,
+  columns: number,
+): Generator<readonly [at: number, column: number, row: number]> {
+  for (let at = 0; at < rows * columns; at++) yield [at, at % columns, Math.floor(at / columns)]
+}
+
+/** [first, count] of row ranges of about PIECE_BYTES. */
+function* pieces(rows: number, rowBytes: number): Generator<readonly [first: number, count: number]> {
+  const step = Math.max(1, Math.floor(PIECE_BYTES / Math.max(rowBytes, 1)))
+  for (let first = 0; first < rows; first += step) yield [first, Math.min(step, rows - first)]
+}
