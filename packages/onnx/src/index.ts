@@ -10,7 +10,7 @@ export {
   registerLowering,
 } from './lower/lowering.js'
 export { DECODER } from './session/decoder-ports.js'
-export { type GraphSession, openGraphSession } from './session/graph-session.js'
+export { createGraphThreads, type GraphSession, type GraphThreads } from './session/graph-session.js'
 export type { CacheShape, GraphTensor, SumPort, TensorRecord } from './session/protocol.js'
 export {
   type DecoderSession,

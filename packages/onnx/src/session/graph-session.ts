@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
-import type { SumPort, TensorRecord } from './protocol.js'
-import { startSessionWorker } from './session-worker-host.js'
+import type { Request, SumPort, TensorRecord } from './protocol.js'
+import { type SessionWorker, startSessionWorker } from './session-worker-host.js'
 
 /** Any graph in a worker thread, with named inputs and outputs. Calls are answered in order. */
 export interface GraphSession extends AsyncDisposable {
@@ -15,31 +15,60 @@ export interface GraphSession extends AsyncDisposable {
   close(): Promise<void>
 }
 
-/** @throws RuntimeError SESSION_FAILED with the runtime's own words. */
-export async function openGraphSession({
-  modelPath,
-  threads = availableParallelism(),
-}: {
-  readonly modelPath: string
-  /** Threads of the runtime; default: one per core. */
-  readonly threads?: number | undefined
-}): Promise<GraphSession> {
-  const { call, close } = startSessionWorker()
-  const tensors = async (request: Parameters<typeof call>[0]): Promise<TensorRecord> => {
-    const reply = await call(request)
+/** Threads that run graphs one after the other: starting a thread takes longer than many a graph runs. */
+export interface GraphThreads {
+  /**
+   * Opens a model file in a thread that is free, or in a new one.
+   *
+   * @throws RuntimeError SESSION_FAILED with the runtime's own words.
+   */
+  open(modelPath: string): Promise<GraphSession>
+  /** Ends every thread, and the sessions that are still open. */
+  close(): Promise<void>
+}
+
+/** @param threads threads of the runtime within each session; default: one per core. */
+export function createGraphThreads(threads = availableParallelism()): GraphThreads {
+  const all = new Set<SessionWorker>()
+  const free: SessionWorker[] = []
+  const start = () => {
+    const worker = startSessionWorker()
+    all.add(worker)
+    return worker
+  }
+  return {
+    async open(modelPath) {
+      const worker = free.pop() ?? start()
+      try {
+        await worker.call({ kind: 'openGraph', modelPath, threads })
+      } catch (error) {
+        all.delete(worker)
+        await worker.close()
+        throw error
+      }
+      return graphSession(worker, () => free.push(worker))
+    },
+    async close() {
+      await Promise.all([...all].map((worker) => worker.close()))
+    },
+  }
+}
+
+function graphSession(worker: SessionWorker, release: () => void): GraphSession {
+  const tensors = async (request: Request): Promise<TensorRecord> => {
+    const reply = await worker.call(request)
     return 'tensors' in reply ? reply.tensors : {}
   }
-  try {
-    await call({ kind: 'openGraph', modelPath, threads })
-  } catch (error) {
-    await close()
-    throw error
+  let closed: Promise<void> | undefined
+  const close = () => {
+    closed ??= worker.isClosed() ? Promise.resolve() : worker.call({ kind: 'closeGraph' }).then(release)
+    return closed
   }
   return {
     run: (feeds, outputs) => tensors({ kind: 'run', feeds, outputs }),
     accumulate: async (feeds, sums) => {
       const buffers = Object.values(feeds).map(({ data }) => data.buffer as ArrayBuffer)
-      await call({ kind: 'accumulate', feeds, sums }, buffers)
+      await worker.call({ kind: 'accumulate', feeds, sums }, buffers)
     },
     takeSums: () => tensors({ kind: 'takeSums' }),
     close,

@@ -21,6 +21,7 @@ export type Request =
   | { readonly kind: 'run'; readonly feeds: TensorRecord; readonly outputs: readonly string[] }
   | { readonly kind: 'accumulate'; readonly feeds: TensorRecord; readonly sums: readonly SumPort[] }
   | { readonly kind: 'takeSums' }
+  | { readonly kind: 'closeGraph' }
   | { readonly kind: 'close' }
 
 /** A tensor on its way between threads, row-major. */

@@ -59,6 +59,10 @@ async function handle(request: Request): Promise<Float32Array | TensorRecord | u
       return undefined
     case 'takeSums':
       return runner!.takeSums()
+    case 'closeGraph':
+      await runner?.close()
+      runner = undefined
+      return undefined
     case 'close':
       await runner?.close()
       await decoder?.close()

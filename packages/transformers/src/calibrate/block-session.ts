@@ -7,7 +7,7 @@ import {
   type Graph,
   type GraphSession,
   type GraphTensor,
-  openGraphSession,
+  type GraphThreads,
   type TensorRecord,
   writeArtifact,
 } from '@hfquant/onnx'
@@ -16,7 +16,7 @@ import {
 export async function openPart(
   graph: Graph,
   source: (constant: ConstantTensor) => ConstantTensor,
-  threads: number | undefined,
+  threads: GraphThreads,
 ): Promise<GraphSession> {
   const folder = join(cacheFolder(), `graph-${process.pid}-${randomUUID()}`)
   await mkdir(folder, { recursive: true }).catch((cause) => {
@@ -24,7 +24,7 @@ export async function openPart(
   })
   try {
     const part: Graph = Object.create(graph, { constants: { value: graph.constants.map(source) } })
-    return await openGraphSession({ modelPath: await writeArtifact(folder, part), threads })
+    return await threads.open(await writeArtifact(folder, part))
   } finally {
     await rm(folder, { recursive: true, force: true })
   }

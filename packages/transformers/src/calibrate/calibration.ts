@@ -13,7 +13,14 @@ import {
   Parameter,
   parameterChunks,
 } from '@hfquant/core'
-import { createGraph, DECODER, type Graph, type GraphSession, type SumPort } from '@hfquant/onnx'
+import {
+  createGraph,
+  createGraphThreads,
+  DECODER,
+  type Graph,
+  type GraphSession,
+  type SumPort,
+} from '@hfquant/onnx'
 import type { OpenedModel } from '../auto/open-model.js'
 import type { Tokenizer } from '../tokenizer/index.js'
 import { hiddenTensor, int64, openPart, sideInputs } from './block-session.js'
@@ -50,17 +57,9 @@ export function createCalibration(
     [...weights].map(([path, weight]) => [`${path}.weight.float32`, floatWeight(weight)]),
   )
   const source = (constant: ConstantTensor) => floats.get(constant.name) ?? constant
-  const open = (part: Graph) => openPart(part, source, threads)
-  const sessions = new Set<GraphSession>()
-  const opened = async (part: Graph): Promise<GraphSession> => {
-    const session = await open(part)
-    sessions.add(session)
-    return session
-  }
-  const closing = async (session: GraphSession) => {
-    sessions.delete(session)
-    await session.close()
-  }
+  const graphThreads = createGraphThreads(threads)
+  const opened = (part: Graph): Promise<GraphSession> => openPart(part, source, graphThreads)
+  const closing = (session: GraphSession): Promise<void> => session.close()
 
   let loadedTokenizer: Promise<Tokenizer | undefined> | undefined
   const widthOf = (path: string) => weights.get(path)?.module.weight.inFeatures
@@ -129,7 +128,7 @@ export function createCalibration(
     },
     settle: (path) => void floats.delete(`${path}.weight.float32`),
     async close() {
-      await Promise.all([...sessions].map((session) => session.close()))
+      await graphThreads.close()
     },
   }
 }

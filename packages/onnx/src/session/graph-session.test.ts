@@ -1,0 +1,58 @@
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, test } from 'vitest'
+import { writeArtifact } from '../artifact/write-artifact.js'
+import { createGraph } from '../graph/graph.js'
+import { createGraphThreads, type GraphSession } from './graph-session.js'
+
+const folder = mkdtempSync(join(tmpdir(), 'hfquant-threads-'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+async function modelOf(operator: 'Add' | 'Mul'): Promise<string> {
+  const graph = createGraph(operator)
+  const x = graph.input('x', 'float32', ['N'])
+  graph.output('y', graph.node(operator, [x, graph.literal('float32', [], [3])]), 'float32', ['N'])
+  const path = join(folder, operator)
+  mkdirSync(path, { recursive: true })
+  return writeArtifact(path, graph)
+}
+
+async function compute(session: GraphSession): Promise<number[]> {
+  const x = { dtype: 'float32' as const, shape: [2], data: Float32Array.of(1, 5) }
+  const { y } = await session.run({ x }, ['y'])
+  return [...(y!.data as Float32Array)]
+}
+
+describe('graphs in threads of their own', () => {
+  test('one after the other, and at the same time', async () => {
+    const threads = createGraphThreads(1)
+    const first = await threads.open(await modelOf('Add'))
+    expect(await compute(first)).toEqual([4, 8])
+    await first.close()
+    const [second, third] = await Promise.all([
+      threads.open(await modelOf('Mul')),
+      threads.open(await modelOf('Add')),
+    ])
+    expect(await Promise.all([second, third].map(compute))).toEqual([
+      [3, 15],
+      [4, 8],
+    ])
+    await threads.close()
+  })
+
+  test('a model that cannot be opened is a typed error, and the next one opens', async () => {
+    const threads = createGraphThreads(1)
+    await expect(threads.open(join(folder, 'absent.onnx'))).rejects.toMatchObject({ code: 'SESSION_FAILED' })
+    expect(await compute(await threads.open(await modelOf('Add')))).toEqual([4, 8])
+    await threads.close()
+  })
+
+  test('once ended, a session fails instead of waiting for ever, and may be closed again', async () => {
+    const threads = createGraphThreads(1)
+    const session = await threads.open(await modelOf('Add'))
+    await threads.close()
+    await expect(compute(session)).rejects.toMatchObject({ code: 'MODEL_DISPOSED' })
+    await session.close()
+  })
+})
