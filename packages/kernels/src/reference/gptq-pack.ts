@@ -93,12 +93,7 @@ export function unpackColumns(
 const ONES: Readonly<Record<number, number>> = { 2: 0x55555555, 4: 0x11111111, 8: 0x01010101 }
 
 /** Zero point `row` of one group, whose words `word` reads. A field of 0 less one has borrowed from its neighbour. */
-function storedZero(
-  bits: number,
-  minusOne: boolean,
-  row: number,
-  word: (index: number) => number,
-): number {
+function storedZero(bits: number, minusOne: boolean, row: number, word: (index: number) => number): number {
   const ones = ONES[bits]
   if (!minusOne) return streamCode(bits, row, word)
   if (ones === undefined) return (streamCode(bits, row, word) + 1) % 2 ** bits
