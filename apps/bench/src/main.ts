@@ -7,7 +7,8 @@ import { measureGptqLayer } from './measure-gptq-layer.js'
 import { measureQuantize, type QuantizeFigures } from './measure-quantize.js'
 
 const USAGE = `usage:
-  pnpm bench make-checkpoint FOLDER [--layers 22]     random bfloat16 weights, 1.1 billion parameters
+  pnpm bench make-checkpoint FOLDER [--layers 22] [--vocabulary 32000]
+                                                      random bfloat16 weights, 1.1 billion parameters
   pnpm bench quantize FOLDER [--recipe NAME] [--runs 3] [--digests]
                                                       seconds, MB of source per second, peak memory
   pnpm bench gptq-layer FOLDER [--samples 128] [--sequence-length 512]
@@ -23,6 +24,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     layers: { type: 'string', default: String(BILLION.layers) },
+    vocabulary: { type: 'string', default: String(BILLION.vocabulary) },
     recipe: { type: 'string', default: 'int8-weight-only' },
     runs: { type: 'string', default: '3' },
     tokens: { type: 'string', default: '64' },
@@ -46,7 +48,11 @@ if (values.help || command === undefined || folder === undefined) {
   console.log(USAGE)
   process.exitCode = values.help ? 0 : 2
 } else if (command === 'make-checkpoint') {
-  await makeCheckpoint(folder, { ...BILLION, layers: Number(values.layers) })
+  await makeCheckpoint(folder, {
+    ...BILLION,
+    layers: Number(values.layers),
+    vocabulary: Number(values.vocabulary),
+  })
 } else if (command === 'quantize') {
   await quantize(folder)
 } else if (command === 'quantize-once') {
