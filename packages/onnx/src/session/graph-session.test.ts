@@ -25,8 +25,8 @@ async function compute(session: GraphSession): Promise<number[]> {
 }
 
 describe('graphs in threads of their own', () => {
-  test('one after the other, and at the same time', async () => {
-    const threads = createGraphThreads(1)
+  test.each([true, false])('one after the other, and at the same time (reuse %s)', async (reuse) => {
+    const threads = createGraphThreads({ threads: 1, reuse })
     const first = await threads.open(await modelOf('Add'))
     expect(await compute(first)).toEqual([4, 8])
     await first.close()
@@ -42,14 +42,14 @@ describe('graphs in threads of their own', () => {
   })
 
   test('a model that cannot be opened is a typed error, and the next one opens', async () => {
-    const threads = createGraphThreads(1)
+    const threads = createGraphThreads({ threads: 1 })
     await expect(threads.open(join(folder, 'absent.onnx'))).rejects.toMatchObject({ code: 'SESSION_FAILED' })
     expect(await compute(await threads.open(await modelOf('Add')))).toEqual([4, 8])
     await threads.close()
   })
 
   test('once ended, a session fails instead of waiting for ever, and may be closed again', async () => {
-    const threads = createGraphThreads(1)
+    const threads = createGraphThreads({ threads: 1 })
     const session = await threads.open(await modelOf('Add'))
     await threads.close()
     await expect(compute(session)).rejects.toMatchObject({ code: 'MODEL_DISPOSED' })

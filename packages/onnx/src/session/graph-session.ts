@@ -27,8 +27,15 @@ export interface GraphThreads {
   close(): Promise<void>
 }
 
-/** @param threads threads of the runtime within each session; default: one per core. */
-export function createGraphThreads(threads = availableParallelism()): GraphThreads {
+export interface GraphThreadsOptions {
+  /** Threads of the runtime within each session; default: one per core. */
+  readonly threads?: number | undefined
+  /** Keep a thread for the next graph. What large graphs leave in it is only given back at its end. Default true. */
+  readonly reuse?: boolean | undefined
+}
+
+export function createGraphThreads(options: GraphThreadsOptions = {}): GraphThreads {
+  const { threads = availableParallelism(), reuse = true } = options
   const all = new Set<SessionWorker>()
   const free: SessionWorker[] = []
   const start = () => {
@@ -46,7 +53,15 @@ export function createGraphThreads(threads = availableParallelism()): GraphThrea
         await worker.close()
         throw error
       }
-      return graphSession(worker, () => free.push(worker))
+      return graphSession(worker, async () => {
+        if (reuse) {
+          await worker.call({ kind: 'closeGraph' })
+          free.push(worker)
+        } else {
+          all.delete(worker)
+          await worker.close()
+        }
+      })
     },
     async close() {
       await Promise.all([...all].map((worker) => worker.close()))
@@ -54,14 +69,14 @@ export function createGraphThreads(threads = availableParallelism()): GraphThrea
   }
 }
 
-function graphSession(worker: SessionWorker, release: () => void): GraphSession {
+function graphSession(worker: SessionWorker, release: () => Promise<void>): GraphSession {
   const tensors = async (request: Request): Promise<TensorRecord> => {
     const reply = await worker.call(request)
     return 'tensors' in reply ? reply.tensors : {}
   }
   let closed: Promise<void> | undefined
   const close = () => {
-    closed ??= worker.isClosed() ? Promise.resolve() : worker.call({ kind: 'closeGraph' }).then(release)
+    closed ??= worker.isClosed() ? Promise.resolve() : release()
     return closed
   }
   return {

@@ -12,6 +12,7 @@ import {
   type OutputPass,
   Parameter,
   parameterChunks,
+  tensorBytes,
 } from '@hfquant/core'
 import {
   createGraph,
@@ -32,6 +33,9 @@ export interface CalibrationOptions {
   readonly tokenizer: () => Promise<Tokenizer | undefined>
   readonly endToken: number | undefined
 }
+
+/** Beside the passes of a larger model the start of a thread, a tenth of a second, is nothing; its memory is not. */
+const REUSE_LIMIT = 64 * 2 ** 20
 
 const HIDDEN_SHAPE = ['B', 'S', 'D']
 
@@ -57,7 +61,8 @@ export function createCalibration(
     [...weights].map(([path, weight]) => [`${path}.weight.float32`, floatWeight(weight)]),
   )
   const source = (constant: ConstantTensor) => floats.get(constant.name) ?? constant
-  const graphThreads = createGraphThreads(threads)
+  const weightBytes = graph.constants.reduce((sum, { dtype, shape }) => sum + tensorBytes(dtype, shape), 0)
+  const graphThreads = createGraphThreads({ threads, reuse: weightBytes <= REUSE_LIMIT })
   const opened = (part: Graph): Promise<GraphSession> => openPart(part, source, graphThreads)
   const closing = (session: GraphSession): Promise<void> => session.close()
 
