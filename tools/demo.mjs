@@ -13,8 +13,8 @@ import { fileURLToPath } from 'node:url'
 import { recipeNames } from 'hfquant'
 import { demoModel } from 'hfquant/demo'
 
-/** A quarter of what `hfquant eval` takes by default: enough to tell the recipes apart, and soon done. */
-const STORIES = 50
+/** A fifth of what `hfquant eval` takes by default: enough to tell the recipes apart, and soon done. */
+const STORIES = 40
 
 /** A quarter of the default, too: recipes that calibrate get most of their gain from the first few texts. */
 const SAMPLES = 32
