@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { formatJson, PythonFloat, parseJson, toNode, toValue } from './json-document.js'
 
 const goldens = new URL('../../../../goldens/', import.meta.url)
-/** Those below gptq/ were put together with keys in another order than Python's. */
+/** The keys of those below gptq/ are not sorted, so they cannot come back as they were. */
 const configs = readdirSync(goldens, { recursive: true, encoding: 'utf8' }).filter(
   (path) => path.endsWith('/config.json') && !path.startsWith('gptq/'),
 )

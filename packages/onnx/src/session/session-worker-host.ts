@@ -5,8 +5,10 @@ import type { Reply, Request } from './protocol.js'
 
 /** The thread of a session. Calls are answered in order; while none is under way it does not keep the process alive. */
 export interface SessionWorker {
-  /** @throws RuntimeError SESSION_FAILED with the runtime's own words; MODEL_DISPOSED once closed. */
-  /** @param transfer buffers of the request that are handed over instead of copied. */
+  /**
+   * @param transfer buffers of the request that are handed over instead of copied.
+   * @throws RuntimeError SESSION_FAILED with the runtime's own words; MODEL_DISPOSED once closed.
+   */
   call(request: Request, transfer?: readonly ArrayBuffer[]): Promise<Reply>
   close(): Promise<void>
   isClosed(): boolean
