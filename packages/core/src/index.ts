@@ -1,4 +1,12 @@
-export { roundHalfToEven } from '@hfquant/kernels'
+export {
+  bfloat16ToFloat32,
+  createKernelPool,
+  float16ToFloat32,
+  float32ToBfloat16,
+  float32ToFloat16,
+  type KernelPool,
+  roundHalfToEven,
+} from '@hfquant/kernels'
 export type {
   Calibration,
   CalibrationStage,
@@ -37,6 +45,15 @@ export type {
   StoredWeight,
 } from './contract/quantizer.js'
 export { skip } from './contract/skip.js'
+export type {
+  FieldTensor,
+  FieldValue,
+  FlatCheckpoint,
+  FlatTensor,
+  ObjectCheckpoint,
+  ObjectFlattener,
+  StoredObject,
+} from './contract/stored-object.js'
 export type { Dtype, FloatDtype, TensorInfo } from './contract/tensor.js'
 export {
   AutoQuantizationConfig,
@@ -44,12 +61,8 @@ export {
   type MergedQuantization,
   type QuantizationConfigInput,
 } from './dispatch/auto-quantizer.js'
-export {
-  type DefinedConfig,
-  type DefinedQuantizer,
-  defineQuantizer,
-  FormatQuantizer,
-} from './dispatch/define-quantizer.js'
+export { type DefinedConfig, type DefinedQuantizer, defineQuantizer } from './dispatch/define-quantizer.js'
+export { FormatQuantizer } from './dispatch/format-quantizer.js'
 export {
   type DeferredWeight,
   HfQuantizer,
@@ -67,6 +80,7 @@ export {
   registerLazyQuantizer,
   registerQuantizer,
 } from './dispatch/registry.js'
+export { settleQuantization } from './dispatch/settle-quantization.js'
 export {
   CapabilityError,
   CheckpointError,
@@ -90,22 +104,29 @@ export {
 export { type JsonFile, readJsonFile } from './json/read-json-file.js'
 export { writeRange } from './load/byte-range.js'
 export { cacheFolder } from './load/cache-folder.js'
-export { type Checkpoint, type CheckpointTensor, openCheckpoint, storedWeight } from './load/checkpoint.js'
+export { type Checkpoint, type CheckpointTensor, storedWeight } from './load/checkpoint.js'
 export { dequantizeModel } from './load/dequantize-model.js'
+export { configFolders, type FoundModel, findModel } from './load/find-model.js'
 export {
+  completeModel,
   DEFAULT_MAX_IN_FLIGHT_BYTES,
   type LoadedModel,
   type LoadOptions,
   loadModel,
+  type PlannedModel,
   planModel,
 } from './load/load-model.js'
+export { openCheckpoint } from './load/open-checkpoint.js'
 export { dequantizedChunks, parameterChunks, readParameter } from './load/read-parameter.js'
 export { createScratchStore, type Place, type TensorStore } from './load/store.js'
+export { INFO_CHANNEL, type InfoEvent, publishInfo } from './report/info.js'
 export { describeTensor, type LoadingReport, type Mismatch } from './report/loading-report.js'
+export { type ProcessMemory, processMemory } from './report/process-memory.js'
 export type { OnProgress, ProgressEvent } from './report/progress.js'
+export { isRunning } from './save/is-running.js'
 export { isOutputFailure, outputError } from './save/output-error.js'
-export { recoverFolder, type StagedFolder, stageFolder } from './save/replace-folder.js'
-export { type SaveFolderOptions, saveFolder } from './save/save-folder.js'
+export { checkOutputFolder, recoverFolder, type StagedFolder, stageFolder } from './save/replace-folder.js'
+export { carriedFiles, type SaveFolderOptions, saveFolder } from './save/save-folder.js'
 export { type SaveModelOptions, saveModel } from './save/save-model.js'
 export { type StateEntry, stateDict } from './save/state-dict.js'
 export { type DeviceMap, resolveDeviceMap } from './shell/device-map.js'

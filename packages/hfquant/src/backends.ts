@@ -5,7 +5,7 @@ import {
   type QuantizerBackend,
   registerLazyQuantizer,
 } from '@hfquant/core'
-import { closestName } from '@hfquant/transformers'
+import { closestName, registerInt8 } from '@hfquant/transformers'
 
 /** What every shipped backend package exports. */
 interface BackendModule {
@@ -31,9 +31,14 @@ export interface RecipeOptions {
 }
 
 interface ShippedBackend
-  extends Pick<LazyQuantizer, 'quantMethod' | 'packageName' | 'claims' | 'recognizes'> {
+  extends Pick<LazyQuantizer, 'quantMethod' | 'packageName' | 'claims' | 'recognizes' | 'ownsClass'> {
   import(): Promise<BackendModule>
 }
+
+const hasTensor =
+  (pattern: RegExp): NonNullable<LazyQuantizer['recognizes']> =>
+  ({ tensors }) =>
+    [...tensors.keys()].some((name) => pattern.test(name))
 
 /** The backends that come with hfquant. Adding one is adding an entry. */
 const shipped: readonly ShippedBackend[] = [
@@ -42,17 +47,20 @@ const shipped: readonly ShippedBackend[] = [
     packageName: '@hfquant/torchao',
     import: () => import('@hfquant/torchao'),
     recognizes: ({ metadata }) => metadata.tensor_names !== undefined,
+    ownsClass: (className) => className.startsWith('torchao.'),
   },
   {
     quantMethod: 'bitsandbytes',
     packageName: '@hfquant/bitsandbytes',
     import: () => import('@hfquant/bitsandbytes'),
     claims: (json) => json.load_in_4bit === true || json.load_in_8bit === true,
+    recognizes: hasTensor(/\.SCB$|\.quant_state\.bitsandbytes__/),
   },
   {
     quantMethod: 'gptq',
     packageName: '@hfquant/gptq',
     import: () => import('@hfquant/gptq'),
+    recognizes: hasTensor(/\.qweight$/),
     // quantize_config.json of older tools does not name its method.
     claims: (json) =>
       json.quant_method === undefined &&
@@ -66,7 +74,11 @@ export function registerShippedBackends(): void {
   for (const { import: load, ...entry } of shipped) {
     registerLazyQuantizer({ ...entry, load: async () => (await load()).quantizer })
   }
+  registerInt8(() => recipe(INT8_RECIPE))
 }
+
+/** What `quantize: 'int8'` stands for: of the 8-bit recipes, the one that leaves activations alone. */
+const INT8_RECIPE = 'int8-weight-only'
 
 /** A shipped backend, and whether it can be used here. */
 export interface InstalledBackend {

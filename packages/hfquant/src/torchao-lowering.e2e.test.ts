@@ -160,6 +160,22 @@ describe('a tied model with includeInputOutputEmbeddings', () => {
     expect(largestDifference(before, after)).toBeLessThan(0.15 * spread(before))
   })
 
+  test.each([
+    ['8 bits per row', new Int8WeightOnlyConfig()],
+    [
+      '4 bits in groups of 32, asymmetric',
+      new IntxWeightOnlyConfig({ weightDtype: 'int4', granularity: perGroup(32), mappingType: 'ASYMMETRIC' }),
+    ],
+    ['3 bits in groups of 16', new IntxWeightOnlyConfig({ weightDtype: 'int3', granularity: perGroup(16) })],
+  ])(
+    'with an embedding of %s looks rows up without dequantizing the table (fast)',
+    async (name, quantType) => {
+      const out = await quantize(`fast-${name}`, { quantType, includeInputOutputEmbeddings: true }, tied)
+      const [exact, fast] = [await logitsOf(out, 'exact'), await logitsOf(out, 'fast')]
+      expect(largestDifference(exact, fast)).toBeLessThan(0.1 * spread(exact))
+    },
+  )
+
   test('and untieEmbeddingWeights has two, and says that it is not tied', async () => {
     const options = { quantType, includeInputOutputEmbeddings: true, untieEmbeddingWeights: true }
     const out = await quantize('untied-int8', options, tied)

@@ -6,12 +6,14 @@ import {
   Int8DynamicActivationInt8WeightConfig,
   type Int8DynamicActivationInt8WeightOptions,
   Int8WeightOnlyConfig,
+  IntxWeightOnlyConfig,
+  perGroup,
   perRow,
   perTensor,
   type TorchAoBaseConfig,
 } from './index.js'
 import { goldenFloats, openGolden } from './testing/golden.fixture.js'
-import { multiply } from './testing/run-graph.fixture.js'
+import { lookUp, multiply } from './testing/run-graph.fixture.js'
 
 let golden: Checkpoint
 beforeAll(async () => {
@@ -78,5 +80,28 @@ describe('fast products stay close to those of the restored weights', () => {
     }
     // Activations are rounded to int8: half a percent of the output on ordinary values.
     expect(Math.sqrt(error / size)).toBeLessThan(0.01)
+  })
+})
+
+describe('rows of a quantized embedding are those of the restored table', () => {
+  test.each<readonly [string, TorchAoBaseConfig]>([
+    ['int8 per row', new Int8WeightOnlyConfig()],
+    ['int8 with one scale', new Int8WeightOnlyConfig({ granularity: perTensor() })],
+    ['int4 in groups of 32', new IntxWeightOnlyConfig({ weightDtype: 'int4', granularity: perGroup(32) })],
+    [
+      'int4 in groups of 128, with zero points',
+      new IntxWeightOnlyConfig({
+        weightDtype: 'int4',
+        granularity: perGroup(128),
+        mappingType: 'ASYMMETRIC',
+      }),
+    ],
+    ['int3 in groups of 16', new IntxWeightOnlyConfig({ weightDtype: 'int3', granularity: perGroup(16) })],
+  ])('%s', async (_name, config) => {
+    const weight = { values: wave(OUT * IN, 0.731), outFeatures: OUT, inFeatures: IN }
+    const restored = convert(weight, config).dequantize()
+    const ids = [0, 95, 3, 3]
+    const wanted = ids.flatMap((id) => [...restored.subarray(id * IN, (id + 1) * IN)])
+    expect([...(await lookUp(config, weight, ids))]).toEqual(wanted)
   })
 })

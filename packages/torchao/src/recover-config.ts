@@ -17,7 +17,7 @@ import { readDocument } from './tensors/read-document.js'
 import { readHeader } from './tensors/read-header.js'
 import { currentName } from './tensors/stored-format.js'
 import { findTensorClass, PLAIN_CLASS } from './tensors/tensor-classes.js'
-import { componentKey, type TensorDocument } from './tensors/torchao-format.js'
+import { partName, type TensorDocument } from './tensors/torchao-format.js'
 import { TorchAoConfig } from './torchao-config.js'
 
 type Source = CheckpointHeaders
@@ -67,7 +67,7 @@ function readQuantized(tensor: string, type: string, json: unknown, tensors: Ten
       {
         tensor,
         found: type,
-        hint: 'Restore the quantization_config block in config.json, or quantize the float model again.',
+        hint: 'Restore the quantization_config block in config.json, which is cheaper, or quantize the float model again with --quantize.',
       },
     )
   }
@@ -115,9 +115,6 @@ const isPositive = (value: unknown): value is number =>
   typeof value === 'number' && Number.isSafeInteger(value) && value > 0
 
 const modulePath = (tensor: string): string => tensor.slice(0, tensor.lastIndexOf('.'))
-
-const partName = (tensor: string, dataName: string): string =>
-  `${modulePath(tensor)}.${componentKey(dataName)}`
 
 function columnsOf(tensor: string, tensors: Tensors): number {
   const name = partName(tensor, 'qdata')

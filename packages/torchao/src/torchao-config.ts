@@ -53,6 +53,10 @@ export class TorchAoConfig implements DefinedConfig<TorchAoSettings> {
     )
   }
 
+  get label(): string {
+    return this.value.quantType.className
+  }
+
   toDict(): JsonObject {
     return { ...formatSettings(this.value), quant_method: this.quantMethod }
   }

@@ -14,16 +14,24 @@ export interface LinearGroup {
 
 /** Adds up x·xᵀ over every token it is shown, for each of some groups. */
 export interface MomentsPass {
-  add(hidden: HiddenStates): Promise<void>
+  /**
+   * Takes hidden states over.
+   *
+   * @returns groups whose inputs, or products of them, are not finite. If there are any, nothing was added for any group.
+   */
+  add(hidden: HiddenStates): Promise<readonly LinearGroup[]>
   /** Time spent so far on running the model, and on adding up. */
   readonly seconds: { readonly forward: number; readonly moments: number }
-  /** Float32 [width, width] for each group, in their order and in shared memory, for the caller to keep; ends the pass. */
-  finish(): Promise<readonly Float32Array[]>
+  /**
+   * For each group, in their order, the lower triangle of its sum [width, width], float32, in panels of some rows: the
+   * panel of the rows `first` to `end` - 1 is [end - first, end]. Ends the pass.
+   */
+  finish(): Promise<readonly (readonly Float32Array[])[]>
   /** Ends the pass without a result. */
   close(): Promise<void>
 }
 
-/** Turns the inputs of a stage into its outputs. */
+/** Turns the inputs of a stage, which it takes over, into its outputs. */
 export interface OutputPass {
   run(hidden: HiddenStates): Promise<HiddenStates>
   close(): Promise<void>
@@ -33,7 +41,8 @@ export interface OutputPass {
 export interface CalibrationStage {
   /** Linear layers in the order in which they work: those of a level need the results of earlier levels only. */
   readonly levels: readonly (readonly LinearGroup[])[]
-  openMoments(groups: readonly LinearGroup[]): Promise<MomentsPass>
+  /** @param panelRows rows of the panels in which the sums are handed out. */
+  openMoments(groups: readonly LinearGroup[], panelRows: number): Promise<MomentsPass>
   /** Absent for a last stage whose outputs no block reads. */
   readonly openOutput?: () => Promise<OutputPass>
 }

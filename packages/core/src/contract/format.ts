@@ -62,7 +62,7 @@ export interface KernelCall {
 /** What `lower` gets to work with. */
 export interface LoweringInput {
   readonly weight: WeightInfo
-  /** float32, [..., inFeatures]. */
+  /** float32, [..., inFeatures]; for an embedding int64 ids. */
   readonly input: GraphValue
   /** 'low' asks for the smallest resident weights where the format has a choice between speed and memory. */
   readonly memory: 'auto' | 'low'
@@ -79,7 +79,7 @@ export interface LoweringInput {
 export interface QuantizedFormat {
   /** Shown in reports: "int8 per row". */
   readonly name: string
-  /** Remarks on a stored weight that loads all the same; each names the tensor. */
+  /** Remarks on a weight that is used all the same. Those about a stored tensor name it; equal ones are shown once. */
   readonly warnings?: readonly string[]
   /** Row ranges are cut at multiples of this; default 1. */
   readonly rowsPerStep?: number
@@ -103,6 +103,11 @@ export interface QuantizedFormat {
   dequantizeKernel?(weight: WeightInfo): KernelCall
   /** ONNX nodes for y = x·Wᵀ without bias, the fast way. Absent or undefined: computed on the dequantized weight. */
   lower?(graph: GraphBuilder, layer: LoweringInput): GraphValue | undefined
+  /**
+   * ONNX nodes for the rows of an embedding: int64 ids, the input of `layer`, of any shape -> float32 [..., inFeatures].
+   * Absent or undefined: looked up in the dequantized table.
+   */
+  lowerEmbedding?(graph: GraphBuilder, layer: LoweringInput): GraphValue | undefined
 }
 
 /** A module left in float, and why. */

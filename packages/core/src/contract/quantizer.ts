@@ -1,11 +1,14 @@
 import type { QuantizedFormat, Skip, WeightInfo } from './format.js'
 import type { JsonObject } from './json.js'
+import type { ObjectFlattener } from './stored-object.js'
 import type { TensorInfo } from './tensor.js'
 
 /** A configuration of one method: what a caller passes, what config.json holds. */
 export interface QuantizationConfig {
   /** `quant_method` of config.json. */
   readonly quantMethod: string
+  /** Short name for messages: "Int8WeightOnlyConfig". */
+  readonly label?: string | undefined
   /** JSON keys that were set on purpose, as opposed to defaults. */
   readonly explicitKeys: ReadonlySet<string>
   /** The backend that understands this configuration, when the object knows it; otherwise the registry is asked. */
@@ -25,6 +28,8 @@ export interface StoredTensor extends TensorInfo {
 export interface StoredWeight {
   /** By name below the module: "weight", "_weight_qdata". */
   readonly tensors: ReadonlyMap<string, StoredTensor>
+  /** Names of the checkpoint's files, for messages. */
+  readonly files?: readonly string[]
   /** Bytes of a small tensor. */
   read(key: string): Promise<Uint8Array>
 }
@@ -65,11 +70,22 @@ export interface Environment {
 export interface QuantizerDefinition<Config> {
   readonly specVersion: 1
   readonly quantMethod: string
+  /**
+   * Raise it when the same weights and the same config come to be quantized or computed in another way. Compiled models
+   * are kept between processes for methods that have one; without it, each process compiles anew.
+   */
+  readonly revision?: number
   /** @throws ConfigError that names the field. */
   parseConfig(json: JsonObject): Config
   formatConfig(config: Config): JsonObject
+  /** Short name of a config for messages; by default the method stands alone. */
+  label?(config: Config): string
   /** JSON keys of a saved config that a caller may change while loading. */
   readonly loadingAttributes?: readonly string[]
+  /** JSON keys that say how weights are stored: who asks for another value than a file has asks for another model. */
+  readonly recipeKeys?: readonly string[]
+  /** The config that quantizes the output projection as well; models that tie it never get here. */
+  withOutputProjection?(config: Config): Config
   /** @throws EnvironmentError that says what is missing and how to get it. */
   validateEnvironment?(environment: Environment, config: Config): void
   /** Remarks on a config that loads all the same, such as a version that was replaced. */
@@ -99,6 +115,13 @@ export interface QuantizerDefinition<Config> {
   ): QuantizedFormat | Skip | Promise<QuantizedFormat | Skip>
   /** The config of a checkpoint whose config.json lost it, from its headers; undefined when nothing in it is quantized. */
   recoverConfig?(headers: CheckpointHeaders): Config | undefined
+  /** How the objects that the method's Python library pickles become the tensors of the method. */
+  readonly objects?: ObjectFlattener
+  /**
+   * The config to be saved with tensors that were read in a form that is not written any more; `config` itself when
+   * they are written as they were read.
+   */
+  settleConfig?(config: Config, headers: CheckpointHeaders): Config
   /** Entries for the header of every safetensors file. */
   checkpointMetadata?(tensors: readonly SavedTensor[], config: Config): Record<string, string>
 }

@@ -120,6 +120,19 @@ describe('finding a backend', () => {
     })
   })
 
+  test('tensors of a registered plug-in are recognized where config.json says nothing', async () => {
+    const tensors = new Map([['fc.marked_codes', { dtype: 'int8', shape: [4] }]] as const)
+    expect(await AutoQuantizer.detect({ metadata: {}, tensors })).toBeUndefined()
+    const marked = defineQuantizer({
+      ...{ specVersion: 1, quantMethod: 'marked', parseConfig: () => ({}), formatConfig: () => ({}) },
+      formatFor: () => ({ skip: 'is not looked at here' }),
+      recoverConfig: (headers) => (headers.tensors.has('fc.marked_codes') ? {} : undefined),
+    })
+    registerQuantizer(marked)
+    expect(await AutoQuantizer.detect({ metadata: {}, tensors })).toEqual({ quant_method: 'marked' })
+    expect(await AutoQuantizer.detect({ metadata: {}, tensors: new Map() })).toBeUndefined()
+  })
+
   test('the same name cannot be registered twice', () => {
     expect(() => registerQuantizer({ ...rowInt8 })).toThrow(
       expect.objectContaining({ code: 'QUANTIZER_DUPLICATE' }),

@@ -1,6 +1,7 @@
 import type { JsonObject } from '../contract/json.js'
 import type { CheckpointHeaders, QuantizationConfig } from '../contract/quantizer.js'
 import { ConfigError } from '../errors/families.js'
+import type { FoundIn } from './announce-quantization.js'
 import type { HfQuantizer } from './hf-quantizer.js'
 import { findBackend, methodOf, type QuantizerBackend, recoverConfig } from './registry.js'
 
@@ -13,6 +14,8 @@ export interface MergedQuantization {
   readonly backend: QuantizerBackend
   /** True when the checkpoint carries a configuration. */
   readonly preQuantized: boolean
+  /** What says so: config.json, unless the tensors had to. */
+  readonly foundIn?: FoundIn
   /** JSON keys of the saved configuration that the caller changed. */
   readonly overridden: readonly string[]
   /** JSON keys that the caller set to another value than the file, without effect: the file decides. */
@@ -65,7 +68,13 @@ export const AutoQuantizer = {
       )
     }
     const backend = request?.backend ?? (await findBackend(method))
-    return { method, backend, preQuantized: true, ...mergeFields(saved, request?.config, backend) }
+    return {
+      method,
+      backend,
+      preQuantized: true,
+      foundIn: 'config',
+      ...mergeFields(saved, request?.config, backend),
+    }
   },
 
   /** What the tensors say of a checkpoint whose config.json says nothing: the `quantization_config` it should hold. */

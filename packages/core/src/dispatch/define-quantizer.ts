@@ -1,31 +1,8 @@
-import type { QuantizedFormat, Skip, WeightInfo } from '../contract/format.js'
 import type { JsonObject } from '../contract/json.js'
-import type {
-  CheckpointHeaders,
-  Environment,
-  FormatContext,
-  QuantizationConfig,
-  QuantizerDefinition,
-  SavedTensor,
-} from '../contract/quantizer.js'
-import type { FloatDtype } from '../contract/tensor.js'
-import { CapabilityError, CheckpointError } from '../errors/families.js'
-import { type Checkpoint, storedWeight } from '../load/checkpoint.js'
-import { isFloatDtype } from '../shell/dtype.js'
-import { Conv1D, Embedding, Linear, replaceModule, walkModules } from '../shell/module.js'
-import { QuantizedModule } from '../shell/quantized-module.js'
-import type { Shell } from '../shell/shell.js'
+import type { CheckpointHeaders, QuantizationConfig, QuantizerDefinition } from '../contract/quantizer.js'
 import { checkDefinition } from './check-definition.js'
-import {
-  HfQuantizer,
-  type PreprocessContext,
-  type PreprocessResult,
-  type SkippedModule,
-  type WeightPlan,
-} from './hf-quantizer.js'
-import { shareComponents, tiedPartner, tieOfAlias } from './quantized-ties.js'
+import { FormatQuantizer } from './format-quantizer.js'
 import type { QuantizerBackend } from './registry.js'
-import { resolveSkips, type SkipList, skippedLinears, skipReason } from './skip-list.js'
 
 /** A backend that is also a function from options to a configuration: `rowInt8({ keepInFloat: [] })`. */
 export interface DefinedQuantizer<Config> extends QuantizerBackend {
@@ -60,6 +37,7 @@ export function defineQuantizer<Config extends object>(
     explicitKeys,
     backend,
     value,
+    label: definition.label?.(value),
     toDict: () => ({ ...definition.formatConfig(value), quant_method: definition.quantMethod }),
   })
   const parseConfig = (json: JsonObject) => toConfig(definition.parseConfig(json), new Set(Object.keys(json)))
@@ -67,7 +45,13 @@ export function defineQuantizer<Config extends object>(
     definition,
     quantMethod: definition.quantMethod,
     loadingAttributes: definition.loadingAttributes ?? [],
+    recipeKeys: definition.recipeKeys ?? [],
+    ...(definition.withOutputProjection && {
+      withOutputProjection: (config: QuantizationConfig) =>
+        toConfig(definition.withOutputProjection!(ownConfig(config).value), config.explicitKeys),
+    }),
     parseConfig,
+    ...(definition.objects === undefined ? {} : { objects: definition.objects }),
     recoverConfig(headers: CheckpointHeaders) {
       const recovered = definition.recoverConfig?.(headers)
       return recovered === undefined ? undefined : toConfig(recovered, new Set())
@@ -78,209 +62,4 @@ export function defineQuantizer<Config extends object>(
   const ownConfig = (config: QuantizationConfig): DefinedConfig<Config> =>
     'value' in config ? (config as DefinedConfig<Config>) : parseConfig(config.toDict())
   return backend
-}
-
-/**
- * The lifecycle of a method that is described by its formats. A method that does more extends it and overrides the stage
- * in question.
- */
-export class FormatQuantizer<Config extends object> extends HfQuantizer {
-  readonly quantMethod: string
-
-  constructor(
-    protected readonly definition: QuantizerDefinition<Config>,
-    public override config: DefinedConfig<Config>,
-    preQuantized: boolean,
-    protected readonly toConfig: (value: Config, explicit: ReadonlySet<string>) => DefinedConfig<Config>,
-  ) {
-    super(config, preQuantized)
-    this.quantMethod = definition.quantMethod
-  }
-
-  override validateEnvironment(environment: Environment): void {
-    this.definition.validateEnvironment?.(environment, this.config.value)
-  }
-
-  override async preprocess({ shell, checkpoint }: PreprocessContext): Promise<PreprocessResult> {
-    const skips = this.resolveSkips(shell)
-    const quantized: string[] = []
-    const skipped: SkippedModule[] = []
-    const remarks: string[] = []
-    const candidates = this.candidates(shell, checkpoint)
-    for (const [path, module] of candidates) {
-      if (tieOfAlias(shell, path) !== undefined) continue
-      const weight = describeWeight(path, module)
-      const choice = await this.chooseFormat(weight, checkpoint, listedReason(shell, skips, path))
-      if ('skip' in choice) {
-        skipped.push({ module: path, reason: choice.skip })
-      } else {
-        replaceModule(shell.root, path, new QuantizedModule(weight, choice, module))
-        quantized.push(path)
-        remarks.push(...(choice.warnings ?? []))
-      }
-    }
-    for (const [path] of candidates) {
-      const pair = tieOfAlias(shell, path)
-      if (pair === undefined) continue
-      if (shareComponents(shell, pair)) quantized.push(path)
-      else skipped.push({ module: path, reason: this.reasonOfAlias(shell, skips, path) })
-    }
-    if (this.preQuantized && quantized.length === 0) this.refuseFloat(checkpoint, skips, skipped)
-    this.recordSkips(shell, skips)
-    const warnings = [
-      ...(this.definition.warnings?.(this.config.value) ?? []),
-      ...remarks,
-      ...skips.unmatched.map((entry) => `the skip list names "${entry}", which no module is called`),
-    ]
-    if (quantized.length === 0) warnings.push('no module was quantized')
-    return { quantized, skipped, warnings }
-  }
-
-  /** The configuration promises quantized tensors, and there is none: which of the two is wrong is not ours to guess. */
-  private refuseFloat(checkpoint: Checkpoint, skips: SkipList, skipped: readonly SkippedModule[]): void {
-    const promised = skipped.find(({ module }) => skipReason(skips, module) === undefined)
-    if (promised === undefined) return
-    throw new CheckpointError(
-      'CHECKPOINT_NOT_QUANTIZED',
-      `config.json of ${checkpoint.folder} says "${this.quantMethod}", but no tensor is quantized (${promised.module} is float)`,
-      {
-        file: checkpoint.folder,
-        module: promised.module,
-        hint: 'Remove quantization_config to load the float model, and pass quantizationConfig to quantize it.',
-      },
-    )
-  }
-
-  override load(module: QuantizedModule, checkpoint: Checkpoint): WeightPlan {
-    const { path } = module.weight
-    if (!this.preQuantized) {
-      const source = checkpoint.tensors.get(`${path}.weight`)
-      if (source === undefined) throw missingTensor(`${path}.weight`, checkpoint)
-      return { kind: 'quantize', source }
-    }
-    const parts = module.components.map(({ key }) => {
-      const part = checkpoint.tensors.get(`${path}.${key}`)
-      if (part === undefined) throw missingTensor(`${path}.${key}`, checkpoint)
-      return [key, part] as const
-    })
-    return { kind: 'stored', parts: new Map(parts) }
-  }
-
-  override get untiesEmbeddings(): boolean {
-    return !this.preQuantized && (this.definition.untiesEmbeddings?.(this.config.value) ?? false)
-  }
-
-  override get rewritesConfig(): boolean {
-    return !this.preQuantized || (this.definition.rewritesConfig?.(this.config.value) ?? false)
-  }
-
-  override tensorName(name: string): string {
-    return this.preQuantized ? (this.definition.tensorName?.(name) ?? name) : name
-  }
-
-  override get sizesDependOnValues(): boolean {
-    return !this.preQuantized && (this.definition.sizesDependOnValues?.(this.config.value) ?? false)
-  }
-
-  override checkpointMetadata(tensors: readonly SavedTensor[]): Record<string, string> {
-    return this.definition.checkpointMetadata?.(tensors, this.config.value) ?? {}
-  }
-
-  private candidates(shell: Shell, checkpoint: Checkpoint): [path: string, module: QuantizableModule][] {
-    return [...walkModules(shell.root)].filter(
-      (entry): entry is [string, QuantizableModule] =>
-        entry[1] instanceof Linear ||
-        entry[1] instanceof Conv1D ||
-        (entry[1] instanceof Embedding && this.isEmbeddingQuantized(entry[0], checkpoint)),
-    )
-  }
-
-  private isEmbeddingQuantized(path: string, checkpoint: Checkpoint): boolean {
-    const { definition, config, preQuantized } = this
-    if (definition.includesEmbeddings?.(config.value) || definition.namesModule?.(path, config.value))
-      return true
-    return preQuantized && !isPlain(storedWeight(checkpoint, path))
-  }
-
-  private reasonOfAlias(shell: Shell, skips: SkipList, path: string): string {
-    const listed = listedReason(shell, skips, path)
-    if (listed !== undefined) return listed
-    return this.preQuantized ? 'is stored in float' : `shares its weight with ${tiedPartner(shell, path)}`
-  }
-
-  private resolveSkips(shell: Shell): SkipList {
-    const { definition, config } = this
-    return resolveSkips(shell, {
-      user: definition.skipModules?.(config.value),
-      replace: this.preQuantized || (definition.replacesDefaultSkips?.(config.value) ?? false),
-      includesEmbeddings: definition.includesEmbeddings?.(config.value) ?? false,
-    })
-  }
-
-  private async chooseFormat(
-    weight: WeightInfo,
-    checkpoint: Checkpoint,
-    listed: string | undefined,
-  ): Promise<QuantizedFormat | Skip> {
-    const { preQuantized, definition } = this
-    if (listed !== undefined && !preQuantized) return { skip: listed }
-    const stored = storedWeight(checkpoint, weight.path)
-    if (preQuantized && isPlain(stored)) return { skip: listed ?? 'is stored in float' }
-    const context = { stored, metadata: checkpoint.metadata, preQuantized, listed }
-    const choice = await definition.formatFor(weight, this.config.value, context)
-    if (!preQuantized && !('skip' in choice) && !choice.quantize && !choice.quantizeKernel) {
-      throw new CapabilityError(
-        'FORMAT_LOAD_ONLY',
-        `${choice.name} can be loaded, but not made from float weights (${weight.path})`,
-        {
-          module: weight.path,
-          hint: 'Choose another recipe, or load a checkpoint that is quantized already.',
-        },
-      )
-    }
-    return choice
-  }
-
-  private recordSkips(shell: Shell, skips: SkipList): void {
-    const { definition, config } = this
-    if (this.preQuantized || definition.withSkipModules === undefined) return
-    const isDefault = definition.skipModules?.(config.value) === undefined
-    const value = definition.withSkipModules(config.value, skippedLinears(shell, skips), isDefault)
-    this.config = this.toConfig(value, config.explicitKeys)
-  }
-}
-
-/** Why a module is on the skip list: it is named, or the module that it shares its weight with. */
-function listedReason(shell: Shell, skips: SkipList, path: string): string | undefined {
-  const partner = tiedPartner(shell, path)
-  const named = skipReason(skips, path)
-  if (named !== undefined || partner === undefined || skipReason(skips, partner) === undefined) return named
-  return `shares its weight with ${partner}, which stays in float`
-}
-
-type QuantizableModule = QuantizedModule['replaced']
-
-/** Formats see [out, in], also of a layer that stores its float weight as [in, out]. */
-function describeWeight(path: string, module: QuantizableModule): WeightInfo {
-  const [rows, columns] = module.weight.shape as [number, number]
-  const [outFeatures, inFeatures] = module instanceof Conv1D ? [columns, rows] : [rows, columns]
-  const kind = module instanceof Embedding ? 'embedding' : 'linear'
-  return { path, kind, outFeatures, inFeatures, dtype: module.weight.dtype as FloatDtype }
-}
-
-/** A float weight alone: the tensors say that the module was left out. */
-const isPlain = (stored: FormatContext['stored']): boolean => {
-  if (stored === undefined) return true
-  const weight = stored.tensors.get('weight')
-  const others = [...stored.tensors.keys()].filter((key) => key !== 'weight' && key !== 'bias')
-  return weight !== undefined && isFloatDtype(weight.dtype) && others.length === 0
-}
-
-function missingTensor(name: string, checkpoint: Checkpoint): CheckpointError {
-  const files = checkpoint.files.join(', ')
-  return new CheckpointError('TENSOR_MISSING', `"${name}" is in none of the checkpoint's files (${files})`, {
-    tensor: name,
-    file: checkpoint.folder,
-    hint: 'The download may be incomplete, or the config describes another model.',
-  })
 }

@@ -26,6 +26,8 @@ export interface PreprocessResult {
   /** Paths of the modules that are quantized now. */
   readonly quantized: readonly string[]
   readonly skipped: readonly SkippedModule[]
+  /** Those of them that the config of a quantized checkpoint does not except: the tensors decide. */
+  readonly promised: readonly string[]
   /** Things worth a warning, such as a skip-list entry that matches nothing. */
   readonly warnings: readonly string[]
 }
@@ -83,6 +85,14 @@ export abstract class HfQuantizer {
   /** The name that a tensor of the checkpoint has in the current layout. */
   tensorName(name: string): string {
     return name
+  }
+
+  /**
+   * Changes when the same weights and the same config come to be quantized or computed in another way. Compiled models are
+   * kept between processes for methods that have one.
+   */
+  get revision(): number | undefined {
+    return undefined
   }
 
   /** True when sizes of saved tensors are known only after quantizing. */

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { JsonObject } from '../contract/json.js'
 import type { CheckpointHeaders, QuantizationConfig } from '../contract/quantizer.js'
+import type { ObjectFlattener } from '../contract/stored-object.js'
 import { ConfigError, EnvironmentError } from '../errors/families.js'
 import type { HfQuantizer } from './hf-quantizer.js'
 
@@ -12,10 +13,16 @@ export interface QuantizerBackend {
   readonly quantMethod: string
   /** JSON keys of a saved configuration that a caller may change while loading; all others are settled by the file. */
   readonly loadingAttributes?: readonly string[]
+  /** JSON keys that say how weights are stored: a caller who sets one to another value than the file has is refused. */
+  readonly recipeKeys?: readonly string[]
+  /** The config that quantizes the output projection as well. */
+  withOutputProjection?(config: QuantizationConfig): QuantizationConfig
   /** @throws ConfigError that names the field. */
   parseConfig(json: JsonObject): QuantizationConfig
   /** The config of a checkpoint whose config.json lost it; undefined when nothing in it is quantized. */
   recoverConfig?(headers: CheckpointHeaders): QuantizationConfig | undefined
+  /** How the objects that the method's Python library pickles become the tensors of the method. */
+  readonly objects?: ObjectFlattener
   create(config: QuantizationConfig, preQuantized: boolean): HfQuantizer
 }
 
@@ -29,6 +36,8 @@ export interface LazyQuantizer {
   claims?(json: JsonObject): boolean
   /** True for headers that look like this method's: then, and only then, the package is imported to recover a config. */
   recognizes?(headers: CheckpointHeaders): boolean
+  /** True for a class that this method's Python library pickles: then the package is imported to read it. */
+  ownsClass?(className: string): boolean
 }
 
 const registered = new Map<string, QuantizerBackend>()
@@ -78,12 +87,32 @@ export function methodOf(json: JsonObject): string {
   })
 }
 
-/** The config of a quantized checkpoint whose config.json does not mention it. */
+/**
+ * The config of a quantized checkpoint whose config.json does not mention it. Nothing names the package of a plug-in
+ * then: plug-ins are asked when they are registered.
+ */
 export async function recoverConfig(headers: CheckpointHeaders): Promise<QuantizationConfig | undefined> {
+  for (const backend of registered.values()) {
+    const recovered = lazy.has(backend.quantMethod) ? undefined : backend.recoverConfig?.(headers)
+    if (recovered !== undefined) return recovered
+  }
   for (const entry of lazy.values()) {
     if (!entry.recognizes?.(headers)) continue
     const recovered = (await findBackend(entry.quantMethod)).recoverConfig?.(headers)
     if (recovered !== undefined) return recovered
+  }
+  return undefined
+}
+
+/** Whether headers look like those of a method; undefined for a method that does not say how its headers look. */
+export const recognizes = (method: string, headers: CheckpointHeaders): boolean | undefined =>
+  lazy.get(method)?.recognizes?.(headers)
+
+/** What reads pickled objects of a class; undefined when no backend at hand does. */
+export async function findFlattener(className: string): Promise<ObjectFlattener | undefined> {
+  for (const { objects } of registered.values()) if (objects?.owns(className)) return objects
+  for (const entry of lazy.values()) {
+    if (entry.ownsClass?.(className)) return (await findBackend(entry.quantMethod)).objects
   }
   return undefined
 }

@@ -1,10 +1,5 @@
-import { access, readdir } from 'node:fs/promises'
-import { basename, join } from 'node:path'
-import { openSafetensorsCheckpoint } from '@hfquant/safetensors'
 import type { StoredWeight } from '../contract/quantizer.js'
 import type { TensorInfo } from '../contract/tensor.js'
-import { CheckpointError } from '../errors/families.js'
-import { fromSafetensorsDtype } from '../shell/dtype.js'
 import { walkParameters } from '../shell/module.js'
 import type { Shell } from '../shell/shell.js'
 import { readRange } from './read-range.js'
@@ -16,50 +11,27 @@ export interface CheckpointTensor extends TensorInfo {
   readonly fd: number
   readonly position: number
   readonly byteLength: number
+  /**
+   * Present when the elements do not lie one after the other from `position`: the same tensor where they do, in a file
+   * that lives as long as the checkpoint.
+   */
+  readonly contiguous?: (signal?: AbortSignal) => Promise<CheckpointTensor>
 }
 
 /** The opened files of a checkpoint. Headers have been read and checked, tensor data has not been touched. */
 export interface Checkpoint extends AsyncDisposable {
   readonly folder: string
+  /** The file that was opened: weights, or an index of several. */
+  readonly path: string
   /** File names, for messages. */
   readonly files: readonly string[]
   readonly bytesOnDisk: number
   readonly tensors: ReadonlyMap<string, CheckpointTensor>
+  /** Header metadata of all files together. */
   readonly metadata: Readonly<Record<string, string>>
+  /** `dtype` of the index, unchecked. */
+  readonly indexDtype: unknown
   close(): Promise<void>
-}
-
-/**
- * Opens the weights of a model folder: `model.safetensors`, or the shards of `model.safetensors.index.json`.
- *
- * @param preferred file names to look for before those.
- * @throws CheckpointError WEIGHTS_NOT_FOUND, or any error of @hfquant/safetensors for a damaged file.
- */
-export async function openCheckpoint(folder: string, preferred: readonly string[] = []): Promise<Checkpoint> {
-  const path = await findWeights(folder, preferred)
-  const opened = await openSafetensorsCheckpoint(path)
-  const tensors = new Map<string, CheckpointTensor>()
-  for (const [name, { file, entry }] of opened.tensors) {
-    tensors.set(name, {
-      name,
-      dtype: fromSafetensorsDtype(entry.dtype),
-      shape: entry.shape,
-      file: file.path,
-      fd: file.fd,
-      position: entry.byteOffset,
-      byteLength: entry.byteLength,
-    })
-  }
-  const close = () => opened.close()
-  return {
-    folder,
-    files: opened.files.map((file) => basename(file.path)),
-    bytesOnDisk: opened.files.reduce((sum, file) => sum + file.byteLength, 0),
-    tensors,
-    metadata: opened.metadata,
-    close,
-    [Symbol.asyncDispose]: close,
-  }
 }
 
 /**
@@ -84,8 +56,10 @@ export function alignCheckpoint(checkpoint: Checkpoint, shell: Shell): Checkpoin
 export function storedWeight(checkpoint: Checkpoint, path: string): StoredWeight | undefined {
   const tensors = tensorsByModule(checkpoint).get(path)
   if (tensors === undefined) return undefined
-  return { tensors, read: async (key) => readRange(tensors.get(key)!) }
+  return { tensors, files: checkpoint.files, read: async (key) => readTensor(tensors.get(key)!) }
 }
+
+const readTensor = async (tensor: CheckpointTensor) => readRange((await tensor.contiguous?.()) ?? tensor)
 
 const STALE_BUFFER = /(^|\.)(rotary_emb\.inv_freq|position_ids)$/
 
@@ -109,31 +83,3 @@ function tensorsByModule(checkpoint: Checkpoint): Map<string, Map<string, Checkp
   modulesOf.set(checkpoint.tensors, modules)
   return modules
 }
-
-async function findWeights(folder: string, preferred: readonly string[]): Promise<string> {
-  for (const name of [...preferred, 'model.safetensors', 'model.safetensors.index.json']) {
-    const path = join(folder, name)
-    if (await exists(path)) return path
-  }
-  const pickled = (await readdir(folder).catch(() => [])).some((name) => PICKLED.test(name))
-  throw new CheckpointError(
-    pickled ? 'WEIGHTS_PICKLED' : 'WEIGHTS_NOT_FOUND',
-    `${folder} has neither model.safetensors nor model.safetensors.index.json${pickled ? ', only pickled files' : ''}`,
-    {
-      file: folder,
-      expected: ['model.safetensors', 'model.safetensors.index.json'],
-      hint: pickled
-        ? 'Save the model as safetensors first; pickled files are not read.'
-        : 'Name the folder that holds config.json and the weights.',
-    },
-  )
-}
-
-/** Endings of files that are written by pickling, or name such files. */
-const PICKLED = /\.(bin|pt|pth|ckpt)(\.index\.json)?$/
-
-const exists = (path: string): Promise<boolean> =>
-  access(path).then(
-    () => true,
-    () => false,
-  )

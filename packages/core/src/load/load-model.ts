@@ -1,6 +1,7 @@
 import type { KernelPool } from '@hfquant/kernels'
 import type { Calibration } from '../contract/calibration.js'
 import type { Environment } from '../contract/quantizer.js'
+import { announceQuantization, type FoundIn } from '../dispatch/announce-quantization.js'
 import type { DeferredWeight, HfQuantizer, PreprocessResult } from '../dispatch/hf-quantizer.js'
 import { CheckpointError } from '../errors/families.js'
 import type { LoadingReport } from '../report/loading-report.js'
@@ -13,28 +14,33 @@ import type { Parameter } from '../shell/parameter.js'
 import type { Shell } from '../shell/shell.js'
 import { renameTensors, untieEmbeddings } from './adjust-checkpoint.js'
 import { createByteBudget } from './byte-budget.js'
-import { alignCheckpoint, type Checkpoint } from './checkpoint.js'
+import { alignCheckpoint, type Checkpoint, type CheckpointTensor } from './checkpoint.js'
 import { copyTensor } from './copy-tensor.js'
 import { type LoadPlan, planLoad } from './plan.js'
-import { quantizeWeight } from './quantize-weight.js'
+import { type QuantizeContext, quantizeWeight } from './quantize-weight.js'
 import { settleTies } from './settle-ties.js'
 import type { Place, TensorStore } from './store.js'
-import { type StreamContext, streamSignal } from './stream-context.js'
+import { streamSignal } from './stream-context.js'
 
 /** Enough for every worker to be busy, little enough for a small container. */
 export const DEFAULT_MAX_IN_FLIGHT_BYTES = 256 * 2 ** 20
 
-export interface LoadOptions {
+export interface PlanOptions {
   readonly checkpoint: Checkpoint
   readonly shell: Shell
   readonly quantizer: HfQuantizer | undefined
+  /** What says that the checkpoint is quantized; 'config' by default. */
+  readonly foundIn?: FoundIn | undefined
   readonly environment: Environment
+  readonly deviceMap?: string | DeviceMap | null | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface LoadOptions extends PlanOptions {
   readonly pool: KernelPool
   readonly store: TensorStore
-  readonly deviceMap?: string | DeviceMap | null | undefined
   /** Most float bytes that may be on their way at once. */
   readonly maxInFlightBytes?: number | undefined
-  readonly signal?: AbortSignal | undefined
   readonly onProgress?: OnProgress | undefined
   /** Makes the model runnable block by block for a quantizer that defers weights. */
   readonly calibrate?: ((deferred: readonly DeferredWeight[]) => Calibration | undefined) | undefined
@@ -49,6 +55,11 @@ export interface LoadedModel {
   readonly warnings: readonly string[]
 }
 
+/** A model whose parameters have no bytes yet; everything else about it is decided. */
+export interface PlannedModel extends LoadedModel {
+  readonly planned: LoadPlan
+}
+
 /**
  * Runs the quantizer's lifecycle over a shell and fills its parameters from a checkpoint: plan from the headers, then
  * stream under the byte budget. What the checkpoint holds already is not copied but referred to, so `checkpoint` must
@@ -58,13 +69,40 @@ export interface LoadedModel {
  * not finite; the reason of `signal`.
  */
 export async function loadModel(options: LoadOptions): Promise<LoadedModel> {
-  const { planned, ...model } = await planModel(options)
+  return completeModel(await planModel(options), options)
+}
+
+/**
+ * What `planModel` left to do: streams the weights in, and finishes the model. May be called again after it failed, with
+ * another store.
+ *
+ * @param options those that the plan was made with, and more.
+ */
+export async function completeModel(
+  { planned: found, ...model }: PlannedModel,
+  options: LoadOptions,
+): Promise<LoadedModel> {
+  const planned = await inOneRow(found, options.signal)
   const store = options.store.scope === 'all' ? stateDict(model.shell) : newTensors(planned)
   const places = await options.store.allocate(store)
   await stream(planned, places, options)
   refuseMeta(model.shell)
   const late = await postprocess(planned, options)
   return { ...model, warnings: [...model.warnings, ...late] }
+}
+
+/** The plan with every tensor where its elements lie one after the other; most lie so in their files. */
+async function inOneRow(plan: LoadPlan, signal: AbortSignal | undefined): Promise<LoadPlan> {
+  const settle = async <Step extends { readonly source: CheckpointTensor }>(steps: readonly Step[]) => {
+    const settled: Step[] = []
+    for (const step of steps) {
+      const { contiguous } = step.source
+      settled.push(contiguous === undefined ? step : { ...step, source: await contiguous(signal) })
+    }
+    return settled
+  }
+  const [stored, quantized] = [await settle(plan.stored), await settle(plan.quantized)]
+  return { ...plan, stored, quantized, deferred: await settle(plan.deferred) }
 }
 
 /** @returns warnings. */
@@ -88,7 +126,7 @@ async function postprocess({ deferred }: LoadPlan, options: LoadOptions): Promis
 }
 
 /** Everything before the first byte of a weight is read; what a dry run does. */
-export async function planModel(options: LoadOptions): Promise<LoadedModel & { readonly planned: LoadPlan }> {
+export async function planModel(options: PlanOptions): Promise<PlannedModel> {
   const { shell, quantizer, environment, signal } = options
   const { checkpoint: opened } = options
   const renamed =
@@ -101,6 +139,9 @@ export async function planModel(options: LoadOptions): Promise<LoadedModel & { r
   const warnings = await settleTies(shell, aligned)
   const checkpoint = quantizer?.untiesEmbeddings ? untieEmbeddings(shell, aligned) : aligned
   const quantization = await quantizer?.preprocess({ shell, checkpoint, deviceMap })
+  if (quantizer?.preQuantized && quantization !== undefined) {
+    await announceQuantization(checkpoint, quantizer, quantization, options.foundIn ?? 'config')
+  }
   checkCoverage(shell.root, deviceMap)
   quantizer?.validateEnvironment(environment, deviceMap)
   const planned = planLoad(shell, checkpoint, quantizer)
@@ -138,9 +179,10 @@ async function stream(
   const { pool, maxInFlightBytes = DEFAULT_MAX_IN_FLIGHT_BYTES } = options
   const stop = new AbortController()
   const signal = streamSignal(stop.signal, options.signal)
-  const context: StreamContext = {
+  const context: QuantizeContext = {
     pool,
     budget: createByteBudget(maxInFlightBytes),
+    wholeBudget: createByteBudget(maxInFlightBytes / 4),
     maxInFlightBytes,
     signal,
   }

@@ -82,7 +82,11 @@ export function planLoad(shell: Shell, checkpoint: Checkpoint, quantizer: HfQuan
     }
   }
 
-  const unexpected = [...checkpoint.tensors].filter(([, tensor]) => !used.has(tensor)).map(([name]) => name)
+  // A checkpoint may hold both names of a tie; settleTies has seen that they are equal.
+  const aliases = new Set(shell.ties.map(({ alias }) => alias))
+  const unexpected = [...checkpoint.tensors]
+    .filter(([name, tensor]) => !used.has(tensor) && !aliases.has(name))
+    .map(([name]) => name)
   const converted = [...quantized, ...deferred].map(({ module }) => `${module.weight.path}.weight`)
   const report = { missing, unexpected, mismatched, converted }
   refuseIncomplete(report, checkpoint)

@@ -4,6 +4,7 @@ import { CheckpointError } from '../errors/families.js'
 import { tensorBytes } from '../shell/dtype.js'
 import { Conv1D } from '../shell/module.js'
 import type { QuantizedModule } from '../shell/quantized-module.js'
+import type { ByteBudget } from './byte-budget.js'
 import { subRange, writeRange } from './byte-range.js'
 import type { CheckpointTensor } from './checkpoint.js'
 import { componentRows, floatRows } from './component-rows.js'
@@ -23,10 +24,12 @@ export async function quantizeWeight(
   module: QuantizedModule,
   source: CheckpointTensor,
   targets: ReadonlyMap<string, ByteRange>,
-  context: StreamContext,
+  context: QuantizeContext,
 ): Promise<{ readonly done: Promise<FinalShapes> }> {
   const { weight, format } = module
-  const whole = wholeComponents(module)
+  const kept = wholeComponents(module)
+  const room = await context.wholeBudget.acquire(byteLengthOf(kept), context.signal)
+  const whole = allocate(kept)
   const pieces: Promise<void>[] = []
   const sourceRowBytes = source.byteLength / Math.max(weight.outFeatures, 1)
   const rowBytes =
@@ -51,7 +54,12 @@ export async function quantizeWeight(
       pieces.at(-1)!.catch(() => {})
     }
   })
-  return { done: finish(module, whole, targets, pieces) }
+  return { done: finish(module, whole, targets, pieces).finally(() => room.release()) }
+}
+
+/** Weights whose components only `finish` completes keep these in memory until then; not too many at a time. */
+export interface QuantizeContext extends StreamContext {
+  readonly wholeBudget: ByteBudget
 }
 
 interface RowTask {
@@ -164,11 +172,17 @@ async function finish(
 
 const NO_SHAPES: FinalShapes = new Map()
 
-/** Memory for the components that only `finish` completes. */
-function wholeComponents({ format, weight, components }: QuantizedModule): Map<string, SharedArrayBuffer> {
-  const kept = [...components.filter(({ layout }) => layout === 'whole'), ...(format.scratch?.(weight) ?? [])]
-  return new Map(kept.map(({ key, dtype, shape }) => [key, new SharedArrayBuffer(tensorBytes(dtype, shape))]))
-}
+/** The components that only `finish` completes. */
+const wholeComponents = ({ format, weight, components }: QuantizedModule): readonly Component[] => [
+  ...components.filter(({ layout }) => layout === 'whole'),
+  ...(format.scratch?.(weight) ?? []),
+]
+
+const byteLengthOf = (components: readonly Component[]): number =>
+  components.reduce((sum, { dtype, shape }) => sum + tensorBytes(dtype, shape), 0)
+
+const allocate = (components: readonly Component[]): ReadonlyMap<string, SharedArrayBuffer> =>
+  new Map(components.map(({ key, dtype, shape }) => [key, new SharedArrayBuffer(tensorBytes(dtype, shape))]))
 
 function rowsOf(matrix: ByteRange, { outFeatures }: WeightInfo, first: number, end: number): ByteRange {
   const rowBytes = matrix.byteLength / outFeatures

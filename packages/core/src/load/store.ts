@@ -72,7 +72,7 @@ function inFile(tensors: readonly NamedTensor[], fd: number, path: string): Map<
 }
 
 /** A file without a name: the system frees it when the process ends, however it ends. */
-function openUnnamed(folder: string): number {
+export function openUnnamed(folder: string): number {
   const path = join(folder, `scratch-${randomUUID()}`)
   try {
     mkdirSync(folder, { recursive: true })

@@ -3,7 +3,7 @@ import { lstat, mkdir, readdir, readFile, rename, symlink, writeFile } from 'nod
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { temporaryFolder } from '../testing/tiny-model.fixture.js'
-import { recoverFolder, stageFolder } from './replace-folder.js'
+import { checkOutputFolder, recoverFolder, stageFolder } from './replace-folder.js'
 
 const parent = temporaryFolder(afterAll)
 const read = (folder: string, name: string) => readFile(join(folder, name), 'utf8')
@@ -89,7 +89,13 @@ describe('after a process was killed', () => {
 
 describe('a folder that cannot be replaced by renaming is refused before any work', () => {
   test.each([[''], ['.'], ['/']])('"%s"', async (folder) => {
+    await expect(checkOutputFolder(folder)).rejects.toMatchObject({ code: 'OUTPUT_UNSUITABLE' })
     await expect(stageFolder(folder)).rejects.toMatchObject({ code: 'OUTPUT_UNSUITABLE' })
+  })
+
+  test('and checking one that can be written leaves no trace', async () => {
+    await checkOutputFolder(join(parent, 'not', 'yet', 'there'))
+    expect(await readdir(parent)).not.toContain('not')
   })
 })
 
@@ -108,8 +114,11 @@ test('two saves of one folder at once do not disturb each other', async () => {
 
 test('a place that cannot be written is an OutputError naming it', async () => {
   await writeFile(join(parent, 'file'), '')
-  await expect(stageFolder(join(parent, 'file', 'model'))).rejects.toMatchObject({
-    name: 'OutputError',
-    message: expect.stringContaining(join(parent, 'file', 'model')),
-  })
+  const folder = join(parent, 'file', 'model')
+  for (const begin of [checkOutputFolder, stageFolder]) {
+    await expect(begin(folder)).rejects.toMatchObject({
+      name: 'OutputError',
+      message: expect.stringContaining(folder),
+    })
+  }
 })

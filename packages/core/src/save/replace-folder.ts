@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto'
-import { existsSync, renameSync, rmSync } from 'node:fs'
-import { cp, link, mkdir, open, readdir, realpath, rename, rm, stat } from 'node:fs/promises'
-import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path'
+import { constants, existsSync, renameSync, rmSync } from 'node:fs'
+import { access, cp, link, mkdir, open, readdir, realpath, rename, rm, stat } from 'node:fs/promises'
+import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
 import { OutputError } from '../errors/families.js'
+import { isRunning } from './is-running.js'
 import { outputError } from './output-error.js'
 
 /** A folder that is being written beside the one it will replace. */
@@ -50,6 +51,22 @@ export async function stageFolder(folder: string): Promise<StagedFolder> {
       }
     },
   }
+}
+
+/**
+ * Checks, without writing anything, that a folder can be begun.
+ *
+ * @throws OutputError as `stageFolder` would.
+ */
+export async function checkOutputFolder(folder: string): Promise<void> {
+  const final = await realFolder(folder)
+  await refuseUnmovable(folder, final)
+  let parent = dirname(final)
+  while (!existsSync(parent)) parent = dirname(parent)
+  // With the separator a file is not taken for a folder.
+  await access(parent + sep, constants.W_OK).catch((cause) => {
+    throw outputError(cause, final)
+  })
 }
 
 /** Moves a folder back that a killed process had moved aside. */
@@ -120,15 +137,6 @@ async function removeLeftovers(final: string): Promise<void> {
     const owner = name.startsWith(`${prefix}old-`) ? Number(name.slice(prefix.length + 4)) : undefined
     const obsolete = owner !== undefined && !isRunning(owner) && existsSync(final)
     if (abandoned || obsolete) await rm(join(dirname(final), name), { recursive: true, force: true })
-  }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as { code?: string }).code === 'EPERM'
   }
 }
 

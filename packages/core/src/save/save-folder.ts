@@ -72,6 +72,19 @@ async function writeSidecars(folder: string, quantizer: HfQuantizer | undefined)
 }
 
 async function carryOver(from: string, to: string): Promise<void> {
+  for (const name of await carriedFiles(from)) {
+    await copyFile(join(from, name), join(to, name)).catch((cause) => {
+      throw outputError(cause, join(to, name))
+    })
+  }
+}
+
+/**
+ * The files beside the weights that a saved model takes along: tokenizer, generation settings, chat template.
+ *
+ * @throws CheckpointError FILE_NOT_FOUND when the folder is gone.
+ */
+export async function carriedFiles(from: string): Promise<readonly string[]> {
   const names = await readdir(from).catch((cause) => {
     throw new CheckpointError(
       'FILE_NOT_FOUND',
@@ -83,12 +96,7 @@ async function carryOver(from: string, to: string): Promise<void> {
       },
     )
   })
-  for (const name of names) {
-    if (!CARRIED.test(name)) continue
-    await copyFile(join(from, name), join(to, name)).catch((cause) => {
-      throw outputError(cause, join(to, name))
-    })
-  }
+  return names.filter((name) => CARRIED.test(name)).sort()
 }
 
 /** What makes a folder usable without its origin: how to generate, how to tokenize, how to talk. */

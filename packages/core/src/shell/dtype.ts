@@ -61,6 +61,9 @@ const FLOAT_ALIASES: Readonly<Record<string, FloatDtype>> = {
   float: 'float32',
 }
 
+/** Names of integer types, as users and torch write them. */
+const NOT_FLOATING = /^(u?int\d*|bool|char|byte|short|long)$/
+
 /**
  * The `dtype` argument of the loading functions: a precision, never a quantization. Case does not matter.
  *
@@ -77,12 +80,12 @@ export function parseFloatDtype(value: unknown, field = 'dtype'): FloatDtype {
   const alias = Object.hasOwn(FLOAT_ALIASES, name) ? FLOAT_ALIASES[name] : undefined
   if (alias !== undefined) return alias
   const known = Object.keys(FLOAT_ALIASES).join(', ')
-  if (/^u?int\d+$/.test(name)) {
+  if (NOT_FLOATING.test(name)) {
     throw new ConfigError('DTYPE_NOT_FLOATING', `${field} "${value}" is not a floating-point type`, {
       field,
       found: value,
       expected: known,
-      hint: 'dtype is precision; integers are a matter of quantizationConfig.',
+      hint: "dtype is precision; integers are quantization: quantize: 'int8', or a quantizationConfig.",
     })
   }
   throw new ConfigError('DTYPE_UNKNOWN', `${field} "${value}" is unknown, expected one of ${known}`, {

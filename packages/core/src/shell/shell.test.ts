@@ -33,29 +33,49 @@ test('a skip-list entry that is no regular expression is refused', () => {
 describe('dtype is a precision', () => {
   test.each([
     ['fp16', 'float16'],
+    ['float16', 'float16'],
     ['HALF', 'float16'],
     ['bf16', 'bfloat16'],
+    ['BFloat16', 'bfloat16'],
     ['torch.bfloat16', 'bfloat16'],
+    ['fp32', 'float32'],
+    ['Float32', 'float32'],
     ['float', 'float32'],
   ])('%s means %s', (alias, dtype) => expect(parseFloatDtype(alias)).toBe(dtype))
 
-  test('an integer type points at quantization', () => {
-    expect(() => parseFloatDtype('int8')).toThrow(
-      expect.objectContaining({
-        code: 'DTYPE_NOT_FLOATING',
-        hint: expect.stringContaining('quantizationConfig'),
-      }),
-    )
-  })
+  test.each(['int8', 'INT4', 'torch.int8', 'uint8', 'int', 'bool', 'long'])(
+    'an integer type, %s, points at quantization',
+    (value) => {
+      expect(() => parseFloatDtype(value)).toThrow(
+        expect.objectContaining({
+          code: 'DTYPE_NOT_FLOATING',
+          hint: expect.stringContaining("quantize: 'int8'"),
+        }),
+      )
+    },
+  )
 
   test.each([
     ['float17', 'DTYPE_UNKNOWN'],
+    ['fp64', 'DTYPE_UNKNOWN'],
+    ['double', 'DTYPE_UNKNOWN'],
+    ['fp8', 'DTYPE_UNKNOWN'],
+    [' fp16', 'DTYPE_UNKNOWN'],
+    ['', 'DTYPE_UNKNOWN'],
     ['constructor', 'DTYPE_UNKNOWN'],
     [16, 'DTYPE_TYPE'],
+    [true, 'DTYPE_TYPE'],
+    [[], 'DTYPE_TYPE'],
     [null, 'DTYPE_TYPE'],
-  ])('%s is refused with %s', (value, code) =>
+  ])('%j is refused with %s', (value, code) =>
     expect(() => parseFloatDtype(value)).toThrow(expect.objectContaining({ code })),
   )
+
+  test('an unknown name is refused with the list', () => {
+    expect(() => parseFloatDtype('fp64')).toThrow(
+      'dtype "fp64" is unknown, expected one of fp16, float16, half, bf16, bfloat16, fp32, float32, float',
+    )
+  })
 })
 
 test('sub-byte tensors are packed', () => {

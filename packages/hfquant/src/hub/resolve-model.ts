@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises'
 import { isAbsolute, join } from 'node:path'
-import { CheckpointError, ConfigError, recoverFolder } from '@hfquant/core'
+import { CheckpointError, ConfigError, configFolders, recoverFolder } from '@hfquant/core'
 import { listFiles, modelInfo } from '@huggingface/hub'
 import { type CachedModel, cachedModel, isComplete, linkIntoSnapshot, writeRef } from './cache.js'
 import { findSnapshot } from './cached-snapshot.js'
@@ -74,7 +74,9 @@ export async function resolveModel(model: string, options: ResolveModelOptions =
 async function isModelFolder(model: string): Promise<boolean> {
   const found = await stat(model).catch(() => undefined)
   if (found?.isDirectory()) {
-    if ((await stat(join(model, 'config.json')).catch(() => undefined))?.isFile()) return true
+    for (const folder of configFolders(model)) {
+      if ((await stat(join(folder, 'config.json')).catch(() => undefined))?.isFile()) return true
+    }
     throw new CheckpointError('CONFIG_MISSING', `the folder "${model}" has no config.json`, {
       file: join(model, 'config.json'),
       hint: 'Give the folder that holds config.json and the weights of a model.',

@@ -1,5 +1,6 @@
-import type { WeightInfo } from '@hfquant/core'
 import { type Fields, type ObjectValue, objectValue } from '../encoding/values.js'
+import { FLOAT8_TENSOR } from '../tensors/float8-tensor.js'
+import { describeIntxTensor } from '../tensors/intx-tensor.js'
 import type { ConfigClass, TorchAoBaseConfig } from './base-config.js'
 import { notQuantizable } from './not-quantizable.js'
 import { refuseUnknownFields } from './read-fields.js'
@@ -8,8 +9,8 @@ interface LoadOnlyClass {
   readonly className: string
   readonly versions: readonly number[]
   readonly fields: readonly string[]
-  /** The tensor class that holds the result. */
-  readonly tensorClass: string
+  /** What the tensors of a weight are, as the format of a stored weight says it. */
+  storedAs(fields: Fields): string
   readonly remark?: string
   /** Why weights are not quantized with it, and what to do instead. */
   readonly reason: string
@@ -25,7 +26,7 @@ const CLASSES: readonly LoadOnlyClass[] = [
     className: 'Float8WeightOnlyConfig',
     versions: [1, 2],
     fields: ['weight_dtype', 'set_inductor_config', 'granularity'],
-    tensorClass: 'Float8Tensor',
+    storedAs: () => FLOAT8_TENSOR,
     reason: FLOAT8_REASON,
     hint: INT8_HINT,
   },
@@ -44,7 +45,7 @@ const CLASSES: readonly LoadOnlyClass[] = [
       'set_inductor_config',
       'alg_id',
     ],
-    tensorClass: 'Float8Tensor',
+    storedAs: () => FLOAT8_TENSOR,
     remark: 'activations stay float here: they are not rounded to float8',
     reason: FLOAT8_REASON,
     hint: INT8_HINT,
@@ -53,7 +54,7 @@ const CLASSES: readonly LoadOnlyClass[] = [
     className: 'Float8DynamicActivationInt4WeightConfig',
     versions: [1],
     fields: ['int4_packing_format'],
-    tensorClass: 'Int4PreshuffledTensor',
+    storedAs: () => 'Int4PreshuffledTensor',
     reason: 'its codes are stored in the order of one kernel of one accelerator',
     hint: 'Use new Int4WeightOnlyConfig(), whose plain packing every machine reads.',
   },
@@ -61,7 +62,8 @@ const CLASSES: readonly LoadOnlyClass[] = [
     className: 'Int8DynamicActivationInt4WeightConfig',
     versions: [1],
     fields: ['group_size', 'layout', 'mapping_type', 'act_mapping_type', 'set_inductor_config'],
-    tensorClass: 'LinearActivationQuantizedTensor',
+    // As its tensors of version 1 are read; see flattenAffine.
+    storedAs: ({ group_size: groupSize = 32 }) => describeIntxTensor('int4', Number(groupSize), true),
     reason: 'torchao has replaced it',
     hint: "Use new Int8DynamicActivationIntxWeightConfig({ weightDtype: 'int4' }).",
   },
@@ -78,14 +80,14 @@ export const loadOnlyClasses: readonly ConfigClass[] = CLASSES.map((known) => ({
 }))
 
 function loadOnlyConfig(known: LoadOnlyClass, fields: Fields, version: number): TorchAoBaseConfig {
-  const { className, tensorClass, remark, reason, hint } = known
+  const { className, remark, reason, hint } = known
   return {
     className,
     version,
     ...(remark === undefined ? {} : { remark }),
     encoded: (): ObjectValue => objectValue(className, fields, version),
     describe: () => className,
-    storedAs: (_weight: WeightInfo) => tensorClass,
+    storedAs: () => known.storedAs(fields),
     formatFor() {
       throw notQuantizable(`${className} (${reason})`, 'an integer config', hint)
     },

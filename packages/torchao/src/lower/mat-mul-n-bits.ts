@@ -39,35 +39,84 @@ export const lowerMatMulNBits =
     matMulNBits(graph, layer, codes)
 
 function matMulNBits(graph: GraphBuilder, layer: LoweringInput, weight: GroupedCodes): GraphValue {
-  const { inFeatures, outFeatures, path } = layer.weight
-  const blockSize = matMulNBitsBlock(weight.groupSize, inFeatures)!
-  const blocks = Math.ceil(inFeatures / blockSize)
-  const container = weight.bits <= 4 ? 4 : 8
-  const layout: PackedLayout = { ...weight, outFeatures, container, blockSize, blocks }
+  const { inFeatures } = layer.weight
+  const layout = packedLayout(layer, weight, matMulNBitsBlock(weight.groupSize, inFeatures)!)
+  const { blockSize, blocks, container, outFeatures } = layout
+  const constants = packedConstants(graph, layer, layout, 'matmul_nbits', [
+    outFeatures,
+    blocks,
+    (blockSize * container) / 8,
+  ])
+  return matMulNBitsNode(graph, layer, constants, { bits: container, blockSize })
+}
+
+/** Rows of an embedding; undefined where no block size divides a group. */
+export const lowerGather =
+  (codes: GroupedCodes) =>
+  (graph: GraphBuilder, layer: LoweringInput): GraphValue | undefined =>
+    gather(graph, layer, codes)
+
+/**
+ * Rows of a table by `GatherBlockQuantized`, which dequantizes those that are looked up and no others: data uint8
+ * [rows, inFeatures * container / 8] and the other constants as `MatMulNBits` has them.
+ */
+function gather(graph: GraphBuilder, layer: LoweringInput, weight: GroupedCodes): GraphValue | undefined {
+  const { inFeatures } = layer.weight
+  const blockSize = BLOCK_SIZES.find((size) => weight.groupSize % size === 0)
+  if (blockSize === undefined) return undefined
+  const layout = packedLayout(layer, weight, blockSize)
+  const { container, outFeatures } = layout
+  const [codes, ...scaling] = packedConstants(graph, layer, layout, 'gather', [
+    outFeatures,
+    (inFeatures * container) / 8,
+  ])
+  return graph.node('GatherBlockQuantized', [codes, layer.input, ...scaling], {
+    domain: 'com.microsoft',
+    attributes: {
+      bits: { int: container },
+      block_size: { int: blockSize },
+      gather_axis: { int: 0 },
+      quantize_axis: { int: 1 },
+    },
+  })
+}
+
+function packedLayout({ weight }: LoweringInput, codes: GroupedCodes, blockSize: number): PackedLayout {
+  const container = codes.bits <= 4 ? 4 : 8
+  const blocks = Math.ceil(weight.inFeatures / blockSize)
+  return { ...codes, outFeatures: weight.outFeatures, container, blockSize, blocks }
+}
+
+/** [codes, scales, zero points]; the last are left out when all are 0. */
+function packedConstants(
+  graph: GraphBuilder,
+  layer: LoweringInput,
+  layout: PackedLayout,
+  use: string,
+  codesShape: readonly number[],
+): readonly GraphValue[] {
+  const { outFeatures, blocks, container, zeroPoint } = layout
+  const name = (part: string) => `${layer.weight.path}.${use}.${part}`
   const codes = graph.constant({
-    name: `${path}.matmul_nbits.codes`,
+    name: name('codes'),
     dtype: 'uint8',
-    shape: [outFeatures, blocks, (blockSize * container) / 8],
+    shape: codesShape,
     chunks: () => codeChunks(layer, layout),
   })
   const scales = graph.constant({
-    name: `${path}.matmul_nbits.scales`,
+    name: name('scales'),
     dtype: 'float32',
     shape: [outFeatures, blocks],
     chunks: () => scaleChunks(layer, layout),
   })
-  const zeroPoints =
-    weight.zeroPoint === 'values'
-      ? [
-          graph.constant({
-            name: `${path}.matmul_nbits.zero_points`,
-            dtype: 'uint8',
-            shape: [outFeatures, Math.ceil((blocks * container) / 8)],
-            chunks: () => zeroPointChunks(layer, layout),
-          }),
-        ]
-      : []
-  return matMulNBitsNode(graph, layer, [codes, scales, ...zeroPoints], { bits: container, blockSize })
+  if (zeroPoint !== 'values') return [codes, scales]
+  const zeroPoints = graph.constant({
+    name: name('zero_points'),
+    dtype: 'uint8',
+    shape: [outFeatures, Math.ceil((blocks * container) / 8)],
+    chunks: () => zeroPointChunks(layer, layout),
+  })
+  return [codes, scales, zeroPoints]
 }
 
 /** The operator on weights that are laid out for it: [codes, scales, zero points]. */

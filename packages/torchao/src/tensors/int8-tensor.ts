@@ -9,7 +9,7 @@ import { runKernel } from '@hfquant/kernels'
 import type { ScaleBlock } from '../configs/granularity.js'
 import { dtypeValue, type Fields } from '../encoding/values.js'
 import { lowerDynamicInt8 } from '../lower/dynamic-int8.js'
-import { lowerMatMulNBits, matMulNBitsBlock } from '../lower/mat-mul-n-bits.js'
+import { lowerGather, lowerMatMulNBits, matMulNBitsBlock } from '../lower/mat-mul-n-bits.js'
 import { badAttribute, expectFloatDtype } from './document-fields.js'
 import {
   type GroupedCodes,
@@ -115,6 +115,7 @@ function storedInt8(
     document,
     ...groupedCodes(codes),
     ...(lower === undefined ? {} : { lower }),
+    lowerEmbedding: lowerGather(codes),
   }
 }
 

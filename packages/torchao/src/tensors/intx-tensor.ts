@@ -1,17 +1,17 @@
 import type { FloatDtype, WeightInfo } from '@hfquant/core'
 import type { IntMapping } from '@hfquant/kernels'
 import { dtypeValue, type Fields } from '../encoding/values.js'
-import { lowerMatMulNBits, matMulNBitsBlock } from '../lower/mat-mul-n-bits.js'
+import { lowerGather, lowerMatMulNBits, matMulNBitsBlock } from '../lower/mat-mul-n-bits.js'
 import { badAttribute, dtypeName, expectFloatDtype } from './document-fields.js'
 import { type GroupedCodes, groupedCodes, quantizeGroups, readGroupedCodes } from './grouped-codes.js'
 import { readBlock } from './stored-parts.js'
 import type { TensorClass } from './tensor-class.js'
 import type { AffineScheme, TensorDocument, TorchAoFormat } from './torchao-format.js'
 
-const INTX_TENSOR = 'IntxUnpackedToInt8Tensor'
+export const INTX_TENSOR = 'IntxUnpackedToInt8Tensor'
 
 /** `activation_quantization` of a tensor whose inputs are quantized to int8 for each token, asymmetric. */
-const INT8_ASYM_PER_TOKEN = 'int8_asym_per_token'
+export const INT8_ASYM_PER_TOKEN = 'int8_asym_per_token'
 
 export const INT_DTYPES = ['int1', 'int2', 'int3', 'int4', 'int5', 'int6', 'int7', 'int8'] as const
 export type IntDtype = (typeof INT_DTYPES)[number]
@@ -74,6 +74,7 @@ function storedIntx(codes: GroupedCodes, document: TensorDocument): TorchAoForma
     document,
     ...groupedCodes(codes),
     ...(matMulNBitsBlock(groupSize, inFeatures) === undefined ? {} : { lower: lowerMatMulNBits(codes) }),
+    lowerEmbedding: lowerGather(codes),
   }
 }
 

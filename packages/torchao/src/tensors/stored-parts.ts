@@ -46,9 +46,10 @@ export function openParts(
       const found = stored.tensors.get(key)
       const name = `${tensor.slice(0, tensor.lastIndexOf('.'))}.${key}`
       if (found === undefined) {
+        const files = stored.files === undefined ? '' : ` (${stored.files.join(', ')})`
         throw new CheckpointError(
           'TENSOR_MISSING',
-          `"${name}" is in none of the checkpoint's files: a part of the quantized weight "${tensor}" is missing`,
+          `"${name}" is in none of the checkpoint's files${files}: a part of the quantized weight "${tensor}" is missing`,
           { tensor: name, expected: dataNames, hint: 'The download may be incomplete.' },
         )
       }

@@ -46,6 +46,12 @@ export const isTorchAoFormat = (format: QuantizedFormat): format is TorchAoForma
 /** Component key of a part of `M.weight`. */
 export const componentKey = (dataName: string): string => `_weight_${dataName}`
 
+/** `M.p` is stored as `M._p_qdata`, `M._p_scale` and so on. */
+export function partName(tensor: string, dataName: string): string {
+  const dot = tensor.lastIndexOf('.')
+  return `${tensor.slice(0, dot + 1)}_${tensor.slice(dot + 1)}_${dataName}`
+}
+
 export const PLAIN_DOCUMENT = '{"_type": "Tensor"}'
 
 /** The document as `json.dumps` writes it. */

@@ -2,13 +2,14 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createGraph, writeArtifact } from '@hfquant/onnx'
+import type { GraphValue, LoweringInput } from '@hfquant/core'
+import { createGraph, type Graph, writeArtifact } from '@hfquant/onnx'
 import { convert, type FloatWeight, type TorchAoBaseConfig } from '../index.js'
 import { expectFormat } from './run-format.fixture.js'
 
 /** The part of the runtime that a test needs. */
 interface Runtime {
-  readonly Tensor: new (type: string, data: Float32Array, dims: readonly number[]) => object
+  readonly Tensor: new (type: string, data: Float32Array | BigInt64Array, dims: readonly number[]) => object
   readonly InferenceSession: {
     create(
       path: string,
@@ -36,11 +37,39 @@ export async function multiply(
   x: Float32Array,
 ): Promise<Float32Array> {
   const { inFeatures, outFeatures } = weight
-  const info = { path: 'fc', kind: 'linear', outFeatures, inFeatures, dtype: 'float32' } as const
-  const { tensors } = convert(weight, config)
   const graph = createGraph('product')
   const input = graph.input('x', 'float32', ['batch', 'tokens', inFeatures])
-  const y = expectFormat(config.formatFor(info)).lower!(graph, {
+  const { format, layer } = lowered(config, weight, 'linear', input)
+  graph.output('y', format.lower!(graph, layer)!, 'float32', ['batch', 'tokens', outFeatures])
+  return run(graph, new Tensor('float32', x, [1, x.length / inFeatures, inFeatures]))
+}
+
+/**
+ * Rows of an embedding on the fast path, by ONNX Runtime.
+ *
+ * @returns [ids.length, inFeatures]
+ */
+export function lookUp(
+  config: TorchAoBaseConfig,
+  weight: FloatWeight,
+  ids: readonly number[],
+): Promise<Float32Array> {
+  const graph = createGraph('embedding')
+  const { format, layer } = lowered(config, weight, 'embedding', graph.input('x', 'int64', ['tokens']))
+  graph.output('y', format.lowerEmbedding!(graph, layer)!, 'float32', ['tokens', weight.inFeatures])
+  return run(graph, new Tensor('int64', BigInt64Array.from(ids, BigInt), [ids.length]))
+}
+
+function lowered(
+  config: TorchAoBaseConfig,
+  weight: FloatWeight,
+  kind: 'linear' | 'embedding',
+  input: GraphValue,
+) {
+  const { inFeatures, outFeatures } = weight
+  const info = { path: 'fc', kind, outFeatures, inFeatures, dtype: 'float32' } as const
+  const { tensors } = convert(weight, config)
+  const layer: LoweringInput = {
     weight: info,
     input,
     memory: 'auto',
@@ -48,12 +77,15 @@ export async function multiply(
       throw new Error('not expected here')
     },
     read: async (key) => tensors.get(key)!.bytes,
-  })
-  graph.output('y', y!, 'float32', ['batch', 'tokens', outFeatures])
+  }
+  return { format: expectFormat(config.formatFor(info)), layer }
+}
+
+async function run(graph: Graph, x: object): Promise<Float32Array> {
   const folder = await mkdtemp(join(tmpdir(), 'hfquant-product-'))
   try {
     const session = await InferenceSession.create(await writeArtifact(folder, graph), { logSeverityLevel: 3 })
-    const outputs = await session.run({ x: new Tensor('float32', x, [1, x.length / inFeatures, inFeatures]) })
+    const outputs = await session.run({ x })
     await session.release()
     return outputs.y!.data
   } finally {
