@@ -1,5 +1,18 @@
+export {
+  type Artifact,
+  findArtifact,
+  type ListedArtifact,
+  listArtifacts,
+  pruneArtifacts,
+  removeArtifact,
+} from './artifact/artifact-cache.js'
+export { artifactKey } from './artifact/artifact-key.js'
+export { type CompileArtifactOptions, compileArtifact } from './artifact/compile-artifact.js'
+export type { ArtifactDescription, Manifest } from './artifact/manifest.js'
+export { createWorkFolder, type WorkFolder } from './artifact/work-folder.js'
 export { type ArtifactOptions, writeArtifact } from './artifact/write-artifact.js'
 export { type CutValue, createGraph, type Dimension, type Graph, type GraphPort } from './graph/graph.js'
+export { lowerInEightBits } from './lower/eight-bit-linear.js'
 export { floatConstant } from './lower/linear.js'
 export {
   type Compute,

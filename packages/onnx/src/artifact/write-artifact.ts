@@ -1,18 +1,17 @@
+import { createHash } from 'node:crypto'
 import { type FileHandle, open, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type ConstantTensor, type OnProgress, outputError, RuntimeError, tensorBytes } from '@hfquant/core'
 import type { ByteLocation, Graph } from '../graph/graph.js'
 import { encodeModel } from '../graph/onnx-schema.js'
+import { MODEL_FILE, nextPage, WEIGHTS_FILE } from './files.js'
 
 export interface ArtifactOptions {
   readonly signal?: AbortSignal | undefined
   readonly onProgress?: OnProgress | undefined
+  /** Names of the two files, for programs that look for certain ones. */
+  readonly files?: { readonly model: string; readonly weights: string } | undefined
 }
-
-/** The runtime maps a tensor in place only if it begins at a page. */
-const PAGE = 4096
-const MODEL_FILE = 'model.onnx'
-const WEIGHTS_FILE = 'weights.bin'
 
 /**
  * Writes a graph and its constants into a folder. Constants are made one behind the other, piece by piece; the
@@ -26,12 +25,13 @@ export async function writeArtifact(
   graph: Graph,
   options: ArtifactOptions = {},
 ): Promise<string> {
+  const { files = { model: MODEL_FILE, weights: WEIGHTS_FILE } } = options
   const locations = layout(graph.constants)
-  const model = join(folder, MODEL_FILE)
-  await writeFile(model, encodeModel(graph.toModel(WEIGHTS_FILE, locations))).catch((cause) => {
+  const model = join(folder, files.model)
+  await writeFile(model, encodeModel(graph.toModel(files.weights, locations))).catch((cause) => {
     throw outputError(cause, model)
   })
-  const path = join(folder, WEIGHTS_FILE)
+  const path = join(folder, files.weights)
   const file = await open(path, 'w').catch((cause) => {
     throw outputError(cause, path)
   })
@@ -43,13 +43,22 @@ export async function writeArtifact(
   return model
 }
 
+/**
+ * What a graph computes, whatever its constants hold: a digest of its nodes, and of the names, dtypes and shapes of its
+ * constants.
+ */
+export function graphDigest(graph: Graph): string {
+  const model = encodeModel(graph.toModel(WEIGHTS_FILE, layout(graph.constants)))
+  return createHash('sha256').update(model).digest('hex')
+}
+
 function layout(constants: readonly ConstantTensor[]): Map<string, ByteLocation> {
   const locations = new Map<string, ByteLocation>()
   let offset = 0
   for (const { name, dtype, shape } of constants) {
     const byteLength = tensorBytes(dtype, shape)
     locations.set(name, { offset, byteLength })
-    offset = Math.ceil((offset + byteLength) / PAGE) * PAGE
+    offset = nextPage(offset + byteLength)
   }
   return locations
 }

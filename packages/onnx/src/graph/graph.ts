@@ -7,24 +7,11 @@ import type {
   NodeOptions,
 } from '@hfquant/core'
 import { elementType } from './element-type.js'
+import type { GraphParts, Node } from './graph-parts.js'
+import { mergeProducts } from './merge-products.js'
 
 /** A dimension: a number, or the name of one that is known when the graph runs. */
 export type Dimension = number | string
-
-interface Node {
-  readonly operator: string
-  readonly domain: string
-  readonly inputs: readonly string[]
-  readonly outputs: readonly string[]
-  readonly attributes: Readonly<Record<string, GraphAttribute>>
-}
-
-interface Literal {
-  readonly name: string
-  readonly type: number
-  readonly shape: readonly number[]
-  readonly bytes: Uint8Array
-}
 
 /** An input or output of a graph. */
 export interface GraphPort {
@@ -43,17 +30,15 @@ interface Port extends GraphPort {
   readonly type: number
 }
 
-/** What a graph that is cut out of another one begins with. */
-interface Parts {
-  readonly nodes: readonly Node[]
-  readonly constants: readonly ConstantTensor[]
-  readonly literals: readonly Literal[]
+/** What a graph that is made of another one begins with. */
+interface Beginning extends GraphParts {
   readonly inputs: readonly Port[]
+  readonly outputs: readonly Port[]
   /** Number of the first node that is added; ids of the older graph stay unique. */
   readonly firstNode: number
 }
 
-const NOTHING: Parts = { nodes: [], constants: [], literals: [], inputs: [], firstNode: 0 }
+const NOTHING: Beginning = { nodes: [], constants: [], literals: [], inputs: [], outputs: [], firstNode: 0 }
 
 /** An ONNX graph in the making. */
 export interface Graph extends GraphBuilder {
@@ -68,6 +53,8 @@ export interface Graph extends GraphBuilder {
    * other inputs and constants are there if they are needed. Its outputs are left to the caller.
    */
   cut(name: string, from: readonly CutValue[], wanted: readonly GraphValue[]): Graph
+  /** The same graph with products of one input merged; see mergeProducts. */
+  merged(): Graph
   /** Constants for the external weights file, in the order of their first use. */
   readonly constants: readonly ConstantTensor[]
   /** The ModelProto as a plain object; `locations` says where each constant lies in `weightsFile`. */
@@ -87,12 +74,12 @@ const EXTERNAL = 1
 
 export const createGraph = (name: string): Graph => assemble(name, NOTHING)
 
-function assemble(name: string, parts: Parts): Graph {
+function assemble(name: string, parts: Beginning): Graph {
   const nodes: Node[] = [...parts.nodes]
   const constants = new Map(parts.constants.map((tensor) => [tensor.name, tensor]))
   const literals = new Map(parts.literals.map((literal) => [literal.name, literal]))
   const inputs: Port[] = [...parts.inputs]
-  const outputs: Port[] = []
+  const outputs: Port[] = [...parts.outputs]
   let nextNode = parts.firstNode
   const known = new Map<string, readonly GraphValue[]>()
 
@@ -156,8 +143,13 @@ function assemble(name: string, parts: Parts): Graph {
           ...from.map(({ value, dtype, shape }) => ({ name: value.id, type: elementType(dtype), shape })),
           ...inputs.filter((port) => read.has(port.name) && !border.has(port.name)),
         ],
+        outputs: [],
         firstNode: nextNode,
       })
+    },
+    merged() {
+      const parts = { nodes, constants: [...constants.values()], literals: [...literals.values()] }
+      return assemble(name, { ...mergeProducts(parts), inputs, outputs, firstNode: nextNode })
     },
     get constants() {
       return [...constants.values()]

@@ -33,7 +33,35 @@ message ModelProto {
 }
 `
 
-const model = protobuf.parse(SCHEMA, { keepCase: true }).root.lookupType('onnx.ModelProto')
+const modelProto = protobuf.parse(SCHEMA, { keepCase: true }).root.lookupType('onnx.ModelProto')
 
 /** Serialises a ModelProto given as a plain object with the schema's field names. */
-export const encodeModel = (value: object): Uint8Array => model.encode(model.fromObject(value)).finish()
+export const encodeModel = (value: object): Uint8Array =>
+  modelProto.encode(modelProto.fromObject(value)).finish()
+
+/** A ModelProto that was read, as far as it is looked at. */
+export interface StoredModel {
+  readonly graph?: { readonly initializer: readonly StoredInitializer[] }
+}
+
+export interface StoredInitializer {
+  readonly name: string
+  /** Empty for a tensor inside of the model. */
+  readonly external_data: readonly ExternalEntry[]
+}
+
+/** A fact about where a tensor lies: "location", "offset", "length", or a packed copy, "prepacked_0". */
+export interface ExternalEntry {
+  readonly key: string
+  value: string
+}
+
+/** Reads a ModelProto. Fields that the schema above leaves out are kept, and written again by `encodeStored`. */
+export function decodeModel(bytes: Uint8Array): StoredModel {
+  const reader = protobuf.Reader.create(bytes)
+  reader.discardUnknown = false
+  return modelProto.decode(reader) as StoredModel
+}
+
+/** Serialises a model that `decodeModel` read. */
+export const encodeStored = (model: StoredModel): Uint8Array => modelProto.encode(model).finish()

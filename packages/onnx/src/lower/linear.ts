@@ -42,8 +42,6 @@ export const lowerEmbedding: Lowering<Embedding> = (module, path, input, { graph
 export const lowerQuantized: Lowering<QuantizedModule> = (module, path, input, context) => {
   const { weight, format } = module
   const { graph, compute, memory } = context
-  if (weight.kind === 'embedding')
-    return graph.node('Gather', [graph.constant(dequantized(module, path)), input])
   const layer: LoweringInput = {
     weight,
     input,
@@ -59,6 +57,10 @@ export const lowerQuantized: Lowering<QuantizedModule> = (module, path, input, c
         chunks: () => parameterChunks(parameter, dtype),
       })
     },
+  }
+  if (weight.kind === 'embedding') {
+    const rows = compute === 'exact' ? undefined : format.lowerEmbedding?.(graph, layer)
+    return rows ?? graph.node('Gather', [graph.constant(dequantized(module, path)), input])
   }
   const fast = compute === 'exact' ? undefined : format.lower?.(graph, layer)
   const product = fast ?? matmulTransposed(input, dequantized(module, path), context)
@@ -94,7 +96,8 @@ export const floatConstant = (name: string, parameter: Parameter): ConstantTenso
   chunks: () => parameterChunks(parameter, 'float32'),
 })
 
-function addBias(
+/** The bias of a module, where it has one, added in float32. */
+export function addBias(
   product: GraphValue,
   module: { readonly bias: Parameter | undefined },
   path: string,

@@ -1,91 +1,136 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node'
 import { DECODER } from './decoder-ports.js'
 import type { CacheShape } from './protocol.js'
-import { createSequenceCache, type SequenceCache } from './sequence-cache.js'
+import { type Batch, createSequences, type Sequence, type Sequences } from './sequences.js'
 
 /** A decoder graph in a session of this thread, and the sequences that it is working on. */
 export interface Decoder {
   /** Logits of every position of `batch` sequences of equal length: [batch, length, vocabulary]. Nothing is cached. */
   forward(ids: Int32Array, batch: number): Promise<Float32Array>
-  /** Appends tokens to a sequence, a new one if the number is unknown, and returns the logits after the last. */
-  append(sequence: number, ids: Int32Array): Promise<Float32Array>
-  free(sequence: number): void
+  /** Appends tokens to one sequence; returns the logits after the last, [vocabulary]. */
+  append(sequence: Sequence, ids: readonly number[]): Promise<Float32Array>
+  /**
+   * Appends one token to each of some sequences, in one run for as many of them as lie together.
+   *
+   * @returns the logits of those that were part of the run, the first one in any case.
+   */
+  step(tokens: ReadonlyMap<Sequence, number>): Promise<ReadonlyMap<Sequence, Float32Array>>
+  readonly sequences: Pick<Sequences, 'begin' | 'retire' | 'byteLength'>
   close(): Promise<void>
 }
 
-export async function openDecoder(modelPath: string, shape: CacheShape, threads: number): Promise<Decoder> {
+export interface OpenOptions {
+  readonly threads: number
+  /** True for a file that the runtime wrote itself: there is nothing left to optimize. */
+  readonly optimized: boolean
+}
+
+export async function openDecoder(
+  modelPath: string,
+  shape: CacheShape,
+  { threads, optimized }: OpenOptions,
+): Promise<Decoder> {
   const session = await InferenceSession.create(modelPath, {
     executionProviders: ['cpu'],
-    graphOptimizationLevel: 'all',
+    graphOptimizationLevel: optimized ? 'disabled' : 'all',
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
     logSeverityLevel: 3,
   })
-  const sequences = new Map<number, SequenceCache>()
+  const sequences = createSequences(shape)
   const layers = Array.from({ length: shape.layers }, (_, layer) => layer)
-  const cacheOutputs = layers.flatMap((layer) => [DECODER.newKey(layer), DECODER.newValue(layer)])
-  const outputs = [DECODER.logits, ...cacheOutputs]
+  const newRows = layers.flatMap((layer) => [DECODER.newKey(layer), DECODER.newValue(layer)])
 
+  /** `ids` holds the same number of tokens for each sequence of the batch; `rows` are those whose logits are wanted. */
   const run = async (
-    ids: Int32Array,
-    batch: number,
+    ids: ArrayLike<number>,
+    { lengths, past }: Past,
     rows: readonly number[],
-    past: Past,
-    wanted: readonly string[],
+    outputs: readonly string[],
   ) => {
+    const batch = lengths.length
     const count = ids.length / batch
-    const total = past.length + count
-    const cached = [batch, shape.heads, past.capacity, shape.headSize]
+    const positions = lengths.flatMap((length) => Array.from({ length: count }, (_, index) => length + index))
+    const totals = lengths.map((length) => length + count)
     const feeds: Record<string, Tensor> = {
       [DECODER.inputIds]: int64(ids, [batch, count]),
-      [DECODER.positionIds]: int64(
-        Array.from(ids, (_, index) => past.length + (index % count)),
-        [batch, count],
+      [DECODER.positionIds]: int64(positions, [batch, count]),
+      [DECODER.lastPosition]: new Tensor(
+        'int32',
+        Int32Array.from(totals, (total) => total - 1),
+        [batch],
       ),
-      [DECODER.lastPosition]: new Tensor('int32', new Int32Array(batch).fill(total - 1), [batch]),
-      [DECODER.totalLength]: new Tensor('int32', Int32Array.of(total), []),
+      [DECODER.totalLength]: new Tensor('int32', Int32Array.of(Math.max(...totals)), []),
       [DECODER.logitsRows]: int64(rows, [rows.length]),
     }
+    const capacity = past?.pool.capacity ?? 0
+    const cached = [batch, shape.heads, capacity, shape.headSize]
     for (const layer of layers) {
-      feeds[DECODER.pastKey(layer)] = new Tensor('float32', past.keys[layer]!, cached)
-      feeds[DECODER.pastValue(layer)] = new Tensor('float32', past.values[layer]!, cached)
+      const keys = past?.pool.keys(layer, past.first, batch) ?? NOTHING
+      const values = past?.pool.values(layer, past.first, batch) ?? NOTHING
+      feeds[DECODER.pastKey(layer)] = new Tensor('float32', keys, cached)
+      feeds[DECODER.pastValue(layer)] = new Tensor('float32', values, cached)
     }
-    return session.run(feeds, wanted)
+    return session.run(feeds, outputs)
+  }
+
+  /** Appends `count` tokens to each sequence of a batch and keeps their keys and values. */
+  const extend = async (batch: Batch, ids: readonly number[], count: number) => {
+    const lengths = batch.sequences.map(({ length }) => length)
+    const result = await run(ids, { lengths, past: batch }, [count - 1], [DECODER.logits, ...newRows])
+    const width = count * shape.heads * shape.headSize
+    for (const layer of layers) {
+      const keys = floats(result[DECODER.newKey(layer)])
+      const values = floats(result[DECODER.newValue(layer)])
+      for (const [index, length] of lengths.entries()) {
+        const part = (rows: Float32Array) => rows.subarray(index * width, (index + 1) * width)
+        batch.pool.write(layer, batch.first + index, length, {
+          count,
+          keys: part(keys),
+          values: part(values),
+        })
+      }
+    }
+    for (const [index, sequence] of batch.sequences.entries()) {
+      sequences.advance(sequence, ids.slice(index * count, (index + 1) * count))
+    }
+    return floats(result[DECODER.logits])
   }
 
   return {
+    sequences,
     async forward(ids, batch) {
       const count = ids.length / batch
-      const every = Array.from({ length: count }, (_, row) => row)
-      const result = await run(ids, batch, every, emptyPast(shape.layers), [DECODER.logits])
+      const rows = Array.from({ length: count }, (_, row) => row)
+      const lengths = Array.from({ length: batch }, () => 0)
+      const result = await run(ids, { lengths, past: undefined }, rows, [DECODER.logits])
       return floats(result[DECODER.logits])
     },
-    async append(sequence, ids) {
-      const cache = sequences.get(sequence) ?? createSequenceCache(shape)
-      sequences.set(sequence, cache)
-      const result = await run(ids, 1, [ids.length - 1], cache, outputs)
-      cache.reserve(ids.length)
-      for (const layer of layers) {
-        const keys = floats(result[DECODER.newKey(layer)])
-        cache.write(layer, keys, floats(result[DECODER.newValue(layer)]), ids.length)
-      }
-      cache.advance(ids.length)
-      return floats(result[DECODER.logits])
+    append: (sequence, ids) => extend(sequences.single(sequence, ids.length), ids, ids.length),
+    async step(tokens) {
+      const batch = sequences.together([...tokens.keys()])
+      const ids = batch.sequences.map((sequence) => tokens.get(sequence)!)
+      const logits = await extend(batch, ids, 1)
+      const vocabulary = logits.length / ids.length
+      return new Map(
+        batch.sequences.map((sequence, index) => [
+          sequence,
+          logits.slice(index * vocabulary, (index + 1) * vocabulary),
+        ]),
+      )
     },
-    free: (sequence) => void sequences.delete(sequence),
-    close: async () => {
-      sequences.clear()
-      await session.release()
-    },
+    close: () => session.release(),
   }
 }
 
-type Past = Pick<SequenceCache, 'length' | 'capacity' | 'keys' | 'values'>
-
-const emptyPast = (layers: number): Past => {
-  const none = Array.from({ length: layers }, () => new Float32Array(0))
-  return { length: 0, capacity: 0, keys: none, values: none }
+interface Past {
+  /** Cached tokens of each sequence. */
+  readonly lengths: readonly number[]
+  /** Where they lie; undefined: nothing is cached. */
+  readonly past: Batch | undefined
 }
+
+const NOTHING = new Float32Array(0)
 
 const int64 = (values: ArrayLike<number>, shape: readonly number[]): Tensor =>
   new Tensor('int64', BigInt64Array.from(Array.from(values), BigInt), [...shape])

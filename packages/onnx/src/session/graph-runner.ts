@@ -3,7 +3,8 @@ import type { GraphTensor, SumPort, TensorRecord } from './protocol.js'
 
 /** Any graph in a session of this thread. */
 export interface GraphRunner {
-  run(feeds: TensorRecord, outputs: readonly string[]): Promise<TensorRecord>
+  /** @param into tensors that take some of the outputs. */
+  run(feeds: TensorRecord, outputs: readonly string[], into: TensorRecord): Promise<TensorRecord>
   /** Runs the graph and keeps each sum here, as an input of the next run. */
   accumulate(feeds: TensorRecord, sums: readonly SumPort[]): Promise<void>
   /** The sums by the name of their output; the next one begins at zero. */
@@ -17,42 +18,62 @@ export async function openGraphRunner(modelPath: string, threads: number): Promi
     graphOptimizationLevel: 'all',
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
-    // A pass is short and its tensors are large: they go back to the system at once.
-    enableCpuMemArena: false,
+    // Runs happen on changing threads, and the system's allocator keeps what is freed for each of them: an arena of the
+    // session's own is used by all, and goes with it.
+    enableCpuMemArena: true,
     enableMemPattern: false,
     // Products are large; threads that wait leave the cores to the kernels of the worker pool.
     extra: { session: { intra_op: { allow_spinning: '0' } } },
     logSeverityLevel: 3,
   })
-  const kept = new Map<string, Tensor>()
+  let kept: ReadonlyMap<string, Tensor> | undefined
   return {
-    async run(feeds, outputs) {
-      const result = await session.run(toTensors(feeds), outputs)
+    async run(feeds, outputs, into) {
+      const given = toTensors(into)
+      const fetches = Object.fromEntries(outputs.map((name) => [name, given[name] ?? null]))
+      const result = await session.run(toTensors(feeds), fetches)
       return Object.fromEntries(outputs.map((name) => [name, fromTensor(result[name]!)]))
     },
     async accumulate(feeds, sums) {
       const inputs = toTensors(feeds)
       const outputs: Record<string, Tensor> = {}
-      for (const { input, output, shape } of sums) {
-        const count = shape.reduce((product, size) => product * size, 1)
-        const sum = kept.get(output) ?? new Tensor('float32', new Float32Array(count), [...shape])
-        kept.set(output, sum)
+      kept ??= zeros(sums)
+      for (const { input, output } of sums) {
         // The sum is read where it is written: the product is added to it in place.
-        inputs[input] = sum
-        outputs[output] = sum
+        inputs[input] = kept.get(output)!
+        outputs[output] = kept.get(output)!
       }
       await session.run(inputs, outputs)
     },
     takeSums() {
-      const sums = Object.fromEntries([...kept].map(([name, tensor]) => [name, shared(tensor)]))
-      kept.clear()
-      return sums
+      const taken = [...(kept ?? [])]
+      kept = undefined
+      return Object.fromEntries(
+        taken.map(([name, { data, dims }]) => [
+          name,
+          { dtype: 'float32', shape: dims, data: data as Float32Array },
+        ]),
+      )
     },
     async close() {
-      kept.clear()
+      kept = undefined
       await session.release()
     },
   }
+}
+
+/** Sums lie in one piece of memory: a large one goes back to the system as soon as nobody needs it. */
+function zeros(sums: readonly SumPort[]): ReadonlyMap<string, Tensor> {
+  const sizeOf = ({ shape }: SumPort) => shape.reduce((product, size) => product * size, 1)
+  const memory = new Float32Array(sums.reduce((total, sum) => total + sizeOf(sum), 0))
+  let offset = 0
+  return new Map(
+    sums.map((sum) => {
+      const data = memory.subarray(offset, offset + sizeOf(sum))
+      offset += data.length
+      return [sum.output, new Tensor('float32', data, [...sum.shape])]
+    }),
+  )
 }
 
 const toTensors = (record: TensorRecord): Record<string, Tensor> =>
@@ -62,14 +83,6 @@ const toTensors = (record: TensorRecord): Record<string, Tensor> =>
       new Tensor(dtype, data as never, [...shape]),
     ]),
   )
-
-/** In memory that both threads see: what this one held goes with its session, and the other holds no garbage. */
-function shared(tensor: Tensor): GraphTensor {
-  const data = tensor.data as Float32Array
-  const copy = new Float32Array(new SharedArrayBuffer(data.byteLength))
-  copy.set(data)
-  return { dtype: 'float32', shape: tensor.dims, data: copy }
-}
 
 /** A whole buffer of its own, so that it can be handed to another thread. */
 function fromTensor(tensor: Tensor): GraphTensor {

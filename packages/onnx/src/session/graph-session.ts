@@ -4,13 +4,20 @@ import { type SessionWorker, startSessionWorker } from './session-worker-host.js
 
 /** Any graph in a worker thread, with named inputs and outputs. Calls are answered in order. */
 export interface GraphSession extends AsyncDisposable {
-  run(feeds: TensorRecord, outputs: readonly string[]): Promise<TensorRecord>
+  /**
+   * Tensors are handed over, here and below: their arrays are empty afterwards.
+   *
+   * @param into tensors that take some of the outputs, so that their memory is used over and over.
+   */
+  run(feeds: TensorRecord, outputs: readonly string[], into?: TensorRecord): Promise<TensorRecord>
   /**
    * Runs a graph whose `sums` outputs add something to the inputs of the same port. Sums begin at zero and stay in the
-   * session, however large they are. The feeds are handed over: their arrays are empty afterwards.
+   * session, however large they are.
+   *
+   * @returns the feeds, for another use of their memory.
    */
-  accumulate(feeds: TensorRecord, sums: readonly SumPort[]): Promise<void>
-  /** The sums by the name of their output, in shared memory. */
+  accumulate(feeds: TensorRecord, sums: readonly SumPort[]): Promise<TensorRecord>
+  /** The sums by the name of their output. */
   takeSums(): Promise<TensorRecord>
   close(): Promise<void>
 }
@@ -70,8 +77,8 @@ export function createGraphThreads(options: GraphThreadsOptions = {}): GraphThre
 }
 
 function graphSession(worker: SessionWorker, release: () => Promise<void>): GraphSession {
-  const tensors = async (request: Request): Promise<TensorRecord> => {
-    const reply = await worker.call(request)
+  const tensors = async (request: Request, transfer: readonly ArrayBuffer[] = []): Promise<TensorRecord> => {
+    const reply = await worker.call(request, transfer)
     return 'tensors' in reply ? reply.tensors : {}
   }
   let closed: Promise<void> | undefined
@@ -80,13 +87,14 @@ function graphSession(worker: SessionWorker, release: () => Promise<void>): Grap
     return closed
   }
   return {
-    run: (feeds, outputs) => tensors({ kind: 'run', feeds, outputs }),
-    accumulate: async (feeds, sums) => {
-      const buffers = Object.values(feeds).map(({ data }) => data.buffer as ArrayBuffer)
-      await worker.call({ kind: 'accumulate', feeds, sums }, buffers)
-    },
+    run: (feeds, outputs, into = {}) =>
+      tensors({ kind: 'run', feeds, outputs, into }, [...buffersOf(feeds), ...buffersOf(into)]),
+    accumulate: (feeds, sums) => tensors({ kind: 'accumulate', feeds, sums }, buffersOf(feeds)),
     takeSums: () => tensors({ kind: 'takeSums' }),
     close,
     [Symbol.asyncDispose]: close,
   }
 }
+
+const buffersOf = (feeds: TensorRecord): ArrayBuffer[] =>
+  Object.values(feeds).map(({ data }) => data.buffer as ArrayBuffer)

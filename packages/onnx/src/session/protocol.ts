@@ -7,18 +7,38 @@ export interface CacheShape {
   readonly headSize: number
 }
 
+/** Where an optimized model is written. */
+export interface PrepackTarget {
+  readonly modelPath: string
+  /** Name of a file beside the model. */
+  readonly weightsFile: string
+}
+
 export type Request =
   | {
       readonly kind: 'open'
       readonly modelPath: string
       readonly cache: CacheShape
       readonly threads: number
+      /** True for a file that the runtime wrote itself: there is nothing left to optimize. */
+      readonly optimized: boolean
+    }
+  | {
+      readonly kind: 'prepack'
+      readonly modelPath: string
+      readonly target: PrepackTarget
+      readonly threads: number
     }
   | { readonly kind: 'forward'; readonly ids: Int32Array; readonly batch: number }
   | { readonly kind: 'append'; readonly sequence: number; readonly ids: Int32Array }
   | { readonly kind: 'free'; readonly sequence: number }
   | { readonly kind: 'openGraph'; readonly modelPath: string; readonly threads: number }
-  | { readonly kind: 'run'; readonly feeds: TensorRecord; readonly outputs: readonly string[] }
+  | {
+      readonly kind: 'run'
+      readonly feeds: TensorRecord
+      readonly outputs: readonly string[]
+      readonly into: TensorRecord
+    }
   | { readonly kind: 'accumulate'; readonly feeds: TensorRecord; readonly sums: readonly SumPort[] }
   | { readonly kind: 'takeSums' }
   | { readonly kind: 'closeGraph' }

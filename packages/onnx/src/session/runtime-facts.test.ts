@@ -1,8 +1,7 @@
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { createGraph } from '../graph/graph.js'
 import { constant, floatBytes, runGraph } from '../testing/run-graph.fixture.js'
-import { createSequenceCache } from './sequence-cache.js'
+import { createKeyValuePool } from './key-value-pool.js'
 
 /** Behaviour of the runtime that the lowering relies on, and that would fail silently after an upgrade. */
 
@@ -149,58 +148,29 @@ describe('GroupQueryAttention over a cache that JavaScript owns', () => {
       numbers(count * kvHeads * size, 2),
       numbers(count * kvHeads * size, 3),
     ]
-    const cache = createSequenceCache(layer)
+    const pool = createKeyValuePool(layer, 16)
+    pool.grow(1)
     const found: number[] = []
+    let first = 0
     for (const part of parts) {
-      const first = cache.length
       const rows = (array: readonly number[], width: number) =>
         array.slice(first * width, (first + part) * width)
-      const past = [1, kvHeads, cache.capacity, size]
+      const past = [1, kvHeads, pool.capacity, size]
       const [newKey, newValue] = [rows(k, kvHeads * size), rows(v, kvHeads * size)]
       const [result] = await runGraph(attentionGraph(), {
         query: ['float32', rows(q, heads * size), [1, part, heads * size]],
         key: ['float32', newKey, [1, part, kvHeads * size]],
         value: ['float32', newValue, [1, part, kvHeads * size]],
-        past_key: ['float32', [...cache.keys[0]!], past],
-        past_value: ['float32', [...cache.values[0]!], past],
+        past_key: ['float32', [...pool.keys(0, 0, 1)], past],
+        past_value: ['float32', [...pool.values(0, 0, 1)], past],
         last: ['int32', [first + part - 1], [1]],
         total: ['int32', [first + part], []],
       })
-      cache.reserve(part)
-      cache.write(0, Float32Array.from(newKey), Float32Array.from(newValue), part)
-      cache.advance(part)
+      const [keys, values] = [Float32Array.from(newKey), Float32Array.from(newValue)]
+      pool.write(0, 0, first, { count: part, keys, values })
+      first += part
       found.push(...result!.y!)
     }
     expect(largestDifference(Float32Array.from(found), reference(q, k, v, count))).toBeLessThan(1e-5)
   })
-})
-
-test('a sequence cache holds every row where the operator looks for it, however it grew', () => {
-  const shape = { layers: 2, heads: 2, headSize: 3 }
-  const width = shape.heads * shape.headSize
-  fc.assert(
-    fc.property(fc.array(fc.integer({ min: 1, max: 300 }), { maxLength: 5 }), (parts) => {
-      const cache = createSequenceCache(shape)
-      for (const part of parts) {
-        const rows = Float32Array.from({ length: part * width }, (_, index) => cache.length * width + index)
-        cache.reserve(part)
-        cache.write(
-          1,
-          rows,
-          rows.map((value) => -value),
-          part,
-        )
-        cache.advance(part)
-      }
-      const total = parts.reduce((sum, part) => sum + part, 0)
-      expect(cache.length).toBe(total)
-      for (let position = 0; position < total; position += 37) {
-        for (let head = 0; head < shape.heads; head++) {
-          const at = (head * cache.capacity + position) * shape.headSize
-          expect(cache.keys[1]![at]).toBe((position * shape.heads + head) * shape.headSize)
-          expect(cache.values[1]![at]).toBe(-(position * shape.heads + head) * shape.headSize)
-        }
-      }
-    }),
-  )
 })

@@ -2,19 +2,25 @@ import { availableParallelism } from 'node:os'
 import type { CacheShape, Request } from './protocol.js'
 import { startSessionWorker } from './session-worker-host.js'
 
-/** A compiled decoder in a worker thread. Calls are answered in order; the calling thread stays free. */
+/**
+ * A compiled decoder in a worker thread; the calling thread stays free. Sequences that are extended at the same time
+ * share runs, whatever their lengths, and begin and end independently of each other.
+ */
 export interface DecoderSession extends AsyncDisposable {
   /** Logits of every position of `batch` sequences of equal length: [batch, length, vocabulary]. */
   forward(ids: Int32Array, batch: number): Promise<Float32Array>
-  /** Begins a sequence with an empty key/value cache. */
+  /** A sequence without tokens. */
   sequence(): SequenceHandle
   close(): Promise<void>
 }
 
 export interface SequenceHandle {
-  /** Appends tokens and returns the logits after the last one: [vocabulary]. */
+  /**
+   * Appends tokens and returns the logits after the last one: [vocabulary]. Long prompts are read in parts, and what
+   * another sequence has read already is not read again. Await one call before the next.
+   */
   append(ids: readonly number[]): Promise<Float32Array>
-  /** Frees the cache. */
+  /** Ends the sequence; an append under way fails. */
   free(): Promise<void>
 }
 
@@ -23,6 +29,8 @@ export interface SessionOptions {
   readonly cache: CacheShape
   /** Threads of the runtime; default: one per core. */
   readonly threads?: number | undefined
+  /** True for a compiled artifact, which the runtime optimized when it was made. */
+  readonly optimized?: boolean | undefined
 }
 
 /**
@@ -38,8 +46,8 @@ export async function openSession(options: SessionOptions): Promise<DecoderSessi
     return 'logits' in reply ? reply.logits : new Float32Array(0)
   }
   try {
-    const threads = options.threads ?? availableParallelism()
-    await call({ kind: 'open', modelPath: options.modelPath, cache: options.cache, threads })
+    const { modelPath, cache, threads = availableParallelism(), optimized = false } = options
+    await call({ kind: 'open', modelPath, cache, threads, optimized })
   } catch (error) {
     await close()
     throw error

@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads'
 import { RuntimeError } from '@hfquant/core'
 import type { Reply, Request } from './protocol.js'
 
-/** The thread of a session. Calls are answered in order; while none is under way it does not keep the process alive. */
+/** The thread of a session. Sequences aside, calls are answered in order; while none is under way it does not keep the process alive. */
 export interface SessionWorker {
   /**
    * @param transfer buffers of the request that are handed over instead of copied.
@@ -29,12 +29,14 @@ export function startSessionWorker(): SessionWorker {
     for (const { reject } of waiting.values()) reject(error)
     waiting.clear()
   }
-  worker.on('message', (reply: Reply) => {
-    const entry = waiting.get(reply.id)
-    waiting.delete(reply.id)
+  worker.on('message', (replies: readonly Reply[]) => {
+    for (const reply of replies) {
+      const entry = waiting.get(reply.id)
+      waiting.delete(reply.id)
+      if ('error' in reply) entry?.reject(sessionError(reply.error))
+      else entry?.resolve(reply)
+    }
     if (waiting.size === 0) worker.unref()
-    if ('error' in reply) entry?.reject(sessionError(reply.error))
-    else entry?.resolve(reply)
   })
   worker.on('error', (error) => fail(sessionError(error.message, error)))
   worker.on('exit', () => fail(sessionError('the session thread ended')))

@@ -1,86 +1,71 @@
-import { access } from 'node:fs/promises'
-import { join } from 'node:path'
 import {
+  AutoQuantizer,
   cacheFolder,
   createScratchStore,
   dequantizeModel,
   type JsonObject,
-  type LoadedModel,
   type LoadingReport,
-  readJsonFile,
+  type QuantizationConfigInput,
   saveModel,
-  stateDict,
   type TensorStore,
 } from '@hfquant/core'
 import { createKernelPool } from '@hfquant/kernels'
 import type { DecoderSession } from '@hfquant/onnx'
 import { type GenerationOptions, resolveGenerationConfig, tokenBudget } from '../generate/index.js'
-import { AutoTokenizer, type Tokenizer } from '../tokenizer/index.js'
+import type { Tokenizer } from '../tokenizer/index.js'
 import { checkBatch, checkTokens, type Prompt, promptTokens } from './check-tokens.js'
-import { compile } from './compile.js'
+import { compile, openKept } from './compile.js'
+import { confirmRecipe } from './confirm-recipe.js'
+import { findTokenizer, generationDefaults } from './folder-files.js'
+import type { ForwardResult } from './forward-result.js'
 import { type GeneratedPiece, generateText } from './generate-text.js'
 import { type Likelihood, scoreTokens } from './likelihood.js'
 import { checkSaveOptions, checkSignal, type LoadModelOptions, type SaveOptions } from './load-options.js'
+import { describeArtifact } from './model-artifact.js'
+import { type ModelQuantization, restoredWeights, warn, withQuantization } from './model-quantization.js'
+import { loadWeights, type ModelWeights } from './model-weights.js'
 import type { OpenedModel } from './open-model.js'
+import { readQuantize } from './quantize-argument.js'
 import { createRunningWork } from './running-work.js'
 import { untilAborted } from './until-aborted.js'
-
-/** How a loaded model is quantized, and what became of a configuration that was supplied for it. */
-export interface ModelQuantization {
-  /** `quant_method` */
-  readonly method: string
-  /** The resolved configuration, as config.json holds it. */
-  readonly config: JsonObject
-  /** Keys of the saved configuration that the caller changed. */
-  readonly overridden: readonly string[]
-  /** Keys that the caller set without effect. */
-  readonly ignored: readonly string[]
-  readonly skipped: readonly { readonly module: string; readonly reason: string }[]
-}
-
-/** Logits of a forward pass: row-major, shape [batch, sequence, vocabulary]. */
-export interface ForwardResult {
-  readonly logits: Float32Array
-  readonly shape: readonly [batch: number, sequence: number, vocabulary: number]
-}
 
 /**
  * A loaded decoder-only language model. Its graph is compiled on first use. `dispose` frees the session, its thread
  * and the open files; `await using` does so at the end of a block.
  */
 export class CausalLM implements AsyncDisposable {
-  readonly loadingReport: LoadingReport
-  /** Things worth knowing that are no errors. */
-  readonly warnings: readonly string[]
   #quantization: ModelQuantization | undefined
+  #warnings: readonly string[]
   #opened: OpenedModel
-  readonly #loaded: LoadedModel
-  /** The first holds what was made while loading; dequantizing adds one. */
-  readonly #stores: TensorStore[]
+  #weights: ModelWeights
+  /** What quantizing and dequantizing made: earlier weights, and room for restored ones. */
+  readonly #stores: Pick<TensorStore, 'release'>[] = []
   readonly #options: LoadModelOptions
+  /** True after `dequantize`: the weights are no longer those of the files. */
+  #isRestored = false
   #session: Promise<DecoderSession> | undefined
   #tokenizer: Promise<Tokenizer | undefined> | undefined
   readonly #work = createRunningWork()
+  #changes: Promise<void> = Promise.resolve()
   #disposal: Promise<void> | undefined
 
   /** @internal */
-  constructor(opened: OpenedModel, loaded: LoadedModel, store: TensorStore, options: LoadModelOptions) {
-    this.#opened = opened
-    this.#loaded = loaded
-    this.#stores = [store]
+  constructor(weights: ModelWeights, options: LoadModelOptions) {
+    this.#opened = weights.opened
+    this.#weights = weights
     this.#options = options
-    this.loadingReport = loaded.report
-    this.warnings = warningsOf(opened, loaded)
-    const { merged, quantizer } = opened
-    if (merged !== undefined && quantizer !== undefined) {
-      this.#quantization = {
-        method: merged.method,
-        config: quantizer.config.toDict(),
-        overridden: merged.overridden,
-        ignored: merged.ignored,
-        skipped: loaded.quantization?.skipped ?? [],
-      }
-    }
+    this.#warnings = weights.warnings
+    this.#quantization = weights.quantization
+  }
+
+  /** What became of the tensors of the checkpoint. */
+  get loadingReport(): LoadingReport {
+    return this.#weights.loaded.report
+  }
+
+  /** Things worth knowing that are no errors. */
+  get warnings(): readonly string[] {
+    return this.#warnings
   }
 
   /** Undefined for a float model. */
@@ -126,7 +111,10 @@ export class CausalLM implements AsyncDisposable {
     checkSignal(signal)
     signal?.throwIfAborted()
     const tokenizer = await this.tokenizer()
-    const config = resolveGenerationConfig(await this.#generationDefaults(), settings)
+    const config = resolveGenerationConfig(
+      await generationDefaults(this.#opened.folder, this.config),
+      settings,
+    )
     const promptIds = promptTokens(prompt, tokenizer)
     if (config.stop.length > 0) promptTokens(config.stop[0]!, tokenizer)
     checkTokens(promptIds, this.#opened.config)
@@ -165,15 +153,13 @@ export class CausalLM implements AsyncDisposable {
 
   /** The tokenizer beside the weights; undefined when the folder has none. */
   tokenizer(): Promise<Tokenizer | undefined> {
-    this.#tokenizer ??= exists(join(this.#opened.folder, 'tokenizer.json')).then((found) =>
-      found ? AutoTokenizer.fromPretrained(this.#opened.folder) : undefined,
-    )
+    this.#tokenizer ??= findTokenizer(this.#opened.folder)
     return this.#tokenizer
   }
 
   /** Bytes of all parameters as they are stored: each tied one once. */
   memoryFootprint(): number {
-    return stateDict(this.#loaded.shell).reduce((sum, { parameter }) => sum + parameter.byteLength, 0)
+    return this.#weights.parameterBytes()
   }
 
   /**
@@ -184,16 +170,49 @@ export class CausalLM implements AsyncDisposable {
   async savePretrained(out: string, options: SaveOptions = {}): Promise<void> {
     checkSaveOptions(out, options)
     await this.#work.run(async () => {
-      const { shell } = this.#loaded
+      const signal = this.#signalWith(options.signal)
+      const { shell } = await untilAborted(this.#weights.fill(this.#work.signal), signal)
       const { folder, configFile, dtype, quantizer } = this.#opened
       const { workers, maxInFlightBytes } = this.#options
       await using pool = createKernelPool(workers === undefined ? {} : { workers })
       const source = { sourceFolder: folder, config: configFile.document, dtype, quantizer }
-      const signal = AbortSignal.any([
-        this.#work.signal,
-        ...(options.signal === undefined ? [] : [options.signal]),
-      ])
       await saveModel(out, { ...source, ...options, signal, shell, pool, maxInFlightBytes })
+    })
+  }
+
+  /**
+   * Quantizes a loaded float model, from its files and as loading with the same configuration would have: no float copy
+   * of a weight is made. A model that is quantized in this way already is left as it is.
+   *
+   * @param how "int8", or a configuration
+   * @throws ConfigError for any other argument, and for a model that is quantized in another way; CapabilityError for one
+   * that was dequantized; as `fromPretrained` with a `quantizationConfig`. The model is then what it was.
+   */
+  async quantize(
+    how: 'int8' | QuantizationConfigInput | (string & {}) = 'int8',
+    options: { readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<void> {
+    checkSignal(options.signal)
+    await this.#change(async () => {
+      const supplied = await readQuantize(how)
+      options.signal?.throwIfAborted()
+      const { folder } = this.#opened
+      const merged = await AutoQuantizer.merge(this.#quantization?.config, supplied)
+      if (merged?.preQuantized) {
+        confirmRecipe(merged, folder)
+        this.#warnings = [...this.#warnings, ...warn(merged, [])]
+        return
+      }
+      if (this.#isRestored) throw restoredWeights(folder)
+      const signal = this.#signalWith(options.signal)
+      const opened = withQuantization(this.#opened, merged!)
+      const weights = await loadWeights(opened, { ...this.#options, signal })
+      this.#warnings = [...this.#warnings, ...weights.warnings]
+      this.#quantization = weights.quantization
+      this.#opened = opened
+      this.#stores.push(this.#weights)
+      this.#weights = weights
+      await this.#closeSession()
     })
   }
 
@@ -203,16 +222,17 @@ export class CausalLM implements AsyncDisposable {
    */
   async dequantize(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
     checkSignal(options.signal)
-    await this.#work.run(async () => {
+    await this.#change(async () => {
       if (this.#quantization === undefined) return
+      const signal = this.#signalWith(options.signal)
+      const { shell } = await untilAborted(this.#weights.fill(this.#work.signal), signal)
       const store = createScratchStore(cacheFolder())
       this.#stores.push(store)
-      await dequantizeModel(this.#loaded.shell, store, options.signal)
+      await dequantizeModel(shell, store, options.signal)
       this.#opened = { ...this.#opened, quantizer: undefined, merged: undefined }
       this.#quantization = undefined
-      const session = this.#session
-      this.#session = undefined
-      await (await session?.catch(() => undefined))?.close()
+      this.#isRestored = true
+      await this.#closeSession()
     })
   }
 
@@ -230,46 +250,51 @@ export class CausalLM implements AsyncDisposable {
     await this.#work.close()
     const session = await this.#session?.catch(() => undefined)
     await session?.close()
-    for (const store of this.#stores) store.release()
+    for (const store of [...this.#stores, this.#weights]) store.release()
     await this.#opened.checkpoint.close()
+  }
+
+  /** Changes of the weights happen one after the other. */
+  #change(work: () => Promise<void>): Promise<void> {
+    const change = this.#work.run(() => this.#changes.then(work))
+    this.#changes = change.catch(() => {})
+    return change
+  }
+
+  /** The graph was made of other weights; the next use makes another. */
+  async #closeSession(): Promise<void> {
+    const session = this.#session
+    this.#session = undefined
+    await (await session?.catch(() => undefined))?.close()
+  }
+
+  /** Aborted by the caller, or when the model is disposed of. */
+  #signalWith(signal: AbortSignal | undefined): AbortSignal {
+    return AbortSignal.any([this.#work.signal, ...(signal === undefined ? [] : [signal])])
   }
 
   #open(): Promise<DecoderSession> {
     this.#work.checkOpen()
-    const { compute = 'fast', memory = 'auto', threads, onProgress } = this.#options
-    const { architecture, config } = this.#opened
-    const settings = { compute, memory, threads, onProgress, signal: this.#work.signal }
     this.#session ??= this.#work
-      .run(() => compile(architecture, this.#loaded.shell, config, settings))
+      .run(() => this.#openSession())
       .catch((error) => {
         this.#session = undefined
         throw error
       })
     return this.#session
   }
-
-  async #generationDefaults(): Promise<JsonObject> {
-    const path = join(this.#opened.folder, 'generation_config.json')
-    const file = (await exists(path)) ? (await readJsonFile(path)).value : {}
-    const { eos_token_id, bos_token_id, pad_token_id } = this.config
-    return { ...dropUndefined({ eos_token_id, bos_token_id, pad_token_id }), ...file }
+  async #openSession(): Promise<DecoderSession> {
+    const { compute = 'fast', memory = 'auto', threads, onProgress } = this.#options
+    const { architecture, config } = this.#opened
+    const { artifactKey, fill } = this.#weights
+    // The compiled model stands for the weights of the files, not for restored ones.
+    const key = this.#isRestored ? undefined : artifactKey
+    const kept = key && (await openKept(key, config, threads))
+    if (kept) return kept
+    const { signal } = this.#work
+    const { shell } = await fill(signal)
+    const name = key && { key, description: describeArtifact(this.#opened, this.memoryFootprint()) }
+    const source = { architecture, shell, config, compute, memory }
+    return compile(source, name || undefined, { threads, onProgress, signal })
   }
 }
-
-function warningsOf({ merged }: OpenedModel, { warnings }: LoadedModel): readonly string[] {
-  const ignored = (merged?.ignored ?? []).map(
-    (key) => `${key} was ignored: the checkpoint is quantized with another value`,
-  )
-  const all = [...warnings, ...ignored]
-  for (const warning of all) process.emitWarning(warning, 'HfquantWarning')
-  return all
-}
-
-const dropUndefined = (values: JsonObject): JsonObject =>
-  Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined && value !== null))
-
-const exists = (path: string): Promise<boolean> =>
-  access(path).then(
-    () => true,
-    () => false,
-  )

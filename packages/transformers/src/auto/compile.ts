@@ -1,40 +1,127 @@
-import { randomUUID } from 'node:crypto'
-import { mkdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { cacheFolder, type OnProgress, outputError, type Shell } from '@hfquant/core'
-import { type Compute, createGraph, type DecoderSession, openSession, writeArtifact } from '@hfquant/onnx'
+import { cacheFolder, type OnProgress, OutputError, RuntimeError, type Shell } from '@hfquant/core'
+import {
+  type Artifact,
+  type ArtifactDescription,
+  type CacheShape,
+  type Compute,
+  compileArtifact,
+  createGraph,
+  createWorkFolder,
+  type DecoderSession,
+  findArtifact,
+  type Graph,
+  openSession,
+  removeArtifact,
+  writeArtifact,
+} from '@hfquant/onnx'
 import type { Architecture, DecoderConfig } from '../models/architecture.js'
 
-export interface CompileOptions {
+/** What a graph is made from. The shell may be on the meta device as long as nothing is written. */
+export interface CompileSource {
+  readonly architecture: Architecture
+  readonly shell: Shell
+  readonly config: DecoderConfig
   readonly compute: Compute
   readonly memory: 'auto' | 'low'
+}
+
+export interface CompileOptions {
   readonly threads: number | undefined
   /** Ends the compilation between two weights. */
   readonly signal: AbortSignal
   readonly onProgress: OnProgress | undefined
 }
 
-/**
- * Lowers a filled shell to a graph and opens it. The files are removed once the runtime has mapped them.
- *
- * @throws OutputError when the cache folder cannot be written; RuntimeError when the runtime refuses the graph.
- */
-export async function compile(
-  architecture: Architecture,
-  shell: Shell,
-  config: DecoderConfig,
-  { compute, memory, threads, signal, onProgress }: CompileOptions,
-): Promise<DecoderSession> {
+/** Under which name a compiled model is kept in the cache, and what is noted beside it. */
+export interface ArtifactName {
+  readonly key: string
+  readonly description: ArtifactDescription
+}
+
+export function lowerModel({ architecture, shell, config, compute, memory }: CompileSource): Graph {
   const graph = createGraph(architecture.name)
   architecture.lower(shell, config, { graph, compute, memory })
-  const folder = join(cacheFolder(), `graph-${process.pid}-${randomUUID()}`)
-  await mkdir(folder, { recursive: true }).catch((cause) => {
-    throw outputError(cause, folder)
-  })
+  return graph.merged()
+}
+
+/** The model as an earlier start compiled it; undefined when there is none that can be opened. */
+export async function openKept(
+  key: string,
+  { cache }: DecoderConfig,
+  threads: number | undefined,
+): Promise<DecoderSession | undefined> {
+  const artifact = await findArtifact(cacheFolder(), key, warn)
+  if (artifact === undefined) return undefined
   try {
-    const modelPath = await writeArtifact(folder, graph, { signal, onProgress })
-    return await openSession({ modelPath, cache: config.cache, threads })
-  } finally {
-    await rm(folder, { recursive: true, force: true })
+    return await openArtifact(artifact, cache, threads)
+  } catch (error) {
+    // Another process may have removed it a moment ago. Whatever it is, a fresh one is not worse.
+    warn(
+      `the compiled model ${artifact.modelPath} cannot be opened (${(error as Error).message}); it is made again`,
+    )
+    await removeArtifact(cacheFolder(), key).catch(() => {})
+    return undefined
   }
 }
+
+/**
+ * Lowers a filled shell to a graph, keeps what the runtime makes of it in the cache, and opens it from there. Where that
+ * cannot be written, the model is compiled for this process alone, into a folder that is gone once the runtime has
+ * mapped it.
+ *
+ * @param name undefined for a model that is not to be kept.
+ * @throws OutputError when no folder can be written; RuntimeError when the runtime refuses the graph.
+ */
+export async function compile(
+  source: CompileSource,
+  name: ArtifactName | undefined,
+  options: CompileOptions,
+): Promise<DecoderSession> {
+  const graph = lowerModel(source)
+  const { cache } = source.config
+  if (name !== undefined) {
+    try {
+      const artifact = await compileArtifact(cacheFolder(), graph, { ...name, ...options })
+      return await openArtifact(artifact, cache, options.threads)
+    } catch (error) {
+      const isPlace = OutputError.isInstance(error) || RuntimeError.isInstance(error)
+      if (!isPlace || options.signal.aborted) throw error
+      warn(`the compiled model is not kept for later starts: ${error.message}`)
+    }
+  }
+  return openOnce(graph, cache, options)
+}
+
+async function openOnce(graph: Graph, cache: CacheShape, options: CompileOptions): Promise<DecoderSession> {
+  try {
+    return await openWithin(cacheFolder(), graph, cache, options)
+  } catch (error) {
+    if (!OutputError.isInstance(error)) throw error
+    return await openWithin(join(tmpdir(), 'hfquant'), graph, cache, options)
+  }
+}
+
+async function openWithin(
+  folder: string,
+  graph: Graph,
+  cache: CacheShape,
+  { threads, signal, onProgress }: CompileOptions,
+): Promise<DecoderSession> {
+  const work = await createWorkFolder(folder)
+  try {
+    const modelPath = await writeArtifact(work.path, graph, { signal, onProgress })
+    return await openSession({ modelPath, cache, threads })
+  } finally {
+    await work.remove()
+  }
+}
+
+const openArtifact = (
+  { modelPath }: Pick<Artifact, 'modelPath'>,
+  cache: CacheShape,
+  threads: number | undefined,
+) => openSession({ modelPath, cache, threads, optimized: true })
+
+const warn = (message: string): void => process.emitWarning(message, 'HfquantWarning')

@@ -1,6 +1,7 @@
 import type { SequenceHandle } from '@hfquant/onnx'
 import { createSampler, createStopStrings, type GenerationConfig } from '../generate/index.js'
 import type { StreamDecoder } from '../tokenizer/index.js'
+import { untilAborted } from './until-aborted.js'
 
 /** One generated token. `text` is what it adds to the answer; it may be empty, or complete earlier tokens. */
 export interface GeneratedPiece {
@@ -19,16 +20,13 @@ export interface GenerationRun {
   readonly signal: AbortSignal | undefined
 }
 
-/** Long prompts are read in parts, so that an abort takes effect between them and scratch memory stays small. */
-const PROMPT_PART = 512
-
 /** Chooses token after token until a stop string, an end token or the budget ends the answer. */
 export async function* generateText(run: GenerationRun): AsyncGenerator<GeneratedPiece> {
   const { sequence, promptIds, config, budget, decoder, signal } = run
   const choose = createSampler(config)
   const stops = createStopStrings(config.stop)
   const tokens = [...promptIds]
-  let logits = await readPrompt(sequence, promptIds, signal)
+  let logits = await untilAborted(sequence.append(promptIds), signal)
   for (let count = 1; count <= budget; count++) {
     signal?.throwIfAborted()
     const tokenId = choose(logits, tokens)
@@ -41,19 +39,6 @@ export async function* generateText(run: GenerationRun): AsyncGenerator<Generate
     tokens.push(tokenId)
     logits = await sequence.append([tokenId])
   }
-}
-
-async function readPrompt(
-  sequence: SequenceHandle,
-  ids: readonly number[],
-  signal: AbortSignal | undefined,
-): Promise<Float32Array> {
-  let logits = new Float32Array(0)
-  for (let first = 0; first < ids.length; first += PROMPT_PART) {
-    signal?.throwIfAborted()
-    logits = (await sequence.append(ids.slice(first, first + PROMPT_PART))) as Float32Array<ArrayBuffer>
-  }
-  return logits
 }
 
 /** Text that was held back because a character or a stop string might still have been completed. */

@@ -11,8 +11,8 @@ import {
   tensorBytes,
   walkModules,
 } from '@hfquant/core'
+import { planOpened } from './fill-model.js'
 import { openModel } from './open-model.js'
-import { plan } from './quantize-model.js'
 
 /** What a model folder holds, as config.json and the headers of its files tell it. */
 export interface ModelInspection {
@@ -63,7 +63,7 @@ export async function inspectModel(
   const opened = await openModel(folder, { signal })
   const { checkpoint, config, dtype, architecture, merged } = opened
   try {
-    const { shell, quantization, warnings } = await plan(opened, { signal })
+    const { shell, quantization, warnings } = await planOpened(opened, { signal })
     const reasons = new Map(quantization?.skipped.map(({ module, reason }) => [module, reason]))
     const owners = [...walkModules(shell.root)].filter(([, module]) => module.parameters.size > 0)
     const modules = owners.map(([name, module]) => {

@@ -1,5 +1,5 @@
 import { ConfigError } from '@hfquant/core'
-import type { ForwardResult } from './causal-lm.js'
+import type { ForwardResult } from './forward-result.js'
 
 /** What a model thinks of a text. */
 export interface Likelihood {

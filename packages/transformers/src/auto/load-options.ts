@@ -8,14 +8,22 @@ import {
   type QuantizationConfigInput,
 } from '@hfquant/core'
 import type { Compute } from '@hfquant/onnx'
+import { checkQuantize } from './quantize-argument.js'
 
 /** Options of `fromPretrained`. */
 export interface LoadModelOptions {
   /** How to quantize a float checkpoint: a config instance, or an object with the keys of config.json. */
   readonly quantizationConfig?: QuantizationConfigInput | null | undefined
+  /** 'int8': the short way to say "8 bits, without further choices". Anything finer is a `quantizationConfig`. */
+  readonly quantize?: 'int8' | (string & {}) | null | undefined
+  /** Quantizes the output projection as well, unless the model ties it to the embedding. */
+  readonly quantizeLmHead?: boolean | undefined
   /** Where modules live: "auto" or "cpu", or a map from module paths to devices. */
   readonly deviceMap?: string | DeviceMap | null | undefined
-  /** Precision of everything that is not quantized; "auto" (default) keeps the checkpoint's. */
+  /**
+   * Precision of everything that is not quantized, and of what quantized weights stand for; "auto" (default) keeps the
+   * checkpoint's. Floats are cast while they are read; codes and scales stay as they are.
+   */
   readonly dtype?: FloatDtype | 'auto' | (string & {}) | null | undefined
   /** 'fast' (default): the quickest kernels of the method. 'exact': float32 on the dequantized weights. */
   readonly compute?: Compute | undefined
@@ -29,12 +37,16 @@ export interface LoadModelOptions {
   readonly threads?: number | undefined
   /** Load a model whose `quant_method` nobody knows as a float one. Its quantized tensors are then unexpected. */
   readonly allowUnknownQuantMethod?: boolean | undefined
+  /** false: neither looks for a compiled model in the cache folder nor keeps one there. Default true. */
+  readonly cache?: boolean | undefined
   readonly onProgress?: OnProgress | undefined
   readonly signal?: AbortSignal | undefined
 }
 
 const NAMES = [
   'quantizationConfig',
+  'quantize',
+  'quantizeLmHead',
   'deviceMap',
   'dtype',
   'compute',
@@ -43,6 +55,7 @@ const NAMES = [
   'workers',
   'threads',
   'allowUnknownQuantMethod',
+  'cache',
   'onProgress',
   'signal',
 ] as const satisfies readonly (keyof LoadModelOptions)[]
@@ -57,7 +70,9 @@ export function checkLoadOptions(options: LoadModelOptions): void {
   oneOf(options.compute ?? 'fast', ['fast', 'exact'], 'compute')
   oneOf(options.memory ?? 'auto', ['auto', 'low'], 'memory')
   if (options.dtype != null && options.dtype !== 'auto') parseFloatDtype(options.dtype)
+  checkQuantization(options)
   checkKind('onProgress', options.onProgress, 'a function', (value) => typeof value === 'function')
+  checkKind('cache', options.cache, 'a boolean', (value) => typeof value === 'boolean')
   checkSignal(options.signal)
   for (const name of ['maxInFlightBytes', 'workers', 'threads'] as const) {
     const value = options[name]
@@ -65,6 +80,24 @@ export function checkLoadOptions(options: LoadModelOptions): void {
     throw new ConfigError('OPTION_VALUE', `${name} is ${value}, expected a positive integer`, {
       field: name,
       found: value,
+    })
+  }
+}
+
+function checkQuantization({ quantize, quantizationConfig, quantizeLmHead }: LoadModelOptions): void {
+  if (quantize != null) checkQuantize(quantize)
+  if (quantize != null && quantizationConfig != null) {
+    throw new ConfigError('OPTIONS_EXCLUSIVE', 'quantize and quantizationConfig cannot be given together', {
+      field: 'quantize',
+      hint: 'Leave out one of them.',
+    })
+  }
+  checkKind('quantizeLmHead', quantizeLmHead, 'a boolean', (value) => typeof value === 'boolean')
+  if (quantizeLmHead && quantize == null && quantizationConfig == null) {
+    throw new ConfigError('OPTION_VALUE', 'quantizeLmHead is true, and nothing says how to quantize', {
+      field: 'quantizeLmHead',
+      found: true,
+      hint: 'Pass a quantizationConfig, too.',
     })
   }
 }

@@ -1,11 +1,10 @@
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
 import {
   AutoQuantizer,
   CapabilityError,
   type Checkpoint,
   ConfigError,
   type FloatDtype,
+  findModel,
   type HfQuantizer,
   isFloatDtype,
   type JsonFile,
@@ -13,12 +12,16 @@ import {
   type MergedQuantization,
   openCheckpoint,
   parseFloatDtype,
-  readJsonFile,
   recoverFolder,
   type Shell,
+  settleQuantization,
 } from '@hfquant/core'
 import { type Architecture, type DecoderConfig, findArchitecture } from '../models/architecture.js'
+import { confirmRecipe } from './confirm-recipe.js'
+import { includeHead } from './include-head.js'
 import { checkLoadOptions, type LoadModelOptions } from './load-options.js'
+import { int8Config } from './quantize-argument.js'
+import { refuseCompiled } from './refuse-compiled.js'
 
 /** A model folder whose configuration and headers have been read, and nothing else. */
 export interface OpenedModel {
@@ -34,47 +37,54 @@ export interface OpenedModel {
 }
 
 /** @throws ConfigError, CheckpointError or EnvironmentError, before any weight is read. */
-export async function openModel(folder: string, options: LoadModelOptions): Promise<OpenedModel> {
-  checkLoadOptions(options)
+export async function openModel(folder: string, given: LoadModelOptions): Promise<OpenedModel> {
+  await refuseCompiled(folder)
+  checkLoadOptions(given)
   if (typeof folder !== 'string') {
     throw new ConfigError('MODEL_TYPE', `the model is ${typeof folder}, expected the path of a folder`, {
       field: 'model',
     })
   }
-  options.signal?.throwIfAborted()
+  given.signal?.throwIfAborted()
+  const options = given.quantize == null ? given : { ...given, quantizationConfig: await int8Config() }
   await recoverFolder(folder)
-  const path = join(folder, 'config.json')
-  const configFile = await readJsonFile(
-    path,
-    'Name a model folder, or a model of the hub as "organisation/name".',
-  )
+  const found = await findModel(folder)
+  const { configFile } = found
+  const { path } = configFile
+  for (const warning of found.warnings) process.emitWarning(warning, 'HfquantWarning')
   const architecture = findArchitecture(configFile.value, path)
   const config = await inFile(path, async () => architecture.parseConfig(configFile.value))
-  const saved =
-    (configFile.value.quantization_config as JsonObject | null | undefined) ?? (await readSidecar(folder))
-  const promised = await inFile(path, () => mergeQuantization(saved, options))
-  const checkpoint = await openCheckpoint(folder, promised && AutoQuantizer.create(promised).weightFiles())
+  const block = found.quantization
+  const promised = await inFile(block?.path ?? path, () => mergeQuantization(block?.json, options))
+  const preferred = promised && AutoQuantizer.create(promised).weightFiles()
+  const checkpoint = await openCheckpoint(found.weightsFolder, preferred)
   try {
-    const merged = await settleQuantization(promised, checkpoint, options)
+    const settled = await settleQuantization(promised, checkpoint, options.quantizationConfig)
+    if (settled?.preQuantized && options.quantizationConfig != null) confirmRecipe(settled, folder)
+    const merged =
+      settled !== undefined && options.quantizeLmHead
+        ? includeHead(settled, architecture.build(config, 'float32'), folder)
+        : settled
     const quantizer = merged === undefined ? undefined : AutoQuantizer.create(merged)
     const named = options.dtype != null && options.dtype !== 'auto'
     const resolved = resolveDtype(options.dtype, configFile.value, checkpoint)
     const dtype = quantizer?.updateDtype(resolved, named) ?? resolved
     const shell = architecture.build(config, dtype)
-    return { folder, configFile, architecture, config, checkpoint, shell, dtype, merged, quantizer }
+    return {
+      folder: found.folder,
+      configFile,
+      architecture,
+      config,
+      checkpoint,
+      shell,
+      dtype,
+      merged,
+      quantizer,
+    }
   } catch (error) {
     await checkpoint.close()
     throw error
   }
-}
-
-/** Older tools kept the quantization config in a file of its own. */
-async function readSidecar(folder: string): Promise<JsonObject | undefined> {
-  for (const name of ['quantize_config.json', 'quant_config.json']) {
-    const path = join(folder, name)
-    if (existsSync(path)) return (await readJsonFile(path)).value
-  }
-  return undefined
 }
 
 async function mergeQuantization(
@@ -88,27 +98,6 @@ async function mergeQuantization(
     if (isUnknown && allowUnknownQuantMethod && quantizationConfig == null) return undefined
     throw error
   }
-}
-
-/**
- * The last word is the tensors': a quantized checkpoint whose config.json says nothing is loaded as what it is, and
- * where config.json promises quantized tensors and there is none, the caller's wish to quantize counts.
- */
-async function settleQuantization(
-  promised: MergedQuantization | undefined,
-  checkpoint: Checkpoint,
-  { quantizationConfig }: LoadModelOptions,
-): Promise<MergedQuantization | undefined> {
-  if (!promised?.preQuantized) {
-    const detected = await AutoQuantizer.detect(checkpoint)
-    if (detected === undefined) return promised
-    const warning = `quantized tensors of "${detected.quant_method}" found, which config.json does not mention`
-    process.emitWarning(warning, 'HfquantWarning')
-    return AutoQuantizer.merge(detected, quantizationConfig)
-  }
-  const isFloat = [...checkpoint.tensors.values()].every(({ dtype }) => isFloatDtype(dtype))
-  if (quantizationConfig == null || !isFloat) return promised
-  return AutoQuantizer.merge(undefined, quantizationConfig)
 }
 
 /** Errors about the content of a file name the file. */
@@ -125,7 +114,7 @@ async function inFile<Result>(path: string, read: () => Promise<Result>): Promis
   }
 }
 
-/** The argument, else what config.json says, else the first float tensor of the checkpoint. */
+/** The argument, else what config.json says, else the index of the shards, else the first float tensor. */
 function resolveDtype(
   argument: string | null | undefined,
   json: JsonObject,
@@ -135,6 +124,8 @@ function resolveDtype(
   const named = json.dtype ?? json.torch_dtype
   if (named !== undefined && named !== null && named !== 'auto')
     return parseFloatDtype(named, `${checkpoint.folder}/config.json: dtype`)
+  if (checkpoint.indexDtype !== undefined && checkpoint.indexDtype !== null)
+    return parseFloatDtype(checkpoint.indexDtype, `${checkpoint.path}: metadata.dtype`)
   const first = [...checkpoint.tensors.values()].find(({ dtype }) => isFloatDtype(dtype))
   return (first?.dtype as FloatDtype | undefined) ?? 'float32'
 }

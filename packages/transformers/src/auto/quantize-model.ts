@@ -1,16 +1,17 @@
 import {
   cacheFolder,
+  carriedFiles,
+  checkOutputFolder,
   createScratchStore,
+  type JsonObject,
   type LoadedModel,
-  nodeEnvironment,
-  planModel,
   saveFolder,
   saveModel,
   stateDict,
   tensorBytes,
 } from '@hfquant/core'
 import { createKernelPool } from '@hfquant/kernels'
-import { fill } from './from-pretrained.js'
+import { fillModel, planOpened } from './fill-model.js'
 import type { LoadModelOptions } from './load-options.js'
 import { type OpenedModel, openModel } from './open-model.js'
 
@@ -23,6 +24,10 @@ export interface QuantizeModelOptions extends LoadModelOptions {
 
 export interface QuantizeModelResult {
   readonly method: string | undefined
+  /** The `quantization_config` block of config.json; undefined for a model that stays in float. */
+  readonly config: JsonObject | undefined
+  /** Files of the model that are taken along: tokenizer, generation settings. */
+  readonly carried: readonly string[]
   /** Paths of the modules that were quantized. */
   readonly quantized: readonly string[]
   readonly skipped: readonly { readonly module: string; readonly reason: string }[]
@@ -48,7 +53,7 @@ export async function quantizeModel(
   const { checkpoint, quantizer } = opened
   try {
     const loaded = dryRun
-      ? await plan(opened, loadOptions)
+      ? await plan(opened, out, loadOptions)
       : await write(opened, out, loadOptions, maxShardBytes)
     const before = [...checkpoint.tensors.values()].reduce((sum, { byteLength }) => sum + byteLength, 0)
     const after = stateDict(loaded.shell).reduce(
@@ -57,6 +62,8 @@ export async function quantizeModel(
     )
     return {
       method: quantizer?.quantMethod,
+      config: quantizer?.config.toDict(),
+      carried: await carriedFiles(opened.folder),
       quantized: loaded.quantization?.quantized ?? [],
       skipped: loaded.quantization?.skipped ?? [],
       bytesBefore: before,
@@ -68,6 +75,12 @@ export async function quantizeModel(
   }
 }
 
+/** Everything up to the first byte that is read or written. */
+async function plan(opened: OpenedModel, out: string, options: LoadModelOptions): Promise<LoadedModel> {
+  await checkOutputFolder(out)
+  return planOpened(opened, options)
+}
+
 /** Quantizes straight into the files, or, where their layout depends on the result, by way of the scratch store. */
 async function write(
   opened: OpenedModel,
@@ -77,34 +90,16 @@ async function write(
 ): Promise<LoadedModel> {
   const { folder, configFile, dtype, quantizer } = opened
   const target = { sourceFolder: folder, config: configFile.document, dtype, quantizer, maxShardBytes }
-  if (!quantizer?.sizesDependOnValues) return saveFolder(out, target, (store) => fill(opened, store, options))
+  if (!quantizer?.sizesDependOnValues)
+    return saveFolder(out, target, (store) => fillModel(opened, store, options))
   const { workers, maxInFlightBytes, signal } = options
   const store = createScratchStore(cacheFolder())
   try {
-    const loaded = await fill(opened, store, options)
+    const loaded = await fillModel(opened, store, options)
     await using pool = createKernelPool(workers === undefined ? {} : { workers })
     await saveModel(out, { ...target, shell: loaded.shell, pool, maxInFlightBytes, signal })
     return loaded
   } finally {
     store.release()
   }
-}
-
-/** What `loadModel` would do, decided from headers alone. */
-export async function plan(
-  { shell, checkpoint, quantizer }: OpenedModel,
-  { deviceMap, signal }: LoadModelOptions,
-): Promise<LoadedModel> {
-  await using pool = createKernelPool()
-  const store = { scope: 'new' as const, allocate: async () => new Map(), release: () => {} }
-  return await planModel({
-    shell,
-    checkpoint,
-    quantizer,
-    environment: nodeEnvironment(),
-    pool,
-    store,
-    deviceMap,
-    signal,
-  })
 }

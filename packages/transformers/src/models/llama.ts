@@ -11,6 +11,7 @@ import {
 import { DECODER, type LoweringContext, lower } from '@hfquant/onnx'
 import type { Architecture } from './architecture.js'
 import { type AttentionInputs, attend, attentionInputs } from './attention.js'
+import { lowerHead } from './head.js'
 import { type LlamaConfig, parseLlamaConfig } from './llama-config.js'
 import { lowerRmsNorm, RMSNorm } from './rms-norm.js'
 
@@ -82,7 +83,7 @@ function lowerLlama(shell: Shell, config: LlamaConfig, context: LoweringContext)
     attributes: { axis: { int: 1 } },
   }) // [B, R, D]
   const normed = lowerRmsNorm(model.children.get('norm') as RMSNorm, 'model.norm', rows, context)
-  const logits = lower(shell.root.children.get('lm_head')!, 'lm_head', normed, context)
+  const logits = lowerHead(shell, normed, context)
   graph.output(DECODER.logits, logits, 'float32', ['B', 'R', config.vocabSize])
 }
 

@@ -1,0 +1,88 @@
+import type { Command } from 'commander'
+import {
+  type CompiledModel,
+  cacheFolder,
+  listCompiledModels,
+  pruneCompiledModels,
+  removeCompiledModels,
+} from 'hfquant'
+import { type CommandSetup, type CommonOptions, withCommonOptions } from '../command-setup.js'
+import { byteSize } from '../option-values.js'
+import { UsageError } from '../output/failure.js'
+import { formatBytes, formatTable, plural } from '../output/format.js'
+import { printJson, printLines } from '../output/print.js'
+
+export function addCache(program: Command, _setup: CommandSetup): void {
+  const cache = program
+    .command('cache')
+    .description('Show or remove compiled models, which let a model start without being quantized again.')
+  withCommonOptions(
+    cache.command('ls').description('List compiled models, the one that was used last first.'),
+    ['hfquant cache ls'],
+  ).action(list)
+  withCommonOptions(
+    cache
+      .command('prune')
+      .description('Remove what was not used for the longest time, and what is damaged.')
+      .requiredOption('--max-size <size>', 'bytes that may stay, such as 5GB', sizeOrNothing),
+    ['hfquant cache prune --max-size 10GB', 'hfquant cache prune --max-size 0'],
+  ).action(prune)
+  withCommonOptions(
+    cache
+      .command('rm')
+      .description('Remove the compiled models of one model, or all.')
+      .argument('[name]', 'the name or folder of a model, or an id that ls shows')
+      .option('--all', 'remove every compiled model'),
+    ['hfquant cache rm TinyLlama/TinyLlama-1.1B-Chat-v1.0', 'hfquant cache rm --all'],
+  ).action(remove)
+}
+
+async function list({ json }: CommonOptions): Promise<void> {
+  const models = await listCompiledModels()
+  const folder = cacheFolder()
+  const bytes = totalBytes(models)
+  if (json) {
+    printJson({ folder, bytes, models })
+    return
+  }
+  const rows = models.map(({ id, model, method, bytes: size, lastUsed }) => [
+    id.slice(0, SHORT_ID),
+    model ?? 'damaged',
+    method ?? 'float',
+    formatBytes(size),
+    lastUsed.toISOString().slice(0, 16).replace('T', ' '),
+  ])
+  const table =
+    rows.length === 0 ? [] : formatTable([['id', 'model', 'method', 'size', 'last used'], ...rows])
+  printLines([...table, `${plural(models.length, 'compiled model')}, ${formatBytes(bytes)} in ${folder}`])
+}
+
+async function prune({ json, maxSize }: CommonOptions & { readonly maxSize: number }): Promise<void> {
+  report(await pruneCompiledModels(maxSize), json)
+}
+
+async function remove(
+  name: string | undefined,
+  { json, all }: CommonOptions & { readonly all?: true },
+): Promise<void> {
+  if ((name === undefined) === (all === undefined)) {
+    throw new UsageError('USAGE', 'cache rm takes a name, or --all', {
+      hint: 'Run `hfquant cache ls` to see the names.',
+    })
+  }
+  report(name === undefined ? await pruneCompiledModels(0) : await removeCompiledModels(name), json)
+}
+
+function report(removed: readonly CompiledModel[], json: true | undefined): void {
+  const bytes = totalBytes(removed)
+  if (json) printJson({ bytes, removed })
+  else printLines([`removed ${plural(removed.length, 'compiled model')}, ${formatBytes(bytes)}`])
+}
+
+/** Enough to name one of a few hundred. */
+const SHORT_ID = 12
+
+const sizeOrNothing = (text: string): number => (text === '0' ? 0 : byteSize(text))
+
+const totalBytes = (models: readonly CompiledModel[]): number =>
+  models.reduce((sum, { bytes }) => sum + bytes, 0)

@@ -1,0 +1,85 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, test } from 'vitest'
+import { demoModel } from './demo/index.js'
+import { AutoModelForCausalLM, type CausalLM, recipe } from './index.js'
+import { golden } from './testing/golden.fixture.js'
+
+/** Many sequences at once, and prompts that begin alike: nobody's answer depends on who else is there. */
+
+const folder = mkdtempSync(join(tmpdir(), 'hfquant-sequences-'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+const MAX_NEW_TOKENS = 24
+const prompt = (length: number, seed: number, vocabulary = 60) =>
+  Array.from({ length }, (_, index) => 3 + ((index * 7 + seed * 11) % vocabulary))
+
+async function answer(model: CausalLM, inputIds: readonly number[], signal?: AbortSignal): Promise<number[]> {
+  const tokens: number[] = []
+  const options = { maxNewTokens: MAX_NEW_TOKENS, temperature: 0, ignoreEos: true, signal }
+  for await (const { tokenId } of model.generate({ inputIds }, options)) tokens.push(tokenId)
+  return tokens
+}
+
+/** What a model says that has seen nothing else. */
+async function alone(path: string, compute: 'fast' | 'exact', prompts: readonly number[][]) {
+  const answers: number[][] = []
+  for (const inputIds of prompts) {
+    await using model = await AutoModelForCausalLM.fromPretrained(path, { compute })
+    answers.push(await answer(model, inputIds))
+  }
+  return answers
+}
+
+describe.each(['llama', 'llama-tied-rope3', 'llama-bias'])('golden architecture %s', (name) => {
+  test('sequences of different lengths together say what each says alone (exact)', async () => {
+    const path = golden(`architectures/${name}`)
+    const prompts = [1, 9, 4, 17].map((length, seed) => prompt(length, seed))
+    await using model = await AutoModelForCausalLM.fromPretrained(path, { compute: 'exact' })
+    const together = await Promise.all(prompts.map((inputIds) => answer(model, inputIds)))
+    expect(together).toEqual(await alone(path, 'exact', prompts))
+  })
+})
+
+describe('the demo model in int8', () => {
+  const quantized = join(folder, 'int8')
+  const prompts = [40, 3, 25, 90, 12].map((length, seed) => prompt(length, seed, 900))
+  const make = async () => {
+    await using model = await AutoModelForCausalLM.fromPretrained(demoModel, {
+      quantizationConfig: await recipe('int8-dynamic-act-int8-weight'),
+    })
+    await model.savePretrained(quantized)
+  }
+
+  test('sequences that come and go share runs without changing a token (fast)', async () => {
+    await make()
+    await using model = await AutoModelForCausalLM.fromPretrained(quantized)
+    const wanted = await alone(quantized, 'fast', prompts)
+    const abort = new AbortController()
+    const late = new Promise((resolve) => setTimeout(resolve, 30))
+    const [first, cancelled, ...others] = await Promise.all([
+      answer(model, prompts[0]!),
+      answer(model, prompt(200, 8), AbortSignal.any([abort.signal])).catch((error: unknown) => error),
+      answer(model, prompts[1]!).finally(() => abort.abort(new Error('enough'))),
+      late.then(() => answer(model, prompts[2]!)),
+      late.then(() => answer(model, prompts[3]!)),
+      answer(model, prompts[4]!),
+    ])
+    expect([first, ...others]).toEqual(wanted)
+    expect([MAX_NEW_TOKENS, 'enough']).toContain(
+      cancelled instanceof Error ? cancelled.message : (cancelled as number[]).length,
+    )
+  })
+
+  test('a conversation goes on from what was read before, with the same answer', async () => {
+    await using model = await AutoModelForCausalLM.fromPretrained(demoModel, { compute: 'exact' })
+    const opening = prompt(80, 1, 900)
+    const reply = await answer(model, opening)
+    const continued = [...opening, ...reply, ...prompt(10, 2, 900)]
+    const branched = [...opening.slice(0, 50), ...prompt(20, 5, 900)]
+    expect(await answer(model, continued)).toEqual((await alone(demoModel, 'exact', [continued]))[0])
+    expect(await answer(model, branched)).toEqual((await alone(demoModel, 'exact', [branched]))[0])
+    expect(await answer(model, opening)).toEqual(reply)
+  })
+})

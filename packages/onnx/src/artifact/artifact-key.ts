@@ -1,0 +1,45 @@
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { cpus } from 'node:os'
+import { dirname, join } from 'node:path'
+import type { Graph } from '../graph/graph.js'
+import { graphDigest } from './write-artifact.js'
+
+/**
+ * Raised when the same graph of the same checkpoint comes to hold other constants, or when files are laid out in another
+ * way. What changes the graph itself needs no new number: its digest is part of the key.
+ */
+const REVISION = 1
+
+/**
+ * The name of a compiled model: it follows from everything that its bytes depend on. Those are the graph, `subject`,
+ * the versions of hfquant and of the runtime, and the processor, for whose kernels the weights are packed.
+ *
+ * @param subject what the constants of the graph are made from, as JSON: the checkpoint, the configuration.
+ */
+export function artifactKey(graph: Graph, subject: unknown): string {
+  const { platform, arch } = process
+  const facts = [REVISION, ...versions(), platform, arch, processor(), graphDigest(graph), subject]
+  return createHash('sha256').update(JSON.stringify(facts)).digest('hex').slice(0, 32)
+}
+
+function versions(): string[] {
+  const require = createRequire(import.meta.url)
+  const own = dirname(require.resolve('@hfquant/onnx/session-worker'))
+  return [join(own, '..', 'package.json'), 'onnxruntime-node/package.json'].map(
+    (manifest) => (require(manifest) as { version: string }).version,
+  )
+}
+
+/** What the kernels choose their instructions by. */
+function processor(): string {
+  const model = cpus()[0]?.model ?? ''
+  try {
+    const features = /^(?:flags|Features)\s*: (.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1] ?? ''
+    return `${model}: ${features}`
+  } catch {
+    // Not Linux: the name of the processor stands for its features.
+    return model
+  }
+}

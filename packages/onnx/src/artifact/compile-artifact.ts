@@ -1,0 +1,74 @@
+import { mkdir, open, readdir, rm } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+import { outputError } from '@hfquant/core'
+import type { Graph } from '../graph/graph.js'
+import { startSessionWorker } from '../session/session-worker-host.js'
+import { alignTensors } from './align-tensors.js'
+import { type Artifact, publishArtifact } from './artifact-cache.js'
+import { MODEL_FILE, WEIGHTS_FILE } from './files.js'
+import { type ArtifactDescription, writeManifest } from './manifest.js'
+import { createWorkFolder } from './work-folder.js'
+import { type ArtifactOptions, writeArtifact } from './write-artifact.js'
+
+export interface CompileArtifactOptions extends ArtifactOptions {
+  /** From `artifactKey`. */
+  readonly key: string
+  readonly description: ArtifactDescription
+  /** Threads of the runtime; default: one per core. */
+  readonly threads?: number | undefined
+}
+
+/**
+ * Writes a graph with its constants, lets the runtime pack them for its kernels, and puts the result into the cache.
+ *
+ * Processes that do the same at once do not meet before the end: the first to finish puts its folder in place, the
+ * others take that one. One that is killed leaves a work folder, which the next one removes.
+ *
+ * @throws OutputError when the cache cannot be written or the disk is full; RuntimeError SESSION_FAILED when the runtime
+ * refuses the graph, ARTIFACT_SHORT when it could not write; the reason of `signal`.
+ */
+export async function compileArtifact(
+  cache: string,
+  graph: Graph,
+  { key, description, threads = availableParallelism(), signal, onProgress }: CompileArtifactOptions,
+): Promise<Pick<Artifact, 'modelPath'>> {
+  const work = await createWorkFolder(cache)
+  try {
+    const [plain, packed] = [join(work.path, 'plain'), join(work.path, 'packed')]
+    await Promise.all([plain, packed].map((folder) => mkdir(folder)))
+    const modelPath = await writeArtifact(plain, graph, { signal, onProgress })
+    await packWeights(modelPath, packed, threads)
+    signal?.throwIfAborted()
+    await rm(plain, { recursive: true })
+    await alignTensors(packed)
+    await writeManifest(packed, key, description)
+    await syncFiles(packed)
+    return await publishArtifact(cache, key, packed)
+  } catch (cause) {
+    throw isErrno(cause) ? outputError(cause, work.path) : cause
+  } finally {
+    await work.remove()
+  }
+}
+
+/** In a thread of its own, which takes with it what packing leaves in memory. */
+async function packWeights(modelPath: string, folder: string, threads: number): Promise<void> {
+  const worker = startSessionWorker()
+  try {
+    const target = { modelPath: join(folder, MODEL_FILE), weightsFile: WEIGHTS_FILE }
+    await worker.call({ kind: 'prepack', modelPath, target, threads })
+  } finally {
+    await worker.close()
+  }
+}
+
+/** Makes the files durable before they get their name: after a power failure a whole file is there, or none. */
+async function syncFiles(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    const file = await open(join(folder, name), 'r+')
+    await file.sync().finally(() => file.close())
+  }
+}
+
+const isErrno = (cause: unknown): boolean => typeof (cause as NodeJS.ErrnoException)?.errno === 'number'

@@ -1,0 +1,73 @@
+import type { ConstantTensor } from '@hfquant/core'
+
+/** Constants one behind the other along the first axis: [n1, ...rest], [n2, ...rest] -> [n1 + n2, ...rest]. */
+export function concatenateRows(parts: readonly ConstantTensor[]): ConstantTensor {
+  const [first] = parts as [ConstantTensor, ...ConstantTensor[]]
+  const rows = parts.reduce((sum, { shape }) => sum + shape[0]!, 0)
+  return {
+    name: joinNames(parts),
+    dtype: first.dtype,
+    shape: [rows, ...first.shape.slice(1)],
+    async *chunks() {
+      for (const part of parts) yield* part.chunks()
+    },
+  }
+}
+
+/** Bytes of a piece that interleaving makes. */
+const PIECE_BYTES = 2 ** 20
+
+/** Byte matrices side by side: [rows, n1], [rows, n2] -> [rows, n1 + n2]. */
+export function interleaveColumns(parts: readonly ConstantTensor[]): ConstantTensor {
+  const [first] = parts as [ConstantTensor, ...ConstantTensor[]]
+  const rows = first.shape[0]!
+  const widths = parts.map(({ shape }) => shape[1]!)
+  const width = widths.reduce((sum, size) => sum + size, 0)
+  const step = Math.max(1, Math.floor(PIECE_BYTES / Math.max(width, 1)))
+  return {
+    name: joinNames(parts),
+    dtype: first.dtype,
+    shape: [rows, width],
+    async *chunks() {
+      const readers = parts.map((part) => createReader(part.chunks()))
+      for (let row = 0; row < rows; row += step) {
+        const count = Math.min(step, rows - row)
+        const piece = new Uint8Array(count * width)
+        let column = 0
+        for (const [index, reader] of readers.entries()) {
+          const bytes = await reader(count * widths[index]!)
+          for (let line = 0; line < count; line++) {
+            const start = line * widths[index]!
+            piece.set(bytes.subarray(start, start + widths[index]!), line * width + column)
+          }
+          column += widths[index]!
+        }
+        yield piece
+      }
+    },
+  }
+}
+
+const joinNames = (parts: readonly ConstantTensor[]): string => parts.map(({ name }) => name).join('+')
+
+/** Takes a given number of bytes at a time from pieces of any size. */
+function createReader(chunks: AsyncIterable<Uint8Array>): (byteLength: number) => Promise<Uint8Array> {
+  const iterator = chunks[Symbol.asyncIterator]()
+  let rest = new Uint8Array(0)
+  return async (byteLength) => {
+    const taken = new Uint8Array(byteLength)
+    let filled = 0
+    while (filled < byteLength) {
+      if (rest.length === 0) {
+        const next = await iterator.next()
+        if (next.done === true) break
+        rest = next.value as Uint8Array<ArrayBuffer>
+      }
+      const part = rest.subarray(0, byteLength - filled)
+      taken.set(part, filled)
+      filled += part.length
+      rest = rest.subarray(part.length)
+    }
+    return taken
+  }
+}

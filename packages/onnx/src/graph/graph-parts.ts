@@ -1,0 +1,26 @@
+import type { ConstantTensor, GraphAttribute } from '@hfquant/core'
+
+/** What a graph computes, without its inputs and outputs. Nodes stand behind those whose results they read. */
+export interface GraphParts {
+  readonly nodes: readonly Node[]
+  readonly constants: readonly ConstantTensor[]
+  readonly literals: readonly Literal[]
+}
+
+export interface Node {
+  readonly operator: string
+  readonly domain: string
+  /** Empty for an optional input that is left out. */
+  readonly inputs: readonly string[]
+  readonly outputs: readonly string[]
+  readonly attributes: Readonly<Record<string, GraphAttribute>>
+}
+
+/** A small constant inside the graph. */
+export interface Literal {
+  readonly name: string
+  /** TensorProto.DataType */
+  readonly type: number
+  readonly shape: readonly number[]
+  readonly bytes: Uint8Array
+}

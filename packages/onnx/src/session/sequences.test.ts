@@ -1,0 +1,113 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { type Batch, createSequences, type Sequence, type Sequences } from './sequences.js'
+
+const shape = { layers: 2, heads: 2, headSize: 3 }
+const WIDTH = shape.heads * shape.headSize
+
+/** What a key row holds: something that only this token at this place has. */
+const rowOf = (token: number, position: number) => token * 1000 + position
+
+/** Does to the caches what a run does: appends tokens to every sequence of a batch. */
+function extend(sequences: Sequences, { pool, first, sequences: members }: Batch, tokens: number[][]): void {
+  for (const [index, sequence] of members.entries()) {
+    const added = tokens[index]!
+    const rows = Float32Array.from({ length: added.length * WIDTH }, (_, at) =>
+      rowOf(added[Math.floor(at / WIDTH)]!, sequence.length + Math.floor(at / WIDTH)),
+    )
+    for (let layer = 0; layer < shape.layers; layer++) {
+      const values = rows.map((value) => -value)
+      pool.write(layer, first + index, sequence.length, { count: added.length, keys: rows, values })
+    }
+    sequences.advance(sequence, added)
+  }
+}
+
+/** Every row stands where the runtime looks for it. */
+function check(sequences: Sequences, sequence: Sequence): void {
+  const { pool, first } = sequences.single(sequence, 0)
+  const [keys, values] = [pool.keys(1, first, 1), pool.values(1, first, 1)]
+  for (let position = 0; position < sequence.length; position++) {
+    for (let head = 0; head < shape.heads; head++) {
+      const at = (head * pool.capacity + position) * shape.headSize
+      expect(keys[at]).toBe(rowOf(sequence.tokens[position]!, position))
+      expect(values[at]).toBe(-rowOf(sequence.tokens[position]!, position))
+    }
+  }
+}
+
+const begin = (sequences: Sequences, prompt: readonly number[]): Sequence => {
+  const sequence = sequences.begin(prompt)
+  const rest = prompt.slice(sequence.length)
+  extend(sequences, sequences.single(sequence, rest.length), [rest])
+  return sequence
+}
+
+const prompt = (length: number, seed = 0) => Array.from({ length }, (_, index) => (index * 7 + seed) % 50)
+
+describe('cached sequences', () => {
+  test('keep every row, however they begin, run together, grow and end', () => {
+    const action = fc.record({
+      kind: fc.constantFrom('begin', 'step', 'step', 'retire'),
+      length: fc.integer({ min: 1, max: 600 }),
+      pick: fc.array(fc.nat(9), { minLength: 1, maxLength: 6 }),
+    })
+    fc.assert(
+      fc.property(fc.array(action, { maxLength: 25 }), (actions) => {
+        const sequences = createSequences(shape)
+        const alive: Sequence[] = []
+        for (const { kind, length, pick } of actions) {
+          if (kind === 'begin') alive.push(begin(sequences, prompt(length, length % 3)))
+          const chosen = [...new Set(pick.flatMap((index) => alive[index] ?? []))]
+          if (kind === 'retire' && chosen.length > 0) {
+            sequences.retire(chosen[0]!)
+            alive.splice(alive.indexOf(chosen[0]!), 1)
+          }
+          if (kind === 'step' && chosen.length > 0) {
+            const batch = sequences.together(chosen)
+            expect(batch.sequences).toContain(chosen[0])
+            const tokens = batch.sequences.map(({ length: cached }) => [cached % 50])
+            extend(sequences, batch, tokens)
+          }
+          for (const sequence of alive) check(sequences, sequence)
+        }
+      }),
+      { numRuns: 60 },
+    )
+  })
+
+  test('a prompt begins with what a sequence has cached that has ended, and with what a running one has', () => {
+    const sequences = createSequences(shape)
+    const ended = begin(sequences, prompt(300))
+    sequences.retire(ended)
+    const continued = sequences.begin([...prompt(300), 1, 2, 3])
+    expect(continued.length).toBe(300)
+    const sibling = sequences.begin([...prompt(200), 49, 49])
+    expect(sibling.length).toBe(200)
+    check(sequences, continued)
+    check(sequences, sibling)
+  })
+
+  test('the last token of a prompt is always read: its logits are wanted', () => {
+    const sequences = createSequences(shape)
+    sequences.retire(begin(sequences, prompt(100)))
+    expect(sequences.begin(prompt(100)).length).toBe(99)
+  })
+
+  test('short sequences do not run with long ones, whose caches would have to be copied for them', () => {
+    const sequences = createSequences(shape)
+    const [long, short, middle] = [2000, 20, 1500].map((length) => begin(sequences, prompt(length, length)))
+    expect(sequences.together([long!, short!, middle!]).sequences).toEqual(
+      expect.arrayContaining([long, middle]),
+    )
+    expect(sequences.together([short!, long!]).sequences).toEqual([short])
+  })
+
+  test('memory goes back when sequences end that nothing could be taken from', () => {
+    const sequences = createSequences(shape)
+    const short = begin(sequences, prompt(5))
+    expect(sequences.byteLength).toBeGreaterThan(0)
+    sequences.retire(short)
+    expect(sequences.byteLength).toBe(0)
+  })
+})

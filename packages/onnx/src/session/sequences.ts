@@ -1,0 +1,172 @@
+import { createKeyValuePool, type KeyValuePool } from './key-value-pool.js'
+import type { CacheShape } from './protocol.js'
+
+/** A sequence of tokens whose keys and values are kept. */
+export interface Sequence {
+  /** Every token that is cached, or is being computed. */
+  readonly tokens: number[]
+  readonly length: number
+}
+
+/** Sequences that one run can read together: slots `first` to `first + sequences.length - 1` of a pool. */
+export interface Batch {
+  readonly pool: KeyValuePool
+  readonly first: number
+  readonly sequences: readonly Sequence[]
+}
+
+/** Where every sequence lies, and which ones that have ended are kept for prompts that begin alike. */
+export interface Sequences {
+  /** A new sequence for these tokens; it begins with what is cached of them already, but the last token never is. */
+  begin(tokens: readonly number[]): Sequence
+  /** Room for `count` more tokens of one sequence. */
+  single(sequence: Sequence, count: number): Batch
+  /** The first of the sequences and those that can join it, each with room for one more token. */
+  together(sequences: readonly Sequence[]): Batch
+  /** Counts tokens whose keys and values were written. */
+  advance(sequence: Sequence, tokens: readonly number[]): void
+  /** The sequence has ended. */
+  retire(sequence: Sequence): void
+  readonly byteLength: number
+}
+
+/** The runtime copies a whole cache once per token, so the capacity follows the length in steps. */
+const STEP = 256
+
+/** Sequences of different lengths run together if the longest has at most this many times the capacity of the others. */
+const LARGEST_PROMOTION = 2
+
+/** A shorter common beginning is computed again: that takes less than keeping it apart. */
+const SHORTEST_PREFIX = 16
+
+/** Sequences that have ended are kept while all caches together stay below this. */
+const KEPT_BYTES = 256 * 2 ** 20
+
+interface Place extends Sequence {
+  length: number
+  pool: KeyValuePool
+  slot: number
+  retired: boolean
+}
+
+export function createSequences(shape: CacheShape): Sequences {
+  const pools = new Map<number, KeyValuePool>()
+  /** In the order of their last use, the latest last. */
+  const places = new Set<Place>()
+
+  const slotsOf = (pool: KeyValuePool) => [...places].filter((place) => place.pool === pool)
+  const byteLength = () => [...pools.values()].reduce((sum, pool) => sum + pool.byteLength, 0)
+  const poolFor = (length: number): KeyValuePool => {
+    const capacity = Math.ceil(length / STEP) * STEP
+    const pool = pools.get(capacity) ?? createKeyValuePool(shape, capacity)
+    pools.set(capacity, pool)
+    return pool
+  }
+  const remove = (place: Place) => {
+    places.delete(place)
+    if (slotsOf(place.pool).length === 0) pools.delete(place.pool.capacity)
+  }
+  /** A free slot, or a new one; if that takes too much memory, sequences that have ended go, the oldest first. */
+  const takeSlot = (pool: KeyValuePool): number => {
+    const more = Math.max(1, pool.slots)
+    for (;;) {
+      const used = new Set(slotsOf(pool).map(({ slot }) => slot))
+      const slot = Array.from({ length: pool.slots }, (_, index) => index).find((index) => !used.has(index))
+      if (slot !== undefined) return slot
+      const oldest = [...places].find(({ retired }) => retired)
+      if (oldest !== undefined && byteLength() + pool.byteLength > KEPT_BYTES) remove(oldest)
+      else pool.grow(more)
+    }
+  }
+  const move = (place: Place, pool: KeyValuePool) => {
+    if (place.pool === pool) return
+    const slot = takeSlot(pool)
+    pool.copy(place, slot)
+    remove(place)
+    Object.assign(place, { pool, slot })
+    places.add(place)
+  }
+  const placeOf = (sequence: Sequence): Place => sequence as Place
+
+  return {
+    begin(tokens) {
+      const { place, length } = longestPrefix(places, tokens)
+      if (place?.retired === true) {
+        place.tokens.length = length
+        Object.assign(place, { length, retired: false })
+        return place
+      }
+      const pool = poolFor(tokens.length)
+      const slot = takeSlot(pool)
+      if (place !== undefined) pool.copy({ ...place, length }, slot)
+      const begun: Place = { tokens: tokens.slice(0, length), length, pool, slot, retired: false }
+      places.add(begun)
+      return begun
+    },
+    single(sequence, count) {
+      const place = placeOf(sequence)
+      if (place.length + count > place.pool.capacity) move(place, poolFor(place.length + count))
+      return { pool: place.pool, first: place.slot, sequences: [place] }
+    },
+    together(sequences) {
+      const wanted = sequences.map(placeOf)
+      const capacity = (place: Place) =>
+        Math.max(place.pool.capacity, Math.ceil((place.length + 1) / STEP) * STEP)
+      const first = wanted[0]!
+      const alike = wanted.filter((place) => {
+        const ratio = capacity(place) / capacity(first)
+        return ratio <= LARGEST_PROMOTION && ratio >= 1 / LARGEST_PROMOTION
+      })
+      const pool = poolFor(Math.max(...alike.map(capacity)))
+      for (const place of alike) move(place, pool)
+      const start = bringTogether(alike, slotsOf(pool), pool)
+      return { pool, first: start, sequences: alike.sort((a, b) => a.slot - b.slot) }
+    },
+    advance(sequence, tokens) {
+      const place = placeOf(sequence)
+      // It may have ended while its tokens were computed.
+      if (!places.delete(place)) return
+      places.add(place)
+      place.tokens.push(...tokens)
+      place.length += tokens.length
+    },
+    retire(sequence) {
+      const place = placeOf(sequence)
+      if (byteLength() > KEPT_BYTES || place.length < SHORTEST_PREFIX) remove(place)
+      else place.retired = true
+    },
+    get byteLength() {
+      return byteLength()
+    },
+  }
+}
+
+function longestPrefix(places: Iterable<Place>, tokens: readonly number[]) {
+  let best: { place: Place | undefined; length: number } = { place: undefined, length: 0 }
+  for (const place of places) {
+    let length = 0
+    const most = Math.min(place.length, tokens.length - 1)
+    while (length < most && place.tokens[length] === tokens[length]) length += 1
+    if (length >= SHORTEST_PREFIX && length > best.length) best = { place, length }
+  }
+  return best
+}
+
+/** Exchanges slots until those of `wanted` stand side by side; returns the first of them. */
+function bringTogether(wanted: readonly Place[], all: readonly Place[], pool: KeyValuePool): number {
+  const slots = wanted.map(({ slot }) => slot)
+  const lowest = Math.min(...slots)
+  if (Math.max(...slots) - lowest === wanted.length - 1) return lowest
+  const start = Math.min(lowest, pool.slots - wanted.length)
+  const bySlot = new Map(all.map((place) => [place.slot, place]))
+  const outside = wanted.filter(({ slot }) => slot < start || slot >= start + wanted.length)
+  for (let slot = start; slot < start + wanted.length; slot++) {
+    const present = bySlot.get(slot)
+    if (present !== undefined && wanted.includes(present)) continue
+    const place = outside.pop()!
+    pool.swap(slot, place.slot)
+    if (present !== undefined) present.slot = place.slot
+    place.slot = slot
+  }
+  return start
+}

@@ -1,0 +1,63 @@
+import { ConfigError, cacheFolder } from '@hfquant/core'
+import { type ListedArtifact, listArtifacts, pruneArtifacts, removeArtifact } from '@hfquant/onnx'
+
+/** A compiled model in the cache folder. */
+export interface CompiledModel {
+  readonly id: string
+  /** Name of the model it was made from; undefined for one that is damaged. */
+  readonly model: string | undefined
+  /** The folder of that model. */
+  readonly source: string | undefined
+  /** `quant_method`; null for a float model. */
+  readonly method: string | null
+  readonly bytes: number
+  readonly lastUsed: Date
+}
+
+/** The compiled models of this machine; the one that was used last comes first. */
+export const listCompiledModels = async (): Promise<readonly CompiledModel[]> =>
+  (await listArtifacts(cacheFolder())).map(toCompiledModel)
+
+/**
+ * Removes damaged compiled models, then those that were not used for the longest time, until the rest has at most
+ * `maxBytes`. A model that is in use goes on working, and what another process is writing is not touched.
+ *
+ * @returns those that were removed.
+ * @throws OutputError when the cache folder cannot be written.
+ */
+export const pruneCompiledModels = async (maxBytes: number): Promise<readonly CompiledModel[]> =>
+  (await pruneArtifacts(cacheFolder(), maxBytes)).map(toCompiledModel)
+
+/**
+ * Removes every compiled model of a name, or the one of an id.
+ *
+ * @param name the name or the folder of a model, or the first characters of an id, six at least.
+ * @returns those that were removed.
+ * @throws ConfigError COMPILED_MODEL_UNKNOWN when there is none; OutputError when the cache folder cannot be written.
+ */
+export async function removeCompiledModels(name: string): Promise<readonly CompiledModel[]> {
+  const all = await listCompiledModels()
+  const isMeant = ({ id, model, source }: CompiledModel) =>
+    name === model || name === source || (name.length >= 6 && id.startsWith(name))
+  const meant = all.filter(isMeant)
+  if (meant.length === 0) {
+    const known = [...new Set(all.map(({ id, model }) => model ?? id))]
+    throw new ConfigError('COMPILED_MODEL_UNKNOWN', `no compiled model is called "${name}"`, {
+      field: 'name',
+      found: name,
+      expected: known,
+      hint: known.length === 0 ? 'The cache holds none.' : `There is ${known.join(', ')}.`,
+    })
+  }
+  for (const { id } of meant) await removeArtifact(cacheFolder(), id)
+  return meant
+}
+
+const toCompiledModel = ({ key, manifest, bytes, lastUsed }: ListedArtifact): CompiledModel => ({
+  id: key,
+  model: manifest?.model,
+  source: manifest?.source,
+  method: manifest?.method ?? null,
+  bytes,
+  lastUsed,
+})

@@ -1,0 +1,57 @@
+import {
+  AutoQuantizer,
+  CapabilityError,
+  type JsonObject,
+  type LoadedModel,
+  type MergedQuantization,
+} from '@hfquant/core'
+import type { OpenedModel } from './open-model.js'
+
+/** How a loaded model is quantized, and what became of a configuration that was supplied for it. */
+export interface ModelQuantization {
+  /** `quant_method` */
+  readonly method: string
+  /** The resolved configuration, as config.json holds it. */
+  readonly config: JsonObject
+  /** Keys of the saved configuration that the caller changed. */
+  readonly overridden: readonly string[]
+  /** Keys that the caller set without effect. */
+  readonly ignored: readonly string[]
+  readonly skipped: readonly { readonly module: string; readonly reason: string }[]
+}
+
+/** @returns undefined for a float model. */
+export function quantizationOf(
+  { merged, quantizer }: OpenedModel,
+  { quantization }: LoadedModel,
+): ModelQuantization | undefined {
+  if (merged === undefined || quantizer === undefined) return undefined
+  const { method, overridden, ignored } = merged
+  const config = quantizer.config.toDict()
+  return { method, config, overridden, ignored, skipped: quantization?.skipped ?? [] }
+}
+
+/** An opened float model as it would have been opened with a configuration. */
+export function withQuantization(opened: OpenedModel, merged: MergedQuantization): OpenedModel {
+  const quantizer = AutoQuantizer.create(merged)
+  const dtype = quantizer.updateDtype(opened.dtype, true)
+  const shell = opened.architecture.build(opened.config, dtype)
+  return { ...opened, merged, quantizer, dtype, shell }
+}
+
+/** Reports warnings, and what the caller of a configuration set without effect, to the process; returns them all. */
+export function warn(merged: MergedQuantization | undefined, warnings: readonly string[]): readonly string[] {
+  const ignored = (merged?.ignored ?? []).map(
+    (key) => `${key} was ignored: the checkpoint is quantized with another value`,
+  )
+  const all = [...warnings, ...ignored]
+  for (const warning of all) process.emitWarning(warning, 'HfquantWarning')
+  return all
+}
+
+/** The weights of a dequantized model exist nowhere but in it: there is no file to stream them from. */
+export const restoredWeights = (folder: string): CapabilityError =>
+  new CapabilityError('MODEL_DEQUANTIZED', `the weights of ${folder} were restored by dequantize()`, {
+    file: folder,
+    hint: 'Save the float model, and quantize that folder.',
+  })

@@ -1,0 +1,86 @@
+import { cacheFolder, createScratchStore, type LoadedModel, stateDict, type TensorStore } from '@hfquant/core'
+import { findArtifact } from '@hfquant/onnx'
+import { fillModel, planOpened } from './fill-model.js'
+import type { LoadModelOptions } from './load-options.js'
+import { type ArtifactNotes, nameArtifact } from './model-artifact.js'
+import { type ModelQuantization, quantizationOf, warn } from './model-quantization.js'
+import type { OpenedModel } from './open-model.js'
+
+/**
+ * The weights of a model as its files and its configuration define them. A model that is compiled already computes
+ * without them: they are streamed and quantized when something needs the tensors themselves.
+ */
+export interface ModelWeights {
+  readonly opened: OpenedModel
+  /** What was decided from headers; parameters of its shell have no bytes until `fill` has resolved. */
+  readonly loaded: LoadedModel
+  readonly quantization: ModelQuantization | undefined
+  readonly warnings: readonly string[]
+  /** The name of the compiled model in the cache; undefined for one that is not kept. */
+  readonly artifactKey: string | undefined
+  /** Bytes of all parameters as they are stored: each tied one once. */
+  parameterBytes(): number
+  /** The model with bytes in every parameter; does the work once. */
+  fill(signal: AbortSignal): Promise<LoadedModel>
+  release(): void
+}
+
+/**
+ * Checks everything that headers reveal, and fills the model unless it is compiled already.
+ *
+ * @throws as the loader.
+ */
+export async function loadWeights(opened: OpenedModel, options: LoadModelOptions): Promise<ModelWeights> {
+  const planned = await planOpened(opened, options)
+  const artifactKey = await nameArtifact(opened, planned, options)
+  const notes = artifactKey && (await readNotes(artifactKey))
+  const stores: TensorStore[] = []
+  const release = () => {
+    for (const store of stores.splice(0)) store.release()
+  }
+  const stream = (signal: AbortSignal | undefined) => {
+    const store = createScratchStore(cacheFolder())
+    stores.push(store)
+    return fillModel(opened, store, { ...options, signal }, planned)
+  }
+  try {
+    const loaded = notes ? planned : await stream(options.signal)
+    let filled = notes ? undefined : Promise.resolve(loaded)
+    const quantization = quantizationOf(opened, loaded)
+    return {
+      ...{ opened, loaded, artifactKey, release },
+      quantization: quantization && notes ? settled(quantization, opened, notes) : quantization,
+      warnings: warn(opened.merged, loaded.warnings),
+      parameterBytes: () => (notes && filled === undefined ? notes.parameterBytes : parameterBytes(loaded)),
+      fill(signal) {
+        filled ??= stream(signal).catch((error) => {
+          filled = undefined
+          throw error
+        })
+        return filled
+      },
+    }
+  } catch (error) {
+    release()
+    throw error
+  }
+}
+
+/** What was noted beside the compiled model; undefined when there is none. */
+async function readNotes(artifactKey: string): Promise<ArtifactNotes | undefined> {
+  const artifact = await findArtifact(cacheFolder(), artifactKey, (message) => warn(undefined, [message]))
+  return artifact?.notes as ArtifactNotes | undefined
+}
+
+/** What was noted has been JSON; it is read as config.json would be. */
+function settled(
+  quantization: ModelQuantization,
+  { merged }: OpenedModel,
+  { config }: ArtifactNotes,
+): ModelQuantization {
+  if (merged === undefined || config === null) return quantization
+  return { ...quantization, config: merged.backend.parseConfig(config).toDict() }
+}
+
+const parameterBytes = ({ shell }: LoadedModel): number =>
+  stateDict(shell).reduce((sum, { parameter }) => sum + parameter.byteLength, 0)
