@@ -51,7 +51,8 @@ describe('a model that cannot be quantized', () => {
     mkdirSync(parent)
     const args = ['quantize', make(), join(parent, 'out'), '--recipe', 'int8-weight-only', '--json']
     const { status, stdout, stderr } = await runCli(args, { HF_HOME: root })
-    expect(stderr.trimEnd().split('\n')).toHaveLength(1)
+    const lines = stderr.trimEnd().split('\n')
+    expect(lines.filter((line) => !line.startsWith('info: '))).toHaveLength(1)
     const { error } = JSON.parse(stdout)
     expect([status, error.code]).toEqual([1, code])
     expect(stderr).toContain(`${code}: ${error.message}`)
@@ -97,5 +98,18 @@ describe.runIf(process.platform !== 'win32')('a write that fails', () => {
     expect(stderr).toMatch(/^(DISK_FULL|OUTPUT_FAILED): cannot write /m)
     expect([status, stdout]).toEqual([1, ''])
     expect(readdirSync(parent)).toEqual([])
+  })
+
+  it.each([
+    ['nothing of it is an error with a code', 200, [1, ''], /^DISK_FULL: cannot write /m],
+    ['only a part of it is kept for one process', 18_000, [0, ' a girl'], /^warning: .* is not kept /m],
+  ])('a compiled model of which the disk holds %s', async (_, kibibytes, result, message) => {
+    const cache = join(root, `cache-${++folders}`)
+    const script = `trap '' XFSZ; ulimit -f ${kibibytes}; HFQUANT_CACHE=${cache} exec "$@"`
+    const args = ['generate', demoModel, 'One morning', '--max-new-tokens', '2']
+    const { status, stdout, stderr } = await runShell(script, args)
+    expect([status, stdout.trimEnd()]).toEqual(result)
+    expect(stderr).toMatch(message)
+    expect(readdirSync(join(cache, 'work'))).toEqual([])
   })
 })

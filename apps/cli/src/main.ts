@@ -1,4 +1,5 @@
-import { recipeNames } from 'hfquant'
+import { channel } from 'node:diagnostics_channel'
+import { INFO_CHANNEL, type InfoEvent, recipeNames } from 'hfquant'
 import { describeFailure, reportFailure } from './output/failure.js'
 import { createTerminal } from './output/terminal.js'
 import { createProgram } from './program.js'
@@ -28,6 +29,8 @@ process.on('warning', ({ name, message, stack }) => {
   if (name === 'HfquantWarning') terminal.line(`warning: ${message}`)
   else if (verbose) terminal.line(stack ?? message)
 })
+
+channel(INFO_CHANNEL).subscribe((event) => terminal.line(`info: ${(event as InfoEvent).message}`))
 
 try {
   // Without its backends the command still says what is wrong: see doctor.

@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import type { CommandSetup } from './command-setup.js'
+import { addCache } from './commands/cache.js'
 import { addDoctor } from './commands/doctor.js'
 import { addEval } from './commands/eval.js'
+import { addExport } from './commands/export.js'
 import { addGenerate } from './commands/generate.js'
 import { addInspect } from './commands/inspect.js'
 import { addQuantize } from './commands/quantize.js'
@@ -19,6 +21,7 @@ export function createProgram(setup: CommandSetup): Command {
     .configureOutput({ outputError: () => {} })
     .helpCommand(false)
     .addHelpText('after', '\nhfquant <command> --help shows the options and examples of a command.')
-  for (const add of [addQuantize, addInspect, addGenerate, addEval, addDoctor]) add(program, setup)
+  for (const add of [addQuantize, addInspect, addGenerate, addEval, addExport, addCache, addDoctor])
+    add(program, setup)
   return program
 }

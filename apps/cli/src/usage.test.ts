@@ -4,22 +4,25 @@ import { describe, expect, it } from 'vitest'
 import { temporaryFolder } from './testing/checkpoint.fixture.js'
 import { runCli } from './testing/run-cli.fixture.js'
 
-const COMMANDS = ['quantize', 'inspect', 'generate', 'eval', 'doctor']
+const COMMANDS = ['quantize', 'inspect', 'generate', 'eval', 'export', 'doctor']
 
 describe('help', () => {
   it('lists every command', async () => {
     const { status, stdout } = await runCli(['--help'])
     expect(status).toBe(0)
-    for (const command of COMMANDS) expect(stdout).toContain(`\n  ${command} `)
+    for (const command of [...COMMANDS, 'cache']) expect(stdout).toContain(`\n  ${command} `)
   })
 
-  it.each(COMMANDS)('of %s has an example and the shared options', async (command) => {
-    const { status, stdout, stderr } = await runCli([command, '--help'])
-    expect(status).toBe(0)
-    expect(stderr).toBe('')
-    expect(stdout).toMatch(new RegExp(`Examples:\n {2}\\$ hfquant ${command}`))
-    expect(stdout).toContain('--json')
-  })
+  it.each([...COMMANDS, ...['ls', 'prune', 'rm'].map((name) => `cache ${name}`)])(
+    'of %s has an example and the shared options',
+    async (command) => {
+      const { status, stdout, stderr } = await runCli([...command.split(' '), '--help'])
+      expect(status).toBe(0)
+      expect(stderr).toBe('')
+      expect(stdout).toMatch(new RegExp(`Examples:\n {2}\\$ hfquant ${command}`))
+      expect(stdout).toContain('--json')
+    },
+  )
 
   it('is shown, as wrong usage, when no command is given', async () => {
     const { status, stdout, stderr } = await runCli([])
@@ -42,7 +45,17 @@ describe('wrong usage exits with 2 and says what is wrong in one line', () => {
     [
       'a missing recipe',
       ['quantize', demoModel, out],
-      /^USAGE: required option '--recipe <name>' not specified/,
+      /^RECIPE_MISSING: neither --recipe nor --config says how to quantize\. Add --recipe with one of int8-weight-only, /,
+    ],
+    [
+      'a recipe beside a config',
+      ['quantize', demoModel, out, '--recipe', 'nf4', '--config', 'x.json'],
+      /^OPTIONS_EXCLUSIVE: --config and --recipe cannot be given together/,
+    ],
+    [
+      'an option of recipes beside a config',
+      ['quantize', demoModel, out, '--config', 'x.json', '--sequence-length', '64'],
+      /^OPTIONS_EXCLUSIVE: --config and --sequence-length/,
     ],
     ['a bad number', ['generate', demoModel, 'x', '--max-new-tokens', '1.5'], /^USAGE: .*'1.5' is invalid/],
     ['a negative temperature', ['generate', demoModel, 'x', '--temperature', '-1'], /^USAGE: .*at least 0/],

@@ -33,7 +33,9 @@ describe('eval', () => {
       expect(tokensPerSecond).toBeGreaterThan(0)
       expect(peakRssBytes).toBeGreaterThan(2 ** 20)
     }
-    expect(Math.abs(quantized.loss - float.loss)).toBeLessThan(0.01)
+    expect(quantized.lossDifference).toBe(quantized.loss - float.loss)
+    expect(float.lossDifference).toBe(0)
+    expect(Math.abs(quantized.lossDifference)).toBeLessThan(0.01)
     expect(quantized.kl).toBeGreaterThan(0)
     expect(quantized.kl).toBeLessThan(0.001)
     expect(quantized.top1Agreement).toBeGreaterThan(0.95)
@@ -57,12 +59,19 @@ describe('eval', () => {
     expect(JSON.parse(stdout).tokens).toBeGreaterThan(600)
   })
 
-  it('prints a table for people', async () => {
-    const { stdout } = await runCli(['eval', demoModel, '--stories', '1'])
+  it('prints a table of any number of models, with the differences from the first', async () => {
+    const [int8, int4] = [join(root, 'table-int8'), join(root, 'table-int4')]
+    await runCli(['quantize', demoModel, int8, '--recipe', 'int8-weight-only'])
+    await runCli(['quantize', demoModel, int4, '--recipe', 'int4-weight-only'])
+    const { stdout } = await runCli(['eval', demoModel, int8, int4, '--stories', '5'])
     expect(stdout).toMatch(
-      /^model +method +on disk +bits\/weight +loss +perplexity +KL +top-1 +tokens\/s +memory\n/,
+      /^model +method +on disk +bits\/weight +loss +perplexity +vs first +KL +top-1 +tokens\/s +memory\n/,
     )
-    expect(stdout).toMatch(/ float +6\.8 MB +16\.00 +0\.\d{4} /)
+    expect(stdout).toMatch(/ float +6\.8 MB +16\.00 +0\.\d{4} +1\.\d{3} +0\.0{6} /)
+    expect(stdout).toMatch(/table-int8 +torchao +3\.7 MB +8\.13 +0\.\d{4} +1\.\d{3} +[+-]0\.\d{4} +0\.\d{6} /)
+    expect(stdout).toMatch(
+      /table-int4 +torchao +[\d.]+ MB +4\.25 +0\.\d{4} +1\.\d{3} +[+-]0\.\d{4} +0\.\d{6} /,
+    )
   })
 
   it('refuses models with other tokens', async () => {

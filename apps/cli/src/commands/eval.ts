@@ -5,7 +5,7 @@ import type { Compute } from '../eval/protocol.js'
 import { DEFAULT_STORIES, readTexts } from '../eval/texts.js'
 import { wholeNumber } from '../option-values.js'
 import { UsageError } from '../output/failure.js'
-import { formatBytes, formatNumber, formatTable } from '../output/format.js'
+import { formatBytes, formatDifference, formatNumber, formatTable } from '../output/format.js'
 import { printJson, printLines } from '../output/print.js'
 
 interface EvalOptions extends CommonOptions {
@@ -18,7 +18,7 @@ export function addEval(program: Command, setup: CommandSetup): void {
   const command = program
     .command('eval')
     .description(
-      'Measure models on a text: loss, divergence from the first model, speed, memory. Each runs in its own process.',
+      'Measure models on a text: loss and perplexity, each compared with the first, speed, memory. Each runs in its own process.',
     )
     .argument('<model...>', `${MODEL}; the first is what the others are compared with`)
     .option(
@@ -54,7 +54,7 @@ async function evaluate(models: readonly string[], options: EvalOptions, setup: 
   else
     printLines([
       ...formatTable([HEADINGS, ...rows.map(toCells)]),
-      `${tokens} predicted tokens, ${options.compute}`,
+      `${tokens} predicted tokens, ${options.compute}; vs first: difference in loss from the first model`,
     ])
 }
 
@@ -65,19 +65,21 @@ const HEADINGS = [
   'bits/weight',
   'loss',
   'perplexity',
+  'vs first',
   'KL',
   'top-1',
   'tokens/s',
   'memory',
 ]
 
-const toCells = (row: EvaluatedModel): string[] => [
+const toCells = (row: EvaluatedModel, index: number): string[] => [
   row.model,
   row.method ?? 'float',
   formatBytes(row.bytesOnDisk),
   formatNumber(row.bitsPerWeight, 2),
   row.loss.toFixed(4),
   row.perplexity.toFixed(3),
+  index === 0 ? '' : formatDifference(row.lossDifference, 4),
   row.kl.toFixed(6),
   `${(100 * row.top1Agreement).toFixed(1)}%`,
   formatNumber(row.tokensPerSecond, 1),

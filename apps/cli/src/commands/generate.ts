@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { AutoModelForCausalLM, type GenerationOptions } from 'hfquant'
+import { AutoModelForCausalLM, type GenerationOptions, recipe } from 'hfquant'
 import { type CommandSetup, type CommonOptions, MODEL, withCommonOptions } from '../command-setup.js'
 import { nonNegativeNumber, wholeNumber } from '../option-values.js'
 import { printJson } from '../output/print.js'
@@ -7,7 +7,10 @@ import { startTokenClock } from '../token-clock.js'
 
 interface GenerateOptions
   extends CommonOptions,
-    Pick<GenerationOptions, 'maxNewTokens' | 'temperature' | 'seed'> {}
+    Pick<GenerationOptions, 'maxNewTokens' | 'temperature' | 'seed'> {
+  readonly quantize?: string
+  readonly dtype?: string
+}
 
 export function addGenerate(program: Command, setup: CommandSetup): void {
   const command = program
@@ -25,6 +28,14 @@ export function addGenerate(program: Command, setup: CommandSetup): void {
       '0 takes the likeliest token, more is more varied (default: generation_config.json, else 0)',
       nonNegativeNumber,
     )
+    .option(
+      '--quantize <recipe>',
+      'quantize a float model while it is loaded: a recipe of `hfquant quantize`',
+    )
+    .option(
+      '--dtype <name>',
+      'precision of what is not quantized, and of the values that codes stand for (default: that of the model)',
+    )
     .option('--seed <n>', 'makes random choices repeatable (default: a new one each time)', wholeNumber(0))
   withCommonOptions(command, [
     'hfquant generate ./TinyLlama-1.1B-quantized "Once upon a time"',
@@ -37,10 +48,12 @@ export function addGenerate(program: Command, setup: CommandSetup): void {
 async function generate(
   model: string,
   prompt: string,
-  { json, maxNewTokens, temperature, seed }: GenerateOptions,
+  { json, maxNewTokens, temperature, seed, quantize, dtype }: GenerateOptions,
   { terminal, signal }: CommandSetup,
 ): Promise<void> {
   await using loaded = await AutoModelForCausalLM.fromPretrained(model, {
+    quantizationConfig: quantize === undefined ? undefined : await recipe(quantize),
+    dtype,
     signal,
     onProgress: terminal.progress,
   })

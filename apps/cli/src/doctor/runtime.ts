@@ -17,7 +17,7 @@ export interface RuntimeCheck {
 export async function checkRuntime(signal: AbortSignal): Promise<RuntimeCheck> {
   const found = { node: process.versions.node, onnxruntime: runtimeVersion() ?? null }
   try {
-    await using model = await AutoModelForCausalLM.fromPretrained(demoModel, { signal })
+    await using model = await AutoModelForCausalLM.fromPretrained(demoModel, { signal, cache: false })
     const { logits } = await model.forward({ inputIds: [[0]] })
     if (logits.every(Number.isFinite)) return { ...found, loads: true }
     return { ...found, loads: false, problem: 'the demo model computes values that are not finite' }

@@ -16,6 +16,8 @@ export interface EvaluatedModel extends EvalResult {
   readonly bytesOnDisk: number
   readonly bitsPerWeight: number | null
   readonly perplexity: number
+  /** Loss minus that of the first model; 0 for the first. */
+  readonly lossDifference: number
 }
 
 export interface EvaluationOptions {
@@ -51,7 +53,8 @@ export async function evaluateModels(
       const method = inspection.quantization?.method ?? null
       const { bytesOnDisk } = inspection
       const size = { bytesOnDisk, bitsPerWeight: bitsPerWeight(inspection) }
-      rows.push({ model, method, ...size, ...result, perplexity: Math.exp(result.loss) })
+      const lossDifference = result.loss - (rows[0]?.loss ?? result.loss)
+      rows.push({ model, method, ...size, ...result, perplexity: Math.exp(result.loss), lossDifference })
     }
     return { rows, tokens: sequences.reduce((sum, ids) => sum + ids.length - 1, 0) }
   } finally {

@@ -14,6 +14,10 @@ export function formatBytes(bytes: number): string {
 export const formatNumber = (value: number | null, digits: number): string =>
   value === null ? '-' : value.toFixed(digits)
 
+/** "+0.0262", "-0.0010": a difference, which has a sign. */
+export const formatDifference = (value: number, digits: number): string =>
+  `${value < 0 ? '' : '+'}${value.toFixed(digits)}`
+
 export const formatCount = (value: number): string => value.toLocaleString('en-US')
 
 export const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`
@@ -25,7 +29,7 @@ export function formatTable(rows: readonly (readonly string[])[]): string[] {
     Math.max(...rows.map((row) => row[column]?.length ?? 0)),
   )
   const numeric = widths.map((_, column) =>
-    rows.slice(1).every((row) => /^(-|[\d.,]+%?( [kMGT]?B)?)?$/.test(row[column] ?? '')),
+    rows.slice(1).every((row) => /^(-|[+-]?[\d.,]+%?( [kMGT]?B)?)?$/.test(row[column] ?? '')),
   )
   return rows.map((row) =>
     row

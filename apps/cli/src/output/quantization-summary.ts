@@ -3,10 +3,14 @@ import { formatBytes, formatTable, plural } from './format.js'
 
 /** What `quantize --json` prints. */
 export interface Quantization
-  extends Pick<QuantizeModelResult, 'quantized' | 'skipped' | 'bytesBefore' | 'bytesAfter'> {
+  extends Pick<
+    QuantizeModelResult,
+    'quantized' | 'skipped' | 'bytesBefore' | 'bytesAfter' | 'config' | 'carried'
+  > {
   readonly output: string
   readonly method: string
-  readonly recipe: string
+  /** Null when a config said how. */
+  readonly recipe: string | null
   readonly dryRun: boolean
   readonly seconds: number
   readonly peakRssBytes: number
@@ -26,7 +30,11 @@ export function formatQuantization(
   const others = modules.filter(({ name }) => !named.has(name)).map(({ name }) => name)
   const kept = [...groupByReason(skipped), { reason: 'not linear layers', names: others }]
   const rows = [
-    [String(quantized.length), dryRun ? 'to be quantized' : 'quantized', `to ${recipe} (${result.method})`],
+    [
+      String(quantized.length),
+      dryRun ? 'to be quantized' : 'quantized',
+      recipe === null ? `with ${result.method}` : `to ${recipe} (${result.method})`,
+    ],
     ...kept
       .filter(({ names }) => names.length > 0)
       .map(({ reason, names }) => [
@@ -38,15 +46,23 @@ export function formatQuantization(
   const sizes = `${formatBytes(bytesBefore)} → ${formatBytes(bytesAfter)}`
   const cost = `peak memory ${formatBytes(result.peakRssBytes)} · ${seconds.toFixed(1)} s`
   const next = dryRun
-    ? 'nothing was written; leave out --dry-run to do it'
-    : `next: hfquant generate ${quoteArgument(out)} "Once upon a time"`
+    ? [...plannedFiles(result), 'nothing was written; leave out --dry-run to do it']
+    : [`next: hfquant generate ${quoteArgument(out)} "Once upon a time"`]
   return [
     `${model}: ${plural(modules.length, 'module')}, ${sizes}`,
     ...formatTable([['', '', ''], ...rows]).slice(1),
     cost,
-    next,
+    ...next,
   ].map((line, index) => (index === 0 ? line : `  ${line}`))
 }
+
+/** What a dry run leaves out. */
+const plannedFiles = ({ output, bytesAfter, config, carried }: Quantization): string[] => [
+  `would create  ${output}`,
+  `would write   weights, ${formatBytes(bytesAfter)}`,
+  `would write   config.json, with quantization_config ${JSON.stringify(config)}`,
+  ...(carried.length === 0 ? [] : [`would copy    ${carried.join(', ')}`]),
+]
 
 /** Modules that were kept for the same reason, in the order of the first of them. */
 export function groupByReason(

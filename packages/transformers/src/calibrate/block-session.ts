@@ -1,8 +1,6 @@
-import { randomUUID } from 'node:crypto'
-import { mkdir, rm } from 'node:fs/promises'
-import { join } from 'node:path'
-import { type ConstantTensor, cacheFolder, type HiddenStates, outputError } from '@hfquant/core'
+import { type ConstantTensor, cacheFolder, type HiddenStates } from '@hfquant/core'
 import {
+  createWorkFolder,
   DECODER,
   type Graph,
   type GraphSession,
@@ -12,21 +10,21 @@ import {
   writeArtifact,
 } from '@hfquant/onnx'
 
+/** Sequences, tokens and width of hidden states. */
+export const HIDDEN_SHAPE = ['B', 'S', 'D']
+
 /** Opens a graph for the length of one pass; its files are removed once the runtime has mapped them. */
 export async function openPart(
   graph: Graph,
   source: (constant: ConstantTensor) => ConstantTensor,
   threads: GraphThreads,
 ): Promise<GraphSession> {
-  const folder = join(cacheFolder(), `graph-${process.pid}-${randomUUID()}`)
-  await mkdir(folder, { recursive: true }).catch((cause) => {
-    throw outputError(cause, folder)
-  })
+  const work = await createWorkFolder(cacheFolder())
   try {
     const part: Graph = Object.create(graph, { constants: { value: graph.constants.map(source) } })
-    return await threads.open(await writeArtifact(folder, part))
+    return await threads.open(await writeArtifact(work.path, part))
   } finally {
-    await rm(folder, { recursive: true, force: true })
+    await work.remove()
   }
 }
 

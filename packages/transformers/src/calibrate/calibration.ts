@@ -8,24 +8,17 @@ import {
   type GraphValue,
   type HiddenStates,
   type LinearGroup,
-  type MomentsPass,
   type OutputPass,
   Parameter,
   parameterChunks,
   tensorBytes,
 } from '@hfquant/core'
-import {
-  createGraph,
-  createGraphThreads,
-  DECODER,
-  type Graph,
-  type GraphSession,
-  type SumPort,
-} from '@hfquant/onnx'
+import { createGraph, createGraphThreads, DECODER, type Graph, type GraphSession } from '@hfquant/onnx'
 import type { OpenedModel } from '../auto/open-model.js'
 import type { Tokenizer } from '../tokenizer/index.js'
-import { hiddenTensor, int64, openPart, sideInputs } from './block-session.js'
+import { HIDDEN_SHAPE, hiddenTensor, int64, openPart, sideInputs } from './block-session.js'
 import { levelsBetween, type ValueGroup } from './levels.js'
+import { openMomentsPass } from './moments-pass.js'
 import { createTrace, type TracedBlock } from './trace-blocks.js'
 
 export interface CalibrationOptions {
@@ -36,8 +29,6 @@ export interface CalibrationOptions {
 
 /** Beside the passes of a larger model the start of a thread, a tenth of a second, is nothing; its memory is not. */
 const REUSE_LIMIT = 64 * 2 ** 20
-
-const HIDDEN_SHAPE = ['B', 'S', 'D']
 
 /**
  * Makes a model runnable block by block, by cutting its own graph where its architecture says that blocks begin. Weights
@@ -70,8 +61,8 @@ export function createCalibration(
   const widthOf = (path: string) => weights.get(path)?.module.weight.inFeatures
   const stage = (from: GraphValue, to: GraphValue, isLast: boolean): CalibrationStage => {
     const levels = levelsBetween({ graph, from, to, modules, widthOf })
-    const openMoments = (groups: readonly LinearGroup[]) =>
-      openMomentsPass(graph, from, groups as readonly ValueGroup[], opened, closing)
+    const openMoments = (groups: readonly LinearGroup[], panelRows: number) =>
+      openMomentsPass({ graph, from, groups: groups as readonly ValueGroup[], panelRows, open: opened })
     if (isLast) return { levels, openMoments }
     return { levels, openMoments, openOutput: () => openOutputPass(graph, from, to, opened, closing) }
   }
@@ -140,78 +131,6 @@ export function createCalibration(
 
 type Open = (part: Graph) => Promise<GraphSession>
 type Close = (session: GraphSession) => Promise<void>
-
-/** Runs the model as far as the inputs of the groups, and adds up their products in a session of its own. */
-async function openMomentsPass(
-  graph: Graph,
-  from: GraphValue,
-  groups: readonly ValueGroup[],
-  open: Open,
-  close: Close,
-): Promise<MomentsPass> {
-  const part = graph.cut(
-    'inputs',
-    [{ value: from, dtype: 'float32', shape: HIDDEN_SHAPE }],
-    groups.map(({ value }) => value),
-  )
-  for (const [index, { value, width }] of groups.entries()) {
-    part.output(`x.${index}`, value, 'float32', ['B', 'S', width])
-  }
-  const session = await open(part)
-  const sums = await open(momentsGraph(groups.length))
-  const seconds = { forward: 0, moments: 0 }
-  const closeBoth = async () => {
-    await close(session)
-    await close(sums)
-  }
-  return {
-    seconds,
-    async add(hidden) {
-      const [sequences, tokens] = hidden.shape
-      const feeds = { ...sideInputs(part, sequences, tokens), [from.id]: hiddenTensor(hidden) }
-      const start = performance.now()
-      const inputs = await session.run(
-        feeds,
-        groups.map((_, index) => `x.${index}`),
-      )
-      const middle = performance.now()
-      const rows = Object.entries(inputs).map(([name, { data, shape }]) => {
-        const width = shape.at(-1)!
-        return [name, { dtype: 'float32', shape: [data.length / width, width], data }] as const
-      })
-      await sums.accumulate(Object.fromEntries(rows), groups.map(sumPort))
-      seconds.forward += (middle - start) / 1000
-      seconds.moments += (performance.now() - middle) / 1000
-    },
-    async finish() {
-      const result = await sums.takeSums()
-      await closeBoth()
-      return groups.map((group, index) => {
-        const sum = result[sumPort(group, index).output]?.data as Float32Array | undefined
-        return sum ?? new Float32Array(new SharedArrayBuffer(group.width * group.width * 4))
-      })
-    },
-    close: closeBoth,
-  }
-}
-
-const sumPort = ({ width }: LinearGroup, index: number): SumPort => ({
-  input: `before.${index}`,
-  output: `after.${index}`,
-  shape: [width, width],
-})
-
-/** after = before + xᵀ·x, for each of some values of any size. */
-function momentsGraph(count: number): Graph {
-  const graph = createGraph('moments')
-  for (let index = 0; index < count; index++) {
-    const rows = graph.input(`x.${index}`, 'float32', [`T${index}`, `K${index}`])
-    const before = graph.input(`before.${index}`, 'float32', [`K${index}`, `K${index}`])
-    const after = graph.node('Gemm', [rows, rows, before], { attributes: { transA: { int: 1 } } })
-    graph.output(`after.${index}`, after, 'float32', [`K${index}`, `K${index}`])
-  }
-  return graph
-}
 
 async function openOutputPass(
   graph: Graph,

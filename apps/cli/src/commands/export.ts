@@ -1,0 +1,103 @@
+import { resolve } from 'node:path'
+import { type Command, Option } from 'commander'
+import { type ExportModelOptions, exportModel, resolveModel } from 'hfquant'
+import { type CommandSetup, type CommonOptions, MODEL, withCommonOptions } from '../command-setup.js'
+import { UsageError } from '../output/failure.js'
+import { formatBytes } from '../output/format.js'
+import { peakRssBytes } from '../output/peak-memory.js'
+import { printJson, printLines } from '../output/print.js'
+import { showDownload } from '../output/show-download.js'
+
+interface ExportOptions extends CommonOptions {
+  readonly format: 'gguf' | 'onnx'
+  readonly type?: string
+  readonly pure?: true
+  readonly name?: string
+  readonly preTokenizer?: string
+}
+
+/** The first of each is the default. */
+const TYPES = { gguf: ['F16', 'Q8_0', 'Q4_0'], onnx: ['fp32', 'q8', 'q4'] } as const
+
+export function addExport(program: Command, setup: CommandSetup): void {
+  const command = program
+    .command('export')
+    .description('Write a model for another runtime. The output appears complete or not at all.')
+    .argument('<model>', MODEL)
+    .argument('<out>', 'the file (gguf) or folder (onnx) to write; an older one is replaced')
+    .addOption(
+      new Option('--format <name>', 'gguf: llama.cpp; onnx: @huggingface/transformers')
+        .choices(['gguf', 'onnx'])
+        .makeOptionMandatory(),
+    )
+    .option(
+      '--type <name>',
+      'precision of linear layers; gguf: F16 (default), Q8_0, Q4_0; onnx: fp32 (default), q8, q4',
+    )
+    .option('--pure', 'with 4 bits: the output matrix in 4 bits too, instead of 8')
+    .option('--name <name>', 'gguf: the name of the model in the file (default: that of its folder)')
+    .option(
+      '--pre-tokenizer <name>',
+      'gguf: how llama.cpp splits texts, when it has no equal of the tokenizer',
+    )
+  withCommonOptions(command, [
+    'hfquant export ./TinyLlama-1.1B ./TinyLlama-1.1B.Q4_0.gguf --format gguf --type Q4_0',
+    'hfquant export TinyLlama/TinyLlama-1.1B-Chat-v1.0 ./TinyLlama-onnx --format onnx --type q4',
+  ]).action((model: string, out: string, options: ExportOptions) => run(model, out, options, setup))
+}
+
+async function run(
+  model: string,
+  out: string,
+  options: ExportOptions,
+  { terminal, signal }: CommandSetup,
+): Promise<void> {
+  const start = performance.now()
+  const settings = readSettings(options)
+  const folder = await resolveModel(model, { signal, onProgress: showDownload(terminal) })
+  const result = await exportModel(folder, out, { ...settings, signal, onProgress: terminal.progress })
+  terminal.clear()
+  for (const warning of result.warnings) terminal.line(`warning: ${warning}`)
+  const summary = {
+    ...{ output: resolve(out), format: result.format, type: result.type, bytes: result.bytes },
+    warnings: result.warnings,
+    seconds: (performance.now() - start) / 1000,
+    peakRssBytes: peakRssBytes(),
+  }
+  if (options.json) printJson(summary)
+  else printLines(summarize(summary))
+}
+
+function summarize(summary: {
+  readonly output: string
+  readonly format: string
+  readonly type: string
+  readonly bytes: number
+  readonly seconds: number
+  readonly peakRssBytes: number
+}): string[] {
+  const { output, format, type, bytes, seconds, peakRssBytes: peak } = summary
+  return [
+    `${output}: ${format} ${type}, ${formatBytes(bytes)}`,
+    `peak memory ${formatBytes(peak)} · ${seconds.toFixed(1)} s`,
+  ]
+}
+
+/** The options that the format knows; `exportModel` checks their values. */
+function readSettings({ format, type, pure, name, preTokenizer }: ExportOptions): ExportModelOptions {
+  const types: readonly string[] = TYPES[format]
+  if (type !== undefined && !types.includes(type)) {
+    throw new UsageError('EXPORT_TYPE', `--type is ${type}, expected ${types.join(', ')} for ${format}`, {
+      field: 'type',
+      found: type,
+      expected: types,
+    })
+  }
+  if (format === 'onnx') {
+    const stray = name === undefined ? (preTokenizer === undefined ? undefined : '--pre-tokenizer') : '--name'
+    if (stray !== undefined) {
+      throw new UsageError('OPTIONS_EXCLUSIVE', `${stray} is an option of --format gguf`, { field: stray })
+    }
+  }
+  return { format, type, pure, name, preTokenizer } as ExportModelOptions
+}

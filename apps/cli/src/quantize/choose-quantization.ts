@@ -1,0 +1,61 @@
+import { realpath } from 'node:fs/promises'
+import { type QuantizationConfig, type RecipeOptions, recipe } from 'hfquant'
+import { demoModel, storyList } from 'hfquant/demo'
+import { UsageError } from '../output/failure.js'
+import { readConfig } from './read-config.js'
+
+/** The options that say how to quantize. */
+export interface QuantizationChoice {
+  readonly recipe?: string
+  readonly config?: string
+  readonly calibration?: string
+  readonly samples?: number
+  readonly sequenceLength?: number
+}
+
+/** @throws UsageError unless there is either a recipe or a config, with the options that belong to it. */
+export function checkChoice(choice: QuantizationChoice, recipes: readonly string[]): void {
+  if (choice.recipe === undefined && choice.config === undefined) {
+    throw new UsageError('RECIPE_MISSING', 'neither --recipe nor --config says how to quantize', {
+      field: 'recipe',
+      expected: recipes,
+      hint: `Add --recipe with one of ${recipes.join(', ')}.`,
+    })
+  }
+  if (choice.config === undefined) return
+  const exclusive = (['recipe', 'samples', 'sequenceLength'] as const).find(
+    (name) => choice[name] !== undefined,
+  )
+  if (exclusive === undefined) return
+  const option = exclusive === 'sequenceLength' ? 'sequence-length' : exclusive
+  throw new UsageError('OPTIONS_EXCLUSIVE', `--config and --${option} cannot be given together`, {
+    field: option,
+    hint: 'Leave out one of them.',
+  })
+}
+
+/** @throws ConfigError RECIPE_UNKNOWN with the list of recipes; as `readConfig` for a file. */
+export async function chooseQuantization(
+  folder: string,
+  choice: QuantizationChoice,
+): Promise<QuantizationConfig> {
+  if (choice.config !== undefined) return readConfig(choice.config, choice.calibration)
+  return recipe(choice.recipe!, await calibrationOf(folder, choice))
+}
+
+/** What a recipe calibrates with. The demo model brings its own text: the stories of seed 3. */
+async function calibrationOf(
+  folder: string,
+  { calibration: file, samples, sequenceLength }: QuantizationChoice,
+): Promise<RecipeOptions> {
+  if (file !== undefined) return { calibration: { file }, samples, sequenceLength }
+  const isDemo = (await realpath(folder)) === (await realpath(demoModel))
+  if (!isDemo) return { samples, sequenceLength }
+  const demo = { samples: samples ?? 128, sequenceLength: sequenceLength ?? 256 }
+  const stories = Math.min(Math.ceil((demo.samples * demo.sequenceLength) / STORY_TOKENS), MAX_STORIES)
+  return { ...demo, calibration: storyList({ seed: 3, stories }) }
+}
+
+/** Fewer than any story has, so that there are enough of them. */
+const STORY_TOKENS = 64
+const MAX_STORIES = 20_000

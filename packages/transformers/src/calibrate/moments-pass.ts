@@ -1,0 +1,133 @@
+import type { GraphValue, LinearGroup, MomentsPass } from '@hfquant/core'
+import { lowerPanels, type TrianglePanel } from '@hfquant/kernels'
+import { createGraph, type Graph, type GraphSession, type SumPort, type TensorRecord } from '@hfquant/onnx'
+import { HIDDEN_SHAPE, hiddenTensor, sideInputs } from './block-session.js'
+import type { ValueGroup } from './levels.js'
+
+export interface MomentsRequest {
+  readonly graph: Graph
+  /** Hidden states to begin with. */
+  readonly from: GraphValue
+  readonly groups: readonly ValueGroup[]
+  /** Rows of the panels in which the sums are added up and handed out. */
+  readonly panelRows: number
+  readonly open: (part: Graph) => Promise<GraphSession>
+}
+
+/**
+ * Runs the model as far as the inputs of the groups, and adds up their products in a session of its own: the lower
+ * triangle only, which is little more than half of the work and of the memory.
+ */
+export async function openMomentsPass(request: MomentsRequest): Promise<MomentsPass> {
+  const { from, groups, panelRows, open } = request
+  const part = inputsGraph(request)
+  const session = await open(part)
+  const panels = groups.map(({ width }) => lowerPanels(width, panelRows))
+  const sums = await open(momentsGraph(groups, panels))
+  const ports = panels.flatMap((own, group) => own.map((panel, index) => sumPort(group, index, panel)))
+  const seconds = { forward: 0, moments: 0 }
+  const rooms = createRooms(groups)
+  return {
+    seconds,
+    async add(hidden) {
+      const [sequences, tokens] = hidden.shape
+      const feeds = { ...sideInputs(part, sequences, tokens), [from.id]: hiddenTensor(hidden) }
+      const start = performance.now()
+      const names = groups.flatMap((_, index) => [`x.${index}`, `square.${index}`])
+      const inputs = await session.run(feeds, names, rooms.take(sequences, tokens))
+      const middle = performance.now()
+      seconds.forward += (middle - start) / 1000
+      rooms.giveBack(inputs)
+      const broken = groups.filter((_, index) => !Number.isFinite(inputs[`square.${index}`]!.data[0]))
+      if (broken.length > 0) return broken
+      const rows = groups.map(({ width }, index) => {
+        const { data } = inputs[`x.${index}`]!
+        return [`x.${index}`, { dtype: 'float32', shape: [data.length / width, width], data }] as const
+      })
+      rooms.giveBack(await sums.accumulate(Object.fromEntries(rows), ports))
+      seconds.moments += (performance.now() - middle) / 1000
+      return []
+    },
+    async finish() {
+      // What the model needs goes first: the sums are about to be in memory twice.
+      await session.close()
+      const result = await sums.takeSums()
+      await sums.close()
+      return panels.map((own, group) =>
+        own.map((panel, index) => {
+          const { output, shape } = sumPort(group, index, panel)
+          return (result[output]?.data as Float32Array) ?? new Float32Array(shape[0]! * shape[1]!)
+        }),
+      )
+    },
+    async close() {
+      await session.close()
+      await sums.close()
+    },
+  }
+}
+
+/** Memory for the inputs x of the groups, which goes round between the two sessions: as garbage it would pile up. */
+function createRooms(groups: readonly LinearGroup[]) {
+  const free = new Map<string, TensorRecord[string]['data']>()
+  return {
+    take: (sequences: number, tokens: number): TensorRecord =>
+      Object.fromEntries(
+        groups.map(({ width }, index) => {
+          const [name, count] = [`x.${index}`, sequences * tokens * width]
+          const known = free.get(name)
+          const data = known?.length === count ? known : new Float32Array(count)
+          return [name, { dtype: 'float32', shape: [sequences, tokens, width], data }]
+        }),
+      ),
+    giveBack(tensors: TensorRecord): void {
+      for (const [name, { data }] of Object.entries(tensors)) free.set(name, data)
+    },
+  }
+}
+
+/** From the hidden states to the inputs x of the groups, and Σ x², which is finite if all products of them are. */
+function inputsGraph({ graph, from, groups }: MomentsRequest): Graph {
+  const part = graph.cut(
+    'inputs',
+    [{ value: from, dtype: 'float32', shape: HIDDEN_SHAPE }],
+    groups.map(({ value }) => value),
+  )
+  for (const [index, { value, width }] of groups.entries()) {
+    part.output(`x.${index}`, value, 'float32', ['B', 'S', width])
+    const square = part.node('ReduceSumSquare', [value], { attributes: { keepdims: { int: 0 } } })
+    part.output(`square.${index}`, square, 'float32', [])
+  }
+  return part
+}
+
+const sumPort = (group: number, index: number, { first, end }: TrianglePanel): SumPort => ({
+  input: `before.${group}.${index}`,
+  output: `after.${group}.${index}`,
+  shape: [end - first, end],
+})
+
+/** after = before + x[:, first..end]ᵀ · x[:, 0..end] for each panel of each group, over any number of rows of x. */
+function momentsGraph(groups: readonly LinearGroup[], panels: readonly (readonly TrianglePanel[])[]): Graph {
+  const graph = createGraph('moments')
+  for (const [group, { width }] of groups.entries()) {
+    const x = graph.input(`x.${group}`, 'float32', [`T${group}`, width])
+    const columns = (first: number, end: number): GraphValue => {
+      if (first === 0 && end === width) return x
+      const bounds = [first, end, 1].map((value) => graph.literal('int64', [1], [value]))
+      return graph.node('Slice', [x, ...bounds])
+    }
+    for (const [index, panel] of panels[group]!.entries()) {
+      const { input, output, shape } = sumPort(group, index, panel)
+      const before = graph.input(input, 'float32', shape)
+      const factors = [columns(panel.first, panel.end), columns(0, panel.end), before]
+      graph.output(
+        output,
+        graph.node('Gemm', factors, { attributes: { transA: { int: 1 } } }),
+        'float32',
+        shape,
+      )
+    }
+  }
+  return graph
+}

@@ -1,0 +1,127 @@
+import { CheckpointError, type LoadedModel, type OnProgress } from '@hfquant/core'
+import type { OpenedModel } from '../../auto/open-model.js'
+import { ggufArchitecture } from './architecture.js'
+import { encodeHeader, type GgufMetadata, type GgufTensorInfo } from './encode-header.js'
+import { encodeTensor, exceedsFloat16, type GgufTensor } from './encode-tensor.js'
+import { modelName } from './model-name.js'
+import type { PreTokenizerName } from './pre-tokenizer.js'
+import { stageFile } from './stage-file.js'
+import { FILE_TYPE, type GgufType, tensorType, tensorTypeBytes } from './tensor-type.js'
+import { readVocabulary } from './vocabulary.js'
+
+export interface GgufSettings {
+  readonly type: GgufType
+  readonly pure: boolean
+  readonly name: string | undefined
+  readonly preTokenizer: PreTokenizerName | undefined
+  readonly signal: AbortSignal | undefined
+  readonly onProgress: OnProgress | undefined
+}
+
+export interface GgufResult {
+  readonly bytes: number
+  readonly tensors: number
+  readonly warnings: readonly string[]
+}
+
+/**
+ * Writes a loaded model as one GGUF file. Everything that llama.cpp would end the process for is checked before; the
+ * weights pass through memory in pieces.
+ */
+export async function exportGguf(
+  opened: OpenedModel,
+  loaded: LoadedModel,
+  out: string,
+  settings: GgufSettings,
+): Promise<GgufResult> {
+  const { folder, config, configFile, architecture } = opened
+  const target = ggufArchitecture(architecture)
+  const vocabulary = await readVocabulary(folder, {
+    size: config.vocabSize,
+    config: configFile.value,
+    preTokenizer: settings.preTokenizer,
+  })
+  const metadata: GgufMetadata = new Map([
+    ['general.architecture', { string: target.name }],
+    ['general.type', { string: 'model' }],
+    ['general.name', { string: modelName(folder, settings.name) }],
+    ['general.file_type', { u32: FILE_TYPE[settings.type] }],
+    ['general.quantization_version', { u32: QUANTIZATION_VERSION }],
+    ...target.metadata(config),
+    ...vocabulary.metadata,
+  ])
+  const tensors = target.tensors(loaded, config)
+  const { infos, warnings } = await chooseTypes(tensors, settings, target.outputMatrix(config))
+  const bytes = await write(out, metadata, tensors, infos, settings)
+  return { bytes, tensors: tensors.length, warnings: [...vocabulary.warnings, ...warnings] }
+}
+
+/** `GGML_QNT_VERSION`. */
+const QUANTIZATION_VERSION = 2
+
+async function chooseTypes(
+  tensors: readonly GgufTensor[],
+  { type, pure, signal }: GgufSettings,
+  outputMatrix: string,
+): Promise<{ infos: GgufTensorInfo[]; warnings: string[] }> {
+  const infos: GgufTensorInfo[] = []
+  const warnings: string[] = []
+  for (const { name, weight } of tensors) {
+    signal?.throwIfAborted()
+    const { shape } = weight
+    const chosen = tensorType({ name, shape }, { type, pure, outputMatrix })
+    const overflows = chosen === 'F16' && (await exceedsFloat16(weight))
+    if (overflows) warnings.push(`${name} holds values beyond float16 and is stored in float32`)
+    infos.push({ name, shape, type: overflows ? 'F32' : chosen })
+  }
+  return { infos, warnings }
+}
+
+async function write(
+  out: string,
+  metadata: GgufMetadata,
+  tensors: readonly GgufTensor[],
+  infos: readonly GgufTensorInfo[],
+  { signal, onProgress }: GgufSettings,
+): Promise<number> {
+  const header = encodeHeader(metadata, infos)
+  const file = await stageFile(out)
+  try {
+    await file.write(header.bytes)
+    let doneBytes = header.bytes.byteLength
+    for (const [index, tensor] of tensors.entries()) {
+      const info = infos[index]!
+      let written = 0
+      for await (const bytes of encodeTensor(tensor, info.type)) {
+        signal?.throwIfAborted()
+        await file.write(bytes)
+        written += bytes.byteLength
+      }
+      checkSize(tensor, written, tensorTypeBytes(info.type, info.shape))
+      doneBytes += written
+      const end = header.positions[index + 1] ?? header.fileBytes
+      await file.write(new Uint8Array(end - doneBytes))
+      doneBytes = end
+      const progress = { tensor: tensor.weight.name, done: index + 1, total: tensors.length }
+      onProgress?.({ stage: 'export', ...progress, doneBytes, totalBytes: header.fileBytes })
+    }
+    await file.commit()
+    return doneBytes
+  } catch (error) {
+    await file.discard()
+    throw error
+  }
+}
+
+function checkSize({ weight }: GgufTensor, found: number, expected: number): void {
+  if (found === expected) return
+  throw new CheckpointError(
+    'TENSOR_SIZE',
+    `"${weight.name}" gave ${found} bytes, its shape needs ${expected}`,
+    {
+      tensor: weight.name,
+      found,
+      expected,
+    },
+  )
+}

@@ -1,0 +1,23 @@
+/** Texts on which pre-tokenizers part: contractions, digits, runs of spaces, line ends, scripts, case, code. */
+export const PROBE_TEXTS: readonly string[] = [
+  'Once upon a time, there was a little girl named Lily. She said: "I don\'t know!"',
+  "It's what they've said; we'll see, I'm sure you'd agree, they're late. IT'S WHAT THEY'VE SAID, WE'LL SEE.",
+  'In 1999, 12345678 people paid $3.50 each, or 1,234.5 in total; call 555-0100 x42.',
+  'two  spaces   three    four     five\ttab\t\ttabs trailing   ',
+  '   leading spaces\n  indented line\n\n\nthree line ends\r\nwindows\r\n\r\nend\n',
+  'line one\nline two\n\nparagraph\n \n  \n\tmixed',
+  'camelCase PascalCase SCREAMING_CASE snake_case kebab-case XMLHttpRequest iPhone15Pro',
+  'for (let i = 0; i < 10; i++) { console.log("#" + i + ": " + (a[i] ?? null)) } // done',
+  'def f(x):\n    return x ** 2  # square\n\nif __name__ == "__main__":\n    print(f(3))\n',
+  '<div class="a b">Hello &amp; welcome</div><!-- note -->',
+  'https://example.com/path/to?query=1&other=two#fragment user@example.com C:\\Users\\me',
+  'Äpfel, Öl und Straße; naïve café, El Niño, œuvre, Łódź, İstanbul, ǅ',
+  'Привет, мир! Как дела? Ёлка и ёжик.',
+  '今天天气很好。日本語のテキスト、カタカナ。한국어 문장입니다.',
+  'مرحبا بالعالم ١٢٣ שלום עולם हिन्दी में नमस्ते १२३ ไทย',
+  'emoji 😀👍🏽 👨‍👩‍👧‍👦 ✓ → ∑ ½ ² Ⅷ ①',
+  'e\u0301 combining, non\u00a0breaking, thin\u2009space, \u200bzero width, \u3000ideographic',
+  '...!?!? --- *** /// === ((nested)) [[x]] {{y}} "quoted" \'single\' “curly” ‘s',
+  '/path/\n//comment\n/\n\n',
+  'a1b2c3 3D x86-64 v1.2.3-rc4 10th 1st 0xFF 1e-5 ²³',
+]

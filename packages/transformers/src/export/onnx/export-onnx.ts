@@ -1,0 +1,76 @@
+import { mkdir, open } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type LoadedModel, type OnProgress, outputError, stageFolder } from '@hfquant/core'
+import { createGraph, writeArtifact } from '@hfquant/onnx'
+import type { OpenedModel } from '../../auto/open-model.js'
+import { onnxArchitecture } from './architecture.js'
+import { copyTokenizer, isExportedFile, writeConfig } from './folder-files.js'
+import { linearIn } from './linear.js'
+
+/** Precision of the linear layers. The names are those by which the library chooses a file of a folder. */
+export type OnnxType = 'fp32' | 'q8' | 'q4'
+
+export const ONNX_TYPES: readonly OnnxType[] = ['fp32', 'q8', 'q4']
+
+export interface OnnxSettings {
+  readonly type: OnnxType
+  readonly pure: boolean
+  readonly signal: AbortSignal | undefined
+  readonly onProgress: OnProgress | undefined
+}
+
+export interface OnnxResult {
+  readonly bytes: number
+  readonly warnings: readonly string[]
+}
+
+/** What the library appends to the file name for a `dtype`. */
+const SUFFIX: Readonly<Record<OnnxType, string>> = { fp32: '', q8: '_quantized', q4: '_q4' }
+
+/**
+ * Writes a loaded model as a folder in the layout of `@huggingface/transformers`: config.json, tokenizer files, and a
+ * graph with its weights in a file beside it.
+ */
+export async function exportOnnx(
+  opened: OpenedModel,
+  loaded: LoadedModel,
+  out: string,
+  { type, pure, signal, onProgress }: OnnxSettings,
+): Promise<OnnxResult> {
+  const { architecture, config, configFile } = opened
+  const target = onnxArchitecture(architecture, configFile.value)
+  const graph = createGraph(architecture.name)
+  target.lower(loaded.shell, config, { graph, linear: linearIn(graph, type, pure) })
+  const name = `model${SUFFIX[type]}.onnx`
+  const files = { model: name, weights: `${name}_data` }
+  const staged = await stageFolder(out)
+  try {
+    const folder = join(staged.path, 'onnx')
+    await mkdir(folder)
+    await writeArtifact(folder, graph, {
+      files,
+      signal,
+      onProgress: onProgress && ((event) => onProgress({ ...event, stage: 'export' })),
+    })
+    const warnings = await copyTokenizer(opened.folder, staged.path)
+    await writeConfig(staged.path, configFile, { type, modelFile: files.model })
+    const sizes = await Promise.all(Object.values(files).map((file) => syncedSize(join(folder, file))))
+    await staged.commit(isExportedFile)
+    return { bytes: sizes.reduce((sum, size) => sum + size, 0), warnings }
+  } catch (error) {
+    await staged.discard()
+    throw error
+  }
+}
+
+async function syncedSize(path: string): Promise<number> {
+  const file = await open(path, 'r+')
+  try {
+    await file.sync()
+    return (await file.stat()).size
+  } catch (cause) {
+    throw outputError(cause, path)
+  } finally {
+    await file.close()
+  }
+}

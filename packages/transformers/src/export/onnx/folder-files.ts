@@ -1,0 +1,47 @@
+import { copyFile, readdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { formatJson, type JsonFile, outputError, toNode } from '@hfquant/core'
+import type { OnnxType } from './export-onnx.js'
+
+/**
+ * config.json of the exported folder: no longer that of a quantized checkpoint, and with what the library needs to know
+ * to load it without options.
+ */
+export async function writeConfig(
+  folder: string,
+  { document }: JsonFile,
+  { type, modelFile }: { readonly type: OnnxType; readonly modelFile: string },
+): Promise<void> {
+  const entries = new Map(document.entries)
+  entries.delete('quantization_config')
+  // Browsers open the weights file only when they are told that there is one.
+  const settings = { dtype: type, use_external_data_format: { [modelFile]: 1 } }
+  entries.set('transformers.js_config', toNode(settings))
+  const path = join(folder, 'config.json')
+  await writeFile(path, formatJson({ kind: 'object', entries }), { flush: true }).catch((cause) => {
+    throw outputError(cause, path)
+  })
+}
+
+/**
+ * Copies what says how to tokenize, talk and generate.
+ *
+ * @returns warnings about files that the library will miss.
+ */
+export async function copyTokenizer(from: string, to: string): Promise<readonly string[]> {
+  const names = (await readdir(from)).filter((name) => CARRIED.test(name))
+  for (const name of names) {
+    await copyFile(join(from, name), join(to, name)).catch((cause) => {
+      throw outputError(cause, join(to, name))
+    })
+  }
+  const missing = ['tokenizer.json', 'tokenizer_config.json'].filter((name) => !names.includes(name))
+  return missing.map((name) => `there is no ${name}: the exported model takes token ids, but no text`)
+}
+
+const CARRIED =
+  /^(generation_config|tokenizer|tokenizer_config|special_tokens_map|added_tokens)\.json$|^chat_template\.jinja$/
+
+/** Files of an older export in the same folder, which the new one replaces. */
+export const isExportedFile = (name: string): boolean =>
+  name === 'config.json' || name === 'onnx' || CARRIED.test(name)

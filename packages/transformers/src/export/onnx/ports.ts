@@ -1,0 +1,25 @@
+import type { GraphValue } from '@hfquant/core'
+import type { Graph } from '@hfquant/onnx'
+
+/** Names of inputs and outputs, and of dimensions that are known when the graph runs. */
+export const PORTS = {
+  inputIds: 'input_ids', // int64 [batch_size, sequence_length]
+  attentionMask: 'attention_mask', // int64 [batch_size, total_sequence_length]
+  positionIds: 'position_ids', // int64 [batch_size, sequence_length]
+  logitsToKeep: 'num_logits_to_keep', // int64 []: rows from the end, 0 for all
+  pastKey: (layer: number) => `past_key_values.${layer}.key`, // float32 [batch_size, heads, past, headSize]
+  pastValue: (layer: number) => `past_key_values.${layer}.value`,
+  logits: 'logits', // float32 [batch_size, rows, vocabulary]
+  presentKey: (layer: number) => `present.${layer}.key`, // float32 [batch_size, heads, total, headSize]
+  presentValue: (layer: number) => `present.${layer}.value`,
+} as const
+
+/** The library makes empty caches by this name; every other symbol becomes 0. */
+export const BATCH = 'batch_size'
+export const SEQUENCE = 'sequence_length'
+export const PAST = 'past_sequence_length'
+export const TOTAL = 'total_sequence_length'
+
+/** An input whose dimensions the library knows by these names. */
+export const tokenInput = (graph: Graph, name: string, length: string): GraphValue =>
+  graph.input(name, 'int64', [BATCH, length])
