@@ -21,10 +21,12 @@ export const BILLION: LlamaShape = {
   vocabulary: 32000,
 }
 
-/** Writes a bfloat16 checkpoint of random weights, the same every time, and its config.json. */
+/** Writes a bfloat16 checkpoint of random weights, the same every time, its config.json and a tokenizer. */
 export async function makeCheckpoint(folder: string, shape: LlamaShape): Promise<void> {
   await mkdir(folder, { recursive: true })
   await writeFile(join(folder, 'config.json'), `${JSON.stringify(config(shape), null, 2)}\n`)
+  await writeFile(join(folder, 'tokenizer.json'), JSON.stringify(tokenizer(shape)))
+  await writeFile(join(folder, 'tokenizer_config.json'), '{}\n')
   const [layout] = layoutSafetensors(tensors(shape), { metadata: { format: 'pt' } }).files
   const file = await createSafetensorsFile(join(folder, layout!.fileName), layout!)
   const noise = createNoise()
@@ -58,6 +60,19 @@ const config = ({ hidden, intermediate, layers, heads, kvHeads, vocabulary }: Ll
   rope_theta: 10000,
   tie_word_embeddings: false,
   torch_dtype: 'bfloat16',
+})
+
+/** Tokens "t0", "t1", … that nothing is merged to: enough for programs that load no model without a vocabulary. */
+const tokenizer = ({ vocabulary }: LlamaShape) => ({
+  version: '1.0',
+  added_tokens: [],
+  pre_tokenizer: { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true },
+  decoder: { type: 'ByteLevel' },
+  model: {
+    type: 'BPE',
+    vocab: Object.fromEntries(Array.from({ length: vocabulary }, (_, id) => [`t${id}`, id])),
+    merges: [],
+  },
 })
 
 function tensors({ hidden, intermediate, layers, heads, kvHeads, vocabulary }: LlamaShape): TensorSpec[] {

@@ -1,0 +1,80 @@
+import { type EngineName, openEngine } from './engines/engine.js'
+import { DECODE_CONTEXTS, PREFILL_LENGTHS, type Subject, TOGETHER, TOGETHER_PROMPT } from './figures.js'
+import { residentMemory } from './memory.js'
+import { createPrompts } from './prompts.js'
+
+export interface MeasureRequest {
+  readonly engine: EngineName
+  readonly path: string
+  readonly threads: number
+  readonly vocabulary: number
+  /** Positions of the model; longer figures are left out. */
+  readonly contextLength: number
+  /** Tokens that a speed of decoding is measured over. */
+  readonly tokens: number
+  readonly subjects: readonly Subject[]
+}
+
+/** Values by the name of the figure. */
+export type Measurement = Readonly<Record<string, number>>
+
+const STARTING_PROMPT = 8
+
+/**
+ * Measures one model in this process, which has done nothing else: the time to the first token counts from the start of
+ * the process, the import of the library included.
+ */
+export async function measureModel(request: MeasureRequest): Promise<Measurement> {
+  const { engine: name, path, threads, tokens, subjects, contextLength } = request
+  const fits = (length: number) => length + tokens <= contextLength
+  const prefills = subjects.includes('prefill') ? PREFILL_LENGTHS.filter(fits) : []
+  const contexts = subjects.includes('decode') ? DECODE_CONTEXTS.filter(fits) : []
+  const together = subjects.includes('together')
+  const contextSize = Math.max(...prefills, ...contexts, TOGETHER_PROMPT) + tokens
+  const engine = await openEngine(name, { path, threads, contextSize, sequences: together ? TOGETHER : 1 })
+  const prompt = createPrompts(request.vocabulary)
+  const figures: Record<string, number> = {}
+
+  for await (const _ of engine.generate(prompt(STARTING_PROMPT), 1));
+  if (subjects.includes('start')) figures['start warm'] = performance.now() / 1000
+  const memory = subjects.includes('memory') ? residentMemory() : undefined
+  if (memory !== undefined) {
+    figures['memory anonymous'] = memory.anonymous / 1e6
+    figures['memory file'] = memory.file / 1e6
+  }
+  // The first products of a process meet caches and branch predictors that know nothing of them.
+  if (prefills.length + contexts.length > 0) for await (const _ of engine.generate(prompt(32), 4));
+
+  for (const length of prefills) {
+    const { first } = await time(engine.generate(prompt(length), 1))
+    figures[`prefill ${length}`] = length / first
+  }
+  for (const context of contexts) {
+    const { first, last } = await time(engine.generate(prompt(context), tokens))
+    figures[`decode ${context}`] = (tokens - 1) / (last - first)
+  }
+  if (together && engine.generateTogether !== undefined) {
+    for (const sequences of [1, TOGETHER]) {
+      const prompts = Array.from({ length: sequences }, () => prompt(TOGETHER_PROMPT))
+      const start = performance.now()
+      await engine.generateTogether(prompts, tokens)
+      figures[`together ${sequences}`] = (sequences * tokens * 1000) / (performance.now() - start)
+    }
+  }
+  await engine.close()
+  return figures
+}
+
+/** Seconds until the first and until the last token. */
+async function time(
+  tokens: AsyncIterable<unknown>,
+): Promise<{ readonly first: number; readonly last: number }> {
+  const start = performance.now()
+  let first = 0
+  let last = 0
+  for await (const _ of tokens) {
+    last = (performance.now() - start) / 1000
+    if (first === 0) first = last
+  }
+  return { first, last }
+}

@@ -1,0 +1,23 @@
+import { readFileSync } from 'node:fs'
+
+/** Resident memory of this process in bytes, as Linux counts it; undefined elsewhere. */
+export interface ResidentMemory {
+  /** Heap, stacks, buffers: belongs to this process alone. */
+  readonly anonymous: number
+  /** Pages of mapped files, programs included: shared with the page cache and other processes. */
+  readonly file: number
+}
+
+export function residentMemory(): ResidentMemory | undefined {
+  let status: string
+  try {
+    status = readFileSync('/proc/self/status', 'utf8')
+  } catch {
+    return undefined
+  }
+  const kibibytes = (key: string) => Number(new RegExp(`^${key}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1] ?? 0)
+  return {
+    anonymous: (kibibytes('RssAnon') + kibibytes('RssShmem')) * 1024,
+    file: kibibytes('RssFile') * 1024,
+  }
+}

@@ -1,0 +1,116 @@
+import type { Contender } from './contenders.js'
+import { ratio, type Sample, type Spread, spread, valuesOf } from './samples.js'
+
+/** A promise about speed or memory, and what became of it. */
+export interface TargetResult {
+  readonly target: string
+  readonly bound: string
+  /** Undefined when it was not measured. */
+  readonly found: Spread | undefined
+  readonly met: boolean | undefined
+  /** The contender that is held against the bound; of several the best. */
+  readonly by: string | undefined
+}
+
+interface Target {
+  readonly name: string
+  readonly atLeast?: number
+  readonly atMost?: number
+  /** Recipe of hfquant; without one the best of all with so many bits. */
+  readonly recipe?: string
+  readonly bits: 4 | 8
+  readonly found: (contender: string, data: TargetData) => Spread | undefined
+}
+
+export interface TargetData {
+  readonly samples: readonly Sample[]
+  /** Bytes of the Q4_0 file. */
+  readonly fourBitBytes: number | undefined
+}
+
+const DYNAMIC = 'int8-dynamic-act-int8-weight'
+
+const against =
+  (peer: string, figure: string): Target['found'] =>
+  (contender, { samples }) =>
+    ratio(samples, [contender, figure], [peer, figure])
+
+const together: Target['found'] = (contender, { samples }) =>
+  ratio(samples, [contender, 'together 8'], [contender, 'together 1'])
+
+const [Q4, Q8] = ['node-llama-cpp Q4_0', 'node-llama-cpp Q8_0']
+
+const TARGETS: readonly Target[] = [
+  {
+    name: 'decode, 4-bit, context 128, against Q4_0',
+    bits: 4,
+    atLeast: 1.15,
+    found: against(Q4, 'decode 128'),
+  },
+  {
+    name: 'decode, 4-bit, context 1024, against Q4_0',
+    bits: 4,
+    atLeast: 1.05,
+    found: against(Q4, 'decode 1024'),
+  },
+  {
+    name: 'decode, 8-bit, context 128, against Q8_0',
+    bits: 8,
+    atLeast: 1.05,
+    found: against(Q8, 'decode 128'),
+  },
+  { name: 'prefill 512, 4-bit, against Q4_0', bits: 4, atLeast: 1.1, found: against(Q4, 'prefill 512') },
+  {
+    name: `prefill 512, ${DYNAMIC}, against Q8_0`,
+    ...{ bits: 8, recipe: DYNAMIC, atLeast: 1.5, found: against(Q8, 'prefill 512') },
+  },
+  {
+    name: 'start to first token, 4-bit, against Q4_0',
+    bits: 4,
+    atMost: 0.6,
+    found: against(Q4, 'start warm'),
+  },
+  {
+    name: 'start to first token, 8-bit, against Q8_0',
+    bits: 8,
+    atMost: 0.6,
+    found: against(Q8, 'start warm'),
+  },
+  { name: 'anonymous memory, 4-bit, share of the Q4_0 file', bits: 4, atMost: 0.25, found: memoryShare },
+  {
+    name: `eight sequences, ${DYNAMIC}, against one`,
+    bits: 8,
+    recipe: DYNAMIC,
+    atLeast: 2.2,
+    found: together,
+  },
+  { name: 'eight sequences, 4-bit, against one', bits: 4, atLeast: 1.3, found: together },
+]
+
+function memoryShare(contender: string, { samples, fourBitBytes }: TargetData): Spread | undefined {
+  const values = valuesOf(samples, contender, 'memory anonymous')
+  if (fourBitBytes === undefined || values.length === 0) return undefined
+  return spread(values.map((megabytes) => (megabytes * 1e6) / fourBitBytes))
+}
+
+/** Every target with the median of what was measured. */
+export function judgeTargets(contenders: readonly Contender[], data: TargetData): readonly TargetResult[] {
+  return TARGETS.map(({ name, bits, recipe, atLeast, atMost, found }) => {
+    const ours = contenders.filter(
+      (contender) =>
+        contender.engine === 'hfquant' &&
+        contender.bits === bits &&
+        (recipe === undefined || contender.name === `hfquant ${recipe}`),
+    )
+    const sign = atLeast === undefined ? 1 : -1
+    const [best] = ours
+      .flatMap(({ name: by }) => {
+        const value = found(by, data)
+        return value === undefined ? [] : [{ by, value }]
+      })
+      .sort((left, right) => sign * (left.value.median - right.value.median))
+    const met = best && (atLeast === undefined ? best.value.median <= atMost! : best.value.median >= atLeast)
+    const bound = atLeast === undefined ? `at most ${atMost}` : `at least ${atLeast}`
+    return { target: name, bound, found: best?.value, met, by: best?.by }
+  })
+}

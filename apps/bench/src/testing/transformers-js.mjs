@@ -1,0 +1,41 @@
+// What @huggingface/transformers makes of an exported folder.
+// Argument: JSON { model, sequences, greedy?: { prompts: ids[] of any lengths, or texts, count } }.
+// Output: JSON { logits: [sequence][token][id], greedy: [prompt][token] }.
+import { AutoModelForCausalLM, AutoTokenizer, env, Tensor } from '@huggingface/transformers'
+
+env.allowRemoteModels = false
+const { model: folder, sequences, greedy } = JSON.parse(process.argv[2])
+const model = await AutoModelForCausalLM.from_pretrained(folder, {
+  session_options: { intraOpNumThreads: 1 },
+})
+
+const tensor = (rows) =>
+  new Tensor('int64', BigInt64Array.from(rows.flat(), BigInt), [rows.length, rows[0].length])
+const ones = (rows) => rows.map((row) => row.map(() => 1))
+
+const logits = []
+for (const ids of sequences) {
+  const output = await model({ input_ids: tensor([ids]), attention_mask: tensor(ones([ids])) })
+  logits.push(output.logits.tolist()[0])
+}
+
+/** Batches are padded on the left. */
+function padded(prompts) {
+  const length = Math.max(...prompts.map((ids) => ids.length))
+  const fill = (ids, value) => new Array(length - ids.length).fill(value)
+  return {
+    input_ids: tensor(prompts.map((ids) => [...fill(ids, 0), ...ids])),
+    attention_mask: tensor(prompts.map((ids) => [...fill(ids, 0), ...ids.map(() => 1)])),
+  }
+}
+
+let tokens = []
+if (greedy !== undefined) {
+  const tokenizer =
+    typeof greedy.prompts[0] === 'string' ? await AutoTokenizer.from_pretrained(folder) : undefined
+  const prompts = greedy.prompts.map((prompt) => tokenizer?.encode(prompt) ?? prompt)
+  const inputs = padded(prompts)
+  const output = await model.generate({ ...inputs, max_new_tokens: greedy.count, do_sample: false })
+  tokens = output.tolist().map((row) => row.slice(inputs.input_ids.dims[1]).map(Number))
+}
+console.log(JSON.stringify({ logits, greedy: tokens }))
