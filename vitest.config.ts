@@ -3,7 +3,8 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['{packages,apps,tools}/**/*.test.ts'],
-    exclude: ['**/node_modules/**', '**/dist/**'],
+    globalSetup: 'tools/test-cache.ts',
+    exclude: ['**/node_modules/**', '**/dist/**', '**/template/**'],
     testTimeout: 30_000,
   },
 })

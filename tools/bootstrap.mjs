@@ -25,6 +25,7 @@ const CHECKS = [
   ['lint', ['biome', 'check', '--error-on-warnings', '.']],
   ['imports', ['node', 'tools/check-imports.mjs']],
   ['unused code', ['knip']],
+  ['packages', ['node', 'tools/check-packages.mjs']],
 ]
 
 const tasks = { demo, test }

@@ -29,6 +29,7 @@ const MAY_IMPORT = {
   '@hfquant/gptq': RUNNING,
   hfquant: LIBRARIES,
   '@hfquant/testkit': ['@hfquant/core', '@hfquant/safetensors', '@hfquant/onnx'],
+  'create-hfquant-backend': [],
   '@hfquant/cli': ['hfquant'],
   '@hfquant/server': ['hfquant'],
   // Benchmarks measure the parts, too.

@@ -87,7 +87,9 @@ async function hfquantJson(args) {
 /** Runs the command; its standard output is returned, or shown as it comes. What it logs is shown if it fails. */
 function hfquant(args, stdout) {
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, [COMMAND, ...args], { stdio: ['ignore', stdout, 'pipe'] })
+    // What it compiles goes with the folder, instead of staying in the user's cache.
+    const env = { ...process.env, HFQUANT_CACHE: join(folder, 'cache') }
+    const child = spawn(process.execPath, [COMMAND, ...args], { stdio: ['ignore', stdout, 'pipe'], env })
     running = child
     const output = []
     const log = []

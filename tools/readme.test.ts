@@ -6,14 +6,22 @@ import { fileURLToPath } from 'node:url'
 import typescript from 'typescript'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
-/** Every TypeScript block of README.md is type-checked as it stands, and run. */
+/**
+ * Every TypeScript block of README.md and of the guides is type-checked as it stands, and run. A block that names a file
+ * is a passage of what create-hfquant-backend writes, which has tests of its own.
+ */
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 // Below the root, so that its dependencies are found; the working folder is elsewhere.
 const sources = join(root, 'node_modules', '.cache', 'hfquant-snippets')
 const workingFolder = mkdtempSync(join(tmpdir(), 'hfquant-readme-'))
-const snippets = [...readFileSync(join(root, 'README.md'), 'utf8').matchAll(/```ts\n(.*?)```/gs)].map(
-  ([, code]) => code!,
+const guides = readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md'))
+const documents = ['README.md', ...guides.map((name) => join('docs', name))].map((path) =>
+  readFileSync(join(root, path), 'utf8'),
+)
+const snippets = documents.flatMap((text) => [...text.matchAll(/```ts\n(.*?)```/gs)].map(([, code]) => code!))
+const passages = documents.flatMap((text) =>
+  [...text.matchAll(/```ts (\S+)\n(.*?)```/gs)].map(([, file, code]) => ({ file: file!, code: code! })),
 )
 
 beforeAll(() => {
@@ -23,7 +31,15 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(workingFolder, { recursive: true, force: true }))
 
-test('the README has snippets', () => expect(snippets.length).toBeGreaterThanOrEqual(3))
+test('there are snippets and passages', () => {
+  expect(snippets.length).toBeGreaterThanOrEqual(4)
+  expect(passages.length).toBeGreaterThanOrEqual(5)
+})
+
+test.each(passages)('a passage of $file stands in it', ({ file, code }) => {
+  const template = join(root, 'packages', 'create-hfquant-backend', 'template')
+  expect(readFileSync(join(template, file), 'utf8')).toContain(code)
+})
 
 test('they type-check', () => {
   const { compilerOptions } = typescript.readConfigFile(

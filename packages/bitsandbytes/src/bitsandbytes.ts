@@ -1,6 +1,7 @@
 import { defineQuantizer, type QuantizerBackend, type QuantizerDefinition, skip } from '@hfquant/core'
 import { madeFourBitFormat } from './four-bit/made-format.js'
 import { madeInt8Format } from './int8/int8-format.js'
+import { recoverSettings } from './recover-settings.js'
 import { type BitsAndBytesSettings, formatSettings, readSettings, requireFlag } from './settings.js'
 import { storedFormat } from './stored-format.js'
 
@@ -12,12 +13,19 @@ export interface BitsAndBytesBackend extends QuantizerBackend {
 /** Quantizes linear weights while they load, in the arithmetic and the layout of bitsandbytes 0.50. */
 export const bitsandbytes: BitsAndBytesBackend = defineQuantizer<BitsAndBytesSettings>({
   specVersion: 1,
+  revision: 1,
   quantMethod: 'bitsandbytes',
   parseConfig: readSettings,
   formatConfig: formatSettings,
   validateEnvironment: (_environment, settings) => requireFlag(settings),
   skipModules: ({ llmInt8SkipModules }) => llmInt8SkipModules ?? undefined,
   replacesDefaultSkips: ({ replaceDefaults }) => replaceDefaults,
+  recipeKeys: ['load_in_4bit', 'load_in_8bit', 'bnb_4bit_quant_type', 'bnb_4bit_use_double_quant'],
+  withOutputProjection: (settings) => ({
+    ...settings,
+    llmInt8SkipModules: settings.llmInt8SkipModules ?? [],
+    replaceDefaults: true,
+  }),
   // A list replaces the defaults in Python, so a list that added to them is saved as what became of it.
   withSkipModules: (settings, resolved, isDefault) =>
     isDefault ? settings : { ...settings, llmInt8SkipModules: resolved },
@@ -28,4 +36,5 @@ export const bitsandbytes: BitsAndBytesBackend = defineQuantizer<BitsAndBytesSet
     if (settings.llmInt8HasFp16Weight) return skip('llm_int8_has_fp16_weight keeps the weights in float')
     return madeInt8Format(weight, settings.llmInt8Threshold)
   },
+  recoverConfig: recoverSettings,
 })

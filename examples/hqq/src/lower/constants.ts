@@ -1,0 +1,71 @@
+import type { LoweringInput } from '@hfquant/core'
+import type { HqqLayout } from '../format/layout.js'
+import type { Blocks } from './blocks.js'
+import { centredRows } from './centred-rows.js'
+
+/** Codes [outFeatures, blocksPerRow, blockSize · container / 8]; what pads the last block meets no activation. */
+export async function* codeChunks(
+  layer: LoweringInput,
+  layout: HqqLayout,
+  blocks: Blocks,
+): AsyncGenerator<Uint8Array> {
+  for await (const { codes } of centredRows(layer, layout, blocks)) {
+    yield packRows(codes, layer.weight.inFeatures, blocks)
+  }
+}
+
+/** The scale of each block: that of the unit it lies in. */
+export async function* scaleChunks(
+  layer: LoweringInput,
+  layout: HqqLayout,
+  blocks: Blocks,
+): AsyncGenerator<Uint8Array> {
+  const { unit, unitsPerRow, blockSize, blocksPerRow } = blocks
+  for await (const { count, scales } of centredRows(layer, layout, blocks)) {
+    const piece = new Float32Array(count * blocksPerRow)
+    for (let row = 0; row < count; row++) {
+      for (let block = 0; block < blocksPerRow; block++) {
+        const unitOfBlock = Math.floor((block * blockSize) / unit)
+        piece[row * blocksPerRow + block] = scales[row * unitsPerRow + unitOfBlock]!
+      }
+    }
+    yield new Uint8Array(piece.buffer)
+  }
+}
+
+/** Corrections [unitsPerRow, outFeatures]: small enough to be turned in memory. */
+export async function* correctionChunks(
+  layer: LoweringInput,
+  layout: HqqLayout,
+  blocks: Blocks,
+): AsyncGenerator<Uint8Array> {
+  const { outFeatures } = layer.weight
+  const { unitsPerRow } = blocks
+  const turned = new Float32Array(unitsPerRow * outFeatures)
+  for await (const { first, count, corrections } of centredRows(layer, layout, blocks)) {
+    for (let row = 0; row < count; row++) {
+      for (let unit = 0; unit < unitsPerRow; unit++) {
+        turned[unit * outFeatures + first + row] = corrections[row * unitsPerRow + unit]!
+      }
+    }
+  }
+  yield new Uint8Array(turned.buffer)
+}
+
+/** Rows of codes as the operator wants them, padded to whole blocks. */
+export function packRows(codes: Uint8Array, columns: number, blocks: Blocks): Uint8Array {
+  const width = blocks.blockSize * blocks.blocksPerRow
+  const rows = codes.length / columns
+  const padded = width === columns ? codes : new Uint8Array(rows * width)
+  for (let row = 0; row < rows && padded !== codes; row++) {
+    padded.set(codes.subarray(row * columns, (row + 1) * columns), row * width)
+  }
+  return blocks.container === 8 ? padded : packNibbles(padded)
+}
+
+/** Two codes a byte, the first in the lower half. */
+function packNibbles(codes: Uint8Array): Uint8Array {
+  const packed = new Uint8Array(codes.length / 2)
+  for (let i = 0; i < packed.length; i++) packed[i] = codes[2 * i]! | (codes[2 * i + 1]! << 4)
+  return packed
+}

@@ -1,0 +1,31 @@
+export { ContractBreach } from './conformance/breach.js'
+export type { Ability, ConformanceCheck, Topic } from './conformance/check.js'
+export {
+  conformanceChecks,
+  type FailedCheck,
+  runCheck,
+  runConformance,
+} from './conformance/conformance-checks.js'
+export type { FrontDoor, FrontDoorModel } from './conformance/front-door.js'
+export type { ConfigUnderTest, ConformanceOptions, ModuleChoices } from './conformance/options.js'
+export {
+  type LoadRequest,
+  openWorkbench,
+  type SaveRequest,
+  type Workbench,
+  type WorkbenchModel,
+} from './conformance/workbench.js'
+export { describeQuantizer } from './describe-quantizer.js'
+export { type FakeMachine, fakeEnvironment } from './fake-environment.js'
+export type { ArchitectureSize } from './models/architectures/size.js'
+export {
+  type ArchitectureName,
+  architectureNames,
+  type TinyArchitecture,
+  type TinyArchitectureOptions,
+  tinyArchitecture,
+} from './models/architectures/tiny-architecture.js'
+export { type Damage, damageCheckpoint } from './models/damage.js'
+export { buildShell, type ModelLayout, type ModuleSpec } from './models/layout.js'
+export { lowerTinyModel, type TinyModelOptions, tinyModel } from './models/tiny-model.js'
+export { type CheckpointOptions, writeCheckpoint } from './models/write-checkpoint.js'
