@@ -15,6 +15,10 @@ export interface GptqModuleFigures {
   /** Loops in plain JavaScript, reading and packing included. */
   readonly javascript: number
   readonly loss: number | undefined
+  /** Share of the module's outputs that is lost. */
+  readonly relativeError: number | undefined
+  /** Of the process until then: the last module of every layer says how much more that layer took. */
+  readonly peakRssMebibytes: number
 }
 
 export interface GptqLayerFigures {
@@ -45,10 +49,12 @@ export async function measureGptqLayer(folder: string, run: GptqLayerRun): Promi
     const start = performance.now()
     await quantizeModel(folder, join(parent, 'out'), {
       quantizationConfig,
-      onProgress({ stage, tensor, loss, seconds = {} }) {
+      onProgress({ stage, tensor, loss, relativeError, seconds = {} }) {
         if (stage !== 'calibrate') return
         const { forward = 0, hessian = 0, factorization = 0, columns = 0, javascript = 0 } = seconds
-        modules.push({ module: tensor, forward, hessian, factorization, columns, javascript, loss })
+        const phases = { forward, hessian, factorization, columns, javascript }
+        const peakRssMebibytes = process.resourceUsage().maxRSS / 1024
+        modules.push({ module: tensor, ...phases, loss, relativeError, peakRssMebibytes })
       },
     })
     const seconds = (performance.now() - start) / 1000

@@ -11,8 +11,9 @@ const USAGE = `usage:
                                                       random bfloat16 weights, 1.1 billion parameters
   pnpm bench quantize FOLDER [--recipe NAME] [--runs 3] [--digests]
                                                       seconds, MB of source per second, peak memory
-  pnpm bench gptq-layer FOLDER [--samples 128] [--sequence-length 512]
-                                                      makes FOLDER, calibrates one layer: seconds per module
+  pnpm bench gptq-layer FOLDER [--layers 1] [--samples 128] [--sequence-length 512]
+                                                      makes FOLDER unless it is there, calibrates a model of so many
+                                                      layers: seconds and peak memory by module
   pnpm bench decode FOLDER... [--tokens 64] [--threads 2] [--runs 3] [--low]
                                                       tokens per second against the first folder, in turns; how late
                                                       a 10 ms timer fires; --low adds runs with memory: 'low'

@@ -15,6 +15,7 @@ import {
   type WeightPlan,
 } from '@hfquant/core'
 import { calibrate } from './calibrate/calibrate.js'
+import { withHeadRule } from './config/dynamic-rules.js'
 import { formatSettings } from './config/format-settings.js'
 import { readSettings } from './config/read-settings.js'
 import type { GptqSettings } from './config/settings.js'
@@ -26,6 +27,7 @@ export type GptqConfiguration = DefinedConfig<GptqSettings>
 
 const definition: QuantizerDefinition<GptqSettings> = {
   specVersion: 1,
+  revision: 2,
   quantMethod: 'gptq',
   parseConfig: readSettings,
   formatConfig: formatSettings,
@@ -80,26 +82,28 @@ export class GptqQuantizer extends FormatQuantizer<GptqSettings> {
   }
 
   override async preprocess(context: PreprocessContext): Promise<PreprocessResult> {
-    const { lmHead } = this.config.value
     const { shell, checkpoint } = context
-    if (
-      lmHead &&
-      !this.preQuantized &&
-      shell.ties.some(({ alias }) => alias.startsWith(`${shell.outputEmbedding}.`))
-    ) {
+    if (!this.preQuantized && this.config.value.lmHead) this.includeHead(context)
+    const result = await super.preprocess(context)
+    if (this.preQuantized) await adoptStoredBiases(shell, result.quantized, checkpoint)
+    return result
+  }
+
+  private includeHead({ shell }: PreprocessContext): void {
+    const { value, explicitKeys } = this.config
+    const head = shell.outputEmbedding
+    if (shell.ties.some(({ alias }) => alias.startsWith(`${head}.`))) {
       throw new CapabilityError(
         'LM_HEAD_TIED',
-        `lm_head is true, but ${shell.outputEmbedding} shares its weight with the embedding`,
+        `lm_head is true, but ${head} shares its weight with the embedding`,
         {
-          module: shell.outputEmbedding,
+          module: head,
           field: 'lm_head',
           hint: 'Leave lm_head out.',
         },
       )
     }
-    const result = await super.preprocess(context)
-    if (this.preQuantized) await adoptStoredBiases(shell, result.quantized, checkpoint)
-    return result
+    this.config = toConfiguration({ ...value, dynamic: withHeadRule(value.dynamic, head) }, explicitKeys)
   }
 
   override load(module: QuantizedModule, checkpoint: Checkpoint): WeightPlan {

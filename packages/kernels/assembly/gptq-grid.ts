@@ -2,6 +2,7 @@
 // together: a tile is [columns, 4] float32 with one row to a lane.
 import { cast } from './cast'
 import { FLOAT32, narrowFloat16, widenFloat16 } from './dtypes'
+import { power4 } from './power4'
 
 /** Steps of the scale search and the grid they are taken on. */
 const SEARCH_STEPS: i32 = 80
@@ -99,8 +100,9 @@ function search(tile: usize, count: usize, low: v128, high: v128, target: usize)
     for (let at = tile, end = tile + (count << 4); at < end; at += 16) {
       const value = v128.load(at)
       const distance = f32x4.abs(f32x4.sub(values4(codes4(value, scale, zero), scale, zero), value))
-      sumLow = f64x2.add(sumLow, power2(f32x4.extract_lane(distance, 0), f32x4.extract_lane(distance, 1)))
-      sumHigh = f64x2.add(sumHigh, power2(f32x4.extract_lane(distance, 2), f32x4.extract_lane(distance, 3)))
+      const term = power4(distance, <f32>exponent)
+      sumLow = f64x2.add(sumLow, f64x2.promote_low_f32x4(term))
+      sumHigh = f64x2.add(sumHigh, f64x2.promote_low_f32x4(v128.shuffle<i32>(term, term, 2, 3, 0, 1)))
     }
     const lessLow = f64x2.lt(sumLow, bestLow)
     const lessHigh = f64x2.lt(sumHigh, bestHigh)
@@ -114,15 +116,9 @@ function search(tile: usize, count: usize, low: v128, high: v128, target: usize)
   v128.store(target, bestZero, 16)
 }
 
-// @ts-ignore: decorator
-@inline
-function power2(first: f32, second: f32): v128 {
-  return f64x2.replace_lane(f64x2.splat(Math.pow(<f64>first, exponent)), 1, Math.pow(<f64>second, exponent))
-}
-
 /**
- * Four rows of source [rows, columns] from `row` on -> tile [columns, 4]. Position p takes column order[p] (address 0:
- * p itself); columns that are dead, and lanes beyond the last row, are 0. `buffer` has room for a row of float32.
+ * Four rows of source [rows, columns] from `row` on -> tile [columns, 4]; lanes beyond the last row are 0. `buffer` has
+ * room for a row of float32 unless that is what the source holds.
  */
 export function loadTile(
   dtype: i32,
@@ -130,8 +126,6 @@ export function loadTile(
   columns: usize,
   row: usize,
   source: usize,
-  order: usize,
-  dead: usize,
   tile: usize,
   buffer: usize,
 ): void {
@@ -147,11 +141,7 @@ export function loadTile(
       cast(dtype, FLOAT32, columns, values, buffer)
       values = buffer
     }
-    for (let p: usize = 0; p < columns; p++) {
-      const column = order ? <usize>load<u32>(order + (p << 2)) : p
-      const isDead = dead != 0 && load<u8>(dead + column) != 0
-      store<f32>(to + (p << 4), isDead ? 0 : load<f32>(values + (column << 2)))
-    }
+    for (let p: usize = 0; p < columns; p++) store<f32>(to + (p << 4), load<f32>(values + (p << 2)))
   }
 }
 
@@ -206,7 +196,7 @@ export function gptqGrid(
   let refused = 0
   for (let row: usize = 0; row < rows; row += 4) {
     const lanes = min(rows - row, 4)
-    loadTile(dtype, rows, columns, row, source, 0, 0, tile, buffer)
+    loadTile(dtype, rows, columns, row, source, tile, buffer)
     let check = f32x4.splat(0)
     for (let p: usize = 0; p < columns; p++) {
       check = f32x4.add(check, f32x4.mul(v128.load(tile + (p << 4)), f32x4.splat(0)))

@@ -85,6 +85,14 @@ add('int4OffsetDequantize', { ...shape, groupSize: 128, ...whole }, offsets, [by
 const float8 = { ...shape, groupSize: columns, codeDtype: 'float8_e4m3fn', dtype: 'float32' }
 add('float8Dequantize', float8, [bytes(elements), bytes(rows * 4).fill(60)], [bytes(elements * 4)])
 add('transposeCodes', shape, [int8[0]], [bytes(elements)])
+for (const [type, size] of [
+  ['Q8_0', 34],
+  ['Q4_0', 18],
+]) {
+  const blocks = [bytes((elements / 32) * size)]
+  add('ggufBlocks', { type, dtype: 'bfloat16', ...shape }, [weights.bfloat16], blocks)
+  add('ggufCodes', { type, ...shape }, blocks, [bytes((elements / 32) * (size - 2)), bytes(elements / 8)])
+}
 
 /** Best of several runs: the machine's own noise only ever adds time. */
 function rate(run, runs) {

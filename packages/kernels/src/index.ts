@@ -48,6 +48,14 @@ export {
   type Float8DequantizeParams,
   type Float8Dtype,
 } from './reference/float8-dequantize.js'
+export {
+  GGUF_BLOCK,
+  GGUF_BLOCK_BYTES,
+  type GgufBlocksParams,
+  type GgufBlockType,
+  type GgufCodesParams,
+} from './reference/gguf-blocks.js'
+export type { GptqEnergyParams } from './reference/gptq-energy.js'
 export type { GptqFactorParams } from './reference/gptq-factor.js'
 export type { GptqGridParams, GptqGridRowsParams } from './reference/gptq-grid.js'
 export type {
@@ -56,6 +64,12 @@ export type {
   UnpackColumnsParams,
 } from './reference/gptq-pack.js'
 export type { GptqRowsParams } from './reference/gptq-rows.js'
+export {
+  lowerPanels,
+  type TrianglePanel,
+  triangleLength,
+  upperPanels,
+} from './reference/gptq-triangle.js'
 export * as reference from './reference/index.js'
 export {
   INT_MAPPINGS,

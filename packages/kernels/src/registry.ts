@@ -5,9 +5,12 @@ import { castKernel } from './kernels/cast.js'
 import { copyKernel } from './kernels/copy.js'
 import { dequantizeRowsKernel } from './kernels/dequantize-rows.js'
 import { float8DequantizeKernel } from './kernels/float8-dequantize.js'
+import { ggufBlocksKernel, ggufCodesKernel } from './kernels/gguf-blocks.js'
+import { gptqEnergyKernel } from './kernels/gptq-energy.js'
 import { gptqFactorKernel } from './kernels/gptq-factor.js'
-import { gptqGridKernel, gptqRowsKernel } from './kernels/gptq-grid.js'
+import { gptqGridKernel } from './kernels/gptq-grid.js'
 import { dequantizeColumnsKernel, packColumnsKernel, unpackColumnsKernel } from './kernels/gptq-pack.js'
+import { gptqRowsKernel } from './kernels/gptq-rows.js'
 import { intGroupsKernel } from './kernels/int-groups.js'
 import { int4OffsetDequantizeKernel, int4OffsetQuantizeKernel } from './kernels/int4-offset.js'
 import { int8RowsKernel } from './kernels/int8-rows.js'
@@ -42,9 +45,12 @@ const definitions: readonly KernelDefinition[] = [
   gptqGridKernel,
   gptqRowsKernel,
   gptqFactorKernel,
+  gptqEnergyKernel,
   packColumnsKernel,
   unpackColumnsKernel,
   dequantizeColumnsKernel,
+  ggufBlocksKernel,
+  ggufCodesKernel,
 ]
 
 export const builtInKernels: ReadonlyMap<string, KernelDefinition> = new Map(

@@ -11,6 +11,8 @@ export interface SavedBlock {
   /** Packed tensors by module path and component. */
   readonly parts: ReadonlyMap<string, ReadonlyMap<string, Uint8Array>>
   readonly warnings: readonly string[]
+  /** Batches that were left out from this block on. */
+  readonly dropped: readonly number[]
 }
 
 /** Finished blocks of one task, kept until all of it is done. */
@@ -23,7 +25,7 @@ export interface BlockState {
 }
 
 /** Raised when the same settings come to mean other bytes. */
-const REVISION = 1
+const REVISION = 2
 
 /** The folder of a task follows from everything that its result depends on. */
 export async function openBlockState(
@@ -75,8 +77,9 @@ const aligned = (parts: SavedBlock['parts']): SavedBlock['parts'] =>
   )
 
 /** Every component of every module, of the size that it must have. */
-const isWhole = ({ parts, warnings }: SavedBlock, modules: readonly QuantizedModule[]): boolean =>
+const isWhole = ({ parts, warnings, dropped }: SavedBlock, modules: readonly QuantizedModule[]): boolean =>
   Array.isArray(warnings) &&
+  Array.isArray(dropped) &&
   modules.every(({ weight, components }) =>
     components.every(({ key, dtype, shape }) => {
       const bytes = parts.get(weight.path)?.get(key)

@@ -1,36 +1,20 @@
 import {
-  type Calibration,
   type CalibrationStage,
   CapabilityError,
   cacheFolder,
   type DeferredWeight,
-  type LinearGroup,
   type PostprocessContext,
-  replaceModule,
 } from '@hfquant/core'
 import type { GptqSettings } from '../config/settings.js'
-import { layoutOf, withLayout } from '../format/layout-of.js'
+import { adopt } from './adopt.js'
 import { planBatches } from './batches.js'
 import { openBlockState, type SavedBlock } from './block-state.js'
-import { hessianOf } from './factorize.js'
-import { createHiddenStore, type HiddenStore } from './hidden-store.js'
-import { createGroupQuantizer, settledLayout, storeParts } from './quantize-module.js'
+import { createHiddenStore } from './hidden-store.js'
+import { quantizeLevel } from './quantize-level.js'
+import type { MadeBlock, Run } from './run.js'
 import { collectSequences } from './sequences.js'
+import { createSharedScratch } from './shared-scratch.js'
 import { createStopwatch, type Stopwatch } from './stopwatch.js'
-
-/** What a calibration works with. */
-interface Run {
-  readonly settings: GptqSettings
-  readonly context: PostprocessContext
-  readonly calibration: Calibration
-  readonly hidden: HiddenStore
-  readonly batches: number
-  readonly sequences: number
-  readonly tokens: number
-  readonly weights: ReadonlyMap<string, DeferredWeight>
-  readonly report: (weight: DeferredWeight, loss: number | undefined) => void
-  readonly stopwatch: Stopwatch
-}
 
 /**
  * Quantizes all deferred weights, block after block: each sees the inputs that the quantized ones before it produce. One
@@ -45,17 +29,16 @@ export async function calibrate(settings: GptqSettings, context: PostprocessCont
   if (calibration === undefined) throw notOffered()
   const sequences = await collectSequences(settings, calibration)
   const batches = planBatches(sequences)
+  const tokens = sequences.reduce((sum, { length }) => sum + length, 0)
   const state = await openBlockState(cacheFolder(), settings, checkpoint, sequences)
-  const hidden = createHiddenStore(cacheFolder(), settings.maxHiddenBytes)
+  const hidden = createHiddenStore({ folder: cacheFolder(), maxBytes: settings.maxHiddenBytes, tokens })
   const stopwatch = createStopwatch()
   const run: Run = {
-    ...{ settings, context, calibration, hidden },
-    batches: batches.length,
-    sequences: sequences.length,
-    tokens: sequences.reduce((sum, { length }) => sum + length, 0),
+    ...{ settings, context, calibration, batches, tokens, hidden, stopwatch },
+    live: new Set(batches.keys()),
+    scratch: createSharedScratch(),
     weights: new Map(deferred.map((weight) => [weight.module.weight.path, weight])),
     report: progress(context, stopwatch),
-    stopwatch,
   }
   try {
     for (const [index, { ids, sequences: count }] of batches.entries()) {
@@ -86,114 +69,37 @@ async function runBlock(
   own: readonly DeferredWeight[],
   saved: SavedBlock | undefined,
   isRead: boolean,
-): Promise<SavedBlock> {
-  const { calibration, settings, context } = run
-  const parts = new Map<string, ReadonlyMap<string, Uint8Array>>()
-  const warnings: string[] = []
-  for (const weight of saved === undefined ? [] : own) {
-    await adopt(run, weight, saved!.parts.get(weight.module.weight.path)!)
-    run.report(weight, undefined)
-  }
-  for (const warning of saved?.warnings ?? []) context.warn(warning)
-  for (const [index, stage, all] of stagesOf(calibration, path, settings)) {
+): Promise<MadeBlock> {
+  const { calibration, settings } = run
+  const made: MadeBlock = { parts: new Map(), warnings: [], dropped: [] }
+  if (saved !== undefined) await takeOver(run, own, saved)
+  const stages = calibration.openBlock(path, { cut: settings.trueSequential })
+  for (const [index, stage] of stages.entries()) {
     if (saved === undefined) {
       const levels = settings.trueSequential ? stage.levels : [stage.levels.flat()]
-      for (const groups of levels)
-        if (groups.length > 0) await quantizeLevel(run, stage, groups, { parts, warnings })
+      for (const groups of levels) if (groups.length > 0) await quantizeLevel(run, stage, groups, made)
     }
-    if (stage.openOutput !== undefined && (isRead || index < all - 1))
+    if (stage.openOutput !== undefined && (isRead || index < stages.length - 1))
       await passThrough(run, stage.openOutput)
   }
-  return { parts, warnings }
+  return made
 }
 
-function* stagesOf(
-  calibration: Calibration,
-  path: string,
-  { trueSequential }: GptqSettings,
-): Generator<readonly [index: number, stage: CalibrationStage, all: number]> {
-  const stages = calibration.openBlock(path, { cut: trueSequential })
-  for (const [index, stage] of stages.entries()) yield [index, stage, stages.length]
-}
-
-interface Made {
-  readonly parts: Map<string, ReadonlyMap<string, Uint8Array>>
-  readonly warnings: string[]
-}
-
-async function quantizeLevel(
-  run: Run,
-  stage: CalibrationStage,
-  groups: readonly LinearGroup[],
-  made: Made,
-): Promise<void> {
-  const { settings, context, stopwatch, sequences, tokens, weights } = run
-  const moments = await sumMoments(run, stage, groups)
-  for (const [index, { modules, width }] of groups.entries()) {
-    const hessian = await stopwatch.measure('javascript', async () => hessianOf(moments[index]!, sequences))
-    if (tokens < 2 * width) {
-      context.warn(
-        `${modules.join(', ')}: ${tokens} calibration tokens are few for ${width} input features; use ${8 * width}`,
-      )
-    }
-    const quantizer = createGroupQuantizer(hessian, settings, context, stopwatch)
-    for (const path of modules) {
-      context.signal?.throwIfAborted()
-      const weight = weights.get(path)!
-      const { parts, loss, warning } = await quantizer.quantize(weight)
-      if (warning !== undefined) {
-        made.warnings.push(warning)
-        context.warn(warning)
-      }
-      made.parts.set(path, parts)
-      await adopt(run, weight, parts)
-      run.report(weight, loss)
-    }
+async function takeOver(run: Run, own: readonly DeferredWeight[], saved: SavedBlock): Promise<void> {
+  for (const weight of own) {
+    await adopt(run, weight, saved.parts.get(weight.module.weight.path)!)
+    run.report(weight, undefined)
   }
-}
-
-async function sumMoments(
-  run: Run,
-  stage: CalibrationStage,
-  groups: readonly LinearGroup[],
-): Promise<Float32Array[]> {
-  const pass = await stage.openMoments(groups)
-  try {
-    for (let batch = 0; batch < run.batches; batch++) {
-      run.context.signal?.throwIfAborted()
-      await pass.add(await run.hidden.get(batch))
-    }
-    const moments = [...(await pass.finish())]
-    run.stopwatch.add('forward', pass.seconds.forward)
-    run.stopwatch.add('hessian', pass.seconds.moments)
-    return moments
-  } catch (error) {
-    await pass.close()
-    throw error
-  }
-}
-
-/** Puts the quantized weight in place: from now on the model computes with what a loader will see. */
-async function adopt(
-  { calibration, context }: Run,
-  { module }: DeferredWeight,
-  parts: ReadonlyMap<string, Uint8Array>,
-): Promise<void> {
-  const { path } = module.weight
-  await storeParts(module, parts)
-  const groups = parts.get('g_idx')!
-  const groupOf = new Int32Array(groups.buffer, groups.byteOffset, groups.byteLength / 4)
-  const layout = settledLayout(layoutOf(module)!, groupOf)
-  replaceModule(context.shell.root, path, withLayout(module, layout))
-  calibration.settle(path)
+  for (const warning of saved.warnings) run.context.warn(warning)
+  for (const batch of saved.dropped) run.live.delete(batch)
 }
 
 async function passThrough(run: Run, open: NonNullable<CalibrationStage['openOutput']>): Promise<void> {
-  const { hidden, batches, context, stopwatch } = run
+  const { hidden, live, context, stopwatch } = run
   await stopwatch.measure('forward', async () => {
     const pass = await open()
     try {
-      for (let batch = 0; batch < batches; batch++) {
+      for (const batch of live) {
         context.signal?.throwIfAborted()
         await hidden.set(batch, await pass.run(await hidden.get(batch)))
       }
@@ -208,16 +114,16 @@ function progress({ deferred, onProgress }: PostprocessContext, stopwatch: Stopw
   const totalBytes = deferred.reduce((sum, { source }) => sum + source.byteLength, 0)
   let done = 0
   let doneBytes = 0
-  return ({ module, source }, loss) => {
+  return ({ module, source }, figures) => {
     done += 1
     doneBytes += source.byteLength
-    const event = {
+    onProgress?.({
       stage: 'calibrate',
       tensor: `${module.weight.path}.weight`,
       ...{ done, total, doneBytes, totalBytes },
       seconds: stopwatch.take(),
-    } as const
-    onProgress?.(loss === undefined ? event : { ...event, loss })
+      ...figures,
+    })
   }
 }
 

@@ -7,70 +7,88 @@ import { type HiddenStates, outputError } from '@hfquant/core'
 export interface HiddenStore {
   /** Adds or replaces those of a batch; a batch keeps its size. */
   set(batch: number, hidden: HiddenStates): Promise<void>
+  /** A copy, for the caller to keep. */
   get(batch: number): Promise<HiddenStates>
-  /** Bytes in the file. */
-  readonly spilledBytes: number
   close(): Promise<void>
 }
 
-interface Spilled {
+/** Where the states of a batch lie: `position` counts values in memory, bytes in the file. */
+interface Place {
+  readonly where: 'memory' | 'file'
   readonly position: number
   readonly shape: HiddenStates['shape']
 }
 
+export interface HiddenStoreOptions {
+  /** Where the file lies. */
+  readonly folder: string
+  /** Bytes that stay in memory. */
+  readonly maxBytes: number
+  /** Tokens of all batches together. */
+  readonly tokens: number
+}
+
 /** @throws OutputError, once there is more to keep than fits in memory, when the folder cannot be written. */
-export function createHiddenStore(folder: string, maxBytes: number): HiddenStore {
-  const kept = new Map<number, HiddenStates>()
-  const spilled = new Map<number, Spilled>()
-  let keptBytes = 0
+export function createHiddenStore({ folder, maxBytes, tokens }: HiddenStoreOptions): HiddenStore {
+  const places = new Map<number, Place>()
+  // One piece for all: arrays from other threads, kept for long, would each hold a part of those threads' memory.
+  let memory: Float32Array | undefined
+  let kept = 0
   let end = 0
   let file: FileHandle | undefined
 
-  const spill = async (batch: number, { data, shape }: HiddenStates) => {
+  const placeFor = ({ data, shape }: HiddenStates): Place => {
+    memory ??= new Float32Array(Math.min(Math.floor(maxBytes / 4), tokens * shape[2]))
+    if (kept + data.length <= memory.length) {
+      kept += data.length
+      return { where: 'memory', position: kept - data.length, shape }
+    }
+    end += data.byteLength
+    return { where: 'file', position: end - data.byteLength, shape }
+  }
+  const write = async (bytes: Uint8Array, position: number) => {
     try {
       file ??= await openUnnamed(folder)
-      const position = spilled.get(batch)?.position ?? end
-      const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
       for (let done = 0; done < bytes.length; ) {
         done += (await file.write(bytes, done, bytes.length - done, position + done)).bytesWritten
       }
-      spilled.set(batch, { position, shape })
-      end = Math.max(end, position + bytes.length)
     } catch (cause) {
       throw outputError(cause, folder)
     }
   }
+  const read = async (bytes: Uint8Array, position: number) => {
+    for (let done = 0; done < bytes.length; ) {
+      const { bytesRead } = await file!.read(bytes, done, bytes.length - done, position + done)
+      if (bytesRead === 0) throw outputError(new Error('the file of hidden states ended early'), folder)
+      done += bytesRead
+    }
+  }
   return {
     async set(batch, hidden) {
-      const { byteLength } = hidden.data
-      const isNew = !kept.has(batch) && !spilled.has(batch)
-      if (isNew && keptBytes + byteLength <= maxBytes) keptBytes += byteLength
-      else if (!kept.has(batch)) return spill(batch, hidden)
-      kept.set(batch, hidden)
+      const place = places.get(batch) ?? placeFor(hidden)
+      places.set(batch, place)
+      if (place.where === 'memory') memory!.set(hidden.data, place.position)
+      else await write(bytesOf(hidden.data), place.position)
     },
     async get(batch) {
-      const inMemory = kept.get(batch)
-      if (inMemory !== undefined) return inMemory
-      const { position, shape } = spilled.get(batch)!
-      const data = new Float32Array(shape[0] * shape[1] * shape[2])
-      const bytes = new Uint8Array(data.buffer)
-      for (let done = 0; done < bytes.length; ) {
-        const { bytesRead } = await file!.read(bytes, done, bytes.length - done, position + done)
-        if (bytesRead === 0) throw outputError(new Error('the file of hidden states ended early'), folder)
-        done += bytesRead
-      }
+      const { where, position, shape } = places.get(batch)!
+      const count = shape[0] * shape[1] * shape[2]
+      if (where === 'memory') return { data: memory!.slice(position, position + count), shape }
+      const data = new Float32Array(count)
+      await read(bytesOf(data), position)
       return { data, shape }
     },
-    get spilledBytes() {
-      return end
-    },
     async close() {
-      kept.clear()
+      memory = undefined
+      places.clear()
       await file?.close()
       file = undefined
     },
   }
 }
+
+const bytesOf = ({ buffer, byteOffset, byteLength }: Float32Array): Uint8Array =>
+  new Uint8Array(buffer, byteOffset, byteLength)
 
 /** The system frees it when the process ends, however it ends. */
 async function openUnnamed(folder: string): Promise<FileHandle> {

@@ -1,23 +1,19 @@
-import type { KernelPool } from '@hfquant/kernels'
+import { upperPanels } from '@hfquant/kernels'
 import type { QuantizedRows } from '../format/encode.js'
 import { type GridRules, gridParams } from '../format/gptq-format.js'
 import { type GptqLayout, groupCount } from '../format/layout.js'
 import type { ColumnOrder } from './column-order.js'
-import { type Factor, rangeOf, sharedFloats } from './factorize.js'
+import type { Factor } from './factorize.js'
+import { PANEL_ROWS } from './hessian.js'
+import { rangeOf, type SharedScratch } from './shared-scratch.js'
+import { eachRows, rowsOf, type SharedWeight, type Workers } from './shared-weight.js'
 
-/** A float32 weight [rows, columns] in memory that the worker pool shares. */
-export interface SharedWeight {
-  readonly values: Float32Array
-  readonly rows: number
-  readonly columns: number
-}
-
-export interface ColumnsRequest {
+export interface ColumnsRequest extends Workers {
   readonly weight: SharedWeight
   readonly layout: GptqLayout
   readonly rules: GridRules
-  readonly pool: KernelPool
-  readonly signal: AbortSignal | undefined
+  /** Holds the result until its next use. */
+  readonly scratch: SharedScratch
 }
 
 export interface QuantizedColumns extends QuantizedRows {
@@ -25,100 +21,79 @@ export interface QuantizedColumns extends QuantizedRows {
   readonly loss: number
 }
 
-/** Rows are cut at multiples of this, which a kernel handles together. */
-const ROWS_STEP = 64
-
-/** The column loop over a whole weight, rows split among the workers. */
+/** The column loop over a whole weight, which is used up. The factor is read once for each range of rows, by panels. */
 export async function quantizeColumns(
   request: ColumnsRequest,
   columns: ColumnOrder,
-  { values: factor }: Factor,
+  factor: Factor,
   dead: Uint8Array,
 ): Promise<QuantizedColumns> {
-  const { weight, layout, rules } = request
+  const { weight, layout, rules, scratch } = request
+  const { grids } = columns
   const groups = groupCount(weight.columns, layout.groupSize)
-  const given =
-    columns.grids === 'on the way' ? undefined : await roundRows(gridRequest(request, columns, dead))
-  const result = allocate(weight, groups)
-  const losses = new Float64Array(new SharedArrayBuffer(weight.rows * 8))
-  await eachRows(request, (first, count) => ({
-    kernel: 'gptqRows',
-    params: { ...gridParams(layout, rules), dtype: 'float32', rows: count, columns: weight.columns, groups },
-    inputs: [
-      rows(weight.values, first, count, weight.columns),
-      ...[factor, columns.order, columns.groupAt, dead].map(rangeOf),
-      ...(given === undefined
-        ? []
-        : [rows(given.scales, first, count, groups), rows(given.zeros, first, count, groups)]),
-    ],
-    outputs: [...outputsOf(result, first, count, weight.columns, groups), rows(losses, first, count, 1)],
-  }))
-  return { ...result, groupOf: columns.groupOf, loss: losses.reduce((sum, loss) => sum + loss, 0) }
+  const result = allocate(scratch, weight, groups)
+  if (grids === 'from all columns') await roundRows(request)
+  clearColumns(weight, dead)
+  if (grids === 'from live columns') await roundRows(request)
+  const losses = new Float64Array(scratch.bytes('losses', weight.rows * 8).buffer, 0, weight.rows)
+  let loss = 0
+  for (const { first, end, width, offset } of upperPanels(weight.columns, PANEL_ROWS)) {
+    const panel = factor.values.subarray(offset, offset + (end - first) * width)
+    await eachRows(weight, request, (row, count) => {
+      const state = rowsOf(weight.values, row, count, weight.columns)
+      const known = [result.scales, result.zeros].map((values) => rowsOf(values, row, count, groups))
+      return {
+        kernel: 'gptqRows',
+        params: {
+          ...gridParams(layout, rules),
+          ...{ rows: count, columns: weight.columns, groups, first, end },
+          findGrids: grids === 'on the way',
+        },
+        inputs: [state, ...[panel, columns.order, columns.groupAt].map(rangeOf), ...known],
+        outputs: [state, ...known, rowsOf(losses, row, count, 1)],
+      }
+    })
+    loss = losses.reduce((sum, value) => sum + value, loss)
+  }
+  // The columns that are done hold their codes.
+  result.codes.set(weight.values)
+  return { ...result, groupOf: columns.groupOf, loss }
 }
 
 /** Round to nearest, on groups of consecutive columns. */
 export async function roundRows(request: ColumnsRequest): Promise<QuantizedRows> {
-  const { weight, layout, rules } = request
-  const groups = groupCount(weight.columns, layout.groupSize)
-  const result = allocate(weight, groups)
-  await eachRows(request, (first, count) => ({
+  const { weight, layout, rules, scratch } = request
+  const { columns } = weight
+  const groups = groupCount(columns, layout.groupSize)
+  const { codes, scales, zeros } = allocate(scratch, weight, groups)
+  await eachRows(weight, request, (row, count) => ({
     kernel: 'gptqGrid',
-    params: { ...gridParams(layout, rules), dtype: 'float32', rows: count, columns: weight.columns },
-    inputs: [rows(weight.values, first, count, weight.columns)],
-    outputs: outputsOf(result, first, count, weight.columns, groups),
+    params: { ...gridParams(layout, rules), dtype: 'float32', rows: count, columns },
+    inputs: [rowsOf(weight.values, row, count, columns)],
+    outputs: [
+      rowsOf(codes, row, count, columns),
+      rowsOf(scales, row, count, groups),
+      rowsOf(zeros, row, count, groups),
+    ],
   }))
-  const groupOf = Int32Array.from({ length: weight.columns }, (_, column) =>
-    Math.floor(column / layout.groupSize),
-  )
-  return { ...result, groupOf }
+  const groupOf = Int32Array.from({ length: columns }, (_, column) => Math.floor(column / layout.groupSize))
+  return { codes, scales, zeros, groupOf }
 }
 
-/** The weight that parameters are found on beforehand. */
-function gridRequest(request: ColumnsRequest, { grids }: ColumnOrder, dead: Uint8Array): ColumnsRequest {
-  const { weight } = request
-  if (grids === 'from all columns' || !dead.includes(1)) return request
-  const values = sharedFloats(weight.values.length)
-  for (let index = 0; index < values.length; index++) {
-    values[index] = dead[index % weight.columns] === 1 ? 0 : weight.values[index]!
-  }
-  return { ...request, weight: { ...weight, values } }
-}
-
-type Rows = Omit<QuantizedRows, 'groupOf'>
-
-const allocate = ({ rows, columns }: SharedWeight, groups: number): Rows => ({
-  codes: new Uint8Array(new SharedArrayBuffer(rows * columns)),
-  scales: sharedFloats(rows * groups),
-  zeros: new Uint8Array(new SharedArrayBuffer(rows * groups)),
+const allocate = (
+  scratch: SharedScratch,
+  { rows, columns }: SharedWeight,
+  groups: number,
+): Omit<QuantizedRows, 'groupOf'> => ({
+  codes: scratch.bytes('codes', rows * columns),
+  scales: scratch.floats('scales', rows * groups),
+  zeros: scratch.bytes('zeros', rows * groups),
 })
 
-const outputsOf = (
-  { codes, scales, zeros }: Rows,
-  first: number,
-  count: number,
-  columns: number,
-  groups: number,
-) => [
-  rows(codes, first, count, columns),
-  rows(scales, first, count, groups),
-  rows(zeros, first, count, groups),
-]
-
-function rows(values: Float32Array | Float64Array | Uint8Array, first: number, count: number, width: number) {
-  return rangeOf(values.subarray(first * width, (first + count) * width))
-}
-
-/** Rows are independent of each other, so how many workers there are changes nothing. */
-async function eachRows(
-  { weight, pool, signal }: ColumnsRequest,
-  task: (first: number, count: number) => Parameters<KernelPool['run']>[0],
-): Promise<void> {
-  const share = Math.ceil(weight.rows / pool.workers / ROWS_STEP) * ROWS_STEP
-  const running: Promise<unknown>[] = []
-  for (let first = 0; first < weight.rows; first += share) {
-    const count = Math.min(share, weight.rows - first)
-    running.push(pool.run(task(first, count), signal === undefined ? {} : { signal }))
+/** Channels that never fired get weights of 0. */
+function clearColumns({ values, rows, columns }: SharedWeight, dead: Uint8Array): void {
+  for (const [column, isDead] of dead.entries()) {
+    if (isDead === 0) continue
+    for (let row = 0; row < rows; row++) values[row * columns + column] = 0
   }
-  const results = await Promise.allSettled(running)
-  for (const result of results) if (result.status === 'rejected') throw result.reason
 }

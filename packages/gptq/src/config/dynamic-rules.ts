@@ -33,6 +33,16 @@ export function readDynamicRules(dynamic: JsonObject): readonly DynamicRule[] {
   return [...rules.filter(({ excludes }) => excludes), ...rules.filter(({ excludes }) => !excludes)]
 }
 
+/** What GPTQModel does with an output head that no rule speaks of: it is worth more bits than a layer of a block. */
+const HEAD_OVERRIDES: JsonObject = { bits: 8, group_size: 32, sym: true, desc_act: false, mse: 2.4 }
+
+/** The rules with one for the output head, at this path, unless there is one already. */
+export function withHeadRule(rules: readonly DynamicRule[], head: string): readonly DynamicRule[] {
+  if (matchingRule(rules, head) !== undefined) return rules
+  const pattern = head.replaceAll('.', '\\.')
+  return [...rules, ...readDynamicRules({ [pattern]: HEAD_OVERRIDES })]
+}
+
 /** The first rule that matches wins. */
 export const matchingRule = (rules: readonly DynamicRule[], path: string): DynamicRule | undefined =>
   rules.find(({ expression }) => expression.test(path))

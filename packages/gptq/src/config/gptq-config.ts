@@ -30,7 +30,7 @@ export interface GPTQConfigOptions {
   readonly trueSequential?: boolean
   /** Exponent of the scale search, usually 2.4; default 0, off. */
   readonly mse?: number
-  /** Quantizes the output head as well. */
+  /** Quantizes the output head as well: with 8 bits in groups of 32 and the scale search, unless `dynamic` names it. */
   readonly lmHead?: boolean
   /** How zero points are stored; default: "gptq" unless one of them is 0. */
   readonly format?: 'gptq' | 'gptq_v2'

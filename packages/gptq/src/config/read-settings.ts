@@ -121,7 +121,8 @@ const withoutNull = (json: JsonObject): JsonObject =>
   Object.fromEntries(Object.entries(json).filter(([, value]) => value !== null))
 
 function readFormat(fields: JsonObject): ZeroPointFormat | 'auto' {
-  const named = readString(fields, 'format', '') || readString(fields, 'checkpoint_format', '')
+  const spellings = [readString(fields, 'format', ''), readString(fields, 'checkpoint_format', '')]
+  const named = spellings.find((name) => name !== '') ?? ''
   if (named === '') return fields.quant_method === undefined || fields.format === null ? 'auto' : 'gptq'
   const format = named.toLowerCase()
   if (format === 'gptq' || format === 'gptq_v2') return format

@@ -31,11 +31,12 @@ export async function* codeChunks(layer: LoweringInput, layout: PackedLayout): A
   for (const [first, rows] of pieces(totalRows, width)) {
     const rowBytes = container === 4 ? columns : width
     // `packNibbles` adds 8. A symmetric zero point of fewer bits moves to 8, so that the operator needs none.
-    const subtract = container === 8 ? 0 : symmetric ? 2 ** (bits - 1) : 8
+    const subtract = container !== 4 ? 0 : symmetric ? 2 ** (bits - 1) : 8
     const codes = new Uint8Array(rows * rowBytes)
     runKernel('unpackColumns', { bits, totalRows, columns, first, rows, rowBytes, subtract }, inputs, [codes])
     if (container === 8) yield codes
-    else yield packNibbles(codes, rows, columns, blockSize)
+    else if (container === 4) yield packNibbles(codes, rows, columns, blockSize)
+    else yield packQuarters(codes, rows, width)
   }
 }
 
@@ -69,7 +70,9 @@ export async function* zeroPointChunks(
     for (const [at, block, row] of cells(rows, blocks)) {
       piece[at] = zeros[groupOfBlock(block, layout) * totalRows + first + row]! - shift
     }
-    yield container === 8 ? piece : packNibbles(piece, rows, blocks, 2)
+    if (container === 8) yield piece
+    else if (container === 4) yield packNibbles(piece, rows, blocks, 2)
+    else yield packQuarters(piece, rows, blocks)
   }
 }
 
@@ -79,6 +82,18 @@ const groupOfBlock = (block: number, { blockSize, groupSize, columns }: PackedLa
 function packNibbles(codes: Uint8Array, rows: number, columns: number, blockSize: number): Uint8Array {
   const packed = new Uint8Array((rows * Math.ceil(columns / blockSize) * blockSize) / 2)
   runKernel('packNibbles', { rows, columns, blockSize }, [codes], [packed])
+  return packed
+}
+
+/** Four codes of 2 bits to a byte, the first in the lowest bits; every row begins with a new byte. */
+function packQuarters(codes: Uint8Array, rows: number, columns: number): Uint8Array {
+  const rowBytes = Math.ceil(columns / 4)
+  const packed = new Uint8Array(rows * rowBytes)
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++) {
+      packed[row * rowBytes + (column >> 2)]! |= codes[row * columns + column]! << (2 * (column & 3))
+    }
+  }
   return packed
 }
 

@@ -6,8 +6,11 @@ import { codeChunks, orderConstant, scaleChunks, zeroPointChunks } from './const
 export interface PackedLayout extends GptqLayout {
   readonly rows: number
   readonly columns: number
-  /** 4 or 8; narrower codes are stored in 4 bits with their value unchanged, which is exact and fast. */
-  readonly container: 4 | 8
+  /**
+   * Bits of a stored code. Codes of 2 and 3 bits lie in 4 with their value unchanged, which is exact and as fast; with
+   * `memory: 'low'` codes of 2 bits lie in 2.
+   */
+  readonly container: 2 | 4 | 8
   readonly blockSize: number
   readonly blocks: number
 }
@@ -16,6 +19,9 @@ export interface PackedLayout extends GptqLayout {
 const BLOCK_SIZES = [128, 64, 32, 16]
 /** For long groups: small blocks round activations finer. */
 const LONG_GROUP_BLOCK = 64
+
+/** The kernel for stored codes of 2 bits takes no smaller blocks; the operator then goes a way that is far slower. */
+const NARROW_BLOCK = 32
 
 /** Computes with activations rounded to int8 for each block: the level at which these widths run at memory speed. */
 const INT8_ACTIVATIONS = 4
@@ -34,7 +40,8 @@ export function lowerMatMulNBits(
   const { inFeatures: columns, outFeatures: rows, path } = layer.weight
   const blockSize = blockSizeFor(layout.groupSize, columns)
   if (blockSize === undefined || layout.order === null) return undefined
-  const container = layout.bits <= 4 ? 4 : 8
+  const isNarrow = layer.memory === 'low' && layout.bits === 2 && blockSize >= NARROW_BLOCK
+  const container = isNarrow ? 2 : layout.bits <= 4 ? 4 : 8
   const blocks = Math.ceil(columns / blockSize)
   const packed: PackedLayout = { ...layout, rows, columns, container, blockSize, blocks }
   const input =

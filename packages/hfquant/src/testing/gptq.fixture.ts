@@ -31,7 +31,7 @@ export function testFolder(): string {
 /** Logits of the goldens' test tokens. */
 export async function logitsOf(
   model: string,
-  options: { compute?: 'exact' | 'fast'; threads?: number } = {},
+  options: { compute?: 'exact' | 'fast'; memory?: 'low' } = {},
 ): Promise<Float32Array> {
   const ids = await readIntegers(join(actOrder, 'expected.safetensors'), 'input_ids')
   await using loaded = await AutoModelForCausalLM.fromPretrained(model, { compute: 'exact', ...options })

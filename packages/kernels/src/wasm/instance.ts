@@ -105,18 +105,17 @@ export interface WasmExports {
     scratch: number,
   ): number
   gptqRows(
-    dtype: number,
     rows: number,
     columns: number,
     groups: number,
     groupSize: number,
-    given: number,
-    weight: number,
+    first: number,
+    end: number,
+    findGrids: number,
+    state: number,
     factor: number,
     order: number,
     groupOf: number,
-    dead: number,
-    codes: number,
     scales: number,
     zeros: number,
     losses: number,
@@ -124,12 +123,24 @@ export interface WasmExports {
   ): void
   gptqFactor(
     size: number,
+    panelRows: number,
     damping: number,
     hessian: number,
+    diagonal: number,
     order: number,
     target: number,
     scratch: number,
   ): number
+  gptqEnergy(
+    rows: number,
+    columns: number,
+    first: number,
+    end: number,
+    weight: number,
+    hessian: number,
+    energies: number,
+    scratch: number,
+  ): void
   packColumns(bits: number, rows: number, columns: number, codes: number, words: number): void
   unpackColumns(
     bits: number,
@@ -191,6 +202,8 @@ export interface WasmExports {
     scales: number,
     target: number,
   ): number
+  ggufBlocks(type: number, dtype: number, count: number, source: number, target: number): number
+  ggufCodes(type: number, count: number, source: number, codes: number, scales: number): void
   transposeCodes(rows: number, columns: number, source: number, target: number): void
   transposeFloats(size: number, rows: number, columns: number, source: number, target: number): void
   offsetCodes(count: number, source: number, target: number): void

@@ -1,0 +1,71 @@
+import { renameSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { type Change, logitsOf, testFolder, variant } from './testing/gptq.fixture.js'
+
+const folder = testFolder()
+const at = (name: string): string => join(folder, name)
+
+describe('a checkpoint with', () => {
+  test.each<[string, Change, object]>([
+    [
+      'a scale that is not finite',
+      (tensors) => void tensors.get('model.layers.1.mlp.up_proj.scales')!.bytes.writeUInt16LE(0x7e00, 10),
+      { code: 'SCALE_NOT_FINITE', module: 'model.layers.1.mlp.up_proj' },
+    ],
+    [
+      'a group that does not exist',
+      (tensors) => void tensors.get('model.layers.0.self_attn.q_proj.g_idx')!.bytes.writeInt32LE(7, 8),
+      { code: 'GROUP_INDEX_RANGE', found: 7 },
+    ],
+    [
+      'a tensor that is missing',
+      (tensors) => void tensors.delete('model.layers.0.self_attn.q_proj.qzeros'),
+      { code: 'TENSOR_MISSING', tensor: 'model.layers.0.self_attn.q_proj.qzeros' },
+    ],
+    [
+      'other bits than the config says',
+      (_tensors, config) => void Object.assign(config, { bits: 8 }),
+      { code: 'TENSOR_MISMATCH', hint: expect.stringContaining('looks like 4 bits') },
+    ],
+    [
+      'bits that do not exist',
+      (_tensors, config) => void Object.assign(config, { bits: 5 }),
+      { code: 'FIELD_VALUE', field: 'bits' },
+    ],
+    [
+      'a format made for one kernel',
+      (_tensors, config) => void Object.assign(config, { format: 'marlin' }),
+      { code: 'GPTQ_FORMAT', field: 'format' },
+    ],
+    [
+      'planar codes',
+      (_tensors, config) => void Object.assign(config, { format: 'gptq_p' }),
+      { code: 'GPTQ_FORMAT' },
+    ],
+    [
+      'marlin by its old key',
+      (_tensors, config) => void Object.assign(config, { is_marlin_format: true }),
+      { code: 'GPTQ_FORMAT', field: 'is_marlin_format' },
+    ],
+    [
+      'rotated weights',
+      (_tensors, config) => void Object.assign(config, { rotation: 'hadamard' }),
+      { code: 'ROTATION' },
+    ],
+    [
+      'other words',
+      (_tensors, config) => void Object.assign(config, { pack_dtype: 'int16' }),
+      { code: 'PACK_DTYPE' },
+    ],
+  ])('%s is refused', async (name, change, error) => {
+    const model = await variant(at(name.replaceAll(' ', '-')), change)
+    await expect(logitsOf(model)).rejects.toMatchObject(error)
+  })
+
+  test('pickled weights are refused', async () => {
+    const model = await variant(at('pickled'), () => {})
+    renameSync(join(model, 'model.safetensors'), join(model, 'gptq_model-4bit-64g.bin'))
+    await expect(logitsOf(model)).rejects.toMatchObject({ code: 'WEIGHTS_PICKLED' })
+  })
+})
