@@ -17,6 +17,7 @@ export const AutoModelForCausalLM = {
     options: transformers.LoadModelOptions & HubOptions = {},
   ): Promise<transformers.CausalLM> {
     const { revision, ...rest } = options
+    await transformers.refuseCompiled(model)
     transformers.checkLoadOptions(rest)
     const folder = await resolveModel(model, downloadOptions(revision, rest))
     return transformers.AutoModelForCausalLM.fromPretrained(folder, rest)

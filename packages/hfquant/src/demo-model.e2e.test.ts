@@ -139,10 +139,10 @@ describe('bad input is refused by name', () => {
       hint: expect.stringContaining('maxNewTokens'),
     })
     await expect(
-      AutoModelForCausalLM.fromPretrained(demoModel, { quantize: 'int8' } as never),
+      AutoModelForCausalLM.fromPretrained(demoModel, { quantise: 'int8' } as never),
     ).rejects.toMatchObject({
       code: 'OPTION_UNKNOWN',
-      field: 'quantize',
+      field: 'quantise',
     })
   })
 

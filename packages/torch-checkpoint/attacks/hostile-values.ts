@@ -86,6 +86,10 @@ export const hostileValues: readonly HostilePickle[] = [
   entry('more opcodes than time', 'PICKLE_LIMIT', /4000000 opcodes/, repeat(2_000_001, [0x4e, 0x30])),
   entry('a high stack', 'PICKLE_LIMIT', /100000 values wait/, repeat(100_001, op('N'))),
   entry('many marks', 'PICKLE_LIMIT', /100000 values wait/, repeat(100_001, op('('))),
+  entry('more memo entries than any writer makes', 'PICKLE_LIMIT', /1000000 values are remembered/, [
+    ...NONE,
+    ...repeat(1_000_001, [0x94]),
+  ]),
   entry('a text of 4 GB', 'PICKLE_LIMIT', /4294967295 bytes of text/, opcode(0x58, 0xff, 0xff, 0xff, 0xff)),
   entry('a text of 2^63 bytes', 'PICKLE_LIMIT', /a length of/, opcode(0x8d, 0, 0, 0, 0, 0, 0, 0, 0x80)),
   entry('a frame of 2^40 bytes', 'PICKLE_TRUNCATED', /frame/, opcode(0x95, 0, 0, 0, 0, 0, 1, 0, 0)),

@@ -171,6 +171,23 @@ describe('every config that torchao releases write is read and written back as i
       { granularity: instance('PerGroup', { group_size: 8 }) },
       'granularity',
     ],
+    [
+      'Int8DynamicActivationInt8WeightConfig',
+      { granularity: [instance('PerRow', { dim: 0 }), ROW] },
+      'granularity[0]._data.dim',
+    ],
+    [
+      'Int8DynamicActivationInt8WeightConfig',
+      { act_mapping_type: enumeration('MappingType', 'SYMMETRIC_NO_CLIPPING_ERR') },
+      'act_mapping_type',
+    ],
+    ['Int8WeightOnlyConfig', { group_size: 32 }, 'group_size'],
+    ['Int8WeightOnlyConfig', { granularity: instance('PerAxis', { axis: 0 }) }, 'granularity'],
+    [
+      'Int8DynamicActivationIntxWeightConfig',
+      { weight_granularity: instance('PerAxis', { axis: 1 }) },
+      'weight_granularity._data.axis',
+    ],
     ['Int4WeightOnlyConfig', { int4_tile_packed_ntile: 12 }, 'int4_tile_packed_ntile'],
     ['Int4WeightOnlyConfig', { group_size: -1 }, 'group_size'],
     ['IntxWeightOnlyConfig', { granularity: ROW }, 'granularity'],
@@ -186,6 +203,7 @@ describe('every config that torchao releases write is read and written back as i
 describe('a quant_type that is a name', () => {
   test.each([
     ['int8_weight_only', {}, 'Int8WeightOnlyConfig(PerRow)'],
+    ['int8_weight_only', { group_size: 32 }, 'Int8WeightOnlyConfig(PerGroup(32))'],
     [
       'int4_weight_only',
       { group_size: 64, layout: ['Int4CPULayout', {}] },

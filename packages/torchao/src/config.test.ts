@@ -292,11 +292,13 @@ describe('what can be read but not quantized with is refused while quantizing', 
     ['TILE_PACKED_TO_4D', new Int4WeightOnlyConfig({ int4PackingFormat: 'TILE_PACKED_TO_4D' })],
     ['HQQ', new Int4WeightOnlyConfig({ int4ChooseQparamsAlgorithm: 'HQQ' })],
     ['odd group size 7', new Int4WeightOnlyConfig({ groupSize: 7 })],
+    ['PLAIN_INT32', new Int4WeightOnlyConfig({ int4PackingFormat: 'PLAIN_INT32' })],
     ['version 1', new Int8DynamicActivationIntxWeightConfig({ version: 1 })],
     [
       'OPAQUE_ATEN_KLEIDIAI',
       new Int8DynamicActivationIntxWeightConfig({ intxPackingFormat: 'OPAQUE_ATEN_KLEIDIAI' }),
     ],
+    ['OPAQUE_TORCHAO_AUTO', new IntxWeightOnlyConfig({ intxPackingFormat: 'OPAQUE_TORCHAO_AUTO' })],
     [
       'HQQ_SCALE_ONLY',
       new Int8DynamicActivationIntxWeightConfig({ intxChooseQparamsAlgorithm: 'HQQ_SCALE_ONLY' }),

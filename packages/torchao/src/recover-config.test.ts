@@ -75,6 +75,19 @@ describe('recoverConfig', () => {
     expect(quantType).toEqual(new FqnToConfig({ intx: INT4, int4: PACKED }))
   })
 
+  test('a class that is not known here is named, unless its tensor is stored plainly', () => {
+    const metadata = { tensor_names: '["fc.weight"]', 'fc.weight': '{"_type": "FutureTensor", "_data": {}}' }
+    const tensor = { dtype: 'bfloat16', shape: [8, 64] } as const
+    const parts = new Map([['fc._weight_qdata', tensor]])
+    expect(() => recoverConfig({ metadata, tensors: parts })).toThrow(
+      expect.objectContaining({
+        code: 'TENSOR_CLASS_UNKNOWN',
+        message: expect.stringContaining('FutureTensor'),
+      }),
+    )
+    expect(recoverConfig({ metadata, tensors: new Map([['fc.weight', tensor]]) })).toBeUndefined()
+  })
+
   test('an ordinary file has none; a class whose config no tensor shows is named, with advice', async () => {
     expect(recoverConfig({ metadata: { format: 'pt' }, tensors: new Map() })).toBeUndefined()
     expect(() => recoverConfig(current)).toThrow(

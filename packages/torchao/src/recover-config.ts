@@ -34,7 +34,8 @@ type Source = CheckpointHeaders
 export function recoverConfig(checkpoint: Source): TorchAoConfig | undefined {
   const names = new Map([...checkpoint.tensors].map(([name, tensor]) => [currentName(name), tensor]))
   const quantized = [...(readHeader(checkpoint.metadata)?.documents ?? [])]
-    .filter(([, { type }]) => type !== PLAIN_CLASS)
+    // What is stored under its own name is not in parts, whatever its document says.
+    .filter(([name, { type }]) => type !== PLAIN_CLASS && !names.has(name))
     .map(([tensor, { type, json }]) => readQuantized(tensor, type, json, names))
   if (quantized.length === 0) return undefined
   const configs = quantized.map((one) => {

@@ -49,12 +49,36 @@ describe('what cannot be loaded is refused by class', () => {
     return { ...storedContext(current, 'int8_wo'), metadata }
   }
 
-  test('a scale for the activations', async () => {
-    const context = rewritten((json) => {
-      ;(json._tensor_data_names as unknown as string[]).push('act_pre_scale')
-    })
+  test('a class that is newer than this package', async () => {
+    const context = rewritten((json) => Object.assign(json, { _type: 'FutureTensor' }))
     const error = await choose('int8_wo', INT8, context).catch((thrown: unknown) => thrown)
-    expect(CapabilityError.isInstance(error) && error.message).toContain('act_pre_scale')
+    expect(CheckpointError.isInstance(error) && error).toMatchObject({
+      code: 'TENSOR_CLASS_UNKNOWN',
+      tensor: 'int8_wo.weight',
+      message: expect.stringContaining('FutureTensor'),
+      hint: expect.stringContaining('--quantize'),
+    })
+  })
+
+  test.each(['act_pre_scale', 'act_quant_scale', 'act_quant_zero_point'])(
+    'activations with a stored %s',
+    async (part) => {
+      const context = rewritten((json) => {
+        ;(json._tensor_data_names as unknown as string[]).push(part)
+      })
+      const error = await choose('int8_wo', INT8, context).catch((thrown: unknown) => thrown)
+      expect(CapabilityError.isInstance(error) && error.message).toContain(`Int8Tensor with "${part}"`)
+    },
+  )
+
+  test('more documents than names', async () => {
+    const context = storedContext(current, 'int8_wo')
+    const metadata = { ...context.metadata, 'unlisted.weight': '{"_type": "Tensor"}', note: 'not a document' }
+    const error = await choose('int8_wo', INT8, { ...context, metadata }).catch((thrown: unknown) => thrown)
+    expect(CheckpointError.isInstance(error) && error).toMatchObject({
+      code: 'TENSOR_DOCUMENT_INVALID',
+      tensor: 'unlisted.weight',
+    })
   })
 
   test.each([
@@ -84,8 +108,9 @@ describe('what cannot be loaded is refused by class', () => {
     expect(CheckpointError.isInstance(error) && error).toMatchObject({
       code: 'TENSOR_DOCUMENT_INVALID',
       tensor: 'int8_wo.weight',
+      file: expect.stringMatching(/model\.safetensors$/),
     })
-    expect((error as Error).message).toContain(word)
+    for (const part of ['model.safetensors', word]) expect((error as Error).message).toContain(part)
   })
 
   test.each([

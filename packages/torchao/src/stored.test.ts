@@ -108,31 +108,47 @@ describe('a file of torchao', () => {
     expect(dequantizeBothWays(format, weight, parts).formula).toEqual(expected)
   })
 
+  const FLOAT8_ROW = 'float8 e4m3fn per row'
+  const FLOAT8_WHOLE = 'float8 e4m3fn for the whole weight'
   test.each([
     [
       'Int8Tensor with one scale for all',
       int8Numbers,
-      'per_tensor',
+      'bf16.per_tensor',
       INT8_TENSOR,
       'int8 for the whole weight',
     ],
-    ['Int8Tensor of release 0.17, scales in bfloat16', int8Numbers, 'per_row_v0_17', INT8, 'int8 per row'],
+    [
+      'Int8Tensor of release 0.17, scales in bfloat16',
+      int8Numbers,
+      'bf16.per_row_v0_17',
+      INT8,
+      'int8 per row',
+    ],
     [
       'Float8Tensor with one scale for all',
       float8Numbers,
-      'per_tensor',
+      'bf16.per_tensor',
       FLOAT8.value.quantType,
-      'float8 e4m3fn for the whole weight',
+      FLOAT8_WHOLE,
+    ],
+    ['Float8Tensor of a float32 weight', float8Numbers, 'f32.per_row', FLOAT8.value.quantType, FLOAT8_ROW],
+    [
+      'the same with one scale for all',
+      float8Numbers,
+      'f32.per_tensor',
+      FLOAT8.value.quantType,
+      FLOAT8_WHOLE,
     ],
   ] as const)('%s', async (_name, numbers, scheme, config, formatName) => {
-    const context = storedContext(numbers, `bf16.${scheme}`)
+    const context = storedContext(numbers, scheme)
     const names = ['qdata', 'scale', 'zero_point'].filter((name) => context.stored!.tensors.has(name))
     const tensors = new Map(names.map((name) => [`_weight_${name}`, context.stored!.tensors.get(name)!]))
     const outFeatures = tensors.get('_weight_qdata')!.shape[0]!
     const document = {
       _type: numbers === float8Numbers ? 'Float8Tensor' : 'Int8Tensor',
       _data: {
-        block_size: [scheme === 'per_tensor' ? outFeatures : 1, 64],
+        block_size: [scheme.endsWith('per_tensor') ? outFeatures : 1, 64],
         dtype: { _type: 'torch.dtype', _data: 'bfloat16' },
       },
       _tensor_data_names: names,
@@ -146,7 +162,7 @@ describe('a file of torchao', () => {
     const bytes = await Promise.all(names.map((name) => context.stored!.read(name)))
     const parts = new Map(names.map((name, i) => [`_weight_${name}`, new Uint8Array(bytes[i]!)]))
     expect(dequantizeBothWays(format, weight, parts).formula).toEqual(
-      await goldenFloats(numbers, `bf16.${scheme}.dequant_f32`),
+      await goldenFloats(numbers, `${scheme}.dequant_f32`),
     )
   })
 

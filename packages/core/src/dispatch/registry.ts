@@ -1,11 +1,9 @@
-import { createRequire } from 'node:module'
-import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import type { JsonObject } from '../contract/json.js'
 import type { CheckpointHeaders, QuantizationConfig } from '../contract/quantizer.js'
 import type { ObjectFlattener } from '../contract/stored-object.js'
 import { ConfigError, EnvironmentError } from '../errors/families.js'
 import type { HfQuantizer } from './hf-quantizer.js'
+import { importPlugIn, isAbsent, plugInPackage } from './plug-in.js'
 
 /** What a backend package registers: how to read its configuration and how to start its quantizer. */
 export interface QuantizerBackend {
@@ -123,13 +121,14 @@ export async function findFlattener(className: string): Promise<ObjectFlattener 
  * A method nobody registered is looked for in a package named after it, so that installing a plug-in is enough.
  *
  * @throws EnvironmentError QUANTIZER_NOT_INSTALLED for a known method whose package is absent.
+ * QUANTIZER_BROKEN and QUANTIZER_INVALID for a plug-in that is installed and cannot be used.
  * @throws ConfigError QUANT_METHOD_UNKNOWN for any other name; a quantized model is never loaded as a float one.
  */
 export async function findBackend(method: string): Promise<QuantizerBackend> {
   const found = registered.get(method)
   if (found !== undefined) return found
   const entry = lazy.get(method)
-  const backend = entry === undefined ? await importPlugin(method) : await importLazy(entry)
+  const backend = entry === undefined ? await importNamed(method) : await importLazy(entry)
   registered.set(method, backend)
   return backend
 }
@@ -138,7 +137,7 @@ async function importLazy(entry: LazyQuantizer): Promise<QuantizerBackend> {
   try {
     return await entry.load()
   } catch (cause) {
-    if (!isMissingPackage(cause, entry.packageName)) throw cause
+    if (!isAbsent(cause, entry.packageName)) throw cause
     throw new EnvironmentError(
       'QUANTIZER_NOT_INSTALLED',
       `quant_method "${entry.quantMethod}" needs the package ${entry.packageName}, which is not installed`,
@@ -147,22 +146,12 @@ async function importLazy(entry: LazyQuantizer): Promise<QuantizerBackend> {
   }
 }
 
-/** A plug-in package is called hfquant-backend-<method> and exports its backend as `quantizer`. */
-async function importPlugin(method: string): Promise<QuantizerBackend> {
-  const packageName = `hfquant-backend-${method.replaceAll('_', '-')}`
+async function importNamed(method: string): Promise<QuantizerBackend> {
+  // Names travel into paths: what is no package name is not looked for.
   if (!/^[a-z0-9][a-z0-9_-]*$/.test(method)) throw unknownMethod(method, undefined)
-  try {
-    const { quantizer } = (await import(packageUrl(packageName))) as { quantizer?: QuantizerBackend }
-    if (quantizer?.quantMethod === method) return quantizer
-  } catch (cause) {
-    if (!isMissingPackage(cause, packageName)) throw cause
-    throw unknownMethod(method, packageName)
-  }
-  throw new EnvironmentError('QUANTIZER_INVALID', `${packageName} exports no \`quantizer\` for "${method}"`, {
-    field: 'quant_method',
-    found: method,
-    hint: 'The package must export `quantizer`, made by defineQuantizer or implementing QuantizerBackend.',
-  })
+  const backend = await importPlugIn(method)
+  if (backend === undefined) throw unknownMethod(method, plugInPackage(method))
+  return backend
 }
 
 function unknownMethod(method: string, packageName: string | undefined): ConfigError {
@@ -180,16 +169,4 @@ function unknownMethod(method: string, packageName: string | undefined): ConfigE
           : `If a plug-in provides it, install it (it would be called ${packageName}) or call registerQuantizer.`,
     },
   )
-}
-
-/** Plug-ins are the application's dependencies, not ours: resolve from where the application runs. */
-function packageUrl(packageName: string): string {
-  const from = createRequire(join(process.cwd(), 'package.json'))
-  return pathToFileURL(from.resolve(packageName)).href
-}
-
-function isMissingPackage(error: unknown, packageName: string): boolean {
-  const { code, message } = error as { code?: string; message?: string }
-  const missing = code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND'
-  return missing && message?.includes(packageName) === true
 }

@@ -10,6 +10,7 @@ import {
   type PerGroup,
   type PerRow,
   type PerTensor,
+  perGroup,
   perRow,
   readGranularity,
   showGranularity,
@@ -63,11 +64,11 @@ export class Int8WeightOnlyConfig implements TorchAoBaseConfig {
   }
 
   describe(): string {
-    return `${CLASS_NAME}(${showGranularity(this.granularity ?? perRow())})`
+    return `${CLASS_NAME}(${showGranularity(this.extent())})`
   }
 
   storedAs(weight: WeightInfo): string {
-    return describeInt8Tensor(blockOf(this.granularity ?? perRow(), weight))
+    return describeInt8Tensor(blockOf(this.extent(), weight))
   }
 
   formatFor(weight: WeightInfo): TorchAoFormat | Skip {
@@ -75,9 +76,14 @@ export class Int8WeightOnlyConfig implements TorchAoBaseConfig {
       const expected = `${CLASS_NAME} of version 2`
       throw notQuantizable(`version ${this.version} of ${CLASS_NAME}`, expected, `Use new ${CLASS_NAME}().`)
     }
-    const block = blockOf(this.granularity ?? perRow(), weight)
+    const block = blockOf(this.extent(), weight)
     if (weight.inFeatures % block.groupSize !== 0) return skipUneven(weight.inFeatures, block.groupSize)
     return int8TensorFormat(weight, block)
+  }
+
+  /** Version 1 goes by `groupSize` alone, where there is one. */
+  private extent(): Int8Granularity {
+    return this.groupSize === null ? (this.granularity ?? perRow()) : perGroup(this.groupSize)
   }
 }
 

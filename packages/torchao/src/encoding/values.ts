@@ -94,7 +94,7 @@ export const ENUMS: ReadonlyMap<string, readonly string[]> = new Map([
   ['Int4PackingFormat', ['PLAIN', 'PLAIN_INT32', 'TILE_PACKED_TO_4D', 'PRESHUFFLED']],
   ['Int4ChooseQParamsAlgorithm', ['TINYGEMM', 'HQQ']],
   ['Float8PackingFormat', ['PLAIN', 'SPARSE_CUTLASS', 'OPAQUE']],
-  ['KernelPreference', ['AUTO', 'TORCH', 'MSLK', 'FBGEMM', 'EMULATED']],
+  ['KernelPreference', ['AUTO', 'TORCH', 'MSLK', 'FBGEMM', 'EMULATED', 'TRITON']],
   ['ZeroPointDomain', ['INT', 'FLOAT', 'NONE']],
 ])
 

@@ -206,7 +206,7 @@ describe('the other classes', () => {
     [
       'an unknown class',
       object('torchao.quantization.NewTensor', codes),
-      /NewTensor, which torchao does not have/,
+      /NewTensor, a class that is not known here/,
     ],
     [
       'a tensor where settings belong',

@@ -1,4 +1,5 @@
 import {
+  CapabilityError,
   CheckpointError,
   type FormatContext,
   isFloatDtype,
@@ -21,6 +22,28 @@ import { componentKey, type TorchAoFormat } from './torchao-format.js'
  * do not fit, and when config and tensors contradict each other.
  */
 export async function storedFormat(
+  weight: WeightInfo,
+  config: TorchAoBaseConfig | undefined,
+  context: FormatContext,
+): Promise<TorchAoFormat | Skip> {
+  try {
+    return await readFormat(weight, config, context)
+  } catch (error) {
+    throw inFile(error, [...(context.stored?.tensors.values() ?? [])][0]?.file)
+  }
+}
+
+/** Every file repeats all documents, so what is wrong with one is said of the file that holds the weight. */
+function inFile(error: unknown, file: string | undefined): unknown {
+  const isKnown = CheckpointError.isInstance(error) || CapabilityError.isInstance(error)
+  if (!isKnown || file === undefined || error.file !== undefined || error.code === 'TENSOR_MISSING')
+    return error
+  const { code, message, hint, tensor, field, found, expected } = error
+  const family = CheckpointError.isInstance(error) ? CheckpointError : CapabilityError
+  return new family(code, `${file}: ${message}`, { file, hint, tensor, field, found, expected, cause: error })
+}
+
+async function readFormat(
   weight: WeightInfo,
   config: TorchAoBaseConfig | undefined,
   { stored, metadata }: FormatContext,

@@ -28,9 +28,6 @@ const RECOGNIZED: ReadonlyMap<string, string> = new Map([
 
 export const PLAIN_CLASS = 'Tensor'
 
-export const isTensorClass = (type: string): boolean =>
-  type === PLAIN_CLASS || SUPPORTED.has(type) || RECOGNIZED.has(type)
-
 /**
  * @param tensor original name, "model.layers.0.mlp.up_proj.weight".
  * @throws CapabilityError TENSOR_CLASS_UNSUPPORTED for a class of torchao, CheckpointError TENSOR_CLASS_UNKNOWN for any
@@ -44,13 +41,13 @@ export function findTensorClass(type: string, tensor: string): TensorClass {
   if (hint !== undefined) throw unsupportedTensor(tensor, type, hint)
   throw new CheckpointError(
     'TENSOR_CLASS_UNKNOWN',
-    `"${tensor}" is stored as ${type.slice(0, 100)}, which torchao does not have; expected one of ${supported.join(', ')}`,
+    `"${tensor}" is stored as ${type.slice(0, 100)}, a class that is not known here; expected one of ${supported.join(', ')}`,
     {
       tensor,
       field: '_type',
       found: type,
       expected: supported,
-      hint: 'The header is damaged, or a newer torchao wrote it; quantize the float model again.',
+      hint: 'A newer torchao wrote the file, or its header is damaged; quantize the float model again with --quantize.',
     },
   )
 }
