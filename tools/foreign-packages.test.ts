@@ -1,4 +1,12 @@
-import { mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -25,19 +33,49 @@ afterAll(() => rmSync(outside, { recursive: true, force: true }), PATIENCE)
 
 let example = ''
 let created = ''
+let faster = ''
 beforeAll(async () => {
   const tarballs = packPackages(join(outside, 'tarballs'))
   const generator = tarballs.find(({ name }) => name === 'create-hfquant-backend')!
-  await command(outside, 'npx', [
-    '--yes',
-    `--package=${generator.file}`,
-    'create-hfquant-backend',
-    'my-rounding',
-  ])
-  created = join(outside, 'hfquant-backend-my-rounding')
+  const create = async (name: string) => {
+    await command(outside, 'npx', ['--yes', `--package=${generator.file}`, 'create-hfquant-backend', name])
+    return join(outside, `hfquant-backend-${name}`)
+  }
+  created = await create('my-rounding')
+  faster = await create('my-groups')
+  addKernelOfGuide(faster)
   example = copyPackage(hqq, outside)
-  await installFrom(outside, [example, created], tarballs)
+  await installFrom(outside, [example, created, faster], tarballs)
 }, PATIENCE)
+
+/** What the section "Speed" of the guide says, done to a package that was just created. */
+function addKernelOfGuide(folder: string): void {
+  const guide = readFileSync(join(root, 'docs', 'write-a-backend.md'), 'utf8')
+  const block = (label: string) => {
+    const [, code] = guide.split(`\`\`\`ts ${label}\n`)
+    if (code === undefined) throw new Error(`the guide has no block "${label}"`)
+    return code.slice(0, code.indexOf('```'))
+  }
+  const edit = (path: string, change: (text: string) => string) => {
+    const file = join(folder, path)
+    writeFileSync(file, change(readFileSync(file, 'utf8')))
+  }
+  writeFileSync(join(folder, 'src', 'kernels.ts'), block('new src/kernels.ts'))
+  edit('src/format.ts', (text) =>
+    text
+      .replace('  dequantize(', `${block('into src/format.ts')}\n  dequantize(`)
+      .replaceAll(/^function (?=scaleOf|packCodes)/gm, 'export function '),
+  )
+  const [, script] = /`"test": "(.*?)"`/.exec(guide)!
+  edit('package.json', (text) => {
+    const { scripts, peerDependencies, ...manifest } = JSON.parse(text)
+    const dependencies = { '@hfquant/kernels': peerDependencies['@hfquant/core'] }
+    return JSON.stringify({
+      ...{ ...manifest, peerDependencies, dependencies },
+      scripts: { ...scripts, test: script },
+    })
+  })
+}
 
 test('ties to this repository are found', () => {
   const folder = join(outside, 'tied')
@@ -93,3 +131,14 @@ describe('a package that was just created', () => {
     PATIENCE,
   )
 })
+
+test(
+  'the kernel of the guide gives the bytes of the formula',
+  async () => {
+    expect(tiesTo(faster)).toEqual([])
+    await runScript(faster, 'typecheck')
+    const output = await command(faster, 'npm', ['test', '--', '-t', 'kernel'])
+    expect(output).toMatch(/2 passed/)
+  },
+  PATIENCE,
+)

@@ -80,6 +80,16 @@ describe('wrong usage exits with 2 and says what is wrong in one line', () => {
       /^RECIPE_UNKNOWN: .*expected one of int8-weight-only, .*Did you mean "int8-weight-only"\?/,
     ],
     [
+      'a recipe that is only begun',
+      ['generate', demoModel, 'x', '--quantize', 'int8'],
+      /^RECIPE_UNKNOWN: .*Did you mean "int8-weight-only"\?/,
+    ],
+    [
+      'a precision for a recipe',
+      ['generate', demoModel, 'x', '--quantize', 'fp16'],
+      /^RECIPE_UNKNOWN: .*a precision, not a quantization: .*--dtype fp16\./,
+    ],
+    [
       'the model as its own output',
       ['quantize', demoModel, `${demoModel}/`, '--recipe', 'int8-weight-only'],
       /^OUTPUT_IS_INPUT: /,

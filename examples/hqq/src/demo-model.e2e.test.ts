@@ -15,7 +15,7 @@ async function predictions(options: LoadModelOptions): Promise<Float64Array[]> {
   const tokenizer = await AutoTokenizer.fromPretrained(demoModel)
   await using model = await AutoModelForCausalLM.fromPretrained(demoModel, options)
   const rows: Float64Array[] = []
-  for (const story of storyList({ seed: 2, stories: 4 })) {
+  for (const story of storyList({ seed: 2, stories: 12 })) {
     const { logits, shape } = await model.forward({ inputIds: [tokenizer.encode(story)] })
     const vocabulary = shape[2]
     for (let at = 0; at < logits.length; at += vocabulary) {
@@ -50,6 +50,7 @@ describe('the demo model diverges less than with rounding to the nearest on the 
 
   test.each([
     { nbits: 4, groupSize: 64 },
+    { nbits: 3, groupSize: 32 },
     { nbits: 3, groupSize: 16 },
   ] as const)('%j', async (grid) => {
     const solved = await predictions({ quantizationConfig: hqq(grid) })

@@ -5,7 +5,7 @@ import {
   type QuantizerBackend,
   registerLazyQuantizer,
 } from '@hfquant/core'
-import { closestName, registerInt8 } from '@hfquant/transformers'
+import { closestName, isPrecision, registerInt8 } from '@hfquant/transformers'
 
 /** What every shipped backend package exports. */
 interface BackendModule {
@@ -115,7 +115,7 @@ export async function recipeNames(): Promise<readonly string[]> {
 /**
  * A quantization configuration by name.
  *
- * @throws ConfigError RECIPE_UNKNOWN with the list of names; the hint has the closest one. CapabilityError
+ * @throws ConfigError RECIPE_UNKNOWN with the list of names; the hint has the likeliest one. CapabilityError
  * RECIPE_UNAVAILABLE for a recipe of other tools that cannot be made on this runtime.
  */
 export async function recipe(name: string, options: RecipeOptions = {}): Promise<QuantizationConfig> {
@@ -134,9 +134,16 @@ export async function recipe(name: string, options: RecipeOptions = {}): Promise
       field: 'recipe',
       found: name,
       expected: names,
-      hint: `Did you mean "${closestName(name, names)}"?`,
+      hint: suggestion(name, names),
     },
   )
+}
+
+/** A name that was begun and not ended is likelier than a misspelt one; a precision is neither. */
+function suggestion(name: string, names: readonly string[]): string {
+  if (isPrecision(name))
+    return `It is a precision, not a quantization: dtype, on the command line --dtype ${name}.`
+  return `Did you mean "${names.find((known) => known.startsWith(name)) ?? closestName(name, names)}"?`
 }
 
 async function allRecipes(): Promise<Record<string, (options?: RecipeOptions) => QuantizationConfig>> {

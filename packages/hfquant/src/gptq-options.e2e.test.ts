@@ -73,6 +73,18 @@ describe('quantized with', () => {
     expect(logits.every(Number.isFinite)).toBe(true)
   })
 
+  test('`modulesInBlockToQuantize` leaves all other modules in float, and is saved', async () => {
+    const lists = [['self_attn.o_proj'], ['mlp.down_proj']]
+    const { quantized } = await quantize(at('listed'), { modulesInBlockToQuantize: lists })
+    expect(quantized).toEqual(
+      [0, 1].flatMap((layer) => lists.flat().map((suffix) => `model.layers.${layer}.${suffix}`)),
+    )
+    expect(await quantizationOf(at('listed'))).toMatchObject({ modules_in_block_to_quantize: lists })
+    const names = [...(await allTensors(at('listed'))).keys()].filter((name) => name.endsWith('.qweight'))
+    expect(names).toHaveLength(4)
+    expect((await logitsOf(at('listed'))).every(Number.isFinite)).toBe(true)
+  })
+
   test('`lmHead` takes 8 bits for the head, unless a rule names it', async () => {
     const { quantized } = await quantize(at('head'), { bits: 3, lmHead: true })
     expect(quantized).toContain('lm_head')

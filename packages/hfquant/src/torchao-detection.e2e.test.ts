@@ -202,6 +202,23 @@ describe('tensors that cannot be loaded', () => {
     })
   })
 
+  test('a class that is not known here: it is named, with the block and without', async () => {
+    const folder = await copyOf(tinyLlama('int8-weight-only'), 'future')
+    const path = join(folder, 'model.safetensors')
+    const { tensors, metadata } = await readAll(path)
+    const weight = 'model.layers.0.mlp.up_proj.weight'
+    const all = [...tensors].map(([name, { dtype, shape, bytes }]) => ({
+      ...{ name, shape, data: bytes },
+      dtype: dtype as 'I8',
+    }))
+    const document = metadata[weight]!.replace('Int8Tensor', 'FutureTensor')
+    await writeSafetensors(path, all, { metadata: { ...metadata, [weight]: document } })
+    const refused = { code: 'TENSOR_CLASS_UNKNOWN', message: expect.stringContaining('FutureTensor') }
+    await expect(inspectModel(folder)).rejects.toMatchObject({ ...refused, file: path })
+    await editConfig(folder, withoutBlock)
+    await expect(inspectModel(folder)).rejects.toMatchObject(refused)
+  })
+
   test('a part of a weight that is in no shard: weight, part and shards are named', async () => {
     const folder = await copyOf(tinyLlama('int8-weight-only-sharded'), 'missing-part')
     const part = 'model.layers.1.mlp.down_proj._weight_scale'

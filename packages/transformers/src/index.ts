@@ -13,7 +13,7 @@ export { type InspectedModule, inspectModel, type ModelInspection } from './auto
 export { type Likelihood, logProbability } from './auto/likelihood.js'
 export { checkLoadOptions, type LoadModelOptions, type SaveOptions } from './auto/load-options.js'
 export type { ModelQuantization } from './auto/model-quantization.js'
-export { registerInt8 } from './auto/quantize-argument.js'
+export { isPrecision, registerInt8 } from './auto/quantize-argument.js'
 export { type QuantizeModelOptions, type QuantizeModelResult, quantizeModel } from './auto/quantize-model.js'
 export { refuseCompiled } from './auto/refuse-compiled.js'
 export {

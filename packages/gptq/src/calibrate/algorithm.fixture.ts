@@ -39,13 +39,13 @@ export function shared(values: Float32Array): Float32Array {
   return copy
 }
 
-export function weightOf(layer: GoldenFile): SharedWeight {
+function weightOf(layer: GoldenFile): SharedWeight {
   const [rows, columns] = layer.shape('W') as [number, number]
   return { values: shared(layer.float32('W')), rows, columns }
 }
 
 /** H of a layer's file. The layers are smaller than a panel, so it lies there as the square that it is. */
-export function goldenHessian(layer: GoldenFile): Hessian {
+function goldenHessian(layer: GoldenFile): Hessian {
   // As sums over the tokens of two sequences: (2 / 2) · H = H.
   return hessianOf(shared(layer.float32('H')), layer.shape('H')[0]!, 2)!
 }

@@ -7,8 +7,8 @@ export interface PackedLayout extends GptqLayout {
   readonly rows: number
   readonly columns: number
   /**
-   * Bits of a stored code. Codes of 2 and 3 bits lie in 4 with their value unchanged, which is exact and as fast; with
-   * `memory: 'low'` codes of 2 bits lie in 2.
+   * Bits of a stored code. Codes of 2 and 3 bits lie in 4 with their value unchanged, which is exact and fast; with
+   * `memory: 'low'` codes of 2 bits lie in 2. The operator has no 3 bits.
    */
   readonly container: 2 | 4 | 8
   readonly blockSize: number

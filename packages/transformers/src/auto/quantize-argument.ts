@@ -31,9 +31,8 @@ export function checkQuantize(value: unknown): void {
       { ...subject, hint },
     )
   }
-  const name = value.toLowerCase()
-  if (name === 'int8') return
-  if (PRECISIONS.includes(name)) {
+  if (value.toLowerCase() === 'int8') return
+  if (isPrecision(value)) {
     throw new ConfigError(
       'PRECISION_IS_NOT_QUANTIZATION',
       `quantize "${value}" is a precision, not a quantization; "int8" is the only value`,
@@ -46,6 +45,9 @@ export function checkQuantize(value: unknown): void {
     hint,
   })
 }
+
+/** True for a name of a precision, which some take for a quantization. */
+export const isPrecision = (name: string): boolean => PRECISIONS.includes(name.toLowerCase())
 
 const PRECISIONS = ['fp16', 'float16', 'half', 'bf16', 'bfloat16', 'fp32', 'float32', 'float']
 
