@@ -26,7 +26,7 @@ ${COMPARE_USAGE}`
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    layers: { type: 'string', default: String(BILLION.layers) },
+    layers: { type: 'string' },
     vocabulary: { type: 'string', default: String(BILLION.vocabulary) },
     recipe: { type: 'string', default: 'int8-weight-only' },
     runs: { type: 'string', default: '3' },
@@ -55,7 +55,7 @@ export async function runMeasurement(): Promise<void> {
   } else if (command === 'make-checkpoint') {
     await makeCheckpoint(folder, {
       ...BILLION,
-      layers: Number(values.layers),
+      layers: Number(values.layers ?? BILLION.layers),
       vocabulary: Number(values.vocabulary),
     })
   } else if (command === 'quantize') {
@@ -79,7 +79,7 @@ export async function runMeasurement(): Promise<void> {
   } else if (command === 'gptq-layer') {
     const { modules, ...total } = await measureGptqLayer(folder, {
       recipe: values.recipe.startsWith('gptq') ? values.recipe : 'gptq-int4',
-      layers: Number(values.layers) === BILLION.layers ? 1 : Number(values.layers),
+      layers: Number(values.layers ?? 1),
       samples: Number(values.samples),
       sequenceLength: Number(values['sequence-length']),
     })

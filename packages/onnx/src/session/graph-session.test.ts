@@ -55,4 +55,41 @@ describe('graphs in threads of their own', () => {
     await expect(compute(session)).rejects.toMatchObject({ code: 'MODEL_DISPOSED' })
     await session.close()
   })
+
+  test('outputs go where they are told to, and sums stay in the session until they are taken', async () => {
+    const graph = createGraph('sums')
+    const x = graph.input('x', 'float32', ['N'])
+    for (const [index, factor] of [2, 10].entries()) {
+      const before = graph.input(`before.${index}`, 'float32', [2])
+      const product = graph.node('Mul', [x, graph.literal('float32', [], [factor])])
+      graph.output(`after.${index}`, graph.node('Add', [before, product]), 'float32', [2])
+    }
+    const path = join(folder, 'sums')
+    mkdirSync(path, { recursive: true })
+    const threads = createGraphThreads({ threads: 1 })
+    const [doubling, sums] = [
+      await threads.open(await modelOf('Add')),
+      await threads.open(await writeArtifact(path, graph)),
+    ]
+    const ports = [0, 1].map((index) => ({ input: `before.${index}`, output: `after.${index}`, shape: [2] }))
+    let room = new Float32Array(2)
+    for (const values of [
+      [1, 5],
+      [2, 0],
+    ]) {
+      const tensor = (data: Float32Array) => ({ dtype: 'float32' as const, shape: [2], data })
+      const { y } = await doubling.run({ x: tensor(Float32Array.from(values)) }, ['y'], { y: tensor(room) })
+      expect(room).toHaveLength(0)
+      expect(y!.data).toEqual(Float32Array.from(values, (value) => value + 3))
+      const { x } = await sums.accumulate({ x: y! }, ports)
+      room = x!.data as Float32Array<ArrayBuffer>
+      expect(room).toHaveLength(2)
+    }
+    // [1, 5] and [2, 0], each with 3 added, make [9, 11].
+    const taken = await sums.takeSums()
+    expect(taken['after.0']!.data).toEqual(Float32Array.of(18, 22))
+    expect(taken['after.1']!.data).toEqual(Float32Array.of(90, 110))
+    expect(await sums.takeSums()).toEqual({})
+    await threads.close()
+  })
 })
