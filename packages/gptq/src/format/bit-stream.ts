@@ -21,12 +21,14 @@ export function packStream(codes: ArrayLike<number>, bits: Bits, words: Int32Arr
 /** The first `count` codes of a little-endian bit stream. */
 export function unpackStream(words: Int32Array, bits: Bits, count: number): Uint8Array {
   const mask = 2 ** bits - 1
-  return Uint8Array.from({ length: count }, (_, index) => {
+  const codes = new Uint8Array(count)
+  for (let index = 0; index < count; index++) {
     const bit = index * bits
     const at = Math.floor(bit / 32)
     const shift = bit % 32
     let code = words[at]! >>> shift
     if (shift + bits > 32) code |= words[at + 1]! << (32 - shift)
-    return code & mask
-  })
+    codes[index] = code & mask
+  }
+  return codes
 }

@@ -58,6 +58,34 @@ describe('zero points', () => {
     expect(detectZeroPointFormat(mixed, 1, 8, 4)).toBeUndefined()
   })
 
+  test('are recognised by every field, and by nothing that pads the last word of a group', () => {
+    const weight = fc.record({
+      width: bits,
+      groups: fc.integer({ min: 1, max: 3 }),
+      rows: fc.integer({ min: 1, max: 40 }),
+      below: fc.constantFrom(0, 1),
+      spoiled: fc.option(fc.nat()),
+      padding: fc.integer(),
+    })
+    fc.assert(
+      fc.property(weight, ({ width, groups, rows, below, spoiled, padding }) => {
+        const stored = new Uint8Array(groups * rows).fill(2 ** (width - 1) - below)
+        if (spoiled !== null) stored[spoiled % stored.length]! ^= 2 ** (width - 1)
+        const words = packZeroPoints(stored, groups, rows, width, 'gptq_v2')
+        const perGroup = wordsFor(rows, width)
+        const used = (rows * width) % 32
+        for (let group = 1; used > 0 && group <= groups; group++) {
+          words[group * perGroup - 1]! |= padding & (-1 << used)
+        }
+        const fields = unpackZeroPoints(words, groups, rows, width, 'gptq_v2')
+        const isAll = (zero: number) => fields.every((field) => field === zero)
+        const middle = 2 ** (width - 1)
+        const wanted = isAll(middle) ? 'gptq_v2' : isAll(middle - 1) ? 'gptq' : undefined
+        expect(detectZeroPointFormat(words, groups, rows, width)).toBe(wanted)
+      }),
+    )
+  })
+
   test('of a symmetric 4-bit file are the words that everyone writes', () => {
     const zeros = new Uint8Array(8).fill(8)
     expect(packZeroPoints(zeros, 1, 8, 4, 'gptq')[0]! >>> 0).toBe(0x77777777)

@@ -59,7 +59,8 @@ export function unpackZeroPoints(
 
 /**
  * What the tensor of a symmetric weight says about its own format: stored zero points are all 2^(bits-1), or all one
- * less. Undefined for anything else, such as an asymmetric weight.
+ * less. Undefined for anything else, such as an asymmetric weight. Words are compared, not fields: this runs at every
+ * load of every weight.
  */
 export function detectZeroPointFormat(
   words: Int32Array,
@@ -67,9 +68,24 @@ export function detectZeroPointFormat(
   rows: number,
   bits: Bits,
 ): ZeroPointFormat | undefined {
-  const stored = unpackZeroPoints(words, groups, rows, bits, 'gptq_v2')
+  if (groups * rows === 0) return undefined
   const middle = 2 ** (bits - 1)
-  if (stored.length === 0) return undefined
-  if (stored.every((zero) => zero === middle)) return 'gptq_v2'
-  return stored.every((zero) => zero === middle - 1) ? 'gptq' : undefined
+  const allAre = (zero: number) => holdsOnly(zero, words, groups, rows, bits)
+  if (allAre(middle)) return 'gptq_v2'
+  return allAre(middle - 1) ? 'gptq' : undefined
+}
+
+/** Whether every field is `zero`; what pads the last word of a group may be anything. */
+function holdsOnly(zero: number, words: Int32Array, groups: number, rows: number, bits: Bits): boolean {
+  const width = wordsFor(rows, bits)
+  const wanted = new Int32Array(width)
+  packStream(new Uint8Array(rows).fill(zero), bits, wanted)
+  const used = (rows * bits) % 32
+  const mask = used === 0 ? -1 : (1 << used) - 1
+  for (let group = 0; group < groups; group++) {
+    const start = group * width
+    for (let at = 0; at < width - 1; at++) if (words[start + at] !== wanted[at]) return false
+    if ((words[start + width - 1]! & mask) !== wanted[width - 1]) return false
+  }
+  return true
 }
