@@ -19,6 +19,7 @@ import { copyTensor } from './copy-tensor.js'
 import { type LoadPlan, planLoad } from './plan.js'
 import { type QuantizeContext, quantizeWeight } from './quantize-weight.js'
 import { settleTies } from './settle-ties.js'
+import { createSharedScratch } from './shared-scratch.js'
 import type { Place, TensorStore } from './store.js'
 import { streamSignal } from './stream-context.js'
 
@@ -183,6 +184,7 @@ async function stream(
     pool,
     budget: createByteBudget(maxInFlightBytes),
     wholeBudget: createByteBudget(maxInFlightBytes / 4),
+    scratch: createSharedScratch(),
     maxInFlightBytes,
     signal,
   }

@@ -9,6 +9,7 @@ import { subRange, writeRange } from './byte-range.js'
 import type { CheckpointTensor } from './checkpoint.js'
 import { componentRows, floatRows } from './component-rows.js'
 import { readRange } from './read-range.js'
+import type { SharedScratch } from './shared-scratch.js'
 import { rowRanges, rowsPerPiece, type StreamContext, settleOnFailure } from './stream-context.js'
 
 /**
@@ -29,7 +30,9 @@ export async function quantizeWeight(
   const { weight, format } = module
   const kept = wholeComponents(module)
   const room = await context.wholeBudget.acquire(byteLengthOf(kept), context.signal)
-  const whole = allocate(kept)
+  const whole = new Map(
+    kept.map(({ key, dtype, shape }) => [key, context.scratch.take(tensorBytes(dtype, shape))]),
+  )
   const pieces: Promise<void>[] = []
   const sourceRowBytes = source.byteLength / Math.max(weight.outFeatures, 1)
   const rowBytes =
@@ -54,12 +57,17 @@ export async function quantizeWeight(
       pieces.at(-1)!.catch(() => {})
     }
   })
-  return { done: finish(module, whole, targets, pieces).finally(() => room.release()) }
+  const done = finish(module, whole, targets, pieces).finally(() => {
+    for (const buffer of whole.values()) context.scratch.giveBack(buffer)
+    room.release()
+  })
+  return { done }
 }
 
 /** Weights whose components only `finish` completes keep these in memory until then; not too many at a time. */
 export interface QuantizeContext extends StreamContext {
   readonly wholeBudget: ByteBudget
+  readonly scratch: SharedScratch
 }
 
 interface RowTask {
@@ -180,9 +188,6 @@ const wholeComponents = ({ format, weight, components }: QuantizedModule): reado
 
 const byteLengthOf = (components: readonly Component[]): number =>
   components.reduce((sum, { dtype, shape }) => sum + tensorBytes(dtype, shape), 0)
-
-const allocate = (components: readonly Component[]): ReadonlyMap<string, SharedArrayBuffer> =>
-  new Map(components.map(({ key, dtype, shape }) => [key, new SharedArrayBuffer(tensorBytes(dtype, shape))]))
 
 function rowsOf(matrix: ByteRange, { outFeatures }: WeightInfo, first: number, end: number): ByteRange {
   const rowBytes = matrix.byteLength / outFeatures
