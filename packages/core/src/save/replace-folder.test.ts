@@ -73,6 +73,27 @@ describe('after a process was killed', () => {
     expect(await read(folder, 'config.json')).toBe('old')
   })
 
+  test('while it was removing the old folder, that is not taken for a complete one', async () => {
+    const names = Array.from({ length: 300 }, (_, index) => `${index}.json`)
+    const folder = await folderWith('removing', Object.fromEntries(names.map((name) => [name, 'old'])))
+    const staged = await stageFolder(folder)
+    let committed = false
+    const commit = staged.commit(everything).then(() => {
+      committed = true
+    })
+    const seen: number[] = []
+    while (!committed) {
+      for (const name of await readdir(join(parent, 'removing'))) {
+        if (!name.startsWith('.model.hfquant-old-')) continue
+        const files = await readdir(join(parent, 'removing', name)).catch(() => undefined)
+        if (files !== undefined) seen.push(files.length)
+      }
+    }
+    await commit
+    expect(new Set([...seen, 300])).toEqual(new Set([300]))
+    expect(await readdir(join(parent, 'removing'))).toEqual(['model'])
+  })
+
   test('while it was writing, what it left is removed; the folders of living processes are not', async () => {
     const folder = await folderWith('leftovers', { 'config.json': 'old' })
     const abandoned = join(parent, 'leftovers', '.model.hfquant-new-999999999-abcd1234')

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { constants, existsSync, renameSync, rmSync } from 'node:fs'
+import { constants, existsSync, renameSync } from 'node:fs'
 import { access, cp, link, mkdir, open, readdir, realpath, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
 import { OutputError } from '../errors/families.js'
@@ -27,7 +27,7 @@ export interface StagedFolder {
 export async function stageFolder(folder: string): Promise<StagedFolder> {
   const final = await realFolder(folder)
   await refuseUnmovable(folder, final)
-  const path = sibling(final, `new-${process.pid}-${randomUUID().slice(0, 8)}`)
+  const path = sibling(final, 'new')
   try {
     await mkdir(dirname(final), { recursive: true })
     await recoverFolder(final)
@@ -43,9 +43,9 @@ export async function stageFolder(folder: string): Promise<StagedFolder> {
       try {
         await keepOtherFiles(final, path, isReplaced)
         await syncFolder(path)
-        swap(final, path)
+        const aside = swap(final, path)
         await syncFolder(dirname(final))
-        await rm(asideOf(final, process.pid), { recursive: true, force: true })
+        if (aside !== undefined) await removeAside(final, aside)
       } catch (cause) {
         throw outputError(cause, final)
       }
@@ -73,21 +73,30 @@ export async function checkOutputFolder(folder: string): Promise<void> {
 export async function recoverFolder(folder: string): Promise<void> {
   const final = await realFolder(folder)
   if (existsSync(final) || !existsSync(dirname(final))) return
-  const prefix = basename(asideOf(final, ''))
-  const aside = (await readdir(dirname(final))).find(
-    (name) => name.startsWith(prefix) && !isRunning(Number(name.slice(prefix.length))),
-  )
-  if (aside !== undefined) await rename(join(dirname(final), aside), final)
+  const aside = (await siblings(final, 'old')).find(({ pid }) => !isRunning(pid))
+  if (aside !== undefined) await rename(aside.path, final)
 }
 
-/** Both renames in one turn of the event loop, so that no other save of this process comes between them. */
-function swap(final: string, path: string): void {
-  const aside = asideOf(final, process.pid)
-  if (existsSync(final)) {
-    rmSync(aside, { recursive: true, force: true })
-    renameSync(final, aside)
-  }
+/**
+ * Both renames in one turn of the event loop, so that no other save of this process comes between them.
+ *
+ * @returns where the old folder is.
+ */
+function swap(final: string, path: string): string | undefined {
+  const aside = existsSync(final) ? sibling(final, 'old') : undefined
+  if (aside !== undefined) renameSync(final, aside)
   renameSync(path, final)
+  return aside
+}
+
+/**
+ * Removes a folder that was moved aside, under the name of one that was never finished: whatever bears the name of a
+ * folder moved aside is complete, even if its removal is interrupted.
+ */
+async function removeAside(final: string, aside: string): Promise<void> {
+  const obsolete = sibling(final, 'new')
+  await rename(aside, obsolete)
+  await rm(obsolete, { recursive: true, force: true })
 }
 
 /** A folder that others hold on to, or that another file system is mounted on, cannot be replaced by renaming. */
@@ -128,15 +137,11 @@ async function keepOtherFiles(
 
 /** Folders that killed processes left behind. Those of running processes are theirs. */
 async function removeLeftovers(final: string): Promise<void> {
-  const prefix = `.${basename(final)}.hfquant-`
-  for (const name of await readdir(dirname(final))) {
-    const pid = name.startsWith(`${prefix}new-`)
-      ? Number(name.slice(prefix.length + 4).split('-')[0])
-      : undefined
-    const abandoned = pid !== undefined && !isRunning(pid)
-    const owner = name.startsWith(`${prefix}old-`) ? Number(name.slice(prefix.length + 4)) : undefined
-    const obsolete = owner !== undefined && !isRunning(owner) && existsSync(final)
-    if (abandoned || obsolete) await rm(join(dirname(final), name), { recursive: true, force: true })
+  for (const { path, pid } of await siblings(final, 'new')) {
+    if (!isRunning(pid)) await rm(path, { recursive: true, force: true })
+  }
+  for (const { path, pid } of await siblings(final, 'old')) {
+    if (!isRunning(pid) && existsSync(final)) await removeAside(final, path)
   }
 }
 
@@ -148,7 +153,20 @@ async function syncFolder(path: string): Promise<void> {
 /** A link to a folder stays a link: what it points to is replaced. */
 const realFolder = (folder: string): Promise<string> => realpath(folder).catch(() => resolve(folder))
 
-const asideOf = (final: string, pid: number | ''): string => sibling(final, `old-${pid}`)
+/** What a process keeps beside a folder: one that it is writing, or the complete one that it has moved aside. */
+type Role = 'new' | 'old'
 
-const sibling = (folder: string, suffix: string): string =>
-  join(dirname(folder), `.${basename(folder)}.hfquant-${suffix}`)
+const sibling = (final: string, role: Role): string =>
+  `${siblingPrefix(final, role)}${process.pid}-${randomUUID().slice(0, 8)}`
+
+async function siblings(final: string, role: Role): Promise<{ path: string; pid: number }[]> {
+  const parent = dirname(final)
+  const prefix = siblingPrefix(final, role)
+  return (await readdir(parent))
+    .map((name) => join(parent, name))
+    .filter((path) => path.startsWith(prefix))
+    .map((path) => ({ path, pid: Number(path.slice(prefix.length).split('-')[0]) }))
+}
+
+const siblingPrefix = (final: string, role: Role): string =>
+  join(dirname(final), `.${basename(final)}.hfquant-${role}-`)
