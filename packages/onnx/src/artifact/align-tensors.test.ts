@@ -62,7 +62,8 @@ test('packed weights begin where kernels expect them, and give the same bits as 
   const graph = manyProducts()
   const description = { model: 'products', source: root, method: null, notes: null }
   const { modelPath } = await compileArtifact(root, graph, { key: 'products', description, threads: 1 })
-  const { initializer } = decodeModel(readFileSync(modelPath)).graph!
+  const { graph: stored } = await decodeModel(readFileSync(modelPath))
+  const { initializer } = stored!
   const entries = initializer.flatMap(({ external_data }) => external_data)
   const packed = entries.filter(({ key }) => key.startsWith('prepacked'))
   const offsets = [

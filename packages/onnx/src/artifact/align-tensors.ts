@@ -17,7 +17,7 @@ import { MODEL_FILE, nextPage, WEIGHTS_FILE } from './files.js'
 export async function alignTensors(folder: string): Promise<void> {
   const modelPath = join(folder, MODEL_FILE)
   const weightsPath = join(folder, WEIGHTS_FILE)
-  const model = decodeModel(await readFile(modelPath))
+  const model = await decodeModel(await readFile(modelPath))
   const initializers = (model.graph?.initializer ?? []).filter(
     ({ external_data }) => external_data.length > 0,
   )
@@ -31,7 +31,7 @@ export async function alignTensors(folder: string): Promise<void> {
     } finally {
       await file.close()
     }
-    await writeFile(modelPath, encodeStored(model))
+    await writeFile(modelPath, await encodeStored(model))
   } catch (cause) {
     throw RuntimeError.isInstance(cause) ? cause : outputError(cause, weightsPath)
   }

@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { cpus } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { Graph } from '../graph/graph.js'
+import { describeProcessor } from '../processor.js'
 import { graphDigest } from './write-artifact.js'
 
 /**
@@ -20,7 +19,7 @@ const REVISION = 1
  */
 export function artifactKey(graph: Graph, subject: unknown): string {
   const { platform, arch } = process
-  const facts = [REVISION, ...versions(), platform, arch, processor(), graphDigest(graph), subject]
+  const facts = [REVISION, ...versions(), platform, arch, describeProcessor(), graphDigest(graph), subject]
   return createHash('sha256').update(JSON.stringify(facts)).digest('hex').slice(0, 32)
 }
 
@@ -30,16 +29,4 @@ function versions(): string[] {
   return [join(own, '..', 'package.json'), 'onnxruntime-node/package.json'].map(
     (manifest) => (require(manifest) as { version: string }).version,
   )
-}
-
-/** What the kernels choose their instructions by. */
-function processor(): string {
-  const model = cpus()[0]?.model ?? ''
-  try {
-    const features = /^(?:flags|Features)\s*: (.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1] ?? ''
-    return `${model}: ${features}`
-  } catch {
-    // Not Linux: the name of the processor stands for its features.
-    return model
-  }
 }

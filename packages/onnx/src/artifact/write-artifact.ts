@@ -28,7 +28,8 @@ export async function writeArtifact(
   const { files = { model: MODEL_FILE, weights: WEIGHTS_FILE } } = options
   const locations = layout(graph.constants)
   const model = join(folder, files.model)
-  await writeFile(model, encodeModel(graph.toModel(files.weights, locations))).catch((cause) => {
+  const bytes = await encodeModel(graph.toModel(files.weights, locations))
+  await writeFile(model, bytes).catch((cause) => {
     throw outputError(cause, model)
   })
   const path = join(folder, files.weights)
@@ -48,8 +49,8 @@ export async function writeArtifact(
  * constants.
  */
 export function graphDigest(graph: Graph): string {
-  const model = encodeModel(graph.toModel(WEIGHTS_FILE, layout(graph.constants)))
-  return createHash('sha256').update(model).digest('hex')
+  const model = graph.toModel(WEIGHTS_FILE, layout(graph.constants))
+  return createHash('sha256').update(JSON.stringify(model)).digest('hex')
 }
 
 function layout(constants: readonly ConstantTensor[]): Map<string, ByteLocation> {

@@ -9,6 +9,7 @@ import type {
 import { elementType } from './element-type.js'
 import type { GraphParts, Node } from './graph-parts.js'
 import { mergeProducts } from './merge-products.js'
+import { signWeights } from './sign-weights.js'
 
 /** A dimension: a number, or the name of one that is known when the graph runs. */
 export type Dimension = number | string
@@ -55,6 +56,8 @@ export interface Graph extends GraphBuilder {
   cut(name: string, from: readonly CutValue[], wanted: readonly GraphValue[]): Graph
   /** The same graph with products of one input merged; see mergeProducts. */
   merged(): Graph
+  /** The same graph with signed weights in integer products; see signWeights. */
+  withSignedWeights(): Graph
   /** Constants for the external weights file, in the order of their first use. */
   readonly constants: readonly ConstantTensor[]
   /** The ModelProto as a plain object; `locations` says where each constant lies in `weightsFile`. */
@@ -102,6 +105,11 @@ function assemble(name: string, parts: Beginning): Graph {
     return made
   }
 
+  const rewritten = (rewrite: (parts: GraphParts) => GraphParts): Graph => {
+    const parts = { nodes, constants: [...constants.values()], literals: [...literals.values()] }
+    return assemble(name, { ...rewrite(parts), inputs, outputs, firstNode: nextNode })
+  }
+
   return {
     node: (operator, values, options) => addNodes(operator, values, 1, options)[0]!,
     nodes: (operator, values, count, options) => addNodes(operator, values, count, options),
@@ -147,10 +155,8 @@ function assemble(name: string, parts: Beginning): Graph {
         firstNode: nextNode,
       })
     },
-    merged() {
-      const parts = { nodes, constants: [...constants.values()], literals: [...literals.values()] }
-      return assemble(name, { ...mergeProducts(parts), inputs, outputs, firstNode: nextNode })
-    },
+    merged: () => rewritten(mergeProducts),
+    withSignedWeights: () => rewritten(signWeights),
     get constants() {
       return [...constants.values()]
     },

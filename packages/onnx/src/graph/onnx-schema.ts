@@ -1,4 +1,4 @@
-import protobuf from 'protobufjs'
+import type { Type } from 'protobufjs'
 
 /**
  * The part of the ONNX schema (onnx.proto3 of the ONNX project, IR version 10) that we write. Field numbers are those
@@ -33,11 +33,11 @@ message ModelProto {
 }
 `
 
-const modelProto = protobuf.parse(SCHEMA, { keepCase: true }).root.lookupType('onnx.ModelProto')
-
 /** Serialises a ModelProto given as a plain object with the schema's field names. */
-export const encodeModel = (value: object): Uint8Array =>
-  modelProto.encode(modelProto.fromObject(value)).finish()
+export async function encodeModel(value: object): Promise<Uint8Array> {
+  const type = await modelType()
+  return type.encode(type.fromObject(value)).finish()
+}
 
 /** A ModelProto that was read, as far as it is looked at. */
 export interface StoredModel {
@@ -57,11 +57,23 @@ export interface ExternalEntry {
 }
 
 /** Reads a ModelProto. Fields that the schema above leaves out are kept, and written again by `encodeStored`. */
-export function decodeModel(bytes: Uint8Array): StoredModel {
+export async function decodeModel(bytes: Uint8Array): Promise<StoredModel> {
+  const [type, { default: protobuf }] = await Promise.all([modelType(), import('protobufjs')])
   const reader = protobuf.Reader.create(bytes)
   reader.discardUnknown = false
-  return modelProto.decode(reader) as StoredModel
+  return type.decode(reader) as StoredModel
 }
 
 /** Serialises a model that `decodeModel` read. */
-export const encodeStored = (model: StoredModel): Uint8Array => modelProto.encode(model).finish()
+export const encodeStored = async (model: StoredModel): Promise<Uint8Array> =>
+  (await modelType()).encode(model).finish()
+
+let parsed: Promise<Type> | undefined
+
+/** Parsed when it is needed: a model that is compiled already starts without it. */
+function modelType(): Promise<Type> {
+  parsed ??= import('protobufjs').then(({ default: protobuf }) =>
+    protobuf.parse(SCHEMA, { keepCase: true }).root.lookupType('onnx.ModelProto'),
+  )
+  return parsed
+}
