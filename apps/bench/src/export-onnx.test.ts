@@ -36,6 +36,14 @@ describe.each(['llama', 'llama-bias', 'llama-tied-rope3'])(
       const { greedy: rows } = await runPeer<number[][]>('transformers-js.mjs', batch)
       expect(rows[0]).toEqual(greedy.slice(8))
     })
+
+    test('nearly so in fp16', async () => {
+      const model = join(root, `${name}-fp16`)
+      await exportModel(golden(name), model, { format: 'onnx', type: 'fp16' })
+      const { sequences, logits } = await readExpected(name)
+      const found = await runPeer('transformers-js.mjs', { model, sequences })
+      expect(relativeError(found.logits, logits)).toBeLessThan(5e-3)
+    })
   },
 )
 
@@ -50,10 +58,22 @@ test('a text is continued as hfquant does, with the tokenizer of the folder', as
   expect(greedy).toEqual(sequences.map((ids) => ids.slice(-24)))
 })
 
+test('fp16 keeps three digits of the logits, alone and as padded rows of a batch', async () => {
+  const model = join(root, 'demo-fp16')
+  await exportModel(demoModel, model, { format: 'onnx', type: 'fp16' })
+  const { sequences, logits } = await continuations(demoModel, PROMPTS, 32)
+  for (const request of [{ model, sequences }, { model, sequences, batched: true } as const]) {
+    const found = await runPeer('transformers-js.mjs', request)
+    expectSameChoices(found.logits, logits)
+    expect(relativeError(found.logits, flatten(logits))).toBeLessThan(5e-3)
+  }
+})
+
 describe.each([
-  ['q8', 'Q8_0'],
-  ['q4', 'Q4_0'],
-] as const)('@huggingface/transformers computes the demo model in %s', (type, blocks) => {
+  ['q8', 'Q8_0', 1e-2],
+  ['q4', 'Q4_0', 2.5e-2],
+  ['q4f16', 'Q4_0', 2.5e-2],
+] as const)('@huggingface/transformers computes the demo model in %s', (type, blocks, bound) => {
   test('as the numbers in the file say; the folder loads without options', async () => {
     const model = join(root, `demo-${type}`)
     await exportModel(demoModel, model, { format: 'onnx', type, pure: true })
@@ -62,7 +82,9 @@ describe.each([
     const { sequences, logits } = await continuations(rounded, PROMPTS, 32)
     const found = await runPeer('transformers-js.mjs', { model, sequences })
     expectSameChoices(found.logits, logits)
-    const flat = Float32Array.from(logits.flat().flatMap((row) => [...row]))
-    expect(relativeError(found.logits, flat)).toBeLessThan(2e-2)
+    expect(relativeError(found.logits, flatten(logits))).toBeLessThan(bound)
   })
 })
+
+const flatten = (logits: readonly (readonly Float32Array[])[]): Float32Array =>
+  Float32Array.from(logits.flat().flatMap((row) => [...row]))

@@ -37,6 +37,7 @@ export {
   type LoadModelOptions,
   listCompiledModels,
   type ModelInspection,
+  type ModelMemory,
   pruneCompiledModels,
   type QuantizeModelOptions,
   type QuantizeModelResult,

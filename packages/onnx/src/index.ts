@@ -22,12 +22,17 @@ export {
   lower,
   registerLowering,
 } from './lower/lowering.js'
+export { multipliesMixedSigns } from './processor.js'
+export { SamplingError } from './sampling/errors.js'
+export { createSampler, type Sampler } from './sampling/sampler.js'
+export type { SamplerConfig } from './sampling/sampler-config.js'
 export { DECODER } from './session/decoder-ports.js'
 export { createGraphThreads, type GraphSession, type GraphThreads } from './session/graph-session.js'
-export type { CacheShape, GraphTensor, SumPort, TensorRecord } from './session/protocol.js'
+export type { CacheDtype, CacheShape, GraphTensor, SumPort, TensorRecord } from './session/protocol.js'
 export {
   type DecoderSession,
   openSession,
   type SequenceHandle,
+  type SessionMemory,
   type SessionOptions,
 } from './session/session-host.js'

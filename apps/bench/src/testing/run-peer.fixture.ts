@@ -5,6 +5,8 @@ import { promisify } from 'node:util'
 export interface PeerRequest {
   readonly model: string
   readonly sequences: readonly (readonly number[])[]
+  /** Compute the logits of all sequences in one call, padded; transformers.js only. */
+  readonly batched?: true
   readonly greedy?: object
   readonly texts?: readonly string[]
 }

@@ -1,23 +1,17 @@
 // What @huggingface/transformers makes of an exported folder.
-// Argument: JSON { model, sequences, greedy?: { prompts: ids[] of any lengths, or texts, count } }.
+// Argument: JSON { model, sequences, batched?: all of them in one call,
+//   greedy?: { prompts: ids[] of any lengths, or texts, count } }.
 // Output: JSON { logits: [sequence][token][id], greedy: [prompt][token] }.
 import { AutoModelForCausalLM, AutoTokenizer, env, Tensor } from '@huggingface/transformers'
 
 env.allowRemoteModels = false
-const { model: folder, sequences, greedy } = JSON.parse(process.argv[2])
+const { model: folder, sequences, batched, greedy } = JSON.parse(process.argv[2])
 const model = await AutoModelForCausalLM.from_pretrained(folder, {
   session_options: { intraOpNumThreads: 1 },
 })
 
 const tensor = (rows) =>
   new Tensor('int64', BigInt64Array.from(rows.flat(), BigInt), [rows.length, rows[0].length])
-const ones = (rows) => rows.map((row) => row.map(() => 1))
-
-const logits = []
-for (const ids of sequences) {
-  const output = await model({ input_ids: tensor([ids]), attention_mask: tensor(ones([ids])) })
-  logits.push(output.logits.tolist()[0])
-}
 
 /** Batches are padded on the left. */
 function padded(prompts) {
@@ -27,6 +21,12 @@ function padded(prompts) {
     input_ids: tensor(prompts.map((ids) => [...fill(ids, 0), ...ids])),
     attention_mask: tensor(prompts.map((ids) => [...fill(ids, 0), ...ids.map(() => 1)])),
   }
+}
+
+const logits = []
+for (const batch of batched ? [sequences] : sequences.map((ids) => [ids])) {
+  const output = await model(padded(batch))
+  logits.push(...output.logits.tolist().map((rows, index) => rows.slice(-batch[index].length)))
 }
 
 let tokens = []

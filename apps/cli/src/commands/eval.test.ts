@@ -28,10 +28,15 @@ describe('eval', () => {
       bytesOnDisk: 6_824_768,
     })
     expect(quantized).toMatchObject({ model: out, method: 'torchao' })
-    for (const { loss, perplexity, tokensPerSecond, peakRssBytes } of rows) {
+    for (const { loss, perplexity, tokensPerSecond, ...memory } of rows) {
       expect(perplexity).toBeCloseTo(Math.exp(loss), 10)
       expect(tokensPerSecond).toBeGreaterThan(0)
+      const { anonymousBytes, fileBackedBytes, peakRssBytes } = memory
       expect(peakRssBytes).toBeGreaterThan(2 ** 20)
+      if (process.platform === 'linux') {
+        expect(Math.min(anonymousBytes, fileBackedBytes)).toBeGreaterThan(2 ** 20)
+        expect(anonymousBytes + fileBackedBytes).toBeLessThanOrEqual(peakRssBytes)
+      } else expect([anonymousBytes, fileBackedBytes]).toEqual([null, null])
     }
     expect(quantized.lossDifference).toBe(quantized.loss - float.loss)
     expect(float.lossDifference).toBe(0)
@@ -65,7 +70,7 @@ describe('eval', () => {
     await runCli(['quantize', demoModel, int4, '--recipe', 'int4-weight-only'])
     const { stdout } = await runCli(['eval', demoModel, int8, int4, '--stories', '5'])
     expect(stdout).toMatch(
-      /^model +method +on disk +bits\/weight +loss +perplexity +vs first +KL +top-1 +tokens\/s +memory\n/,
+      /^model +method +on disk +bits\/weight +loss +perplexity +vs first +KL +top-1 +tokens\/s +anonymous +files +peak\n/,
     )
     expect(stdout).toMatch(/ float +6\.8 MB +16\.00 +0\.\d{4} +1\.\d{3} +0\.0{6} /)
     expect(stdout).toMatch(/table-int8 +torchao +3\.7 MB +8\.13 +0\.\d{4} +1\.\d{3} +[+-]0\.\d{4} +0\.\d{6} /)

@@ -55,6 +55,7 @@ async function evaluate(models: readonly string[], options: EvalOptions, setup: 
     printLines([
       ...formatTable([HEADINGS, ...rows.map(toCells)]),
       `${tokens} predicted tokens, ${options.compute}; vs first: difference in loss from the first model`,
+      'memory: anonymous is the process alone, files are mapped and shared; peak: both, loading included',
     ])
 }
 
@@ -69,7 +70,9 @@ const HEADINGS = [
   'KL',
   'top-1',
   'tokens/s',
-  'memory',
+  'anonymous',
+  'files',
+  'peak',
 ]
 
 const toCells = (row: EvaluatedModel, index: number): string[] => [
@@ -83,5 +86,7 @@ const toCells = (row: EvaluatedModel, index: number): string[] => [
   row.kl.toFixed(6),
   `${(100 * row.top1Agreement).toFixed(1)}%`,
   formatNumber(row.tokensPerSecond, 1),
+  row.anonymousBytes === null ? '-' : formatBytes(row.anonymousBytes),
+  row.fileBackedBytes === null ? '-' : formatBytes(row.fileBackedBytes),
   formatBytes(row.peakRssBytes),
 ]

@@ -32,7 +32,11 @@ describe('export', () => {
   })
 
   it.each([
-    ['a type of the other format', ['--format', 'onnx', '--type', 'Q4_0'], /^EXPORT_TYPE: .*fp32, q8, q4/],
+    [
+      'a type of the other format',
+      ['--format', 'onnx', '--type', 'Q4_0'],
+      /^EXPORT_TYPE: .*fp32, fp16, q8, q4, q4f16 /,
+    ],
     ['an option of the other format', ['--format', 'onnx', '--name', 'x'], /^OPTIONS_EXCLUSIVE: --name/],
     ['no format', [], /^USAGE: required option '--format/],
   ])('refuses %s', async (_, args, line) => {

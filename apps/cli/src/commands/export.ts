@@ -1,10 +1,9 @@
 import { resolve } from 'node:path'
 import { type Command, Option } from 'commander'
-import { type ExportModelOptions, exportModel, resolveModel } from 'hfquant'
+import { type ExportModelOptions, exportModel, processMemory, resolveModel } from 'hfquant'
 import { type CommandSetup, type CommonOptions, MODEL, withCommonOptions } from '../command-setup.js'
 import { UsageError } from '../output/failure.js'
 import { formatBytes } from '../output/format.js'
-import { peakRssBytes } from '../output/peak-memory.js'
 import { printJson, printLines } from '../output/print.js'
 import { showDownload } from '../output/show-download.js'
 
@@ -17,7 +16,10 @@ interface ExportOptions extends CommonOptions {
 }
 
 /** The first of each is the default. */
-const TYPES = { gguf: ['F16', 'Q8_0', 'Q4_0'], onnx: ['fp32', 'q8', 'q4'] } as const
+const TYPES = {
+  gguf: ['F16', 'Q8_0', 'Q4_0'],
+  onnx: ['fp32', 'fp16', 'q8', 'q4', 'q4f16'],
+} as const
 
 export function addExport(program: Command, setup: CommandSetup): void {
   const command = program
@@ -32,7 +34,8 @@ export function addExport(program: Command, setup: CommandSetup): void {
     )
     .option(
       '--type <name>',
-      'precision of linear layers; gguf: F16 (default), Q8_0, Q4_0; onnx: fp32 (default), q8, q4',
+      'precision of linear layers; gguf: F16 (default), Q8_0, Q4_0; onnx: fp32 (default), q8, q4, ' +
+        'and with float16 for all the rest too: fp16, q4f16',
     )
     .option('--pure', 'with 4 bits: the output matrix in 4 bits too, instead of 8')
     .option('--name <name>', 'gguf: the name of the model in the file (default: that of its folder)')
@@ -62,7 +65,7 @@ async function run(
     ...{ output: resolve(out), format: result.format, type: result.type, bytes: result.bytes },
     warnings: result.warnings,
     seconds: (performance.now() - start) / 1000,
-    peakRssBytes: peakRssBytes(),
+    peakRssBytes: processMemory().peakResident,
   }
   if (options.json) printJson(summary)
   else printLines(summarize(summary))

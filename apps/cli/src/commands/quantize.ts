@@ -1,9 +1,8 @@
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
-import { ConfigError, inspectModel, quantizeModel, resolveModel } from 'hfquant'
+import { ConfigError, inspectModel, processMemory, quantizeModel, resolveModel } from 'hfquant'
 import { type CommandSetup, type CommonOptions, MODEL, withCommonOptions } from '../command-setup.js'
 import { byteSize, wholeNumber } from '../option-values.js'
-import { peakRssBytes } from '../output/peak-memory.js'
 import { printJson, printLines } from '../output/print.js'
 import { formatQuantization, type Quantization } from '../output/quantization-summary.js'
 import { showDownload } from '../output/show-download.js'
@@ -91,7 +90,7 @@ async function quantize(
   const summary: Quantization = {
     ...{ output: resolve(out), method, recipe: options.recipe ?? null, dryRun, ...result },
     seconds: (performance.now() - start) / 1000,
-    peakRssBytes: peakRssBytes(),
+    peakRssBytes: processMemory().peakResident,
   }
   if (json) printJson(summary)
   else printLines(formatQuantization(summary, { model, out, modules }))

@@ -1,12 +1,11 @@
-import { AutoModelForCausalLM, type CausalLM } from 'hfquant'
-import { peakRssBytes } from '../output/peak-memory.js'
+import { AutoModelForCausalLM, type CausalLM, processMemory } from 'hfquant'
 import type { Progress } from '../output/terminal.js'
 import { startTokenClock } from '../token-clock.js'
 import { type EvalResult, type EvalTask, REFERENCE_FD } from './protocol.js'
 import { readRows, writeRows } from './reference-file.js'
 import { score, toLogProbabilities } from './score.js'
 
-/** Scores one model, in a process of its own, so that its peak memory is that of this model alone. */
+/** Scores one model, in a process of its own, so that its memory is that of this model alone. */
 export async function evaluateModel(
   task: EvalTask,
   onProgress: (event: Progress) => void,
@@ -34,12 +33,16 @@ export async function evaluateModel(
     agreed += sums.agreed
     onProgress({ stage: 'evaluate', tensor: task.folder, done: tokens, total, doneBytes: 0, totalBytes: 0 })
   }
+  const tokensPerSecond = await decodingSpeed(model, task.sequences[0]!)
+  const { anonymous, fileBacked, peakResident } = processMemory()
   return {
     loss: negativeLogLikelihood / tokens,
     kl: divergence / tokens,
     top1Agreement: agreed / tokens,
-    tokensPerSecond: await decodingSpeed(model, task.sequences[0]!),
-    peakRssBytes: peakRssBytes(),
+    tokensPerSecond,
+    anonymousBytes: anonymous,
+    fileBackedBytes: fileBacked,
+    peakRssBytes: peakResident,
   }
 }
 

@@ -25,6 +25,11 @@ export interface EvalResult {
   readonly top1Agreement: number
   /** Greedy decoding; null if the context has no room for two tokens. */
   readonly tokensPerSecond: number | null
+  /** Memory of the process alone, with the model still loaded; null where the system does not tell. */
+  readonly anonymousBytes: number | null
+  /** Pages of files, which other processes share, at the same moment. */
+  readonly fileBackedBytes: number | null
+  /** The most of both together, loading included. */
   readonly peakRssBytes: number
 }
 

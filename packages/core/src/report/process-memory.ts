@@ -10,7 +10,10 @@ export interface ProcessMemory {
   readonly anonymous: number | null
   /** Pages of mapped files, weights of compiled models among them. */
   readonly fileBacked: number | null
-  /** The most that was resident at once, pages of files included. */
+  /**
+   * The most that was resident at once, pages of files included. Elsewhere than on Linux, what the parent process had when
+   * it started this one counts, too.
+   */
   readonly peakResident: number
 }
 

@@ -1,4 +1,5 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node'
+import { type CacheArray, cacheElements, cacheTensor, newCacheArray } from './cache-array.js'
 import { DECODER } from './decoder-ports.js'
 import type { CacheShape } from './protocol.js'
 import { type Batch, createSequences, type Sequence, type Sequences } from './sequences.js'
@@ -12,10 +13,10 @@ export interface Decoder {
   /**
    * Appends one token to each of some sequences, in one run for as many of them as lie together.
    *
-   * @returns the logits of those that were part of the run, the first one in any case.
+   * @returns the logits of those that were part of the run, the first one in any case: views of one array.
    */
   step(tokens: ReadonlyMap<Sequence, number>): Promise<ReadonlyMap<Sequence, Float32Array>>
-  readonly sequences: Pick<Sequences, 'begin' | 'retire' | 'byteLength'>
+  readonly sequences: Pick<Sequences, 'begin' | 'retire' | 'byteLength' | 'keptByteLength'>
   close(): Promise<void>
 }
 
@@ -39,6 +40,7 @@ export async function openDecoder(
   })
   const sequences = createSequences(shape)
   const layers = Array.from({ length: shape.layers }, (_, layer) => layer)
+  const nothing = newCacheArray(shape, 0)
   const newRows = layers.flatMap((layer) => [DECODER.newKey(layer), DECODER.newValue(layer)])
 
   /** `ids` holds the same number of tokens for each sequence of the batch; `rows` are those whose logits are wanted. */
@@ -66,10 +68,10 @@ export async function openDecoder(
     const capacity = past?.pool.capacity ?? 0
     const cached = [batch, shape.heads, capacity, shape.headSize]
     for (const layer of layers) {
-      const keys = past?.pool.keys(layer, past.first, batch) ?? NOTHING
-      const values = past?.pool.values(layer, past.first, batch) ?? NOTHING
-      feeds[DECODER.pastKey(layer)] = new Tensor('float32', keys, cached)
-      feeds[DECODER.pastValue(layer)] = new Tensor('float32', values, cached)
+      const keys = past?.pool.keys(layer, past.first, batch) ?? nothing
+      const values = past?.pool.values(layer, past.first, batch) ?? nothing
+      feeds[DECODER.pastKey(layer)] = cacheTensor(keys, cached)
+      feeds[DECODER.pastValue(layer)] = cacheTensor(values, cached)
     }
     return session.run(feeds, outputs)
   }
@@ -80,10 +82,10 @@ export async function openDecoder(
     const result = await run(ids, { lengths, past: batch }, [count - 1], [DECODER.logits, ...newRows])
     const width = count * shape.heads * shape.headSize
     for (const layer of layers) {
-      const keys = floats(result[DECODER.newKey(layer)])
-      const values = floats(result[DECODER.newValue(layer)])
+      const keys = cacheElements(result[DECODER.newKey(layer)]!)
+      const values = cacheElements(result[DECODER.newValue(layer)]!)
       for (const [index, length] of lengths.entries()) {
-        const part = (rows: Float32Array) => rows.subarray(index * width, (index + 1) * width)
+        const part = (rows: CacheArray) => rows.subarray(index * width, (index + 1) * width)
         batch.pool.write(layer, batch.first + index, length, {
           count,
           keys: part(keys),
@@ -115,7 +117,7 @@ export async function openDecoder(
       return new Map(
         batch.sequences.map((sequence, index) => [
           sequence,
-          logits.slice(index * vocabulary, (index + 1) * vocabulary),
+          logits.subarray(index * vocabulary, (index + 1) * vocabulary),
         ]),
       )
     },
@@ -129,8 +131,6 @@ interface Past {
   /** Where they lie; undefined: nothing is cached. */
   readonly past: Batch | undefined
 }
-
-const NOTHING = new Float32Array(0)
 
 const int64 = (values: ArrayLike<number>, shape: readonly number[]): Tensor =>
   new Tensor('int64', BigInt64Array.from(Array.from(values), BigInt), [...shape])

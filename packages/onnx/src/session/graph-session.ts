@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os'
-import type { Request, SumPort, TensorRecord } from './protocol.js'
+import type { SumPort, TensorRecord } from './protocol.js'
 import { type SessionWorker, startSessionWorker } from './session-worker-host.js'
 
 /** Any graph in a worker thread, with named inputs and outputs. Calls are answered in order. */
@@ -77,20 +77,25 @@ export function createGraphThreads(options: GraphThreadsOptions = {}): GraphThre
 }
 
 function graphSession(worker: SessionWorker, release: () => Promise<void>): GraphSession {
-  const tensors = async (request: Request, transfer: readonly ArrayBuffer[] = []): Promise<TensorRecord> => {
-    const reply = await worker.call(request, transfer)
-    return 'tensors' in reply ? reply.tensors : {}
-  }
   let closed: Promise<void> | undefined
   const close = () => {
     closed ??= worker.isClosed() ? Promise.resolve() : release()
     return closed
   }
   return {
-    run: (feeds, outputs, into = {}) =>
-      tensors({ kind: 'run', feeds, outputs, into }, [...buffersOf(feeds), ...buffersOf(into)]),
-    accumulate: (feeds, sums) => tensors({ kind: 'accumulate', feeds, sums }, buffersOf(feeds)),
-    takeSums: () => tensors({ kind: 'takeSums' }),
+    async run(feeds, outputs, into = {}) {
+      const buffers = [...buffersOf(feeds), ...buffersOf(into)]
+      const { tensors } = await worker.call({ kind: 'run', feeds, outputs, into }, buffers)
+      return tensors
+    },
+    async accumulate(feeds, sums) {
+      const { tensors } = await worker.call({ kind: 'accumulate', feeds, sums }, buffersOf(feeds))
+      return tensors
+    },
+    async takeSums() {
+      const { tensors } = await worker.call({ kind: 'takeSums' })
+      return tensors
+    },
     close,
     [Symbol.asyncDispose]: close,
   }

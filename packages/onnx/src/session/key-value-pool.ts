@@ -1,16 +1,17 @@
+import { type CacheArray, newCacheArray } from './cache-array.js'
 import type { CacheShape } from './protocol.js'
 
 /**
  * Keys and values of sequences of about the same length, side by side, so that several of them can be read by one run:
- * per layer float32 [slots, heads, capacity, headSize]. JavaScript owns the arrays; the runtime reads a range of slots
- * as an input, which it does not copy, and returns the rows of new tokens only, which are written here.
+ * per layer [slots, heads, capacity, headSize], in the dtype of the cache. JavaScript owns the arrays; the runtime reads
+ * a range of slots as an input, which it does not copy, and returns the rows of new tokens only, which are written here.
  */
 export interface KeyValuePool {
   readonly capacity: number
   readonly slots: number
   readonly byteLength: number
-  keys(layer: number, firstSlot: number, slots: number): Float32Array
-  values(layer: number, firstSlot: number, slots: number): Float32Array
+  keys(layer: number, firstSlot: number, slots: number): CacheArray
+  values(layer: number, firstSlot: number, slots: number): CacheArray
   /** Writes rows [count, heads * headSize] of one layer at `position` of a slot. */
   write(layer: number, slot: number, position: number, rows: NewRows): void
   /** Copies the first `length` positions of a slot. */
@@ -23,8 +24,8 @@ export interface KeyValuePool {
 
 export interface NewRows {
   readonly count: number
-  readonly keys: Float32Array
-  readonly values: Float32Array
+  readonly keys: CacheArray
+  readonly values: CacheArray
 }
 
 export interface SlotRange {
@@ -33,15 +34,16 @@ export interface SlotRange {
   readonly length: number
 }
 
-export function createKeyValuePool({ layers, heads, headSize }: CacheShape, capacity: number): KeyValuePool {
+export function createKeyValuePool(shape: CacheShape, capacity: number): KeyValuePool {
+  const { layers, heads, headSize } = shape
   const slotLength = heads * capacity * headSize
   let slots = 0
-  const keys = Array.from({ length: layers }, () => new Float32Array(0))
-  const values = Array.from({ length: layers }, () => new Float32Array(0))
-  const range = (array: Float32Array, first: number, count: number) =>
+  const keys = Array.from({ length: layers }, () => newCacheArray(shape, 0))
+  const values = Array.from({ length: layers }, () => newCacheArray(shape, 0))
+  const range = (array: CacheArray, first: number, count: number) =>
     array.subarray(first * slotLength, (first + count) * slotLength)
 
-  const scatter = (array: Float32Array, rows: Float32Array, count: number, position: number) => {
+  const scatter = (array: CacheArray, rows: CacheArray, count: number, position: number) => {
     for (let row = 0; row < count; row++) {
       for (let head = 0; head < heads; head++) {
         const from = (row * heads + head) * headSize
@@ -49,7 +51,7 @@ export function createKeyValuePool({ layers, heads, headSize }: CacheShape, capa
       }
     }
   }
-  const copyHeads = (from: Float32Array, fromCapacity: number, to: Float32Array, length: number) => {
+  const copyHeads = (from: CacheArray, fromCapacity: number, to: CacheArray, length: number) => {
     for (let head = 0; head < heads; head++) {
       const start = head * fromCapacity * headSize
       to.set(from.subarray(start, start + length * headSize), head * capacity * headSize)
@@ -62,7 +64,7 @@ export function createKeyValuePool({ layers, heads, headSize }: CacheShape, capa
       return slots
     },
     get byteLength() {
-      return 2 * layers * slots * slotLength * Float32Array.BYTES_PER_ELEMENT
+      return [...keys, ...values].reduce((sum, array) => sum + array.byteLength, 0)
     },
     keys: (layer, first, count) => range(keys[layer]!, first, count),
     values: (layer, first, count) => range(values[layer]!, first, count),
@@ -88,7 +90,7 @@ export function createKeyValuePool({ layers, heads, headSize }: CacheShape, capa
       slots += more
       for (const arrays of [keys, values]) {
         for (const [layer, array] of arrays.entries()) {
-          arrays[layer] = new Float32Array(slots * slotLength)
+          arrays[layer] = newCacheArray(shape, slots * slotLength)
           arrays[layer]!.set(array)
         }
       }

@@ -1,3 +1,6 @@
+import type { SamplerConfig } from '../sampling/sampler-config.js'
+import type { ErrorRecord } from './error-record.js'
+
 /** What the main thread and the session worker say to each other. Large arrays are transferred, not copied. */
 
 /** The shape of a decoder's key/value cache. */
@@ -5,6 +8,17 @@ export interface CacheShape {
   readonly layers: number
   readonly heads: number
   readonly headSize: number
+  /** Type of its elements; float32 unless something else is asked for. */
+  readonly dtype?: CacheDtype | undefined
+}
+
+export type CacheDtype = 'float32' | 'float16'
+
+/** Bytes of key/value caches. */
+export interface CacheBytes {
+  readonly total: number
+  /** Of these, caches of sequences that have ended: they are kept for prompts that begin alike. */
+  readonly kept: number
 }
 
 /** Where an optimized model is written. */
@@ -30,8 +44,9 @@ export type Request =
       readonly threads: number
     }
   | { readonly kind: 'forward'; readonly ids: Int32Array; readonly batch: number }
-  | { readonly kind: 'append'; readonly sequence: number; readonly ids: Int32Array }
+  | ({ readonly kind: 'next' } & NextToken)
   | { readonly kind: 'free'; readonly sequence: number }
+  | { readonly kind: 'cacheBytes' }
   | { readonly kind: 'openGraph'; readonly modelPath: string; readonly threads: number }
   | {
       readonly kind: 'run'
@@ -60,13 +75,38 @@ export interface SumPort {
   readonly shape: readonly number[]
 }
 
+/** Tokens that go on with a sequence, an unknown number begins one, and how the token after them is chosen. */
+export interface NextToken {
+  readonly sequence: number
+  readonly ids: Int32Array
+  /** The same each time. */
+  readonly sampling: SamplerConfig
+}
+
 export interface Call {
   readonly id: number
   readonly request: Request
 }
 
-export type Reply =
-  | { readonly id: number; readonly logits: Float32Array }
-  | { readonly id: number; readonly done: true }
-  | { readonly id: number; readonly tensors: TensorRecord }
-  | { readonly id: number; readonly error: string }
+/** What each kind of request is answered with. */
+export interface Answers {
+  readonly open: Done
+  readonly prepack: Done
+  readonly forward: { readonly logits: Float32Array }
+  readonly next: { readonly token: number }
+  readonly free: Done
+  readonly cacheBytes: { readonly cacheBytes: CacheBytes }
+  readonly openGraph: Done
+  readonly run: Tensors
+  readonly accumulate: Tensors
+  readonly takeSums: Tensors
+  readonly closeGraph: Done
+  readonly close: Done
+}
+
+export type Answer = Answers[Request['kind']]
+
+type Tensors = { readonly tensors: TensorRecord }
+type Done = { readonly done: true }
+
+export type Reply = { readonly id: number } & ({ readonly answer: Answer } | { readonly error: ErrorRecord })

@@ -1,14 +1,16 @@
 import { describe, expect, test } from 'vitest'
+import { GREEDY } from '../testing/sampling.fixture.js'
 import type { Decoder } from './decoder.js'
 import { createScheduler } from './scheduler.js'
 import type { Sequence } from './sequences.js'
 
-/** A decoder that writes down its runs; the "logits" of a sequence are all of its tokens. */
+/** A decoder that writes down its runs. The likeliest token is the sum of those before; after a 13, none is possible. */
 function recordingDecoder() {
   const runs: number[][] = []
   const append = (sequence: Sequence, ids: readonly number[]) => {
     sequence.tokens.push(...ids)
-    return Float32Array.from(sequence.tokens)
+    const sum = sequence.tokens.reduce((total, token) => total + token)
+    return new Float32Array(sum + 1).fill(sequence.tokens.includes(13) ? Number.NaN : 1, sum)
   }
   const retired: Sequence[] = []
   const decoder: Pick<Decoder, 'append' | 'step' | 'sequences'> = {
@@ -24,33 +26,37 @@ function recordingDecoder() {
       begin: () => ({ tokens: [], length: 0 }),
       retire: (sequence) => void retired.push(sequence),
       byteLength: 0,
+      keptByteLength: 0,
     },
   }
   return { decoder: decoder as Decoder, runs, retired }
 }
 
 const ids = (...tokens: number[]) => Int32Array.from(tokens)
-const many = (count: number) => Int32Array.from({ length: count }, (_, index) => index)
+const many = (count: number) => Int32Array.from({ length: count }, () => 1)
+
+const turn = () => new Promise((resolve) => setImmediate(resolve))
+
+function schedule(decoder: Decoder) {
+  const { next, free } = createScheduler(decoder)
+  return { next: (sequence: number, ids: Int32Array) => next({ sequence, ids, sampling: GREEDY }), free }
+}
 
 describe('sequences in turn', () => {
   test('those that wait for a token share a run', async () => {
     const { decoder, runs } = recordingDecoder()
-    const { append } = createScheduler(decoder)
-    expect(await Promise.all([1, 2, 3].map((number) => append(number, ids(number))))).toEqual([
-      Float32Array.of(1),
-      Float32Array.of(2),
-      Float32Array.of(3),
-    ])
+    const { next } = schedule(decoder)
+    expect(await Promise.all([1, 2, 3].map((number) => next(number, ids(number))))).toEqual([1, 2, 3])
     expect(runs).toEqual([[1, 2, 3]])
   })
 
   test('one that comes a moment late still joins those with which it shared the last run', async () => {
     const { decoder, runs } = recordingDecoder()
-    const { append } = createScheduler(decoder)
-    await Promise.all([1, 2].map((number) => append(number, ids(number))))
-    const prompt = append(1, ids(10))
-    await new Promise((resolve) => setImmediate(resolve))
-    await Promise.all([prompt, append(2, ids(20))])
+    const { next } = schedule(decoder)
+    await Promise.all([1, 2].map((number) => next(number, ids(number))))
+    const prompt = next(1, ids(10))
+    await turn()
+    await Promise.all([prompt, next(2, ids(20))])
     expect(runs).toEqual([
       [1, 2],
       [10, 20],
@@ -59,47 +65,72 @@ describe('sequences in turn', () => {
 
   test('a prompt is read in parts; the others go on between them', async () => {
     const { decoder, runs } = recordingDecoder()
-    const { append } = createScheduler(decoder)
-    await append(1, ids(7))
-    const prompt = append(2, many(200))
+    const { next } = schedule(decoder)
+    await next(1, ids(7))
+    const prompt = next(2, many(200))
     const tokens: number[] = []
-    for (let token = 0; token < 3; token++) tokens.push((await append(1, ids(token))).length)
-    expect((await prompt).length).toBe(200)
-    expect(tokens).toEqual([2, 3, 4])
+    for (let token = 0; token < 3; token++) tokens.push(await next(1, ids(token)))
+    expect(await prompt).toBe(200)
+    expect(tokens).toEqual([7, 8, 10])
     expect(runs.map(({ length }) => length)).toEqual(expect.arrayContaining([64, 64, 64, 8]))
     expect(runs.findIndex(({ length }) => length === 8)).toBeGreaterThan(3)
   })
 
   test('alone, a prompt is read in larger parts', async () => {
     const { decoder, runs } = recordingDecoder()
-    await createScheduler(decoder).append(1, many(1200))
+    await schedule(decoder).next(1, many(1200))
     expect(runs.map(({ length }) => length)).toEqual([512, 512, 176])
   })
 
   test('a freed sequence fails what is under way and leaves its cache to others', async () => {
     const { decoder, runs, retired } = recordingDecoder()
-    const { append, free } = createScheduler(decoder)
-    const prompt = append(1, many(5000))
+    const { next, free } = schedule(decoder)
+    const prompt = next(1, many(5000))
     setImmediate(() => setImmediate(() => free(1)))
     await expect(prompt).rejects.toThrow('freed')
     expect(runs.length).toBeLessThan(10)
+    await next(2, ids(1))
+    await turn()
     expect(retired).toHaveLength(1)
-    await append(2, ids(1))
   })
 
   test('an error of a run reaches those who wait for it, and nobody else', async () => {
     const { decoder } = recordingDecoder()
     const step = decoder.step
     let isBroken = true
-    const { append } = createScheduler({
+    const { next } = schedule({
       ...decoder,
       step: async (tokens) => {
         if (isBroken) throw new Error('out of memory')
         return step(tokens)
       },
     })
-    await expect(Promise.all([append(1, ids(1)), append(2, ids(2))])).rejects.toThrow('out of memory')
+    await expect(Promise.all([next(1, ids(1)), next(2, ids(2))])).rejects.toThrow('out of memory')
     isBroken = false
-    expect(await append(3, ids(3))).toEqual(Float32Array.of(3))
+    expect(await next(3, ids(3))).toBe(3)
+  })
+
+  test('a sequence that is freed during a run is written to before its cache is left to others', async () => {
+    const { decoder, retired } = recordingDecoder()
+    const { next, free } = schedule({
+      ...decoder,
+      step: async (tokens) => {
+        free(1)
+        expect(retired).toHaveLength(0)
+        return decoder.step(tokens)
+      },
+    })
+    const answers = await Promise.allSettled([next(1, ids(1)), next(2, ids(2))])
+    expect(answers.map(({ status }) => status)).toEqual(['rejected', 'fulfilled'])
+    await turn()
+    expect(retired.map(({ tokens }) => tokens)).toEqual([[1]])
+  })
+
+  test('logits that leave nothing to choose fail their sequence, and no other of the run', async () => {
+    const { decoder } = recordingDecoder()
+    const { next } = schedule(decoder)
+    const [failed, other] = await Promise.allSettled([next(1, ids(13)), next(2, ids(2))])
+    expect(failed).toMatchObject({ status: 'rejected', reason: { code: 'LOGITS_INVALID' } })
+    expect(other).toEqual({ status: 'fulfilled', value: 2 })
   })
 })

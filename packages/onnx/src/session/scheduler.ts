@@ -1,4 +1,7 @@
+import { createSampler, type Sampler } from '../sampling/sampler.js'
+import type { SamplerConfig } from '../sampling/sampler-config.js'
 import type { Decoder } from './decoder.js'
+import type { NextToken } from './protocol.js'
 import type { Sequence } from './sequences.js'
 
 /**
@@ -7,11 +10,11 @@ import type { Sequence } from './sequences.js'
  */
 export interface Scheduler {
   /**
-   * Appends tokens to a sequence; an unknown number begins one. Returns the logits after the last token, [vocabulary].
+   * Appends tokens to a sequence and chooses the one after them, with a sampler that belongs to the sequence.
    *
-   * @throws Error when the sequence is freed before it is its turn.
+   * @throws SamplingError; Error when the sequence is freed before it is its turn.
    */
-  append(sequence: number, ids: Int32Array): Promise<Float32Array>
+  next(request: NextToken): Promise<number>
   free(sequence: number): void
 }
 
@@ -23,20 +26,26 @@ const SHARED_PROMPT_PART = 64
 /** How long sequences that shared the last run are waited for: a second run takes far longer. */
 const PATIENCE_MS = 2
 
-interface Task {
-  readonly number: number
+interface Active {
   readonly sequence: Sequence
+  readonly choose: Sampler
+}
+
+interface Task extends Active {
+  readonly number: number
   rest: readonly number[]
-  readonly resolve: (logits: Float32Array) => void
+  readonly resolve: (token: number) => void
   readonly reject: (error: unknown) => void
 }
 
 export function createScheduler(decoder: Decoder): Scheduler {
-  const sequences = new Map<number, Sequence>()
+  const sequences = new Map<number, Active>()
   /** What is to be computed, in the order in which it came. */
   const tasks = new Map<number, Task>()
   /** Sequences of the last shared run that have not been heard of since. */
   let expected = new Set<number>()
+  /** Ended sequences that a run may still write to. */
+  let freed: Sequence[] = []
   let isWorking = false
 
   const work = async () => {
@@ -46,9 +55,16 @@ export function createScheduler(decoder: Decoder): Scheduler {
       await stragglers()
       await stepAll()
       await readPrompt()
+      retireFreed()
       await turn()
     }
     isWorking = false
+    retireFreed()
+  }
+
+  const retireFreed = () => {
+    for (const sequence of freed) decoder.sequences.retire(sequence)
+    freed = []
   }
 
   const stragglers = async () => {
@@ -91,30 +107,40 @@ export function createScheduler(decoder: Decoder): Scheduler {
   }
 
   const finish = (task: Task, logits: Float32Array) => {
-    tasks.delete(task.number)
-    expected.add(task.number)
-    task.resolve(logits)
+    try {
+      task.resolve(task.choose(logits, task.sequence.tokens))
+      tasks.delete(task.number)
+      expected.add(task.number)
+    } catch (error) {
+      fail(task, error)
+    }
   }
   const fail = (task: Task, error: unknown) => {
     tasks.delete(task.number)
     task.reject(error)
   }
 
+  const begin = (ids: Int32Array, sampling: SamplerConfig): Active => ({
+    sequence: decoder.sequences.begin([...ids]),
+    choose: createSampler(sampling),
+  })
+
   return {
-    append: (number, ids) =>
+    next: ({ sequence: number, ids, sampling }) =>
       new Promise((resolve, reject) => {
         const known = sequences.get(number)
-        const sequence = known ?? decoder.sequences.begin([...ids])
-        sequences.set(number, sequence)
-        const rest = [...ids].slice(known === undefined ? sequence.length : 0)
-        tasks.set(number, { number, sequence, rest, resolve, reject })
+        const active = known ?? begin(ids, sampling)
+        sequences.set(number, active)
+        const rest = [...ids].slice(known === undefined ? active.sequence.length : 0)
+        tasks.set(number, { ...active, number, rest, resolve, reject })
         if (!isWorking) void work()
       }),
     free(number) {
       const task = tasks.get(number)
-      const sequence = sequences.get(number)
+      const active = sequences.get(number)
       if (task !== undefined) fail(task, new Error('the sequence was freed'))
-      if (sequence !== undefined) decoder.sequences.retire(sequence)
+      if (active !== undefined) freed.push(active.sequence)
+      if (!isWorking) retireFreed()
       sequences.delete(number)
     },
   }

@@ -27,7 +27,10 @@ export interface Sequences {
   advance(sequence: Sequence, tokens: readonly number[]): void
   /** The sequence has ended. */
   retire(sequence: Sequence): void
+  /** Bytes of all caches, of slots that are free included. */
   readonly byteLength: number
+  /** Bytes of the slots of sequences that have ended. */
+  readonly keptByteLength: number
 }
 
 /** The runtime copies a whole cache once per token, so the capacity follows the length in steps. */
@@ -137,6 +140,10 @@ export function createSequences(shape: CacheShape): Sequences {
     },
     get byteLength() {
       return byteLength()
+    },
+    get keptByteLength() {
+      const kept = [...places].filter(({ retired }) => retired)
+      return kept.reduce((sum, { pool }) => sum + pool.byteLength / pool.slots, 0)
     },
   }
 }

@@ -1,5 +1,9 @@
 import { availableParallelism } from 'node:os'
-import type { CacheShape, Request } from './protocol.js'
+import { dirname, join } from 'node:path'
+import { WEIGHTS_FILE } from '../artifact/files.js'
+import type { SamplerConfig } from '../sampling/sampler-config.js'
+import { type FileMapping, findMappedFile } from './mapped-file.js'
+import type { CacheBytes, CacheShape } from './protocol.js'
 import { startSessionWorker } from './session-worker-host.js'
 
 /**
@@ -9,18 +13,30 @@ import { startSessionWorker } from './session-worker-host.js'
 export interface DecoderSession extends AsyncDisposable {
   /** Logits of every position of `batch` sequences of equal length: [batch, length, vocabulary]. */
   forward(ids: Int32Array, batch: number): Promise<Float32Array>
-  /** A sequence without tokens. */
-  sequence(): SequenceHandle
+  /** A sequence without tokens. Its tokens are chosen in the session's thread, by a sampler of its own. */
+  sequence(sampling: SamplerConfig): SequenceHandle
+  memoryUsage(): Promise<SessionMemory>
   close(): Promise<void>
+}
+
+/** What a session holds, in bytes. The runtime's own working memory is not in it: nothing tells that of one session. */
+export interface SessionMemory {
+  /** Size of the weights file on disk. The runtime maps the parts of it that its kernels read. */
+  readonly fileSize: number
+  /** Null where the system does not tell. */
+  readonly mapping: FileMapping | null
+  readonly caches: CacheBytes
 }
 
 export interface SequenceHandle {
   /**
-   * Appends tokens and returns the logits after the last one: [vocabulary]. Long prompts are read in parts, and what
+   * Appends tokens and chooses the one after them, which is not appended yet. Long prompts are read in parts, and what
    * another sequence has read already is not read again. Await one call before the next.
+   *
+   * @throws SamplingError for logits that leave no token to choose.
    */
-  append(ids: readonly number[]): Promise<Float32Array>
-  /** Ends the sequence; an append under way fails. */
+  next(ids: readonly number[]): Promise<number>
+  /** Ends the sequence; a call under way fails. */
   free(): Promise<void>
 }
 
@@ -41,12 +57,10 @@ export interface SessionOptions {
 export async function openSession(options: SessionOptions): Promise<DecoderSession> {
   const { call, close, isClosed } = startSessionWorker()
   let sequences = 0
-  const logits = async (request: Request): Promise<Float32Array> => {
-    const reply = await call(request)
-    return 'logits' in reply ? reply.logits : new Float32Array(0)
-  }
+  const { modelPath, cache, threads = availableParallelism(), optimized = false } = options
+  // Looked at before it is opened: a model that is not kept is deleted as soon as it is mapped.
+  const weights = await findMappedFile(join(dirname(modelPath), WEIGHTS_FILE))
   try {
-    const { modelPath, cache, threads = availableParallelism(), optimized = false } = options
     await call({ kind: 'open', modelPath, cache, threads, optimized })
   } catch (error) {
     await close()
@@ -54,15 +68,25 @@ export async function openSession(options: SessionOptions): Promise<DecoderSessi
   }
 
   return {
-    forward: (ids, batch) => logits({ kind: 'forward', ids, batch }),
-    sequence() {
+    async forward(ids, batch) {
+      const { logits } = await call({ kind: 'forward', ids, batch })
+      return logits
+    },
+    sequence(sampling) {
       const sequence = ++sequences
       return {
-        append: (ids) => logits({ kind: 'append', sequence, ids: Int32Array.from(ids) }),
+        async next(ids) {
+          const { token } = await call({ kind: 'next', sequence, ids: Int32Array.from(ids), sampling })
+          return token
+        },
         free: async () => {
           if (!isClosed()) await call({ kind: 'free', sequence })
         },
       }
+    },
+    async memoryUsage() {
+      const [{ cacheBytes }, mapping] = await Promise.all([call({ kind: 'cacheBytes' }), weights.mapping()])
+      return { fileSize: weights.size, mapping, caches: cacheBytes }
     },
     close,
     [Symbol.asyncDispose]: close,

@@ -1,15 +1,17 @@
 import { createRequire } from 'node:module'
 import { Worker } from 'node:worker_threads'
 import { RuntimeError } from '@hfquant/core'
-import type { Reply, Request } from './protocol.js'
+import { fromErrorRecord } from './error-record.js'
+import type { Answers, Reply, Request } from './protocol.js'
 
 /** The thread of a session. Sequences aside, calls are answered in order; while none is under way it does not keep the process alive. */
 export interface SessionWorker {
   /**
    * @param transfer buffers of the request that are handed over instead of copied.
-   * @throws RuntimeError SESSION_FAILED with the runtime's own words; MODEL_DISPOSED once closed.
+   * @throws RuntimeError SESSION_FAILED with the runtime's own words; MODEL_DISPOSED once closed; typed errors of the
+   * thread as they are.
    */
-  call(request: Request, transfer?: readonly ArrayBuffer[]): Promise<Reply>
+  call<R extends Request>(request: R, transfer?: readonly ArrayBuffer[]): Promise<Answers[R['kind']]>
   close(): Promise<void>
   isClosed(): boolean
 }
@@ -19,7 +21,7 @@ export function startSessionWorker(): SessionWorker {
   const worker = new Worker(createRequire(import.meta.url).resolve('@hfquant/onnx/session-worker'), {
     execArgv: [],
   })
-  const waiting = new Map<number, { resolve: (reply: Reply) => void; reject: (error: Error) => void }>()
+  const waiting = new Map<number, { resolve: (answer: never) => void; reject: (error: Error) => void }>()
   let calls = 0
   let closed: Promise<void> | undefined
 
@@ -33,15 +35,15 @@ export function startSessionWorker(): SessionWorker {
     for (const reply of replies) {
       const entry = waiting.get(reply.id)
       waiting.delete(reply.id)
-      if ('error' in reply) entry?.reject(sessionError(reply.error))
-      else entry?.resolve(reply)
+      if ('error' in reply) entry?.reject(fromErrorRecord(reply.error) ?? sessionError(reply.error.message))
+      else entry?.resolve(reply.answer as never)
     }
     if (waiting.size === 0) worker.unref()
   })
   worker.on('error', (error) => fail(sessionError(error.message, error)))
   worker.on('exit', () => fail(sessionError('the session thread ended')))
 
-  const call = (request: Request, transfer: readonly ArrayBuffer[] = []): Promise<Reply> => {
+  const call: SessionWorker['call'] = (request, transfer = []) => {
     if (closed !== undefined && request.kind !== 'close') return Promise.reject(disposed())
     if (ended !== undefined) return Promise.reject(ended)
     return new Promise((resolve, reject) => {

@@ -1,8 +1,9 @@
 import { parentPort } from 'node:worker_threads'
 import { type Decoder, openDecoder } from './decoder.js'
+import { toErrorRecord } from './error-record.js'
 import { type GraphRunner, openGraphRunner } from './graph-runner.js'
 import { prepack } from './prepack.js'
-import type { Call, Reply, Request, TensorRecord } from './protocol.js'
+import type { Answer, CacheBytes, Call, Reply, Request } from './protocol.js'
 import { createScheduler, type Scheduler } from './scheduler.js'
 
 /** Runs a session on a thread of its own: the runtime blocks the thread that calls it. */
@@ -14,30 +15,32 @@ let runner: GraphRunner | undefined
 
 port.on('message', (call: Call) => {
   // What concerns sequences is put in order by the scheduler; everything else is answered one after the other.
-  if (call.request.kind === 'append' || call.request.kind === 'free') void answer(call)
+  if (SEQUENCE_CALLS.has(call.request.kind)) void answer(call)
   else queue = queue.then(() => answer(call))
 })
+
+const SEQUENCE_CALLS: ReadonlySet<Request['kind']> = new Set(['next', 'free', 'cacheBytes'])
 
 let queue: Promise<void> = Promise.resolve()
 
 async function answer({ id, request }: Call): Promise<void> {
   try {
     const result = await handle(request)
-    if (result instanceof Float32Array) {
-      const whole = result.byteLength === result.buffer.byteLength ? result : result.slice()
-      reply({ id, logits: whole }, [whole.buffer as ArrayBuffer])
-    } else if (result !== undefined) {
-      // Sums share one buffer, which can be handed over only once.
-      const buffers = new Set(Object.values(result).map(({ data }) => data.buffer as ArrayBuffer))
-      reply({ id, tensors: result }, [...buffers])
-    } else reply({ id, done: true })
+    reply({ id, answer: result }, buffersOf(result))
   } catch (error) {
-    reply({ id, error: error instanceof Error ? error.message : String(error) })
+    reply({ id, error: toErrorRecord(error) })
   }
   if (request.kind === 'close') {
     post()
     port.close()
   }
+}
+
+/** What is handed over instead of copied. Sums share one buffer, which can be handed over only once. */
+function buffersOf(answer: Answer): ArrayBuffer[] {
+  if ('logits' in answer) return [answer.logits.buffer as ArrayBuffer]
+  if (!('tensors' in answer)) return []
+  return [...new Set(Object.values(answer.tensors).map(({ data }) => data.buffer as ArrayBuffer))]
 }
 
 const outbox: { replies: Reply[]; transfer: ArrayBuffer[] } = { replies: [], transfer: [] }
@@ -57,39 +60,48 @@ function post(): void {
   outbox.transfer = []
 }
 
-async function handle(request: Request): Promise<Float32Array | TensorRecord | undefined> {
+async function handle(request: Request): Promise<Answer> {
   switch (request.kind) {
     case 'open':
       decoder = await openDecoder(request.modelPath, request.cache, request)
       scheduler = createScheduler(decoder)
-      return undefined
+      return DONE
     case 'prepack':
       await prepack(request.modelPath, request.target, request.threads)
-      return undefined
+      return DONE
     case 'forward':
-      return decoder!.forward(request.ids, request.batch)
-    case 'append':
-      return scheduler!.append(request.sequence, request.ids)
+      return { logits: await decoder!.forward(request.ids, request.batch) }
+    case 'next':
+      return { token: await scheduler!.next(request) }
     case 'free':
       scheduler!.free(request.sequence)
-      return undefined
+      return DONE
+    case 'cacheBytes':
+      return { cacheBytes: cacheBytes() }
     case 'openGraph':
       runner = await openGraphRunner(request.modelPath, request.threads)
-      return undefined
+      return DONE
     case 'run':
-      return runner!.run(request.feeds, request.outputs, request.into)
+      return { tensors: await runner!.run(request.feeds, request.outputs, request.into) }
     case 'accumulate':
       await runner!.accumulate(request.feeds, request.sums)
-      return request.feeds
+      return { tensors: request.feeds }
     case 'takeSums':
-      return runner!.takeSums()
+      return { tensors: runner!.takeSums() }
     case 'closeGraph':
       await runner?.close()
       runner = undefined
-      return undefined
+      return DONE
     case 'close':
       await runner?.close()
       await decoder?.close()
-      return undefined
+      return DONE
   }
+}
+
+const DONE = { done: true } as const
+
+function cacheBytes(): CacheBytes {
+  const { byteLength: total, keptByteLength: kept } = decoder!.sequences
+  return { total, kept }
 }

@@ -1,32 +1,19 @@
-import {
-  AutoQuantizer,
-  cacheFolder,
-  createScratchStore,
-  dequantizeModel,
-  type JsonObject,
-  type LoadingReport,
-  type QuantizationConfigInput,
-  saveModel,
-  type TensorStore,
-} from '@hfquant/core'
+import { type JsonObject, type LoadingReport, type QuantizationConfigInput, saveModel } from '@hfquant/core'
 import { createKernelPool } from '@hfquant/kernels'
-import type { DecoderSession } from '@hfquant/onnx'
 import { type GenerationOptions, resolveGenerationConfig, tokenBudget } from '../generate/index.js'
 import type { Tokenizer } from '../tokenizer/index.js'
 import { checkBatch, checkTokens, type Prompt, promptTokens } from './check-tokens.js'
-import { compile, openKept } from './compile.js'
-import { confirmRecipe } from './confirm-recipe.js'
 import { findTokenizer, generationDefaults } from './folder-files.js'
 import type { ForwardResult } from './forward-result.js'
 import { type GeneratedPiece, generateText } from './generate-text.js'
 import { type Likelihood, scoreTokens } from './likelihood.js'
 import { checkSaveOptions, checkSignal, type LoadModelOptions, type SaveOptions } from './load-options.js'
-import { describeArtifact } from './model-artifact.js'
-import { type ModelQuantization, restoredWeights, warn, withQuantization } from './model-quantization.js'
-import { loadWeights, type ModelWeights } from './model-weights.js'
+import type { ModelMemory } from './model-memory.js'
+import type { ModelQuantization } from './model-quantization.js'
+import { createModelState, type ModelState } from './model-state.js'
+import { dequantizeVersion, quantizeVersion } from './model-version.js'
+import type { ModelWeights } from './model-weights.js'
 import type { OpenedModel } from './open-model.js'
-import { readQuantize } from './quantize-argument.js'
-import { createRunningWork } from './running-work.js'
 import { untilAborted } from './until-aborted.js'
 
 /**
@@ -34,43 +21,30 @@ import { untilAborted } from './until-aborted.js'
  * and the open files; `await using` does so at the end of a block.
  */
 export class CausalLM implements AsyncDisposable {
-  #quantization: ModelQuantization | undefined
-  #warnings: readonly string[]
-  #opened: OpenedModel
-  #weights: ModelWeights
-  /** What quantizing and dequantizing made: earlier weights, and room for restored ones. */
-  readonly #stores: Pick<TensorStore, 'release'>[] = []
+  readonly #state: ModelState
   readonly #options: LoadModelOptions
-  /** True after `dequantize`: the weights are no longer those of the files. */
-  #isRestored = false
-  #session: Promise<DecoderSession> | undefined
   #tokenizer: Promise<Tokenizer | undefined> | undefined
-  readonly #work = createRunningWork()
-  #changes: Promise<void> = Promise.resolve()
   #disposal: Promise<void> | undefined
 
   /** @internal */
   constructor(weights: ModelWeights, options: LoadModelOptions) {
-    this.#opened = weights.opened
-    this.#weights = weights
+    this.#state = createModelState(weights, options)
     this.#options = options
-    this.#warnings = weights.warnings
-    this.#quantization = weights.quantization
   }
 
   /** What became of the tensors of the checkpoint. */
   get loadingReport(): LoadingReport {
-    return this.#weights.loaded.report
+    return this.#state.version.weights.loaded.report
   }
 
   /** Things worth knowing that are no errors. */
   get warnings(): readonly string[] {
-    return this.#warnings
+    return this.#state.version.warnings
   }
 
   /** Undefined for a float model. */
   get quantization(): ModelQuantization | undefined {
-    return this.#quantization
+    return this.#state.version.quantization
   }
 
   /** config.json as it was read. */
@@ -92,7 +66,7 @@ export class CausalLM implements AsyncDisposable {
     const { inputIds } = input ?? {}
     const { config } = this.#opened
     checkBatch(inputIds, config)
-    const session = await this.#open()
+    const session = await this.#state.session()
     const logits = await session.forward(Int32Array.from(inputIds.flat()), inputIds.length)
     return { logits, shape: [inputIds.length, inputIds[0]!.length, config.vocabSize] }
   }
@@ -119,7 +93,7 @@ export class CausalLM implements AsyncDisposable {
     if (config.stop.length > 0) promptTokens(config.stop[0]!, tokenizer)
     checkTokens(promptIds, this.#opened.config)
     const budget = tokenBudget(config, promptIds.length, this.contextLength)
-    const sequence = (await untilAborted(this.#open(), signal)).sequence()
+    const sequence = (await untilAborted(this.#state.session(), signal)).sequence(config)
     try {
       yield* generateText({
         sequence,
@@ -159,7 +133,12 @@ export class CausalLM implements AsyncDisposable {
 
   /** Bytes of all parameters as they are stored: each tied one once. */
   memoryFootprint(): number {
-    return this.#weights.parameterBytes()
+    return this.#state.version.weights.parameterBytes()
+  }
+
+  /** What this model takes at the moment, in bytes: in memory and in files, its own and shared. Compiles nothing. */
+  memoryUsage(): Promise<ModelMemory> {
+    return this.#state.memoryUsage()
   }
 
   /**
@@ -169,15 +148,14 @@ export class CausalLM implements AsyncDisposable {
    */
   async savePretrained(out: string, options: SaveOptions = {}): Promise<void> {
     checkSaveOptions(out, options)
-    await this.#work.run(async () => {
-      const signal = this.#signalWith(options.signal)
-      const { shell } = await untilAborted(this.#weights.fill(this.#work.signal), signal)
+    await this.#state.run(async (signal) => {
+      const shell = await this.#state.fill(signal)
       const { folder, configFile, dtype, quantizer } = this.#opened
       const { workers, maxInFlightBytes } = this.#options
       await using pool = createKernelPool(workers === undefined ? {} : { workers })
       const source = { sourceFolder: folder, config: configFile.document, dtype, quantizer }
       await saveModel(out, { ...source, ...options, signal, shell, pool, maxInFlightBytes })
-    })
+    }, options.signal)
   }
 
   /**
@@ -193,27 +171,10 @@ export class CausalLM implements AsyncDisposable {
     options: { readonly signal?: AbortSignal | undefined } = {},
   ): Promise<void> {
     checkSignal(options.signal)
-    await this.#change(async () => {
-      const supplied = await readQuantize(how)
-      options.signal?.throwIfAborted()
-      const { folder } = this.#opened
-      const merged = await AutoQuantizer.merge(this.#quantization?.config, supplied)
-      if (merged?.preQuantized) {
-        confirmRecipe(merged, folder)
-        this.#warnings = [...this.#warnings, ...warn(merged, [])]
-        return
-      }
-      if (this.#isRestored) throw restoredWeights(folder)
-      const signal = this.#signalWith(options.signal)
-      const opened = withQuantization(this.#opened, merged!)
-      const weights = await loadWeights(opened, { ...this.#options, signal })
-      this.#warnings = [...this.#warnings, ...weights.warnings]
-      this.#quantization = weights.quantization
-      this.#opened = opened
-      this.#stores.push(this.#weights)
-      this.#weights = weights
-      await this.#closeSession()
-    })
+    await this.#state.change(
+      (version, signal) => quantizeVersion(version, how, { ...this.#options, signal }),
+      options.signal,
+    )
   }
 
   /**
@@ -222,23 +183,15 @@ export class CausalLM implements AsyncDisposable {
    */
   async dequantize(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
     checkSignal(options.signal)
-    await this.#change(async () => {
-      if (this.#quantization === undefined) return
-      const signal = this.#signalWith(options.signal)
-      const { shell } = await untilAborted(this.#weights.fill(this.#work.signal), signal)
-      const store = createScratchStore(cacheFolder())
-      this.#stores.push(store)
-      await dequantizeModel(shell, store, options.signal)
-      this.#opened = { ...this.#opened, quantizer: undefined, merged: undefined }
-      this.#quantization = undefined
-      this.#isRestored = true
-      await this.#closeSession()
-    })
+    await this.#state.change(
+      (version, signal) => dequantizeVersion(version, () => this.#state.fill(signal), signal),
+      options.signal,
+    )
   }
 
   /** Ends what is under way, a save included, and frees the session, its thread and the open files. */
   dispose(): Promise<void> {
-    this.#disposal ??= this.#close()
+    this.#disposal ??= this.#state.close()
     return this.#disposal
   }
 
@@ -246,55 +199,7 @@ export class CausalLM implements AsyncDisposable {
     return this.dispose()
   }
 
-  async #close(): Promise<void> {
-    await this.#work.close()
-    const session = await this.#session?.catch(() => undefined)
-    await session?.close()
-    for (const store of [...this.#stores, this.#weights]) store.release()
-    await this.#opened.checkpoint.close()
-  }
-
-  /** Changes of the weights happen one after the other. */
-  #change(work: () => Promise<void>): Promise<void> {
-    const change = this.#work.run(() => this.#changes.then(work))
-    this.#changes = change.catch(() => {})
-    return change
-  }
-
-  /** The graph was made of other weights; the next use makes another. */
-  async #closeSession(): Promise<void> {
-    const session = this.#session
-    this.#session = undefined
-    await (await session?.catch(() => undefined))?.close()
-  }
-
-  /** Aborted by the caller, or when the model is disposed of. */
-  #signalWith(signal: AbortSignal | undefined): AbortSignal {
-    return AbortSignal.any([this.#work.signal, ...(signal === undefined ? [] : [signal])])
-  }
-
-  #open(): Promise<DecoderSession> {
-    this.#work.checkOpen()
-    this.#session ??= this.#work
-      .run(() => this.#openSession())
-      .catch((error) => {
-        this.#session = undefined
-        throw error
-      })
-    return this.#session
-  }
-  async #openSession(): Promise<DecoderSession> {
-    const { compute = 'fast', memory = 'auto', threads, onProgress } = this.#options
-    const { architecture, config } = this.#opened
-    const { artifactKey, fill } = this.#weights
-    // The compiled model stands for the weights of the files, not for restored ones.
-    const key = this.#isRestored ? undefined : artifactKey
-    const kept = key && (await openKept(key, config, threads))
-    if (kept) return kept
-    const { signal } = this.#work
-    const { shell } = await fill(signal)
-    const name = key && { key, description: describeArtifact(this.#opened, this.memoryFootprint()) }
-    const source = { architecture, shell, config, compute, memory }
-    return compile(source, name || undefined, { threads, onProgress, signal })
+  get #opened(): OpenedModel {
+    return this.#state.version.opened
   }
 }

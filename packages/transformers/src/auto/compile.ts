@@ -12,6 +12,7 @@ import {
   type DecoderSession,
   findArtifact,
   type Graph,
+  multipliesMixedSigns,
   openSession,
   removeArtifact,
   writeArtifact,
@@ -43,7 +44,8 @@ export interface ArtifactName {
 export function lowerModel({ architecture, shell, config, compute, memory }: CompileSource): Graph {
   const graph = createGraph(architecture.name)
   architecture.lower(shell, config, { graph, compute, memory })
-  return graph.merged()
+  const merged = graph.merged()
+  return multipliesMixedSigns() ? merged.withSignedWeights() : merged
 }
 
 /** The model as an earlier start compiled it; undefined when there is none that can be opened. */

@@ -1,5 +1,5 @@
 import type { SequenceHandle } from '@hfquant/onnx'
-import { createSampler, createStopStrings, type GenerationConfig } from '../generate/index.js'
+import { createStopStrings, type GenerationConfig } from '../generate/index.js'
 import type { StreamDecoder } from '../tokenizer/index.js'
 import { untilAborted } from './until-aborted.js'
 
@@ -23,21 +23,17 @@ export interface GenerationRun {
 /** Chooses token after token until a stop string, an end token or the budget ends the answer. */
 export async function* generateText(run: GenerationRun): AsyncGenerator<GeneratedPiece> {
   const { sequence, promptIds, config, budget, decoder, signal } = run
-  const choose = createSampler(config)
   const stops = createStopStrings(config.stop)
-  const tokens = [...promptIds]
-  let logits = await untilAborted(sequence.append(promptIds), signal)
+  let tokenId = await untilAborted(sequence.next(promptIds), signal)
   for (let count = 1; count <= budget; count++) {
     signal?.throwIfAborted()
-    const tokenId = choose(logits, tokens)
     const ended = config.eosTokenIds.includes(tokenId)
     const { emit, stopped } = stops.push(ended ? '' : (decoder?.push(tokenId) ?? ''))
     const last = ended || stopped || count === budget
     const rest = last && !stopped ? finish(decoder, stops) : ''
     if (!ended || emit + rest !== '') yield { text: emit + rest, tokenId }
     if (last) return
-    tokens.push(tokenId)
-    logits = await sequence.append([tokenId])
+    tokenId = await sequence.next([tokenId])
   }
 }
 

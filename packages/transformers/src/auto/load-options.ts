@@ -7,7 +7,7 @@ import {
   parseFloatDtype,
   type QuantizationConfigInput,
 } from '@hfquant/core'
-import type { Compute } from '@hfquant/onnx'
+import type { CacheDtype, Compute } from '@hfquant/onnx'
 import { checkQuantize } from './quantize-argument.js'
 
 /** Options of `fromPretrained`. */
@@ -29,6 +29,11 @@ export interface LoadModelOptions {
   readonly compute?: Compute | undefined
   /** 'low' prefers small resident weights over speed where a method has the choice. */
   readonly memory?: 'auto' | 'low' | undefined
+  /**
+   * Type of cached keys and values. 'float16' halves their memory and rounds what attention reads and gives; keys or
+   * values beyond 65504 become infinite, and generation then fails with a SamplingError. Default 'float32'.
+   */
+  readonly kvCacheDtype?: CacheDtype | undefined
   /** Most float bytes on their way at once while loading; default 256 MiB. */
   readonly maxInFlightBytes?: number | undefined
   /** Threads that quantize; default one per core. Does not change results. */
@@ -51,6 +56,7 @@ const NAMES = [
   'dtype',
   'compute',
   'memory',
+  'kvCacheDtype',
   'maxInFlightBytes',
   'workers',
   'threads',
@@ -69,6 +75,7 @@ export function checkLoadOptions(options: LoadModelOptions): void {
   refuseUnknown('fromPretrained', options, NAMES)
   oneOf(options.compute ?? 'fast', ['fast', 'exact'], 'compute')
   oneOf(options.memory ?? 'auto', ['auto', 'low'], 'memory')
+  oneOf(options.kvCacheDtype ?? 'float32', ['float32', 'float16'], 'kvCacheDtype')
   if (options.dtype != null && options.dtype !== 'auto') parseFloatDtype(options.dtype)
   checkQuantization(options)
   checkKind('onProgress', options.onProgress, 'a function', (value) => typeof value === 'function')

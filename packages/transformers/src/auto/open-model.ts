@@ -53,7 +53,8 @@ export async function openModel(folder: string, given: LoadModelOptions): Promis
   const { path } = configFile
   for (const warning of found.warnings) process.emitWarning(warning, 'HfquantWarning')
   const architecture = findArchitecture(configFile.value, path)
-  const config = await inFile(path, async () => architecture.parseConfig(configFile.value))
+  const parsed = await inFile(path, async () => architecture.parseConfig(configFile.value))
+  const config = { ...parsed, cache: { ...parsed.cache, dtype: options.kvCacheDtype ?? 'float32' } }
   const block = found.quantization
   const promised = await inFile(block?.path ?? path, () => mergeQuantization(block?.json, options))
   const preferred = promised && AutoQuantizer.create(promised).weightFiles()

@@ -15,6 +15,7 @@ import {
 } from '@hfquant/core'
 import { createGraph, createGraphThreads, DECODER, type Graph, type GraphSession } from '@hfquant/onnx'
 import type { OpenedModel } from '../auto/open-model.js'
+import type { DecoderConfig } from '../models/architecture.js'
 import type { Tokenizer } from '../tokenizer/index.js'
 import { HIDDEN_SHAPE, hiddenTensor, int64, openPart, sideInputs } from './block-session.js'
 import { levelsBetween, type ValueGroup } from './levels.js'
@@ -43,7 +44,9 @@ export function createCalibration(
 ): Calibration | undefined {
   const graph = createGraph(architecture.name)
   const { trace, model } = createTrace()
-  architecture.lower(shell, config, { graph, compute: 'exact', memory: 'auto', trace })
+  // Calibration caches nothing, and its result is the same whatever cache the model has later.
+  const uncached: DecoderConfig = { ...config, cache: { ...config.cache, dtype: 'float32' } }
+  architecture.lower(shell, uncached, { graph, compute: 'exact', memory: 'auto', trace })
   const { blocks: traced, end, modules } = model()
   if (traced.length === 0 || end === undefined) return undefined
 

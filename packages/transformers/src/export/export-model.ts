@@ -4,7 +4,8 @@ import { openModel } from '../auto/open-model.js'
 import { exportGguf } from './gguf/export-gguf.js'
 import { PRE_TOKENIZERS, type PreTokenizerName } from './gguf/pre-tokenizer.js'
 import { GGUF_TYPES, type GgufType } from './gguf/tensor-type.js'
-import { exportOnnx, ONNX_TYPES, type OnnxType } from './onnx/export-onnx.js'
+import { exportOnnx } from './onnx/export-onnx.js'
+import { ONNX_TYPES, type OnnxType } from './onnx/onnx-type.js'
 
 interface CommonOptions {
   /** Store the output matrix in 4 bits as well, with a type of 4 bits; otherwise it gets 8. Default false. */
@@ -27,7 +28,10 @@ export interface GgufExportOptions extends CommonOptions {
 /** A folder for `@huggingface/transformers`, the library for JavaScript. */
 export interface OnnxExportOptions extends CommonOptions {
   readonly format: 'onnx'
-  /** Precision of linear layers, and with it the `dtype` by which the folder is loaded. Default fp32. */
+  /**
+   * Precision of linear layers, with names that end in 16 also of everything else; and the `dtype` by which the folder
+   * is loaded. Default fp32.
+   */
   readonly type?: OnnxType | undefined
 }
 

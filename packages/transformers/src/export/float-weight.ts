@@ -11,7 +11,7 @@ import {
   parameterChunks,
   QuantizedModule,
 } from '@hfquant/core'
-import { floatBytes } from '@hfquant/kernels'
+import { floatBytes, runKernel } from '@hfquant/kernels'
 
 /** Floats of a loaded model, whatever they are stored in. Their bytes are made piece by piece. */
 export interface FloatWeight {
@@ -69,6 +69,30 @@ export async function* inGroups(
     if (whole > 0) yield bytes.subarray(0, whole)
     rest = bytes.subarray(whole)
   }
+}
+
+/** The same values in another dtype, rounded to the nearest. */
+export function castFloats(values: Uint8Array, from: FloatDtype, to: FloatDtype): Uint8Array {
+  const out = new Uint8Array((values.byteLength / floatBytes(from)) * floatBytes(to))
+  runKernel('cast', { from, to }, [values], [out])
+  return out
+}
+
+/** Smallest value that rounds to infinity in float16. */
+const FLOAT16_LIMIT = 65520
+
+/**
+ * True when one of these values of a weight is too large for float16.
+ *
+ * @throws CheckpointError TENSOR_NOT_FINITE
+ */
+export function exceedsFloat16(values: Uint8Array, weight: FloatWeight): boolean {
+  const { dtype } = weight
+  const largest = new Float32Array(1)
+  const params = { dtype, rows: 1, columns: values.byteLength / floatBytes(dtype) }
+  runKernel('rowAbsMax', params, [values], [new Uint8Array(largest.buffer)])
+  if (!Number.isFinite(largest[0])) throw notFinite(weight)
+  return largest[0]! >= FLOAT16_LIMIT
 }
 
 /** No block format can hold NaN or infinity, and llama.cpp computes nonsense from them without a word. */

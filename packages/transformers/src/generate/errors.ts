@@ -1,11 +1,6 @@
-import { ConfigError, RuntimeError } from '@hfquant/core'
+import { ConfigError } from '@hfquant/core'
 
 /** A generation option, or a field of generation_config.json, is unknown or has an unusable value. */
 export class GenerationConfigError extends ConfigError {
   static override readonly family: string = 'hfquant.config.generation'
-}
-
-/** The logits leave no token to choose. */
-export class SamplingError extends RuntimeError {
-  static override readonly family: string = 'hfquant.runtime.sampling'
 }

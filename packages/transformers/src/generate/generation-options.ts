@@ -1,3 +1,5 @@
+import type { SamplerConfig } from '@hfquant/onnx'
+
 /** What a caller may say about one generation; each option replaces the field of generation_config.json. */
 export interface GenerationOptions {
   /** New tokens at most. Wins over maxLength. */
@@ -29,18 +31,9 @@ export interface GenerationOptions {
 }
 
 /** The settings of one generation, complete and checked. */
-export interface GenerationConfig {
+export interface GenerationConfig extends SamplerConfig {
   readonly maxNewTokens: number | undefined
   readonly maxLength: number | undefined
-  readonly doSample: boolean
-  /** Above 0 if doSample. */
-  readonly temperature: number
-  /** 0: no limit. */
-  readonly topK: number
-  readonly topP: number
-  readonly minP: number | undefined
-  readonly repetitionPenalty: number
-  readonly seed: number | undefined
   readonly stop: readonly string[]
   /** Empty if ignoreEos. */
   readonly eosTokenIds: readonly number[]

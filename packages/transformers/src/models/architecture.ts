@@ -7,6 +7,7 @@ export interface DecoderConfig {
   readonly vocabSize: number
   /** Positions that the model was made for: the longest prompt with everything generated from it. */
   readonly maxPositions: number
+  /** `parseConfig` leaves out the dtype, which is an option of loading; `lower` is told it. */
   readonly cache: CacheShape
 }
 

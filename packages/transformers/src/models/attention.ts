@@ -1,7 +1,9 @@
 import type { GraphValue } from '@hfquant/core'
-import { type CacheShape, DECODER, type Graph } from '@hfquant/onnx'
+import { type CacheDtype, type CacheShape, DECODER, type Graph } from '@hfquant/onnx'
 import type { DecoderConfig } from './architecture.js'
-import { angleTable, inverseFrequencies, type RopeConfig } from './rope.js'
+import { cast } from './cast.js'
+import type { RopeConfig } from './rope.js'
+import { type RotaryInputs, rotaryTables, rotate } from './rotary.js'
 
 export interface AttentionConfig extends DecoderConfig {
   readonly heads: number
@@ -11,34 +13,23 @@ export interface AttentionConfig extends DecoderConfig {
 }
 
 /** Graph inputs and tables that the attention of every layer shares. */
-export interface AttentionInputs {
-  readonly positionIds: GraphValue
+export interface AttentionInputs extends RotaryInputs {
   readonly lastPosition: GraphValue
   readonly totalLength: GraphValue
-  readonly cos: GraphValue
-  readonly sin: GraphValue
 }
 
 export function attentionInputs(graph: Graph, config: AttentionConfig): AttentionInputs {
-  const { headSize, maxPositions, rope } = config
-  const frequencies = inverseFrequencies(headSize, rope)
-  const table = (name: string, wave: (angle: number) => number) =>
-    graph.constant({
-      name,
-      dtype: 'float32',
-      shape: [maxPositions, headSize / 2],
-      chunks: () => angleTable(frequencies, maxPositions, wave),
-    })
+  const { cos, sin } = rotaryTables(config)
   return {
     positionIds: graph.input(DECODER.positionIds, 'int64', ['B', 'S']),
     lastPosition: graph.input(DECODER.lastPosition, 'int32', ['B']),
     totalLength: graph.input(DECODER.totalLength, 'int32', []),
-    cos: table('rope.cos', Math.cos),
-    sin: table('rope.sin', Math.sin),
+    cos: graph.constant(cos),
+    sin: graph.constant(sin),
   }
 }
 
-interface AttentionCall {
+export interface AttentionCall<Inputs extends RotaryInputs = AttentionInputs> {
   readonly graph: Graph
   readonly index: number
   /** [B, S, heads · headSize] */
@@ -46,7 +37,7 @@ interface AttentionCall {
   /** [B, S, kvHeads · headSize] */
   readonly key: GraphValue
   readonly value: GraphValue
-  readonly inputs: AttentionInputs
+  readonly inputs: Inputs
   readonly config: AttentionConfig
 }
 
@@ -57,31 +48,42 @@ interface AttentionCall {
  * its only cache outputs. The operator's own `present` outputs would be the whole cache, copied for every token; they
  * must be declared all the same, or its results are wrong.
  *
+ * The operator reads queries, keys and values in the dtype of the cache. On x86 its sums and its softmax are float32 all
+ * the same.
+ *
  * @returns [B, S, heads · headSize]
  */
 export function attend({ graph, index, query, key, value, inputs, config }: AttentionCall): GraphValue {
   const { heads, kvHeads, headSize } = config
-  const rotate = (input: GraphValue) =>
-    graph.node('RotaryEmbedding', [input, inputs.positionIds, inputs.cos, inputs.sin], {
-      domain: 'com.microsoft',
-    })
-  const rotatedKey = rotate(key)
+  const { dtype = 'float32' } = config.cache
+  const convert = (input: GraphValue, to: CacheDtype) =>
+    dtype === 'float32' ? input : cast(graph, input, to)
+  const newKey = convert(rotate(graph, key, inputs), dtype)
+  const newValue = convert(value, dtype)
   const { pastKey, pastValue } = pastInputs(graph, index, config.cache)
   const [attended] = graph.nodes(
     'GroupQueryAttention',
-    [rotate(query), rotatedKey, value, pastKey, pastValue, inputs.lastPosition, inputs.totalLength],
+    [
+      convert(rotate(graph, query, inputs), dtype),
+      newKey,
+      newValue,
+      pastKey,
+      pastValue,
+      inputs.lastPosition,
+      inputs.totalLength,
+    ],
     3,
     { domain: 'com.microsoft', attributes: { num_heads: { int: heads }, kv_num_heads: { int: kvHeads } } },
   )
-  graph.output(DECODER.newKey(index), rotatedKey, 'float32', ['B', 'S', kvHeads * headSize])
-  graph.output(DECODER.newValue(index), value, 'float32', ['B', 'S', kvHeads * headSize])
-  return attended!
+  graph.output(DECODER.newKey(index), newKey, dtype, ['B', 'S', kvHeads * headSize])
+  graph.output(DECODER.newValue(index), newValue, dtype, ['B', 'S', kvHeads * headSize])
+  return convert(attended!, 'float32')
 }
 
-function pastInputs(graph: Graph, index: number, { heads, headSize }: CacheShape) {
+function pastInputs(graph: Graph, index: number, { heads, headSize, dtype = 'float32' }: CacheShape) {
   const shape = ['B', heads, 'P', headSize]
   return {
-    pastKey: graph.input(DECODER.pastKey(index), 'float32', shape),
-    pastValue: graph.input(DECODER.pastValue(index), 'float32', shape),
+    pastKey: graph.input(DECODER.pastKey(index), dtype, shape),
+    pastValue: graph.input(DECODER.pastValue(index), dtype, shape),
   }
 }

@@ -1,6 +1,13 @@
 import { elementCount } from '@hfquant/core'
 import { floatBytes, GGUF_BLOCK, GGUF_BLOCK_BYTES, runKernel } from '@hfquant/kernels'
-import { type FloatWeight, inGroups, notFinite, rowBytes } from '../float-weight.js'
+import {
+  castFloats,
+  exceedsFloat16,
+  type FloatWeight,
+  inGroups,
+  notFinite,
+  rowBytes,
+} from '../float-weight.js'
 import type { GgufTensorType } from './tensor-type.js'
 
 /** A tensor of a GGUF file before it is encoded. */
@@ -40,36 +47,26 @@ function interleaveHalves(rows: Uint8Array, bytes: number, headSize: number): Ui
   return out
 }
 
-/** Largest value that float16 rounds to a finite one, exclusive. */
-const FLOAT16_LIMIT = 65520
-
 /**
  * True when a value is too large for float16.
  *
  * @throws CheckpointError TENSOR_NOT_FINITE
  */
-export async function exceedsFloat16(weight: FloatWeight): Promise<boolean> {
+export async function needsFloat32(weight: FloatWeight): Promise<boolean> {
   if (weight.dtype === 'float16') return false
-  let largest = 0
+  let exceeds = false
   for await (const rows of inGroups(weight.chunks(), rowBytes(weight))) {
-    const most = new Float32Array(1)
-    const params = { dtype: weight.dtype, rows: 1, columns: rows.byteLength / floatBytes(weight.dtype) }
-    runKernel('rowAbsMax', params, [rows], [new Uint8Array(most.buffer)])
-    if (!Number.isFinite(most[0])) throw notFinite(weight)
-    largest = Math.max(largest, most[0]!)
+    exceeds = exceedsFloat16(rows, weight) || exceeds
   }
-  return largest >= FLOAT16_LIMIT
+  return exceeds
 }
 
 function encode(rows: Uint8Array, weight: FloatWeight, type: GgufTensorType): Uint8Array {
   const { dtype } = weight
-  const count = rows.byteLength / floatBytes(dtype)
   if (type === 'F32' || type === 'F16') {
-    const to = type === 'F32' ? 'float32' : 'float16'
-    const out = new Uint8Array(count * floatBytes(to))
-    runKernel('cast', { from: dtype, to }, [rows], [out])
-    return out
+    return castFloats(rows, dtype, type === 'F32' ? 'float32' : 'float16')
   }
+  const count = rows.byteLength / floatBytes(dtype)
   const columns = elementCount(weight.shape.slice(1))
   const blocks = new Uint8Array((count / GGUF_BLOCK) * GGUF_BLOCK_BYTES[type])
   const params = { type, dtype, rows: count / columns, columns }

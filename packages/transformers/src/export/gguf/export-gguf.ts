@@ -2,7 +2,7 @@ import { CheckpointError, type LoadedModel, type OnProgress } from '@hfquant/cor
 import type { OpenedModel } from '../../auto/open-model.js'
 import { ggufArchitecture } from './architecture.js'
 import { encodeHeader, type GgufMetadata, type GgufTensorInfo } from './encode-header.js'
-import { encodeTensor, exceedsFloat16, type GgufTensor } from './encode-tensor.js'
+import { encodeTensor, type GgufTensor, needsFloat32 } from './encode-tensor.js'
 import { modelName } from './model-name.js'
 import type { PreTokenizerName } from './pre-tokenizer.js'
 import { stageFile } from './stage-file.js'
@@ -70,7 +70,7 @@ async function chooseTypes(
     signal?.throwIfAborted()
     const { shape } = weight
     const chosen = tensorType({ name, shape }, { type, pure, outputMatrix })
-    const overflows = chosen === 'F16' && (await exceedsFloat16(weight))
+    const overflows = chosen === 'F16' && (await needsFloat32(weight))
     if (overflows) warnings.push(`${name} holds values beyond float16 and is stored in float32`)
     infos.push({ name, shape, type: overflows ? 'F32' : chosen })
   }

@@ -3,9 +3,12 @@ import type { Graph } from '@hfquant/onnx'
 import type { Architecture, DecoderConfig } from '../../models/architecture.js'
 import type { LowerLinear } from './linear.js'
 import { llamaOnnx } from './llama.js'
+import type { OnnxFloat } from './onnx-type.js'
 
 export interface OnnxContext {
   readonly graph: Graph
+  /** Of everything between token ids and logits; those are float32 always. */
+  readonly float: OnnxFloat
   readonly linear: LowerLinear
 }
 

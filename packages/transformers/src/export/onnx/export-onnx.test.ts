@@ -1,16 +1,18 @@
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { exportModel } from '../export-model.js'
-import { copyModel, demoModel, golden, temporaryFolder } from '../testing/folders.fixture.js'
+import { copyModel, demoModel, golden, poke, temporaryFolder } from '../testing/folders.fixture.js'
 
 const root = await temporaryFolder()
 const readJson = async (path: string) => JSON.parse(await readFile(path, 'utf8'))
 
 describe.each([
   ['fp32', 'model.onnx'],
+  ['fp16', 'model_fp16.onnx'],
   ['q8', 'model_quantized.onnx'],
   ['q4', 'model_q4.onnx'],
+  ['q4f16', 'model_q4f16.onnx'],
 ] as const)('%s', (type, file) => {
   test('has the layout that @huggingface/transformers looks for', async () => {
     const out = join(root, type)
@@ -37,12 +39,48 @@ test('fewer bits make smaller files; pure ones the smallest', async () => {
   const size = async (options: object) =>
     (await exportModel(demoModel, join(root, 'sizes'), { format: 'onnx', ...options })).bytes
   const sizes = [
-    await size({ type: 'q4', pure: true }),
+    await size({ type: 'q4f16', pure: true }),
+    await size({ type: 'q4f16' }),
     await size({ type: 'q4' }),
     await size({ type: 'q8' }),
+    await size({ type: 'fp16' }),
+    await size({ type: 'fp32' }),
   ]
   expect(sizes).toEqual([...sizes].sort((left, right) => left - right))
-  expect(sizes[2]).toBeLessThan(0.5 * (await size({})))
+})
+
+test('fp16 stores every number once, also those of an output matrix that is the embedding', async () => {
+  const { bytes } = await exportModel(demoModel, join(root, 'once'), { format: 'onnx', type: 'fp16' })
+  const checkpoint = await stat(join(demoModel, 'model.safetensors')) // in 16 bits
+  expect(bytes / checkpoint.size).toBeLessThan(1.02)
+})
+
+describe('numbers that float16 has no room for', () => {
+  const name = 'model.layers.1.mlp.up_proj.weight'
+  const modelWith = async (bits: number) => {
+    const folder = await copyModel(demoModel, join(root, `poked-${bits}`))
+    await poke(folder, name, bits)
+    return folder
+  }
+
+  test('are refused by name, and nothing is written', async () => {
+    const folder = await modelWith(0x4780) // 65536
+    const out = join(root, 'never')
+    await expect(exportModel(folder, out, { format: 'onnx', type: 'fp16' })).rejects.toMatchObject({
+      code: 'TENSOR_EXCEEDS_FLOAT16',
+      tensor: name,
+    })
+    expect(await readdir(root)).not.toContain('never')
+    await exportModel(folder, join(root, 'wide'), { format: 'onnx', type: 'fp32' })
+  })
+
+  test('NaN is told apart', async () => {
+    const failure = exportModel(await modelWith(0x7fc0), join(root, 'never'), {
+      format: 'onnx',
+      type: 'fp16',
+    })
+    await expect(failure).rejects.toMatchObject({ code: 'TENSOR_NOT_FINITE', tensor: name })
+  })
 })
 
 test('an older export is replaced; other files of the folder stay', async () => {

@@ -6,11 +6,7 @@ import type { OpenedModel } from '../../auto/open-model.js'
 import { onnxArchitecture } from './architecture.js'
 import { copyTokenizer, isExportedFile, writeConfig } from './folder-files.js'
 import { linearIn } from './linear.js'
-
-/** Precision of the linear layers. The names are those by which the library chooses a file of a folder. */
-export type OnnxType = 'fp32' | 'q8' | 'q4'
-
-export const ONNX_TYPES: readonly OnnxType[] = ['fp32', 'q8', 'q4']
+import { type OnnxPrecision, type OnnxType, PRECISIONS } from './onnx-type.js'
 
 export interface OnnxSettings {
   readonly type: OnnxType
@@ -23,9 +19,6 @@ export interface OnnxResult {
   readonly bytes: number
   readonly warnings: readonly string[]
 }
-
-/** What the library appends to the file name for a `dtype`. */
-const SUFFIX: Readonly<Record<OnnxType, string>> = { fp32: '', q8: '_quantized', q4: '_q4' }
 
 /**
  * Writes a loaded model as a folder in the layout of `@huggingface/transformers`: config.json, tokenizer files, and a
@@ -40,8 +33,10 @@ export async function exportOnnx(
   const { architecture, config, configFile } = opened
   const target = onnxArchitecture(architecture, configFile.value)
   const graph = createGraph(architecture.name)
-  target.lower(loaded.shell, config, { graph, linear: linearIn(graph, type, pure) })
-  const name = `model${SUFFIX[type]}.onnx`
+  const precision: OnnxPrecision = PRECISIONS[type]
+  const linear = linearIn(graph, precision, pure)
+  target.lower(loaded.shell, config, { graph, float: precision.float, linear })
+  const name = `model${precision.suffix}.onnx`
   const files = { model: name, weights: `${name}_data` }
   const staged = await stageFolder(out)
   try {

@@ -1,7 +1,7 @@
 import { copyFile, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { formatJson, type JsonFile, outputError, toNode } from '@hfquant/core'
-import type { OnnxType } from './export-onnx.js'
+import type { OnnxType } from './onnx-type.js'
 
 /**
  * config.json of the exported folder: no longer that of a quantized checkpoint, and with what the library needs to know

@@ -1,8 +1,9 @@
 import { elementCount, type GraphValue, type Module } from '@hfquant/core'
 import { GGUF_BLOCK, GGUF_BLOCK_BYTES, type GgufBlockType, runKernel } from '@hfquant/kernels'
 import { type Graph, lower } from '@hfquant/onnx'
-import { type FloatWeight, floatWeights, inGroups, notFinite, rowBytes } from '../float-weight.js'
-import type { OnnxType } from './export-onnx.js'
+import { castFloats, type FloatWeight, floatWeights, inGroups, notFinite, rowBytes } from '../float-weight.js'
+import { floatConstant } from './float-constant.js'
+import type { OnnxFloat, OnnxPrecision } from './onnx-type.js'
 
 /** Adds the nodes of a linear layer: y = x·Wᵀ + b. */
 export type LowerLinear = (
@@ -16,40 +17,64 @@ export type LowerLinear = (
 const INT8_ACTIVATIONS = 4
 
 /**
- * Linear layers in float32, or in blocks of 32 with the codes and scales of GGUF's Q8_0 and Q4_0: both exports of a
- * model hold the same numbers. As there, the output matrix gets 8 bits unless `pure` forbids it, and rows that do not
- * divide into blocks stay in float.
+ * Linear layers in floats, or in blocks of 32 with the codes and scales of GGUF's Q8_0 and Q4_0: both exports of a model
+ * hold the same numbers. As there, the output matrix gets 8 bits unless `pure` forbids it, and rows that do not divide
+ * into blocks stay in float.
  */
 export const linearIn =
-  (graph: Graph, type: OnnxType, pure: boolean): LowerLinear =>
+  (graph: Graph, { float, blocks }: OnnxPrecision, pure: boolean): LowerLinear =>
   (module, path, input, { isOutput } = { isOutput: false }) => {
     const weights = floatWeights(path, module)
     const weight = weights.get('weight')!
     const [, inFeatures = 0] = weight.shape
-    if (type === 'fp32' || inFeatures % GGUF_BLOCK !== 0) {
+    const chosen = blocks === 'Q4_0' && isOutput && !pure ? 'Q8_0' : blocks
+    const inBlocks = chosen !== undefined && inFeatures % GGUF_BLOCK === 0
+    if (!inBlocks && float === 'float32') {
       return lower(module, path, input, { graph, compute: 'exact', memory: 'auto' })
     }
-    const blocks = type === 'q8' || (isOutput && !pure) ? 'Q8_0' : 'Q4_0'
-    const product = matMulNBits(graph, weight, blocks, input)
+    const product = inBlocks
+      ? matMulNBits(graph, weight, { blocks: chosen, float }, input)
+      : halfProduct(graph, weight, input)
     const bias = weights.get('bias')
-    return bias === undefined ? product : graph.node('Add', [product, float32Constant(graph, bias)])
+    return bias === undefined ? product : graph.node('Add', [product, floatConstant(graph, bias, float)])
   }
 
-function matMulNBits(graph: Graph, weight: FloatWeight, type: GgufBlockType, input: GraphValue): GraphValue {
+/**
+ * x·Wᵀ in float16, which is mostly asked for to run on a graphics card: ONNX Runtime's WebGPU backend has no kernel for
+ * the fused product of the float32 graph. The runtime transposes the weight once, when it loads the model.
+ */
+function halfProduct(graph: Graph, weight: FloatWeight, input: GraphValue): GraphValue {
+  const stored = floatConstant(graph, weight, 'float16') // [outFeatures, inFeatures]
+  const turned = graph.node('Transpose', [stored], { attributes: { perm: { ints: [1, 0] } } })
+  return graph.node('MatMul', [input, turned])
+}
+
+interface BlockEncoding {
+  readonly blocks: GgufBlockType
+  /** Dtype of scales and of what is multiplied. */
+  readonly float: OnnxFloat
+}
+
+function matMulNBits(
+  graph: Graph,
+  weight: FloatWeight,
+  encoding: BlockEncoding,
+  input: GraphValue,
+): GraphValue {
   const [outFeatures, inFeatures] = weight.shape as [number, number]
-  const bits = type === 'Q8_0' ? 8 : 4
+  const bits = encoding.blocks === 'Q8_0' ? 8 : 4
   const blocks = inFeatures / GGUF_BLOCK
   const codes = graph.constant({
     name: `${weight.name}.codes`,
     dtype: 'uint8',
     shape: [outFeatures, blocks, (GGUF_BLOCK * bits) / 8],
-    chunks: () => parts(weight, type, 'codes'),
+    chunks: () => parts(weight, encoding, 'codes'),
   })
   const scales = graph.constant({
     name: `${weight.name}.scales`,
-    dtype: 'float32',
+    dtype: encoding.float,
     shape: [outFeatures, blocks],
-    chunks: () => parts(weight, type, 'scales'),
+    chunks: () => parts(weight, encoding, 'scales'),
   })
   return graph.node('MatMulNBits', [input, codes, scales], {
     domain: 'com.microsoft',
@@ -66,7 +91,7 @@ function matMulNBits(graph: Graph, weight: FloatWeight, type: GgufBlockType, inp
 /** Codes or scales of a weight. Each pass quantizes anew: keeping one while the other is written would take memory. */
 async function* parts(
   weight: FloatWeight,
-  type: GgufBlockType,
+  { blocks: type, float }: BlockEncoding,
   wanted: 'codes' | 'scales',
 ): AsyncGenerator<Uint8Array> {
   const columns = elementCount(weight.shape.slice(1))
@@ -80,23 +105,7 @@ async function* parts(
     const codes = new Uint8Array(count * (GGUF_BLOCK_BYTES[type] - 2))
     const scales = new Uint8Array(count * 4)
     runKernel('ggufCodes', shape, [blocks], [codes, scales])
-    yield wanted === 'codes' ? codes : scales
-  }
-}
-
-const float32Constant = (graph: Graph, weight: FloatWeight): GraphValue =>
-  graph.constant({
-    name: `${weight.name}.float32`,
-    dtype: 'float32',
-    shape: weight.shape,
-    chunks: () => float32Chunks(weight),
-  })
-
-async function* float32Chunks(weight: FloatWeight): AsyncGenerator<Uint8Array> {
-  for await (const values of inGroups(weight.chunks(), rowBytes(weight))) {
-    const count = values.byteLength / rowBytes(weight)
-    const out = new Uint8Array(count * 4)
-    runKernel('cast', { from: weight.dtype, to: 'float32' }, [values], [out])
-    yield out
+    // Scales are halves to begin with: none is rounded.
+    yield wanted === 'codes' ? codes : castFloats(scales, 'float32', float)
   }
 }

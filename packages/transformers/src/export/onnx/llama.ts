@@ -1,30 +1,36 @@
 import { findModule, type GraphValue, joinPath, type Module } from '@hfquant/core'
-import { lower } from '@hfquant/onnx'
+import { cast } from '../../models/cast.js'
 import type { LlamaConfig } from '../../models/llama-config.js'
-import { lowerRmsNorm, type RMSNorm } from '../../models/rms-norm.js'
+import { type RMSNorm, rmsNorm } from '../../models/rms-norm.js'
+import { floatWeights } from '../float-weight.js'
 import type { OnnxArchitecture, OnnxContext } from './architecture.js'
 import { type AttentionInputs, attend, attentionInputs } from './attention.js'
+import { headName, lookUp } from './embeddings.js'
+import { floatConstant } from './float-constant.js'
 import { lastRows } from './last-rows.js'
 import { BATCH, PORTS, SEQUENCE, tokenInput } from './ports.js'
 
 /** Llama 1 to 3. The arithmetic is that of models/llama.ts; inputs, outputs and cache are the library's. */
 export const llamaOnnx: OnnxArchitecture<LlamaConfig> = {
   modelTypes: ['llama'],
-  lower(shell, config, { graph, linear }) {
-    const context = { graph, compute: 'exact', memory: 'auto' } as const
+  lower(shell, config, context) {
+    const { graph, float, linear } = context
     const ids = tokenInput(graph, PORTS.inputIds, SEQUENCE)
-    const inputs = attentionInputs(graph, ids, config)
-    const norm = (path: string, input: GraphValue) =>
-      lowerRmsNorm(findModule(shell.root, path) as RMSNorm, path, input, context)
-    const embedding = findModule(shell.root, shell.inputEmbedding)!
-    let hidden = lower(embedding, shell.inputEmbedding, ids, context) // [B, S, D]
+    const inputs = attentionInputs(graph, ids, config, float)
+    const norm = (path: string, input: GraphValue) => {
+      const module = findModule(shell.root, path) as RMSNorm
+      const weight = floatConstant(graph, floatWeights(path, module).get('weight')!, float)
+      return rmsNorm(graph, input, weight, module.epsilon)
+    }
+    let hidden = lookUp(shell, ids, context) // [B, S, D]
     for (let index = 0; index < config.layers; index++) {
-      hidden = lowerLayer(shell.root, index, hidden, { norm, inputs, config, graph, linear })
+      hidden = lowerLayer(shell.root, index, hidden, { ...context, norm, inputs, config })
     }
     const normed = norm('model.norm', lastRows(graph, hidden))
     const head = findModule(shell.root, shell.outputEmbedding)!
-    const logits = linear(head, shell.outputEmbedding, normed, { isOutput: true })
-    graph.output(PORTS.logits, logits, 'float32', [BATCH, 'logits_length', config.vocabSize])
+    const logits = linear(head, headName(shell), normed, { isOutput: true })
+    const wide = float === 'float32' ? logits : cast(graph, logits, 'float32')
+    graph.output(PORTS.logits, wide, 'float32', [BATCH, 'logits_length', config.vocabSize])
   },
 }
 

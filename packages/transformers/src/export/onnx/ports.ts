@@ -7,10 +7,10 @@ export const PORTS = {
   attentionMask: 'attention_mask', // int64 [batch_size, total_sequence_length]
   positionIds: 'position_ids', // int64 [batch_size, sequence_length]
   logitsToKeep: 'num_logits_to_keep', // int64 []: rows from the end, 0 for all
-  pastKey: (layer: number) => `past_key_values.${layer}.key`, // float32 [batch_size, heads, past, headSize]
+  pastKey: (layer: number) => `past_key_values.${layer}.key`, // [batch_size, heads, past, headSize]
   pastValue: (layer: number) => `past_key_values.${layer}.value`,
   logits: 'logits', // float32 [batch_size, rows, vocabulary]
-  presentKey: (layer: number) => `present.${layer}.key`, // float32 [batch_size, heads, total, headSize]
+  presentKey: (layer: number) => `present.${layer}.key`, // [batch_size, heads, total, headSize]
   presentValue: (layer: number) => `present.${layer}.value`,
 } as const
 

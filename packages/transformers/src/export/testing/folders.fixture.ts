@@ -40,3 +40,13 @@ export async function copyModel(
   if (tokenizerConfig) await writeFile(join(to, 'tokenizer_config.json'), JSON.stringify(tokenizerConfig))
   return to
 }
+
+/** Replaces one number in a tensor of a bfloat16 checkpoint by another, given as its bits. */
+export async function poke(folder: string, tensor: string, bits: number): Promise<void> {
+  const path = join(folder, 'model.safetensors')
+  const file = await readFile(path)
+  const headerEnd = 8 + Number(file.readBigUInt64LE())
+  const header = JSON.parse(file.subarray(8, headerEnd).toString())
+  file.writeUInt16LE(bits, headerEnd + header[tensor].data_offsets[0] + 200)
+  await writeFile(path, file)
+}

@@ -1,5 +1,5 @@
 import { SamplingError } from './errors.js'
-import type { GenerationConfig } from './generation-options.js'
+import type { SamplerConfig } from './sampler-config.js'
 import { kthLargest, visitDescending } from './select-top.js'
 
 /** The tokens that may still be chosen, by ascending token, with their processed logits. Both have the same length. */
@@ -9,7 +9,7 @@ export interface Candidates {
 }
 
 /** Settings that change what may be sampled. */
-export type ProcessorSettings = Pick<GenerationConfig, 'temperature' | 'topK' | 'topP' | 'minP'>
+export type ProcessorSettings = Pick<SamplerConfig, 'temperature' | 'topK' | 'topP' | 'minP'>
 
 /**
  * Divides positive logits of tokens that occurred before by `penalty` and multiplies the others, once a token

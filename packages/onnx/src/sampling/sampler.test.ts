@@ -1,8 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { createSampler, type GenerationOptions, resolveGenerationConfig, SamplingError } from './index.js'
+import { atRandom, GREEDY } from '../testing/sampling.fixture.js'
+import { SamplingError } from './errors.js'
+import { createSampler } from './sampler.js'
+import type { SamplerConfig } from './sampler-config.js'
 
-const sampler = (options: GenerationOptions) => createSampler(resolveGenerationConfig({}, options))
+const greedy = createSampler(GREEDY)
+const sampler = (settings: Partial<SamplerConfig>) => createSampler(atRandom(settings))
 const distinct = fc
   .uniqueArray(fc.integer({ min: -4000, max: 4000 }), { minLength: 1, maxLength: 50 })
   .map((list) => Float32Array.from(list, (value) => value / 200))
@@ -10,12 +14,12 @@ const seed = fc.nat()
 
 describe('greedy sampling', () => {
   it('takes the largest logit, the lowest token among equals', () => {
-    expect(sampler({})(Float32Array.of(1, 3, 2, 3), [])).toBe(1)
-    expect(sampler({ temperature: 0 })(Float32Array.of(-5, -7, -5), [])).toBe(0)
+    expect(greedy(Float32Array.of(1, 3, 2, 3), [])).toBe(1)
+    expect(greedy(Float32Array.of(-5, -7, -5), [])).toBe(0)
   })
 
   it('takes the repetition penalty into account, once for each token', () => {
-    const penalized = sampler({ repetitionPenalty: 2 })
+    const penalized = createSampler({ ...GREEDY, repetitionPenalty: 2 })
     expect(penalized(Float32Array.of(3, 2), [0])).toBe(1)
     expect(penalized(Float32Array.of(7, 2), [0, 0, 0])).toBe(0)
     expect(penalized(Float32Array.of(-1, -1.5), [0])).toBe(1)
@@ -26,7 +30,7 @@ describe('random sampling', () => {
   it('with top-k 1 equals greedy when one logit is the largest', () => {
     fc.assert(
       fc.property(distinct, seed, (logits, number) => {
-        expect(sampler({ topK: 1, seed: number })(logits, [])).toBe(sampler({})(logits, []))
+        expect(sampler({ topK: 1, seed: number })(logits, [])).toBe(greedy(logits, []))
       }),
     )
   })
@@ -48,13 +52,13 @@ describe('random sampling', () => {
         const total = weights.reduce((all, weight) => all + weight)
         const slack = 1e-9
 
-        const nucleus = sampler({ topK: 0, topP, seed: number })(logits, [])
+        const nucleus = sampler({ topP, seed: number })(logits, [])
         const above = weights
           .filter((weight) => weight > weights[nucleus]!)
           .reduce((all, weight) => all + weight, 0)
         expect(above / total).toBeLessThanOrEqual(topP + slack)
 
-        const likely = sampler({ topK: 0, minP, seed: number })(logits, [])
+        const likely = sampler({ minP, seed: number })(logits, [])
         expect(weights[likely]! / Math.max(...weights)).toBeGreaterThanOrEqual(minP - slack)
       }),
     )
@@ -64,15 +68,13 @@ describe('random sampling', () => {
     const none = Number.NEGATIVE_INFINITY
     fc.assert(
       fc.property(seed, (number) => {
-        expect([1, 3]).toContain(
-          sampler({ topK: 0, seed: number })(Float32Array.of(none, 0, none, 1, none), []),
-        )
+        expect([1, 3]).toContain(sampler({ seed: number })(Float32Array.of(none, 0, none, 1, none), []))
       }),
     )
   })
 
   it('follows the probabilities', () => {
-    const choose = sampler({ topK: 0, seed: 5 })
+    const choose = sampler({ seed: 5 })
     const counts = [0, 0, 0]
     for (let draw = 0; draw < 20000; draw++) {
       counts[choose(Float32Array.of(Math.log(0.5), Math.log(0.3), Math.log(0.2)), [])]!++
@@ -85,8 +87,8 @@ describe('random sampling', () => {
 
   it('gives the same choices for the same seed, and others for another', () => {
     const flat = new Float32Array(1000)
-    const run = (options: GenerationOptions) => {
-      const choose = sampler({ topK: 0, ...options })
+    const run = (options: Partial<SamplerConfig>) => {
+      const choose = sampler(options)
       return Array.from({ length: 20 }, () => choose(flat, []))
     }
     fc.assert(
@@ -108,20 +110,20 @@ describe('random sampling', () => {
 
   it('handles a vocabulary of 128 000 tokens without top-k', () => {
     const logits = Float32Array.from({ length: 128_000 }, (_, token) => -((token * 7919) % 128_000) / 100)
-    expect(sampler({ topK: 0, topP: 0.001, seed: 3 })(logits, [])).toBe(0)
+    expect(sampler({ topP: 0.001, seed: 3 })(logits, [])).toBe(0)
   })
 })
 
 describe('unusable logits', () => {
-  const failure = (logits: number[], options: GenerationOptions = {}, previous: number[] = []) => {
+  const failure = (logits: number[], options: Partial<SamplerConfig>, previous: number[] = []) => {
     try {
-      return sampler(options)(Float32Array.from(logits), previous)
+      return createSampler({ ...GREEDY, ...options })(Float32Array.from(logits), previous)
     } catch (error) {
       return error
     }
   }
 
-  it.each([{}, { topK: 2 }])('are reported with %j', (options) => {
+  it.each([{}, { doSample: true, topK: 2 }])('are reported with %j', (options) => {
     const nan = failure([1, Number.NaN], options)
     expect(SamplingError.isInstance(nan)).toBe(true)
     expect(nan).toMatchObject({ code: 'LOGITS_INVALID', message: expect.stringContaining('token 1 is NaN') })

@@ -1,13 +1,7 @@
 import { SamplingError } from './errors.js'
-import type { GenerationConfig } from './generation-options.js'
 import { filterLogits, penalizeRepetition, softmaxWeights, sum } from './logits-processor.js'
 import { createRandom, type Random } from './random.js'
-
-/** The settings that a sampler reads. */
-export type SamplerConfig = Pick<
-  GenerationConfig,
-  'doSample' | 'temperature' | 'topK' | 'topP' | 'minP' | 'repetitionPenalty' | 'seed'
->
+import type { SamplerConfig } from './sampler-config.js'
 
 /**
  * Chooses the next token from its logits (float32 [vocabulary]; left unchanged). `previousTokens` are prompt and
@@ -49,7 +43,7 @@ function checkLogits(logits: Float32Array): void {
         `the logit of token ${token} is ${logit}, expected a finite number`,
         {
           found: logit,
-          hint: 'The computation overflowed: load the model in a wider dtype, or check its quantization.',
+          hint: 'The computation overflowed: load the model in a wider dtype or kvCacheDtype, or check its quantization.',
         },
       )
     }

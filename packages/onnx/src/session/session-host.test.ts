@@ -1,0 +1,116 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { RuntimeError } from '@hfquant/core'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { writeArtifact } from '../artifact/write-artifact.js'
+import { createGraph } from '../graph/graph.js'
+import { SamplingError } from '../sampling/errors.js'
+import { createSampler } from '../sampling/sampler.js'
+import type { SamplerConfig } from '../sampling/sampler-config.js'
+import { constant, floatBytes } from '../testing/run-graph.fixture.js'
+import { atRandom, GREEDY } from '../testing/sampling.fixture.js'
+import { DECODER } from './decoder-ports.js'
+import { type DecoderSession, openSession } from './session-host.js'
+
+/** A model without layers: the logits of the next token are a row of a table, chosen by the last token. */
+
+const VOCABULARY = 40
+/** Follows no other token, and what follows it cannot be computed. */
+const BROKEN = 39
+
+const folder = mkdtempSync(join(tmpdir(), 'hfquant-session-'))
+let session: DecoderSession
+beforeAll(async () => {
+  const cache = { layers: 0, heads: 1, headSize: 1 }
+  session = await openSession({ modelPath: await writeArtifact(folder, bigrams()), cache, threads: 1 })
+})
+afterAll(async () => {
+  await session.close()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+function bigrams() {
+  const table = Array.from({ length: VOCABULARY ** 2 }, (_, index) => {
+    if (Math.floor(index / VOCABULARY) === BROKEN) return Number.NaN
+    return index % VOCABULARY === BROKEN ? Number.NEGATIVE_INFINITY : 3 * Math.sin(index * index)
+  })
+  const graph = createGraph('bigrams')
+  const ids = graph.input(DECODER.inputIds, 'int64', ['B', 'S'])
+  graph.input(DECODER.positionIds, 'int64', ['B', 'S'])
+  graph.input(DECODER.lastPosition, 'int32', ['B'])
+  graph.input(DECODER.totalLength, 'int32', [])
+  const rows = graph.input(DECODER.logitsRows, 'int64', ['R'])
+  const shape = [VOCABULARY, VOCABULARY]
+  const logits = graph.node('Gather', [
+    graph.constant(constant('table', 'float32', shape, floatBytes(table))),
+    ids,
+  ])
+  const wanted = graph.node('Gather', [logits, rows], { attributes: { axis: { int: 1 } } })
+  graph.output(DECODER.logits, wanted, 'float32', ['B', 'R', VOCABULARY])
+  return graph
+}
+
+const PROMPT = Array.from({ length: 20 }, (_, index) => (index * 7) % BROKEN)
+
+/** Tokens that the session chooses. */
+async function answer(sampling: SamplerConfig): Promise<number[]> {
+  const sequence = session.sequence(sampling)
+  const tokens: number[] = []
+  for (let ids: readonly number[] = PROMPT; tokens.length < 30; ids = tokens.slice(-1))
+    tokens.push(await sequence.next(ids))
+  await sequence.free()
+  return tokens
+}
+
+/** Tokens that a sampler of this thread chooses from the same logits. */
+async function choose(sampling: SamplerConfig): Promise<number[]> {
+  const sampler = createSampler(sampling)
+  const tokens = [...PROMPT]
+  while (tokens.length < PROMPT.length + 30) {
+    const logits = await session.forward(Int32Array.from(tokens.slice(-1)), 1)
+    tokens.push(sampler(logits, tokens))
+  }
+  return tokens.slice(PROMPT.length)
+}
+
+const settings: readonly SamplerConfig[] = [
+  GREEDY,
+  { ...GREEDY, repetitionPenalty: 1.3 },
+  atRandom({ topK: 20, seed: 7 }),
+  atRandom({ temperature: 0.7, topP: 0.9, minP: 0.02, repetitionPenalty: 1.1, seed: 2 ** 40 + 1 }),
+]
+
+describe('tokens that are chosen in the thread of the session', () => {
+  test.each(settings)('are those of the sampler with %j', async (sampling) => {
+    expect(await answer(sampling)).toEqual(await choose(sampling))
+  })
+
+  test('come from a sampler for each sequence, whoever else shares the runs', async () => {
+    const alone = await Promise.all(settings.map(choose))
+    expect(await Promise.all(settings.map(answer))).toEqual(alone)
+  })
+
+  test('count those that were read for an earlier sequence, where repetition is penalized', async () => {
+    const penalized = { ...GREEDY, repetitionPenalty: 8 }
+    await answer(GREEDY)
+    expect(await answer(penalized)).toEqual(await choose(penalized))
+  })
+
+  test('fail as they do in the own thread when the logits leave none, and others go on', async () => {
+    const failure = await session
+      .sequence(GREEDY)
+      .next([BROKEN])
+      .catch((error: unknown) => error)
+    expect(SamplingError.isInstance(failure)).toBe(true)
+    expect(RuntimeError.isInstance(failure)).toBe(true)
+    expect(failure).toMatchObject({
+      name: 'SamplingError',
+      code: 'LOGITS_INVALID',
+      message: expect.stringContaining('the logit of token 0 is NaN'),
+      hint: expect.stringContaining('overflowed'),
+      found: Number.NaN,
+    })
+    expect(await answer(GREEDY)).toEqual(await choose(GREEDY))
+  })
+})

@@ -1,0 +1,110 @@
+import type { Shell } from '@hfquant/core'
+import type { DecoderSession } from '@hfquant/onnx'
+import { compile, openKept } from './compile.js'
+import type { LoadModelOptions } from './load-options.js'
+import { describeArtifact } from './model-artifact.js'
+import { type ModelMemory, modelMemory } from './model-memory.js'
+import { loadedVersion, type ModelVersion } from './model-version.js'
+import type { ModelWeights } from './model-weights.js'
+import { createRunningWork } from './running-work.js'
+import { untilAborted } from './until-aborted.js'
+
+/** A model as it is at the moment: its weights, the session that computes with them, and the work that uses both. */
+export interface ModelState {
+  readonly version: ModelVersion
+  /**
+   * Does work that `close` waits for. Its signal is aborted by `close`, and with the one that is given.
+   *
+   * @throws RuntimeError MODEL_DISPOSED once closed.
+   */
+  run<Result>(
+    work: (signal: AbortSignal) => Promise<Result>,
+    signal?: AbortSignal | undefined,
+  ): Promise<Result>
+  /** Changes happen one after the other. A session of other weights is closed; one that fails changes nothing. */
+  change(
+    make: (version: ModelVersion, signal: AbortSignal) => Promise<ModelVersion>,
+    signal: AbortSignal | undefined,
+  ): Promise<void>
+  /** The model with bytes in every parameter. The work goes on for others who wait when `signal` is aborted. */
+  fill(signal: AbortSignal): Promise<Shell>
+  /** Compiled on first use, and again after a change. */
+  session(): Promise<DecoderSession>
+  /** Never compiles. */
+  memoryUsage(): Promise<ModelMemory>
+  /** Ends what is under way, and frees the session, its thread and the open files. */
+  close(): Promise<void>
+}
+
+export function createModelState(weights: ModelWeights, options: LoadModelOptions): ModelState {
+  const work = createRunningWork()
+  let version = loadedVersion(weights)
+  let changes: Promise<void> = Promise.resolve()
+  let session: Promise<DecoderSession> | undefined
+
+  const run: ModelState['run'] = (task, signal) =>
+    work.run(() => task(signal === undefined ? work.signal : AbortSignal.any([work.signal, signal])))
+
+  const closeSession = async () => {
+    const closing = session
+    session = undefined
+    await (await closing?.catch(() => undefined))?.close()
+  }
+
+  return {
+    get version() {
+      return version
+    },
+    run,
+    change(make, signal) {
+      const change = run(async (ending) => {
+        await changes
+        const earlier = version
+        version = await make(earlier, ending)
+        if (version.opened !== earlier.opened) await closeSession()
+      }, signal)
+      changes = change.catch(() => {})
+      return change
+    },
+    fill: async (signal) => (await untilAborted(version.weights.fill(work.signal), signal)).shell,
+    session() {
+      work.checkOpen()
+      session ??= work
+        .run(() => openSession(version, options, work.signal))
+        .catch((error) => {
+          session = undefined
+          throw error
+        })
+      return session
+    },
+    memoryUsage: () =>
+      work.run(async () => {
+        const asked = session
+        // One that is still being compiled is not waited for.
+        const ready = await Promise.race([asked, undefined]).catch(() => undefined)
+        return modelMemory(version.weights, asked === session ? ready : undefined)
+      }),
+    async close() {
+      await work.close()
+      await closeSession()
+      for (const store of version.stores) store.release()
+      await version.opened.checkpoint.close()
+    },
+  }
+}
+
+async function openSession(
+  { opened, weights, isRestored }: ModelVersion,
+  { compute = 'fast', memory = 'auto', threads, onProgress }: LoadModelOptions,
+  signal: AbortSignal,
+): Promise<DecoderSession> {
+  const { architecture, config } = opened
+  // The compiled model stands for the weights of the files, not for restored ones.
+  const key = isRestored ? undefined : weights.artifactKey
+  const kept = key && (await openKept(key, config, threads))
+  if (kept) return kept
+  const { shell } = await weights.fill(signal)
+  const name = key && { key, description: describeArtifact(opened, weights.parameterBytes()) }
+  const source = { architecture, shell, config, compute, memory }
+  return compile(source, name || undefined, { threads, onProgress, signal })
+}

@@ -1,0 +1,84 @@
+import {
+  AutoQuantizer,
+  cacheFolder,
+  createScratchStore,
+  dequantizeModel,
+  type QuantizationConfigInput,
+  type Shell,
+  type TensorStore,
+} from '@hfquant/core'
+import { confirmRecipe } from './confirm-recipe.js'
+import type { LoadModelOptions } from './load-options.js'
+import { type ModelQuantization, restoredWeights, warn, withQuantization } from './model-quantization.js'
+import { loadWeights, type ModelWeights } from './model-weights.js'
+import type { OpenedModel } from './open-model.js'
+import { readQuantize } from './quantize-argument.js'
+
+/** The weights of a model and how they are quantized. To quantize or dequantize it is to make another version. */
+export interface ModelVersion {
+  /** Another object exactly when the weights are others. */
+  readonly opened: OpenedModel
+  readonly weights: ModelWeights
+  readonly quantization: ModelQuantization | undefined
+  readonly warnings: readonly string[]
+  /** True after dequantizing: the weights are no longer those of the files. */
+  readonly isRestored: boolean
+  /** What this version and earlier ones, which may still be read, have to give back at the end. */
+  readonly stores: readonly Pick<TensorStore, 'release'>[]
+}
+
+export const loadedVersion = (weights: ModelWeights): ModelVersion => {
+  const { opened, quantization, warnings } = weights
+  return { opened, weights, quantization, warnings, isRestored: false, stores: [weights] }
+}
+
+/**
+ * A float model, quantized from its files; one that is quantized in this way already, as it is.
+ *
+ * @throws as `CausalLM.quantize`.
+ */
+export async function quantizeVersion(
+  version: ModelVersion,
+  how: 'int8' | QuantizationConfigInput | (string & {}),
+  options: LoadModelOptions,
+): Promise<ModelVersion> {
+  const supplied = await readQuantize(how)
+  options.signal?.throwIfAborted()
+  const { folder } = version.opened
+  const merged = await AutoQuantizer.merge(version.quantization?.config, supplied)
+  if (merged?.preQuantized) {
+    confirmRecipe(merged, folder)
+    return { ...version, warnings: [...version.warnings, ...warn(merged, [])] }
+  }
+  if (version.isRestored) throw restoredWeights(folder)
+  const weights = await loadWeights(withQuantization(version.opened, merged!), options)
+  const quantized = loadedVersion(weights)
+  return {
+    ...quantized,
+    warnings: [...version.warnings, ...quantized.warnings],
+    stores: [...version.stores, ...quantized.stores],
+  }
+}
+
+/**
+ * The float model that a quantized one stands for; a float one, as it is.
+ *
+ * @param fill gives every parameter its bytes.
+ */
+export async function dequantizeVersion(
+  version: ModelVersion,
+  fill: () => Promise<Shell>,
+  signal: AbortSignal,
+): Promise<ModelVersion> {
+  if (version.quantization === undefined) return version
+  const shell = await fill()
+  const store = createScratchStore(cacheFolder())
+  try {
+    await dequantizeModel(shell, store, signal)
+  } catch (error) {
+    store.release()
+    throw error
+  }
+  const opened: OpenedModel = { ...version.opened, quantizer: undefined, merged: undefined }
+  return { ...version, opened, quantization: undefined, isRestored: true, stores: [...version.stores, store] }
+}
