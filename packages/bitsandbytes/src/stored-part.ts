@@ -6,7 +6,7 @@ import {
   type QuantizedFormat,
   type StoredWeight,
 } from '@hfquant/core'
-import { widened } from './four-bit/block-scales.js'
+import { widenFloats } from '@hfquant/kernels'
 
 /** One tensor of a stored weight. */
 export interface StoredPart {
@@ -45,7 +45,7 @@ export function expectPart(part: StoredPart, dtypes: readonly Dtype[], shape: re
  */
 export async function readFinite(part: StoredPart, stored: StoredWeight): Promise<Float32Array> {
   if (!isFloatDtype(part.dtype)) return new Float32Array(0)
-  const values = widened(await stored.read(part.key), part.dtype)
+  const values = widenFloats(await stored.read(part.key), part.dtype)
   const at = values.findIndex((value) => !Number.isFinite(value))
   if (at < 0) return values
   throw new CheckpointError(

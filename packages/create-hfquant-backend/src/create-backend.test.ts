@@ -13,9 +13,8 @@ describe('a new package', () => {
   test('is named so that its method is found', async () => {
     const { packageName, quantMethod, files } = await createBackend('tiny-steps', folder)
     expect([packageName, quantMethod]).toEqual(['hfquant-backend-tiny-steps', 'tiny_steps'])
-    expect(files).toEqual([
-      ...['README.md', 'package.json', 'src/format.ts', 'src/index.test.ts', 'src/index.ts', 'tsconfig.json'],
-    ])
+    const source = ['src/format.ts', 'src/index.test.ts', 'src/index.ts']
+    expect(files).toEqual(['README.md', 'package.json', ...source, 'tsconfig.json'])
   })
 
   test('has nothing left of the name in the template', async () => {

@@ -3,24 +3,21 @@
 import {
   BFLOAT16,
   BFloat16,
+  canonical,
   copyBytes,
   decode,
   FLOAT32,
   Float16,
   Float32,
   infinityBits,
+  load1,
   load4,
   resultScratch,
   store8,
 } from './dtypes'
-import { highBits, lowBits, measure } from './extent'
+import { magnitudeBits, measure } from './extent'
 import { hostTable } from './host-table'
-
-/** f32(1e-38), the least divisor on a CPU. */
-const TINY: f32 = reinterpret<f32>(0x006ce3ee)
-/** The least number that a GPU does not flush to zero. */
-const SMALLEST_NORMAL: f32 = reinterpret<f32>(0x00800000)
-const MAGNITUDE: i32 = 0x7fffffff
+import { flushed, SMALLEST_NORMAL, TINY } from './smallest-numbers'
 
 const STAND_IN: usize = 60
 const NIBBLES: usize = 64
@@ -98,25 +95,12 @@ function nibbleOf(value: f32): u32 {
   return load<u8>(table + NIBBLES + bucket)
 }
 
-// @ts-ignore: decorator
-@inline
-function element<T>(pointer: usize, index: usize): f32 {
-  if (isFloat<T>()) return load<f32>(pointer + (index << 2))
-  return decode<T>(<u32>load<u16>(pointer + (index << 1)))
-}
-
-// @ts-ignore: decorator
-@inline
-function flushed(value: f32): f32 {
-  return abs(value) < SMALLEST_NORMAL ? 0 : value
-}
-
 /** The short block at the end: on a CPU it is divided by its scale, and a missing partner is a zero after that. */
 function writeRest<T>(size: usize, source: usize, target: usize, flush: bool, factor: f32): void {
   for (let i: usize = 0; i < size; i += 2) {
     let pair: u32 = 0
     for (let k: usize = 0; k < 2; k++) {
-      let v: f32 = i + k < size ? element<T>(source, i + k) : 0
+      let v: f32 = i + k < size ? load1<T>(source, i + k) : 0
       if (flush) v = flushed(v) * factor
       else v = v / factor
       pair = (pair << 4) | (i + k < size || flush ? nibbleOf(v) : nibbleOf(0))
@@ -129,7 +113,7 @@ function writeRest<T>(size: usize, source: usize, target: usize, flush: bool, fa
 function largestNumber<T>(source: usize, size: usize): f32 {
   let largest: f32 = 0
   for (let i: usize = 0; i < size; i++) {
-    const value = abs(element<T>(source, i))
+    const value = abs(load1<T>(source, i))
     if (value > largest) largest = value
   }
   return largest
@@ -143,15 +127,13 @@ function quantize<T>(
   packed: usize,
   scales: usize,
 ): i32 {
-  const signBit: u32 = 1 << (8 * <u32>sizeof<T>() - 1)
   let nonFinite = 0
   for (let start: usize = 0; start < count; start += blockSize) {
     const size = min(blockSize, count - start)
     const at = source + start * sizeof<T>()
     const to = packed + (start >> 1)
     measure<T>(at, size)
-    const negative = lowBits & ~signBit
-    const magnitude = highBits > negative ? highBits : negative
+    const magnitude = magnitudeBits<T>()
     if (magnitude >= infinityBits<T>()) nonFinite++
     const isNaN = magnitude > infinityBits<T>()
     let largest: f32 = isNaN ? reinterpret<f32>(0x7fc00000) : decode<T>(magnitude)
@@ -195,12 +177,10 @@ export function bnb4Quantize(
   return quantize<Float16>(flush, blockSize, count, source, packed, scales)
 }
 
-/** A NaN is written with one bit pattern; which one a processor makes of 0 * infinity differs. */
 // @ts-ignore: decorator
 @inline
 function product(code: v128, scale: v128): v128 {
-  const value = f32x4.mul(code, scale)
-  return v128.bitselect(value, i32x4.splat(0x7fc00000), f32x4.eq(value, value))
+  return canonical(f32x4.mul(code, scale))
 }
 
 /** Sixteen nibbles, one a byte, -> code * scale at `target`; the table holds the code values byte by byte. */

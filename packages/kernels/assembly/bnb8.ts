@@ -1,10 +1,8 @@
 // Family: the blockwise 8-bit codec of bitsandbytes with the signed dynamic map, which scales of scales are stored in.
 // The table that the host writes holds the 255 bounds between the codes.
+import { magnitudeBits, measure } from './extent'
 import { hostTable } from './host-table'
-import { highBits, lowBits, measure } from './extent'
-
-const TINY: f32 = reinterpret<f32>(0x006ce3ee)
-const SMALLEST_NORMAL: f32 = reinterpret<f32>(0x00800000)
+import { flushed, TINY } from './smallest-numbers'
 
 /** The numbers the host passes for a profile. */
 const CPU: i32 = 0
@@ -19,12 +17,6 @@ function boundsBelow(table: usize, v: f32): u32 {
     at = select<usize>(at + step, at, load<f32>(at + step - 4) < v)
   }
   return <u32>((at - table) >> 2)
-}
-
-// @ts-ignore: decorator
-@inline
-function flushed(value: f32): f32 {
-  return abs(value) < SMALLEST_NORMAL ? 0 : value
 }
 
 /** Codes of 65536 numbers evenly spread over -1..1, in which the library looks up the nearest. */
@@ -84,8 +76,7 @@ export function bnb8Quantize(
     const at = source + (start << 2)
     const to = codes + start
     measure<f32>(at, size)
-    const negative = lowBits & 0x7fffffff
-    const magnitude = highBits > negative ? highBits : negative
+    const magnitude = magnitudeBits<f32>()
     if (magnitude >= 0x7f800000) {
       nonFinite++
       memory.fill(to, 0, size)

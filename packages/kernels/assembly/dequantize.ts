@@ -2,28 +2,15 @@
 import {
   BFLOAT16,
   BFloat16,
+  canonical,
   copyBytes,
-  decode,
   FLOAT32,
   Float16,
   Float32,
+  loadAs,
   resultScratch,
   store8,
 } from './dtypes'
-
-function scaleOf(dtype: i32, scales: usize, group: usize): f32 {
-  if (dtype == FLOAT32) return load<f32>(scales + (group << 2))
-  const bits = <u32>load<u16>(scales + (group << 1))
-  return dtype == BFLOAT16 ? decode<BFloat16>(bits) : decode<Float16>(bits)
-}
-
-/** A NaN is written with one bit pattern; which one a processor makes of 0 * infinity differs. */
-// @ts-ignore: decorator
-@inline
-function product(difference: v128, scale: v128): v128 {
-  const value = f32x4.mul(difference, scale)
-  return v128.bitselect(value, i32x4.splat(0x7fc00000), f32x4.eq(value, value))
-}
 
 /** Eight codes at `pointer` -> (code - zero) * scale at `target`. */
 // @ts-ignore: decorator
@@ -32,7 +19,7 @@ function reconstruct8<T>(pointer: usize, target: usize, zero: v128, scale: v128)
   const wide = i16x8.sub(v128.load_ext<i8>(pointer), zero)
   const first = f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(wide))
   const second = f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(wide))
-  store8<T>(target, product(first, scale), product(second, scale))
+  store8<T>(target, canonical(f32x4.mul(first, scale)), canonical(f32x4.mul(second, scale)))
 }
 
 function reconstruct<T>(
@@ -45,7 +32,7 @@ function reconstruct<T>(
   target: usize,
 ): void {
   for (let group: usize = 0; group < groups; group++) {
-    const scale = f32x4.splat(scaleOf(scaleDtype, scales, group))
+    const scale = f32x4.splat(loadAs(scaleDtype, scales, group))
     const zero = i16x8.splat(zeros ? <i16>load<i8>(zeros + group) : 0)
     const from = codes + group * groupSize
     const to = target + group * groupSize * sizeof<T>()

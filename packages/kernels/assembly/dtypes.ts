@@ -98,6 +98,13 @@ export function store8<T>(pointer: usize, first: v128, second: v128): void {
   }
 }
 
+/** Lanes in which every NaN has the one bit pattern that is written; which one a processor makes differs. */
+// @ts-ignore: decorator
+@inline
+export function canonical(value: v128): v128 {
+  return v128.bitselect(value, i32x4.splat(0x7fc00000), f32x4.eq(value, value))
+}
+
 /** Bits of T -> the number. */
 // @ts-ignore: decorator
 @inline
@@ -121,6 +128,20 @@ export function encode<T>(value: f32): u32 {
 @inline
 export function round<T>(value: f32): f32 {
   return decode<T>(encode<T>(value))
+}
+
+/** One element. */
+// @ts-ignore: decorator
+@inline
+export function load1<T>(pointer: usize, index: usize): f32 {
+  if (isFloat<T>()) return load<f32>(pointer + (index << 2))
+  return decode<T>(<u32>load<u16>(pointer + (index << 1)))
+}
+
+/** One element of a dtype that is known at run time only. */
+export function loadAs(dtype: i32, pointer: usize, index: usize): f32 {
+  if (dtype == FLOAT32) return load1<Float32>(pointer, index)
+  return dtype == BFLOAT16 ? load1<BFloat16>(pointer, index) : load1<Float16>(pointer, index)
 }
 
 /** One element given by its bits. */

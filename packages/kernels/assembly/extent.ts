@@ -16,6 +16,15 @@ export function measure<T>(pointer: usize, count: usize): void {
   else measure16(pointer, count)
 }
 
+/** Bits of max |w| of the elements measured last: an infinity wins over numbers, a NaN over both. */
+// @ts-ignore: decorator
+@inline
+export function magnitudeBits<T>(): u32 {
+  const signBit: u32 = 1 << (8 * <u32>sizeof<T>() - 1)
+  const negative = lowBits & ~signBit
+  return highBits > negative ? highBits : negative
+}
+
 // @ts-ignore: decorator
 @inline
 function measure16(pointer: usize, count: usize): void {

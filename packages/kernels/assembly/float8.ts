@@ -1,5 +1,5 @@
 // Family: reconstruction of floats from eight-bit floats.
-import { BFLOAT16, BFloat16, copyBytes, FLOAT32, Float16, Float32, resultScratch, store8, widenFloat16 } from './dtypes'
+import { BFLOAT16, BFloat16, canonical, copyBytes, FLOAT32, Float16, Float32, resultScratch, store8, widenFloat16 } from './dtypes'
 
 const E4M3: i32 = 0
 
@@ -21,12 +21,6 @@ function widen(bytes: v128, format: i32): v128 {
 @inline
 function notFinite(value: v128): v128 {
   return i32x4.gt_s(v128.and(value, i32x4.splat(0x7fffffff)), i32x4.splat(0x7f7fffff))
-}
-
-// @ts-ignore: decorator
-@inline
-function canonical(value: v128): v128 {
-  return v128.bitselect(value, i32x4.splat(0x7fc00000), f32x4.eq(value, value))
 }
 
 /** Eight codes at `pointer` -> code * scale at `target`; returns the lanes that are not finite. */

@@ -8,6 +8,7 @@ import {
   Float16,
   Float32,
   infinityBits,
+  load1,
   load4,
 } from './dtypes'
 
@@ -40,8 +41,7 @@ function firstOf<T>(source: usize, most: f32): f32 {
     found = i32x4.bitmask(f32x4.eq(f32x4.abs(load4<T>(source + at * sizeof<T>())), wanted))
     if (found) break
   }
-  const pointer = source + (at + <usize>ctz(found)) * sizeof<T>()
-  return decode<T>(sizeof<T>() == 4 ? load<u32>(pointer) : <u32>load<u16>(pointer))
+  return load1<T>(source, at + <usize>ctz(found))
 }
 
 /** A scale too small to be inverted stands for zeros. */

@@ -1,7 +1,6 @@
 // Family: codes of 2, 3, 4 or 8 bits as little-endian bit streams of 32-bit words. A stream runs down the rows of
 // words [ceil(columns * bits / 32), rows], one stream for each row of the codes; the codes of a weight are transposed.
-import { cast } from './cast'
-import { FLOAT32 } from './dtypes'
+import { loadAs } from './dtypes'
 
 /** codes uint8 [rows, columns] -> words. */
 export function packColumns(bits: i32, rows: usize, columns: usize, codes: usize, words: usize): void {
@@ -79,7 +78,7 @@ function zeroAt(bits: i32, minusOne: i32, stream: usize, row: usize): i32 {
 /**
  * Rows first..first+count of W = (code - zero) * scale -> target float32 [count, columns]. Words as above; zero points
  * int32 [groups, ceil(rows * bits / 32)], streams along the rows; scales of scaleDtype [groups, rows]; groupOf int32
- * [columns] (address 0: column / groupSize), negative entries count from the end. scratch: 12 * groups bytes.
+ * [columns] (address 0: column / groupSize), negative entries count from the end. scratch: 8 * groups bytes.
  */
 export function dequantizeColumns(
   bits: i32,
@@ -99,19 +98,14 @@ export function dequantizeColumns(
   scratch: usize,
 ): void {
   const zeroBytes = ((rows * bits + 31) / 32) << 2
-  const width: usize = scaleDtype == FLOAT32 ? 4 : 2
   const scaleOf = scratch
   const zeroOf = scratch + (groups << 2)
-  const narrow = zeroOf + (groups << 2)
   for (let row: usize = 0; row < count; row++) {
     const n = first + row
     for (let group: usize = 0; group < groups; group++) {
-      const at = scales + (group * rows + n) * width
-      if (width == 4) store<f32>(scaleOf + (group << 2), load<f32>(at))
-      else store<u16>(narrow + (group << 1), load<u16>(at))
+      store<f32>(scaleOf + (group << 2), loadAs(scaleDtype, scales, group * rows + n))
       store<i32>(zeroOf + (group << 2), zeroAt(bits, minusOne, zeroPoints + group * zeroBytes, n))
     }
-    if (width == 2) cast(scaleDtype, FLOAT32, groups, narrow, scaleOf)
     const stream = words + (n << 2)
     const to = target + ((row * columns) << 2)
     for (let k: usize = 0; k < columns; k++) {

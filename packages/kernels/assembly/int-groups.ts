@@ -17,14 +17,11 @@ import {
   storeBits,
 } from './dtypes'
 import { highBits, lowBits, measure } from './extent'
+import { ROUNDER, ROUNDER_BITS } from './rounder'
 
 /** The numbers the host passes for a mapping. */
 const SYMMETRIC: i32 = 0
 const SYMMETRIC_NO_CLIPPING_ERR: i32 = 1
-
-/** 1.5 * 2^23: adding it rounds a float32 below 2^22 half to even and leaves the integer in the low bits. */
-const ROUNDER: f32 = 12582912
-const ROUNDER_BITS: i32 = 0x4b400000
 
 /**
  * Four products w / scale in the low bits of `ROUNDER`. With weight and scale in the same 16-bit dtype the product is

@@ -2,13 +2,15 @@
 import {
   BFLOAT16,
   BFloat16,
+  canonical,
   copyBytes,
-  decode,
   encode,
   FLOAT32,
   Float16,
   Float32,
+  load1,
   load4,
+  loadAs,
   quietNaNBits,
   resultScratch,
   store8,
@@ -16,13 +18,6 @@ import {
 } from './dtypes'
 
 const SMALLEST_RANGE: f32 = 1e-6
-
-// @ts-ignore: decorator
-@inline
-function loadElement<T>(pointer: usize, index: usize): f32 {
-  if (isFloat<T>()) return load<f32>(pointer + (index << 2))
-  return decode<T>(<u32>load<u16>(pointer + (index << 1)))
-}
 
 let lowest: f32 = 0
 let highest: f32 = 0
@@ -46,7 +41,7 @@ function range<T>(source: usize, count: usize): void {
     high = max(max(f32x4.extract_lane(highs, 0), f32x4.extract_lane(highs, 1)), max(f32x4.extract_lane(highs, 2), f32x4.extract_lane(highs, 3)))
   }
   for (let i = end; i < count; i++) {
-    const value = loadElement<T>(source, i)
+    const value = load1<T>(source, i)
     low = min(low, value)
     high = max(high, value)
   }
@@ -80,8 +75,8 @@ function pack<T>(source: usize, count: usize, low: f32, scale: f32, target: usiz
     v128.store32_lane(target + (i >> 1), i8x16.narrow_i16x8_u(words, words), 0)
   }
   for (let i = end; i < count; i += 2) {
-    const left = i32x4.extract_lane(steps4(f32x4.splat(loadElement<T>(source, i)), lows, scales), 0)
-    const right = i32x4.extract_lane(steps4(f32x4.splat(loadElement<T>(source, i + 1)), lows, scales), 0)
+    const left = i32x4.extract_lane(steps4(f32x4.splat(load1<T>(source, i)), lows, scales), 0)
+    const right = i32x4.extract_lane(steps4(f32x4.splat(load1<T>(source, i + 1)), lows, scales), 0)
     store<u8>(target + (i >> 1), (left ^ 8) | ((right ^ 8) << 4))
   }
 }
@@ -133,18 +128,12 @@ export function int4OffsetQuantize(
   return quantize<Float16>(groups, groupSize, source, packed, scales, offsets)
 }
 
-function element(dtype: i32, pointer: usize, index: usize): f32 {
-  if (dtype == FLOAT32) return loadElement<Float32>(pointer, index)
-  return dtype == BFLOAT16 ? loadElement<BFloat16>(pointer, index) : loadElement<Float16>(pointer, index)
-}
-
-/** Four codes in the low nibbles of lanes -> code * scale + offset, every NaN the canonical one. */
+/** Four codes in the low nibbles of lanes -> code * scale + offset. */
 // @ts-ignore: decorator
 @inline
 function restore4(lanes: v128, scale: v128, offset: v128): v128 {
   const codes = f32x4.convert_i32x4_s(i32x4.shr_s(i32x4.shl(lanes, 28), 28))
-  const value = f32x4.add(f32x4.mul(codes, scale), offset)
-  return v128.bitselect(value, i32x4.splat(0x7fc00000), f32x4.eq(value, value))
+  return canonical(f32x4.add(f32x4.mul(codes, scale), offset))
 }
 
 /** Eight codes in the four bytes at `pointer`. */
@@ -178,8 +167,8 @@ function dequantize<T>(
   for (let row: usize = 0; row < rows; row++) {
     for (let group: usize = 0; group < groups; group++) {
       const index = group * outFeatures + first + row
-      const scale = f32x4.splat(element(scaleDtype, scales, index))
-      const offset = f32x4.splat(element(scaleDtype, offsets, index))
+      const scale = f32x4.splat(loadAs(scaleDtype, scales, index))
+      const offset = f32x4.splat(loadAs(scaleDtype, offsets, index))
       const start = (row * groups + group) * groupSize
       const from = packed + (start >> 1)
       const to = target + start * sizeof<T>()

@@ -2,6 +2,7 @@
 import {
   BFLOAT16,
   BFloat16,
+  canonical,
   copyBytes,
   decode,
   FLOAT32,
@@ -15,11 +16,8 @@ import {
   store8,
   widenFloat16,
 } from './dtypes'
-import { highBits, lowBits, measure } from './extent'
-
-/** 1.5 * 2^23: adding it rounds a float32 below 2^22 half to even and leaves the integer in the low bits. */
-const ROUNDER: f32 = 12582912
-const ROUNDER_BITS: i32 = 0x4b400000
+import { magnitudeBits, measure } from './extent'
+import { ROUNDER, ROUNDER_BITS } from './rounder'
 
 /** float32 next to 1/127. */
 const STEP: f32 = reinterpret<f32>(0x3c010204)
@@ -60,15 +58,13 @@ function writeCodes<T>(count: usize, source: usize, target: usize, factor: f32):
 }
 
 function quantize<T>(rows: usize, columns: usize, source: usize, codes: usize, scales: usize): i32 {
-  const signBit: u32 = 1 << (8 * <u32>sizeof<T>() - 1)
   let nonFinite = 0
   for (let row: usize = 0; row < rows; row++) {
     const at = source + row * columns * sizeof<T>()
     const to = codes + row * columns
     measure<T>(at, columns)
-    const negative = lowBits & ~signBit
     // Rounding keeps the order, so the largest magnitude may be rounded instead of every element.
-    const largest = round<Float16>(decode<T>(highBits > negative ? highBits : negative))
+    const largest = round<Float16>(decode<T>(magnitudeBits<T>()))
     if (!(largest < Infinity)) {
       nonFinite++
       memory.fill(to, 0, columns)
@@ -99,12 +95,10 @@ export function llmInt8Quantize(
   return quantize<Float16>(rows, columns, source, codes, scales)
 }
 
-/** A NaN is written with one bit pattern. */
 // @ts-ignore: decorator
 @inline
 function value4(code: v128, scale: v128): v128 {
-  const value = f32x4.mul(f32x4.mul(f32x4.convert_i32x4_s(code), scale), f32x4.splat(STEP))
-  return v128.bitselect(value, i32x4.splat(0x7fc00000), f32x4.eq(value, value))
+  return canonical(f32x4.mul(f32x4.mul(f32x4.convert_i32x4_s(code), scale), f32x4.splat(STEP)))
 }
 
 // @ts-ignore: decorator

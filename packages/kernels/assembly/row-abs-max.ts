@@ -1,14 +1,12 @@
 // Family: reductions over rows.
 import { BFLOAT16, BFloat16, decode, FLOAT32, Float16, Float32, infinityBits } from './dtypes'
-import { highBits, lowBits, measure } from './extent'
+import { magnitudeBits, measure } from './extent'
 
 function rows<T>(count: usize, columns: usize, source: usize, target: usize): i32 {
-  const signBit: u32 = 1 << (8 * <u32>sizeof<T>() - 1)
   let nonFinite = 0
   for (let row: usize = 0; row < count; row++) {
     measure<T>(source + row * columns * sizeof<T>(), columns)
-    const negative = lowBits & ~signBit
-    const magnitude = highBits > negative ? highBits : negative
+    const magnitude = magnitudeBits<T>()
     if (magnitude >= infinityBits<T>()) nonFinite++
     if (magnitude > infinityBits<T>()) store<u32>(target + (row << 2), 0x7fc00000)
     else store<f32>(target + (row << 2), decode<T>(magnitude))

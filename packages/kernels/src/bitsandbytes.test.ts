@@ -1,28 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type KernelParams, type KernelResult, reference, runKernel } from './index.js'
+import { expectEqualBytes } from './equal-bytes.fixture.js'
+import { runKernel } from './index.js'
 import { type FloatDtype, floatBytes } from './reference/float-formats.js'
 import { anyBits, dtypes, encode, weights } from './weights.arbitrary.js'
-
-type Formula = (params: never, ...bytes: [readonly Uint8Array[], readonly Uint8Array[]]) => KernelResult
-
-const formulas: Readonly<Record<string, Formula>> = reference
-
-/** Runs kernel and formula on memory filled with different garbage; every byte and the count must agree. */
-function expectEqualBytes(
-  kernel: string,
-  params: KernelParams,
-  inputs: readonly Uint8Array[],
-  outputLengths: readonly number[],
-): void {
-  const fast = outputLengths.map((length) => new Uint8Array(length).fill(0xa5))
-  const plain = outputLengths.map((length) => new Uint8Array(length).fill(0x5a))
-  const fastResult = runKernel(kernel, params, inputs, fast)
-  const plainResult = formulas[kernel]!(params as never, inputs, plain)
-  for (const [i, bytes] of fast.entries())
-    if (Buffer.compare(bytes, plain[i]!) !== 0) expect(bytes).toEqual(plain[i])
-  expect(fastResult).toEqual(plainResult)
-}
 
 /** Blocks are drawn one by one, so that a NaN in one does not hide the arithmetic of the others. */
 function blocks(dtype: FloatDtype, count: number, blockSize: number): fc.Arbitrary<Uint8Array> {

@@ -1,16 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import {
-  bytesOf,
-  expectEqualBytes,
-  grid,
-  hessianOf,
-  numbers,
-  packed,
-  permutation,
-  seed,
-  upperFactor,
-} from './gptq.fixture.js'
+import { expectEqualBytes } from './equal-bytes.fixture.js'
+import { bytesOf, grid, hessianOf, numbers, packed, permutation, seed, upperFactor } from './gptq.fixture.js'
 import { lowerPanels, reference, runKernel, upperPanels } from './index.js'
 
 /** Everything the column loop wants to know, for a weight of `rows` rows. */

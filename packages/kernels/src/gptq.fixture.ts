@@ -1,26 +1,6 @@
 import fc from 'fast-check'
-import { expect } from 'vitest'
-import { type KernelParams, type KernelResult, reference, runKernel } from './index.js'
 import type { GptqGridParams } from './reference/gptq-grid.js'
 import type { TrianglePanel } from './reference/gptq-triangle.js'
-
-type Formula = (params: never, ...bytes: [readonly Uint8Array[], readonly Uint8Array[]]) => KernelResult
-const formulas: Readonly<Record<string, Formula>> = reference
-
-/** Runs kernel and formula on memory filled with different garbage; every byte and the count must agree. */
-export function expectEqualBytes(
-  kernel: string,
-  params: KernelParams,
-  inputs: readonly Uint8Array[],
-  outputLengths: readonly number[],
-): void {
-  const fast = outputLengths.map((length) => new Uint8Array(length).fill(0xa5))
-  const plain = outputLengths.map((length) => new Uint8Array(length).fill(0x5a))
-  const fastResult = runKernel(kernel, params, inputs, fast)
-  expect(fastResult).toEqual(formulas[kernel]!(params as never, inputs, plain))
-  for (const [i, bytes] of fast.entries())
-    if (Buffer.compare(bytes, plain[i]!) !== 0) expect(bytes).toEqual(plain[i])
-}
 
 export const bytesOf = (values: Float32Array | Int32Array): Uint8Array =>
   new Uint8Array(values.buffer, values.byteOffset, values.byteLength)

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { bits, bytesOf, expectEqualBytes, grid, numbers, permutation, seed } from './gptq.fixture.js'
+import { expectEqualBytes } from './equal-bytes.fixture.js'
+import { bits, bytesOf, grid, numbers, permutation, seed } from './gptq.fixture.js'
 import { runKernel } from './index.js'
 import { findGrid, type Grid, gridCode, gridValue } from './reference/gptq-grid.js'
 import { dtypes, encode } from './weights.arbitrary.js'

@@ -1,3 +1,4 @@
+export { castFloats, widenFloats } from './cast-floats.js'
 export {
   KernelArgumentError,
   KernelError,
@@ -83,3 +84,4 @@ export { LLM_INT8_STEP } from './reference/llm-int8.js'
 export type { PackNibblesParams } from './reference/pack-nibbles.js'
 export type { MatrixParams } from './reference/row-abs-max.js'
 export { runKernel } from './run-kernel.js'
+export { transposedCodes } from './transposed-codes.js'

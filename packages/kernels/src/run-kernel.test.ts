@@ -1,41 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import {
-  bfloat16ToFloat32,
-  float16ToFloat32,
-  INT_MAPPINGS,
-  type KernelParams,
-  type KernelResult,
-  reference,
-  runKernel,
-} from './index.js'
+import { expectEqualBytes } from './equal-bytes.fixture.js'
+import { bfloat16ToFloat32, float16ToFloat32, INT_MAPPINGS, runKernel } from './index.js'
 import { type FloatDtype, floatBytes } from './reference/float-formats.js'
 import { anyBits, dtypes, encode, weights } from './weights.arbitrary.js'
-
-type Reference = (
-  params: never,
-  inputs: readonly Uint8Array[],
-  outputs: readonly Uint8Array[],
-) => KernelResult
-
-const formulas: Readonly<Record<string, Reference>> = reference
-
-/** Runs kernel and formula on memory filled with different garbage; every byte and the count must agree. */
-function expectEqualBytes(
-  kernel: string,
-  params: KernelParams,
-  inputs: readonly Uint8Array[],
-  outputLengths: readonly number[],
-): void {
-  const fast = outputLengths.map((length) => new Uint8Array(length).fill(0xa5))
-  const plain = outputLengths.map((length) => new Uint8Array(length).fill(0x5a))
-  const fastResult = runKernel(kernel, params, inputs, fast)
-  const plainResult = formulas[kernel]!(params as never, inputs, plain)
-  // Buffers compare faster than `toEqual`, which then shows where they differ.
-  for (const [i, bytes] of fast.entries())
-    if (Buffer.compare(bytes, plain[i]!) !== 0) expect(bytes).toEqual(plain[i])
-  expect(fastResult).toEqual(plainResult)
-}
 
 const decode16 = { float16: float16ToFloat32, bfloat16: bfloat16ToFloat32 }
 

@@ -1,24 +1,8 @@
-import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import { readGoldenFile } from './golden-file.fixture.js'
 import { type IntGroupsParams, type IntMapping, reference, runKernel, type ScaleFloor } from './index.js'
 
 // Codes, scales and zero points of goldens/torchao; its README tells where they come from.
-
-/** Raw bytes of the tensors of a safetensors file, by name. */
-function readGolden(name: string): (tensor: string) => Uint8Array {
-  const file = readFileSync(new URL(`../../../goldens/torchao/${name}.safetensors`, import.meta.url))
-  const start = 8 + Number(file.readBigUInt64LE(0))
-  const header = JSON.parse(file.toString('utf8', 8, start)) as Record<
-    string,
-    { data_offsets: [number, number] }
-  >
-  return (tensor) => {
-    const entry = header[tensor]
-    if (entry === undefined) throw new Error(`no tensor ${tensor} in ${name}`)
-    const [from, to] = entry.data_offsets
-    return new Uint8Array(file.subarray(start + from, start + to))
-  }
-}
 
 const DTYPES = { f32: 'float32', bf16: 'bfloat16' } as const
 type Short = keyof typeof DTYPES
@@ -58,13 +42,13 @@ function expectReconstruction(
 }
 
 describe.each(['f32', 'bf16'] as const)('Int8WeightOnlyConfig per row, %s', (short) => {
-  const golden = readGolden('int8_weight_only')
+  const golden = readGoldenFile('torchao/int8_weight_only')
   const dtype = DTYPES[short]
-  const stored = ['qdata', 'scale', 'zero_point'].map((part) => golden(`${short}.per_row.${part}`))
+  const stored = ['qdata', 'scale', 'zero_point'].map((part) => golden.bytes(`${short}.per_row.${part}`))
 
   it('int8Rows', () => {
     const params = { dtype, rows: ROWS, columns: COLUMNS }
-    expectOutputs([golden(`${short}.w`)], stored, [
+    expectOutputs([golden.bytes(`${short}.w`)], stored, [
       (from, to) => runKernel('int8Rows', params, from, to),
       (from, to) => reference.int8Rows(params, from, to),
     ])
@@ -72,9 +56,9 @@ describe.each(['f32', 'bf16'] as const)('Int8WeightOnlyConfig per row, %s', (sho
 
   it('dequantizeRows', () => {
     const params = { groupSize: COLUMNS, scaleDtype: 'float32', dtype } as const
-    expectReconstruction(params, stored, golden(`${short}.per_row.dequant`))
+    expectReconstruction(params, stored, golden.bytes(`${short}.per_row.dequant`))
     if (short === 'bf16') {
-      expectReconstruction({ ...params, dtype: 'float32' }, stored, golden('bf16.per_row.dequant_f32'))
+      expectReconstruction({ ...params, dtype: 'float32' }, stored, golden.bytes('bf16.per_row.dequant_f32'))
     }
   })
 })
@@ -117,37 +101,41 @@ const intxCases: readonly Case[] = [
 ]
 
 describe('IntxWeightOnlyConfig', () => {
-  const golden = readGolden('intx_weight_only')
+  const golden = readGoldenFile('torchao/intx_weight_only')
 
   it.each(intxCases)(
     '$short $name',
     ({ short, name, bits, groupSize, mapping, eps = 'tiny', scaleDtype }) => {
       const dtype = DTYPES[short]
-      const stored = ['qdata', 'scale', 'zero_point'].map((part) => golden(`${short}.${name}.${part}`))
+      const stored = ['qdata', 'scale', 'zero_point'].map((part) => golden.bytes(`${short}.${name}.${part}`))
       expectGroups(
         { dtype, groupSize, bits, mapping, eps, ...(scaleDtype && { scaleDtype }) },
-        golden(`${short}.w`),
+        golden.bytes(`${short}.w`),
         stored,
       )
       const reconstruction = { groupSize, scaleDtype: scaleDtype ?? dtype, dtype }
-      expectReconstruction(reconstruction, stored, golden(`${short}.${name}.dequant`))
+      expectReconstruction(reconstruction, stored, golden.bytes(`${short}.${name}.dequant`))
     },
   )
 })
 
 describe('Int8DynamicActivationIntxWeightConfig, weight half', () => {
-  const golden = readGolden('int8_dynamic_activation_int4_weight')
+  const golden = readGoldenFile('torchao/int8_dynamic_activation_int4_weight')
 
   it.each(['f32', 'bf16'] as const)('%s', (short) => {
     const dtype = DTYPES[short]
-    const stored = ['qdata', 'scale', 'zero_point'].map((part) => golden(`${short}.w_${part}`))
+    const stored = ['qdata', 'scale', 'zero_point'].map((part) => golden.bytes(`${short}.w_${part}`))
     const params = { dtype, groupSize: 32, bits: 4, mapping: 'symmetric', eps: 'tiny' } as const
-    expectGroups(params, golden(`${short}.w`), stored)
-    expectReconstruction({ groupSize: 32, scaleDtype: dtype, dtype }, stored, golden(`${short}.w_dequant`))
+    expectGroups(params, golden.bytes(`${short}.w`), stored)
+    expectReconstruction(
+      { groupSize: 32, scaleDtype: dtype, dtype },
+      stored,
+      golden.bytes(`${short}.w_dequant`),
+    )
   })
 
   it.each(['f32', 'bf16'] as const)('activation half, per token, %s', (short) => {
-    const stored = ['qdata', 'scale', 'zero_point'].map((part) => golden(`${short}.x_${part}`))
+    const stored = ['qdata', 'scale', 'zero_point'].map((part) => golden.bytes(`${short}.x_${part}`))
     const params = {
       dtype: DTYPES[short],
       groupSize: 64,
@@ -155,7 +143,7 @@ describe('Int8DynamicActivationIntxWeightConfig, weight half', () => {
       mapping: 'asymmetric',
       eps: 'tiny',
     } as const
-    expectGroups(params, golden(`${short}.x`), stored, 5)
+    expectGroups(params, golden.bytes(`${short}.x`), stored, 5)
   })
 })
 

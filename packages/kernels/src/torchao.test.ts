@@ -1,41 +1,12 @@
-import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { FLOAT8_DTYPES, KernelArgumentError, type KernelParams, reference, runKernel } from './index.js'
+import { expectEqualBytes } from './equal-bytes.fixture.js'
+import { readGoldenFile } from './golden-file.fixture.js'
+import { FLOAT8_DTYPES, KernelArgumentError, reference, runKernel } from './index.js'
 import { floatBytes } from './reference/float-formats.js'
 import { anyBits, dtypes, encode, weights } from './weights.arbitrary.js'
 
 // Kernels of torchao's packed four-bit weights, of its eight-bit floats, and of the layout its int8 product reads.
-
-function readGolden(name: string): (tensor: string) => Uint8Array {
-  const file = readFileSync(new URL(`../../../goldens/torchao/${name}.safetensors`, import.meta.url))
-  const start = 8 + Number(file.readBigUInt64LE(0))
-  const header = JSON.parse(file.toString('utf8', 8, start)) as Record<
-    string,
-    { data_offsets: [number, number] }
-  >
-  return (tensor) => {
-    const [from, to] = header[tensor]!.data_offsets
-    return new Uint8Array(file.subarray(start + from, start + to))
-  }
-}
-
-type Outputs = readonly Uint8Array[]
-
-/** Runs kernel and formula on memory with different garbage and demands equal bytes and counts. */
-function both(
-  kernel: keyof typeof reference,
-  params: KernelParams,
-  inputs: Outputs,
-  lengths: readonly number[],
-) {
-  const fast = lengths.map((length) => new Uint8Array(length).fill(0xa5))
-  const plain = lengths.map((length) => new Uint8Array(length).fill(0x5a))
-  const result = runKernel(kernel, params, inputs, fast)
-  expect(result).toEqual(reference[kernel](params as never, inputs, plain))
-  expect(fast).toEqual(plain)
-  return { outputs: fast, nonFinite: result.nonFinite }
-}
 
 /** [rows, columns] -> [columns, rows], elements of `size` bytes. */
 function transposed(bytes: Uint8Array, rows: number, size: number): Uint8Array {
@@ -53,7 +24,7 @@ function transposed(bytes: Uint8Array, rows: number, size: number): Uint8Array {
 const DTYPES = { f32: 'float32', bf16: 'bfloat16' } as const
 
 describe('Int4WeightOnlyConfig, plain packing, equals the reference data', () => {
-  const golden = readGolden('int4_weight_only_plain')
+  const golden = readGoldenFile('torchao/int4_weight_only_plain')
 
   it.each([
     ['f32', 'g128', 128],
@@ -64,19 +35,24 @@ describe('Int4WeightOnlyConfig, plain packing, equals the reference data', () =>
     const dtype = DTYPES[short]
     const shape = { rows: 8, columns: 256, groupSize }
     const [packed, scale, offset] = ['qdata', 'scale', 'zero_point'].map((part) =>
-      golden(`${short}.${scheme}.${part}`),
+      golden.bytes(`${short}.${scheme}.${part}`),
     ) as [Uint8Array, Uint8Array, Uint8Array]
     const lengths = [packed, scale, offset].map(({ length }) => length)
-    const { outputs } = both('int4OffsetQuantize', { dtype, ...shape }, [golden(`${short}.w`)], lengths)
+    const { outputs } = expectEqualBytes(
+      'int4OffsetQuantize',
+      { dtype, ...shape },
+      [golden.bytes(`${short}.w`)],
+      lengths,
+    )
     const size = floatBytes(dtype)
     expect(outputs).toEqual([packed, ...[scale, offset].map((t) => transposed(t, 256 / groupSize, size))])
 
-    const restored = golden(`${short}.${scheme}.dequant_f32`)
+    const restored = golden.bytes(`${short}.${scheme}.dequant_f32`)
     const params = { ...shape, outFeatures: 8, first: 0, scaleDtype: dtype, dtype: 'float32' }
-    const back = both('int4OffsetDequantize', params, [packed, scale, offset], [restored.length])
+    const back = expectEqualBytes('int4OffsetDequantize', params, [packed, scale, offset], [restored.length])
     expect(back.outputs).toEqual([restored])
     const rows = packed.subarray(3 * 128, 5 * 128)
-    const some = both(
+    const some = expectEqualBytes(
       'int4OffsetDequantize',
       { ...params, rows: 2, first: 3 },
       [rows, scale, offset],
@@ -88,7 +64,7 @@ describe('Int4WeightOnlyConfig, plain packing, equals the reference data', () =>
   it('the worked example: codes, scale and offset of two rows', () => {
     const weight = encode('float32', [0.5, -1, 0.25, 0.75, 0, 2, -0.125, 1])
     const params = { dtype: 'float32', rows: 2, columns: 4, groupSize: 4 }
-    const { outputs } = both('int4OffsetQuantize', params, [weight], [4, 8, 8])
+    const { outputs } = expectEqualBytes('int4OffsetQuantize', params, [weight], [4, 8, 8])
     expect([...outputs[0]!]).toEqual([0x85, 0x73, 0x79, 0x08])
     expect(new Float32Array(outputs[1]!.buffer)).toEqual(Float32Array.of(0.11666667, 0.14166667))
     expect(new Float32Array(outputs[2]!.buffer)).toEqual(Float32Array.of(-0.06666666, 1.0083333))
@@ -102,16 +78,16 @@ describe('Int4WeightOnlyConfig, plain packing, equals the reference data', () =>
 })
 
 describe('float8 equals the reference data', () => {
-  const golden = readGolden('float8_e4m3')
+  const golden = readGoldenFile('torchao/float8_e4m3')
 
   it.each([
     ['f32', 'per_row', 64],
     ['bf16', 'per_row', 64],
   ] as const)('%s %s', (short, scheme, groupSize) => {
     const params = { rows: 16, columns: 64, groupSize, codeDtype: 'float8_e4m3fn', dtype: 'float32' }
-    const inputs = ['qdata', 'scale'].map((part) => golden(`${short}.${scheme}.${part}`))
-    const { outputs, nonFinite } = both('float8Dequantize', params, inputs, [4096])
-    expect(outputs).toEqual([golden(`${short}.${scheme}.dequant_f32`)])
+    const inputs = ['qdata', 'scale'].map((part) => golden.bytes(`${short}.${scheme}.${part}`))
+    const { outputs, nonFinite } = expectEqualBytes('float8Dequantize', params, inputs, [4096])
+    expect(outputs).toEqual([golden.bytes(`${short}.${scheme}.dequant_f32`)])
     expect(nonFinite).toBe(0)
   })
 
@@ -120,7 +96,8 @@ describe('float8 equals the reference data', () => {
     const read = (codeDtype: string) => {
       const params = { rows: 1, columns: 256, groupSize: 256, codeDtype, dtype: 'float32' }
       return new Float32Array(
-        both('float8Dequantize', params, [codes, encode('float32', [1])], [1024]).outputs[0]!.buffer,
+        expectEqualBytes('float8Dequantize', params, [codes, encode('float32', [1])], [1024]).outputs[0]!
+          .buffer,
       )
     }
     const [e4m3, e5m2] = [read('float8_e4m3fn'), read('float8_e5m2')]
@@ -137,7 +114,7 @@ describe('float8 equals the reference data', () => {
   it('a group of scale 0 is 0, whatever its codes say; a NaN elsewhere is counted', () => {
     const params = { rows: 2, columns: 2, groupSize: 2, codeDtype: 'float8_e4m3fn', dtype: 'float32' }
     const inputs = [Uint8Array.of(0x7f, 0x7f, 0x38, 0x7f), encode('float32', [0, 2])]
-    const { outputs, nonFinite } = both('float8Dequantize', params, inputs, [16])
+    const { outputs, nonFinite } = expectEqualBytes('float8Dequantize', params, inputs, [16])
     expect([...new Float32Array(outputs[0]!.buffer)]).toEqual([0, 0, 2, Number.NaN])
     expect(nonFinite).toBe(1)
   })
@@ -167,7 +144,7 @@ describe('every kernel gives the bytes of its formula', () => {
         const params = { dtype, rows, columns: groups * groupSize, groupSize }
         const scales = rows * groups * floatBytes(dtype)
         const lengths = [(rows * groups * groupSize) / 2, scales, scales]
-        both('int4OffsetQuantize', params, [new Uint8Array(Buffer.concat(parts))], lengths)
+        expectEqualBytes('int4OffsetQuantize', params, [new Uint8Array(Buffer.concat(parts))], lengths)
       }),
       { numRuns: 500 },
     )
@@ -198,7 +175,7 @@ describe('every kernel gives the bytes of its formula', () => {
         const columns = groups * shape.groupSize
         const params = { ...shape, columns, scaleDtype, dtype }
         const length = shape.rows * columns * floatBytes(dtype)
-        both('int4OffsetDequantize', params, [codes, scale, offset], [length])
+        expectEqualBytes('int4OffsetDequantize', params, [codes, scale, offset], [length])
       }),
       { numRuns: 300 },
     )
@@ -225,7 +202,12 @@ describe('every kernel gives the bytes of its formula', () => {
     fc.assert(
       fc.property(call, ([{ groups, ...shape }, codes, scales]) => {
         const params = { ...shape, columns: groups * shape.groupSize }
-        both('float8Dequantize', params, [codes, scales], [codes.length * floatBytes(shape.dtype)])
+        expectEqualBytes(
+          'float8Dequantize',
+          params,
+          [codes, scales],
+          [codes.length * floatBytes(shape.dtype)],
+        )
       }),
       { numRuns: 300 },
     )
@@ -244,7 +226,7 @@ describe('every kernel gives the bytes of its formula', () => {
     )
     fc.assert(
       fc.property(call, ([size, codes]) => {
-        const { outputs } = both('transposeCodes', size, [codes], [codes.length])
+        const { outputs } = expectEqualBytes('transposeCodes', size, [codes], [codes.length])
         const back = new Uint8Array(codes.length)
         reference.transposeCodes({ rows: size.columns, columns: size.rows }, outputs, [back])
         expect(back).toEqual(codes)

@@ -22,10 +22,10 @@ export async function expectedTensors(
           shape,
           data_offsets: [start, end],
         },
-      ]) => [
-        name,
-        { dtype, shape, bytes: Uint8Array.from(file.subarray(dataOffset + start, dataOffset + end)) },
-      ],
+      ]) => {
+        const bytes = Uint8Array.from(file.subarray(dataOffset + start, dataOffset + end))
+        return [name, { dtype, shape, bytes }]
+      },
     ),
   )
 }

@@ -1,28 +1,11 @@
-import { CapabilityError, ConfigError } from '@hfquant/core'
+import { ConfigError } from '@hfquant/core'
 import { describe, expect, test } from 'vitest'
-import { configFromAlias, recipes, refusedRecipes, torchao } from './index.js'
+import { enumeration, instance, ROW } from './testing/config-json.fixture.js'
+import { describeOf, formOf, rebuilt } from './testing/quant-type.fixture.js'
+import { thrown } from './testing/thrown.fixture.js'
 
-const enumeration = (type: string, member: string) => ({ _type: type, _data: member })
 const dtype = (name: string) => enumeration('torch.dtype', name)
-const instance = (type: string, data: object = {}) => ({ _type: type, _version: 1, _data: data })
 const SYMMETRIC = enumeration('MappingType', 'SYMMETRIC')
-const ROW = instance('PerRow', { dim: -1 })
-
-const rebuilt = (quantType: unknown, rest: object = {}) =>
-  torchao.parseConfig({ quant_method: 'torchao', quant_type: quantType, ...rest } as Record<string, unknown>)
-const formOf = (json: ReturnType<typeof rebuilt>) =>
-  (json.toDict().quant_type as { default: unknown }).default
-const describeOf = (json: ReturnType<typeof rebuilt>) =>
-  torchao.definition.parseConfig({ ...json.toDict() }).quantType.describe()
-
-const thrown = (action: () => unknown): unknown => {
-  try {
-    action()
-  } catch (error) {
-    return error
-  }
-  throw new Error('expected an error')
-}
 
 describe('every config that torchao releases write is read and written back as it was', () => {
   test.each([
@@ -197,105 +180,5 @@ describe('every config that torchao releases write is read and written back as i
       code: 'FIELD_VALUE',
       field: `quant_type.default._data.${field}`,
     })
-  })
-})
-
-describe('a quant_type that is a name', () => {
-  test.each([
-    ['int8_weight_only', {}, 'Int8WeightOnlyConfig(PerRow)'],
-    ['int8_weight_only', { group_size: 32 }, 'Int8WeightOnlyConfig(PerGroup(32))'],
-    [
-      'int4_weight_only',
-      { group_size: 64, layout: ['Int4CPULayout', {}] },
-      'Int4WeightOnlyConfig(64, PLAIN)',
-    ],
-    [
-      'int4_weight_only',
-      { layout: ['TensorCoreTiledLayout', { inner_k_tiles: 8 }] },
-      'Int4WeightOnlyConfig(128, PLAIN)',
-    ],
-    [
-      'int8_dynamic_activation_int8_weight',
-      { layout: null },
-      'Int8DynamicActivationInt8WeightConfig(PerRow, activations PerRow SYMMETRIC)',
-    ],
-  ])('%s with %j is version 1 of its config, and written as an object', (name, kwargs, described) => {
-    const config = rebuilt(name, { quant_type_kwargs: kwargs })
-    expect(describeOf(config)).toBe(described)
-    expect(formOf(config)).toMatchObject({ _version: 1 })
-    expect(config.toDict()).not.toHaveProperty('quant_type_kwargs')
-    const settings = torchao.definition.parseConfig({ quant_type: name, quant_type_kwargs: kwargs })
-    expect(torchao.definition.rewritesConfig!(settings)).toBe(true)
-  })
-
-  test.each([
-    ['int5_weight_only', {}, 'FIELD_VALUE', 'quant_type'],
-    ['toString', {}, 'FIELD_VALUE', 'quant_type'],
-    ['int8_weight_only', { bits: 8 }, 'FIELD_UNKNOWN', 'quant_type_kwargs.bits'],
-    ['int4_weight_only', { layout: 'Int4CPULayout' }, 'FIELD_TYPE', 'quant_type_kwargs.layout'],
-    ['int4_weight_only', { layout: ['os.system', {}] }, 'TYPE_UNKNOWN', 'quant_type_kwargs.layout._type'],
-  ])('%s with %j is refused', (name, kwargs, code, field) => {
-    const error = thrown(() => rebuilt(name, { quant_type_kwargs: kwargs }))
-    expect(ConfigError.isInstance(error) && error).toMatchObject({ code, field })
-  })
-})
-
-describe('configFromAlias', () => {
-  test.each([
-    ['int8wo', 'Int8WeightOnlyConfig(PerRow)'],
-    ['int8dq', 'Int8DynamicActivationInt8WeightConfig(PerRow, activations PerRow SYMMETRIC)'],
-    ['int4wo', 'Int4WeightOnlyConfig(128, PLAIN)'],
-    ['int4dq', 'Int8DynamicActivationIntxWeightConfig(int4, PerGroup(32))'],
-  ])('%s is %s', (name, described) => {
-    expect(configFromAlias(name).describe()).toBe(described)
-  })
-
-  test.each(['float8wo', 'float8dq'])('%s cannot be quantized with, for a stated reason', (name) => {
-    const error = thrown(() => configFromAlias(name))
-    expect(CapabilityError.isInstance(error) && error.message).toMatch(/accelerator/)
-  })
-
-  test('any other name is refused with the list', () => {
-    const error = thrown(() => configFromAlias('int3wo'))
-    expect(ConfigError.isInstance(error) && error.message).toContain('int8wo, int8dq, int4wo, int4dq')
-  })
-
-  test('files may not hold them', () => {
-    expect(ConfigError.isInstance(thrown(() => rebuilt('int8wo')))).toBe(true)
-  })
-})
-
-describe('float8 is not made', () => {
-  const weight = { path: 'fc', kind: 'linear', outFeatures: 4, inFeatures: 64, dtype: 'bfloat16' } as const
-
-  test.each([
-    ['Float8WeightOnlyConfig', 'Int8DynamicActivationInt8WeightConfig'],
-    ['Float8DynamicActivationFloat8WeightConfig', 'Int8DynamicActivationInt8WeightConfig'],
-    ['Float8DynamicActivationInt4WeightConfig', 'Int4WeightOnlyConfig'],
-    ['Int8DynamicActivationInt4WeightConfig', 'Int8DynamicActivationIntxWeightConfig'],
-  ])('%s is refused with a reason, and %s is offered', (type, instead) => {
-    const { quantType } = torchao.definition.parseConfig({ quant_type: { default: instance(type) } })
-    const error = thrown(() => quantType.formatFor(weight))
-    expect(CapabilityError.isInstance(error) && error).toMatchObject({
-      code: 'CONFIG_NOT_QUANTIZABLE',
-      hint: expect.stringContaining(instead),
-    })
-  })
-
-  test.each(Object.entries(refusedRecipes))('recipe %s says why, and what to use', (name, recipe) => {
-    const error = thrown(recipe)
-    expect(CapabilityError.isInstance(error) && error).toMatchObject({
-      code: 'RECIPE_UNAVAILABLE',
-      found: name,
-    })
-    expect((error as Error).message).toContain('not available on this runtime')
-    expect(Object.keys(recipes).some((other) => (error as CapabilityError).hint?.includes(other))).toBe(true)
-  })
-
-  test('dynamic float8 activations are mentioned when such a checkpoint is loaded', () => {
-    const config = torchao.definition.parseConfig({
-      quant_type: { default: { ...instance('Float8DynamicActivationFloat8WeightConfig'), _version: 2 } },
-    })
-    expect(torchao.definition.warnings!(config)).toEqual([expect.stringContaining('activations stay float')])
   })
 })

@@ -1,14 +1,8 @@
-import {
-  type Component,
-  type ComponentRows,
-  type Dtype,
-  type FloatDtype,
-  type FloatRows,
-  tensorBytes,
-} from '@hfquant/core'
-import { roundToDtype, runKernel } from '@hfquant/kernels'
+import type { Dtype } from '@hfquant/core'
+import { castFloats, roundToDtype, runKernel } from '@hfquant/kernels'
 import type { TorchAoBaseConfig } from './configs/base-config.js'
 import { chooseFormat, type FloatWeight } from './float-weight.js'
+import { allocateParts, componentRows, floatRows } from './weight-parts.js'
 
 /** A tensor of a quantized weight, as a checkpoint stores it. */
 export interface ConvertedTensor {
@@ -37,12 +31,12 @@ export function convert(weight: FloatWeight, config: TorchAoBaseConfig): Convert
   const { values } = weight
   const { outFeatures, inFeatures, dtype } = info
   const components = format.components(info)
-  const parts = allocate([...components, ...(format.scratch?.(info) ?? [])])
+  const parts = allocateParts(format, info)
   const call = format.quantizeKernel!(info)
   const params = { ...call.params, rows: outFeatures, columns: inFeatures, dtype }
   const outputs = (call.components ?? [...parts.keys()]).map((key) => parts.get(key)!)
-  runKernel(call.kernel, params, [encode(values, dtype)], outputs)
-  format.finish?.(rowsOf(parts), info)
+  runKernel(call.kernel, params, [castFloats(bytesOf(values), 'float32', dtype)], outputs)
+  format.finish?.(componentRows(parts), info)
   return {
     format: format.name,
     tensors: new Map(
@@ -50,40 +44,11 @@ export function convert(weight: FloatWeight, config: TorchAoBaseConfig): Convert
     ),
     dequantize() {
       const restored = new Float32Array(values.length)
-      format.dequantize(rowsOf(parts), floatRows(restored, outFeatures, inFeatures), info)
+      format.dequantize(componentRows(parts), floatRows(restored, inFeatures), info)
       return restored.map((value) => roundToDtype(dtype, value))
     },
   }
 }
 
-type Parts = ReadonlyMap<string, Uint8Array>
-
-const allocate = (components: readonly Component[]): Parts =>
-  new Map(components.map(({ key, dtype, shape }) => [key, new Uint8Array(tensorBytes(dtype, shape))]))
-
-function encode(values: Float32Array, dtype: FloatDtype): Uint8Array {
-  const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
-  if (dtype === 'float32') return bytes
-  const narrow = new Uint8Array(values.length * 2)
-  runKernel('cast', { from: 'float32', to: dtype }, [bytes], [narrow])
-  return narrow
-}
-
-const floatRows = (values: Float32Array, count: number, columns: number): FloatRows => ({
-  first: 0,
-  count,
-  at: (row) => values.subarray(row * columns, (row + 1) * columns),
-})
-
-function rowsOf(parts: Parts): ComponentRows {
-  const bytes = (key: string) => parts.get(key)!
-  const buffer = (key: string) => bytes(key).buffer as ArrayBuffer
-  return {
-    bytes,
-    uint8: bytes,
-    int8: (key) => new Int8Array(buffer(key)),
-    int32: (key) => new Int32Array(buffer(key)),
-    float32: (key) => new Float32Array(buffer(key)),
-    uint16: (key) => new Uint16Array(buffer(key)),
-  }
-}
+const bytesOf = (values: Float32Array): Uint8Array =>
+  new Uint8Array(values.buffer, values.byteOffset, values.byteLength)

@@ -8,6 +8,7 @@ import {
   TorchAoConfig,
   torchao,
 } from './index.js'
+import { thrown } from './testing/thrown.fixture.js'
 
 const INT8 = new Int8WeightOnlyConfig()
 const INT4 = new Int8DynamicActivationIntxWeightConfig({ weightDtype: 'int4' })
@@ -25,15 +26,6 @@ const weightAt = (path: string): WeightInfo => ({
 function outcome(config: FqnToConfig, path: string): string {
   const choice = config.formatFor(weightAt(path))
   return 'skip' in choice ? choice.skip : choice.name
-}
-
-const thrown = (action: () => unknown): unknown => {
-  try {
-    action()
-  } catch (error) {
-    return error
-  }
-  throw new Error('expected an error')
 }
 
 describe('the first match decides', () => {

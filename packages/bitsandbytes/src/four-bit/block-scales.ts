@@ -1,7 +1,7 @@
-import type { WeightInfo } from '@hfquant/core'
-import { runKernel } from '@hfquant/kernels'
+import type { FloatDtype, WeightInfo } from '@hfquant/core'
+import { widenFloats } from '@hfquant/kernels'
 import { ABS_MAX, type FourBitLayout, NESTED_ABS_MAX, NESTED_QUANT_MAP, stateKey } from './layout.js'
-import { bytesOf, floatsOf, unnestScales } from './nested-scales.js'
+import { floatsOf, unnestScales } from './nested-scales.js'
 import { readQuantState } from './quant-state.js'
 
 /** Bytes of components by key. */
@@ -32,17 +32,10 @@ export function blockScales(
     const nested = { codes: parts(ABS_MAX), absMax, offset: state.nestedOffset! }
     return unnestScales(nested, floatsOf(parts(NESTED_QUANT_MAP)), first, count)
   }
-  const scales = widened(parts(ABS_MAX), layout.scaleDtype)
+  const scales = widenFloats(parts(ABS_MAX), layout.scaleDtype as FloatDtype)
   return layout.scales === 'plain'
     ? scales
     : transposed(scales, weight, layout.blockSize).subarray(first, first + count)
-}
-
-export function widened(bytes: Uint8Array, dtype: string): Float32Array {
-  if (dtype === 'float32') return floatsOf(bytes)
-  const out = new Float32Array(bytes.byteLength / 2)
-  runKernel('cast', { from: dtype, to: 'float32' }, [bytes], [bytesOf(out)])
-  return out
 }
 
 /** [inFeatures / blockSize, outFeatures] -> the order of the blocks. */

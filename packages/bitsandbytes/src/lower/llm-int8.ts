@@ -1,5 +1,5 @@
 import type { GraphBuilder, GraphValue, LoweringInput } from '@hfquant/core'
-import { LLM_INT8_STEP } from '@hfquant/kernels'
+import { LLM_INT8_STEP, transposedCodes } from '@hfquant/kernels'
 
 /** Where the parts of an int8 weight are, and from which magnitude on an activation is an outlier. */
 export interface Int8Weight {
@@ -30,7 +30,7 @@ export function lowerLlmInt8(graph: GraphBuilder, layer: LoweringInput, weight: 
     name: `${path}.llm_int8.codes`,
     dtype: 'uint8',
     shape: [inFeatures, outFeatures],
-    chunks: () => transposedCodes(layer, weight.codes),
+    chunks: () => weightCodes(layer, weight.codes),
   })
   const absMax = layer.component(weight.absMax)
   const zeroPoint = literal('uint8', [], [128])
@@ -106,22 +106,6 @@ function outputShape({ node, literal }: GraphBuilder, { input, weight }: Lowerin
 const cast = ({ node }: GraphBuilder, value: GraphValue, to: number): GraphValue =>
   node('Cast', [value], { attributes: { to: { int: to } } })
 
-/** Columns of the weight that are transposed at once. */
-const COLUMNS_AT_ONCE = 256
-
-/** int8 [outFeatures, inFeatures] -> uint8 [inFeatures, outFeatures], code + 128. */
-async function* transposedCodes(layer: LoweringInput, key: string): AsyncGenerator<Uint8Array> {
-  const codes = await layer.read(key)
-  const { outFeatures, inFeatures } = layer.weight
-  for (let first = 0; first < inFeatures; first += COLUMNS_AT_ONCE) {
-    const columns = Math.min(COLUMNS_AT_ONCE, inFeatures - first)
-    const piece = new Uint8Array(columns * outFeatures)
-    for (let row = 0; row < outFeatures; row++) {
-      const start = row * inFeatures + first
-      for (let column = 0; column < columns; column++) {
-        piece[column * outFeatures + row] = codes[start + column]! ^ 0x80
-      }
-    }
-    yield piece
-  }
+async function* weightCodes({ weight, read }: LoweringInput, key: string): AsyncGenerator<Uint8Array> {
+  yield* transposedCodes(await read(key), weight.outFeatures, weight.inFeatures)
 }

@@ -1,6 +1,5 @@
-import { runKernel } from '@hfquant/kernels'
+import { castFloats, widenFloats } from '@hfquant/kernels'
 import { describe, expect, test } from 'vitest'
-import { widened } from '../four-bit/block-scales.js'
 import { BitsAndBytesConfig, type BitsAndBytesOptions } from '../index.js'
 import { float32, floats, type RawTensor, readGolden } from '../testing/golden.fixture.js'
 import { loadLinear } from '../testing/load-linear.fixture.js'
@@ -72,11 +71,8 @@ function last<Node extends { readonly operator: string }>(nodes: readonly Node[]
   return nodes.filter((node) => node.operator === operator).at(-1)!
 }
 
-function roundedToBfloat16(bytes: Uint8Array): Float32Array {
-  const narrow = new Uint8Array(bytes.byteLength / 2)
-  runKernel('cast', { from: 'float32', to: 'bfloat16' }, [bytes], [narrow])
-  return widened(narrow, 'bfloat16')
-}
+const roundedToBfloat16 = (bytes: Uint8Array): Float32Array =>
+  widenFloats(castFloats(bytes, 'float32', 'bfloat16'), 'bfloat16')
 
 describe('LLM.int8()', () => {
   const golden = readGolden('int8')

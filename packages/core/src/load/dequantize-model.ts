@@ -1,4 +1,4 @@
-import { type ByteRange, runKernel } from '@hfquant/kernels'
+import { type ByteRange, castFloats, runKernel } from '@hfquant/kernels'
 import type { FloatDtype } from '../contract/tensor.js'
 
 import { Conv1D, joinPath, replaceModule, walkModules } from '../shell/module.js'
@@ -46,7 +46,7 @@ export async function dequantizeModel(
 async function writeRows(module: QuantizedModule, dtype: FloatDtype, target: ByteRange): Promise<void> {
   let offset = 0
   for await (const chunk of dequantizedChunks(module)) {
-    const bytes = narrow(chunk, dtype)
+    const bytes = castFloats(chunk, 'float32', dtype)
     await writeRange(subRange(target, offset, bytes.byteLength), bytes)
     offset += bytes.byteLength
   }
@@ -58,18 +58,11 @@ async function writeTransposed(module: QuantizedModule, dtype: FloatDtype, targe
   const rows = new Uint8Array(target.byteLength)
   let offset = 0
   for await (const chunk of dequantizedChunks(module)) {
-    const bytes = narrow(chunk, dtype)
+    const bytes = castFloats(chunk, 'float32', dtype)
     rows.set(bytes, offset)
     offset += bytes.byteLength
   }
   const turned = new Uint8Array(rows.byteLength)
   runKernel('transposeFloats', { dtype, rows: outFeatures, columns: inFeatures }, [rows], [turned])
   await writeRange(target, turned)
-}
-
-function narrow(floats: Uint8Array, dtype: FloatDtype): Uint8Array {
-  if (dtype === 'float32') return floats
-  const out = new Uint8Array(floats.byteLength / 2)
-  runKernel('cast', { from: 'float32', to: dtype }, [floats], [out])
-  return out
 }

@@ -1,74 +1,14 @@
-import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createKernelPool } from '@hfquant/kernels'
-import { afterAll, describe, expect, test } from 'vitest'
-import { AutoQuantizer, type QuantizationConfigInput } from '../dispatch/auto-quantizer.js'
-import { nodeEnvironment } from '../dispatch/node-environment.js'
-import { registerQuantizer } from '../dispatch/registry.js'
-import { readJsonFile } from '../json/read-json-file.js'
+import { describe, expect, test } from 'vitest'
 import type { ProgressEvent } from '../report/progress.js'
-import { saveModel } from '../save/save-model.js'
 import { stateDict } from '../save/state-dict.js'
 import { findModule } from '../shell/module.js'
 import { QuantizedModule } from '../shell/quantized-module.js'
-import type { Shell } from '../shell/shell.js'
+import { bytesOf, float, folder, load } from '../testing/load-tiny-model.fixture.js'
 import { rowInt8 } from '../testing/row-int8.fixture.js'
-import { temporaryFolder, tinyShell, writeTinyCheckpoint } from '../testing/tiny-model.fixture.js'
-import { type LoadOptions, loadModel } from './load-model.js'
-import { openCheckpoint } from './open-checkpoint.js'
+import { tinyShell, writeTinyCheckpoint } from '../testing/tiny-model.fixture.js'
 import { dequantizedChunks, readParameter } from './read-parameter.js'
-import { createScratchStore } from './store.js'
-
-registerQuantizer(rowInt8)
-const folder = temporaryFolder(afterAll)
-const pool = createKernelPool({ workers: 2 })
-afterAll(() => pool.dispose())
-
-async function load(
-  from: string,
-  shell: Shell,
-  config?: QuantizationConfigInput,
-  options: Partial<LoadOptions> = {},
-) {
-  const saved = (await readJsonFile(join(from, 'config.json'))).value.quantization_config
-  const merged = await AutoQuantizer.merge(saved as never, config)
-  const quantizer = merged && AutoQuantizer.create(merged)
-  const checkpoint = await openCheckpoint(from)
-  afterAll(() => checkpoint.close())
-  const store = createScratchStore(folder)
-  const environment = nodeEnvironment()
-  const loaded = await loadModel({ checkpoint, shell, quantizer, environment, pool, store, ...options })
-  return { ...loaded, quantizer }
-}
-
-async function save(
-  to: string,
-  from: string,
-  model: Awaited<ReturnType<typeof load>>,
-  maxShardBytes?: number,
-) {
-  const config = (await readJsonFile(join(from, 'config.json'))).document
-  const { shell, quantizer } = model
-  await saveModel(to, {
-    shell,
-    quantizer,
-    config,
-    pool,
-    maxShardBytes,
-    sourceFolder: from,
-    dtype: shell.dtype,
-  })
-  return to
-}
-
-const bytesOf = async (shell: Shell) =>
-  Object.fromEntries(
-    await Promise.all(
-      stateDict(shell).map(async ({ name, parameter }) => [name, await readParameter(parameter)] as const),
-    ),
-  )
-
-const float = await writeTinyCheckpoint(join(folder, 'float'))
 
 describe('a float checkpoint', () => {
   test('is referred to, not read: its parameters are slices of the file', async () => {
@@ -191,121 +131,4 @@ describe('quantizing on the fly', () => {
     ])
     expect(quantization?.warnings).toEqual([expect.stringContaining('"layers.9"')])
   })
-})
-
-describe('a saved quantized model', () => {
-  test('is loaded without being told so, and saved again to equal files', async () => {
-    const model = await load(float, tinyShell(), rowInt8({ keepInFloat: ['layers.1'] }))
-    const first = await save(join(folder, 'first'), float, model)
-    const again = await load(first, tinyShell())
-    expect(again.quantization?.quantized).toEqual(model.quantization?.quantized)
-    expect(again.quantizer?.config.toDict()).toEqual({
-      quant_method: 'row_int8',
-      modules_to_not_convert: ['model.layers.1.up_proj', 'model.layers.1.down_proj', 'lm_head'],
-      levels: 127,
-    })
-    const second = await save(join(folder, 'second'), first, again)
-    for (const name of ['config.json', 'model.safetensors']) {
-      expect(await readFile(join(second, name))).toEqual(await readFile(join(first, name)))
-    }
-  })
-
-  test('may be cut into shards, with the components of one weight in different files', async () => {
-    const model = await load(float, tinyShell(), rowInt8())
-    const sharded = await save(join(folder, 'sharded'), float, model, 1600)
-    const again = await load(sharded, tinyShell())
-    expect(await bytesOf(again.shell)).toEqual(await bytesOf(model.shell))
-  })
-
-  test('lacking a component is refused by the name of the component', async () => {
-    const model = await load(float, tinyShell(), rowInt8())
-    const saved = await save(join(folder, 'whole'), float, model)
-    const { tensors, ...checkpoint } = await openCheckpoint(saved)
-    afterAll(() => checkpoint.close())
-    const damaged = new Map(tensors)
-    damaged.delete('model.layers.0.up_proj.weight_scale')
-    const loading = load(saved, tinyShell(), undefined, { checkpoint: { ...checkpoint, tensors: damaged } })
-    await expect(loading).rejects.toMatchObject({
-      code: 'TENSOR_MISSING',
-      tensor: 'model.layers.0.up_proj.weight_scale',
-    })
-  })
-})
-
-describe('what cannot be loaded is refused by name', () => {
-  test('a float checkpoint whose config says that it is quantized', async () => {
-    const from = await writeTinyCheckpoint(join(folder, 'promised'))
-    await writeFile(join(from, 'config.json'), '{"quantization_config": {"quant_method": "row_int8"}}')
-    await expect(load(from, tinyShell())).rejects.toMatchObject({
-      code: 'CHECKPOINT_NOT_QUANTIZED',
-      module: 'model.layers.0.up_proj',
-    })
-  })
-
-  const cases = {
-    'a missing tensor': [
-      { omit: ['model.layers.1.up_proj.bias'] },
-      'TENSOR_MISSING',
-      'model.layers.1.up_proj.bias',
-    ],
-    'a wrong shape': [
-      { shapes: { 'model.layers.0.up_proj.weight': [48, 31] } },
-      'TENSOR_MISMATCH',
-      'model.layers.0.up_proj.weight',
-    ],
-    'a NaN': [
-      { values: { 'model.layers.0.down_proj.weight': (index: number) => (index === 77 ? Number.NaN : 1) } },
-      'TENSOR_NOT_FINITE',
-      'model.layers.0.down_proj.weight',
-    ],
-    'an infinity': [
-      {
-        values: {
-          'model.layers.0.down_proj.weight': (index: number) => (index === 0 ? Number.NEGATIVE_INFINITY : 1),
-        },
-      },
-      'TENSOR_NOT_FINITE',
-      'model.layers.0.down_proj.weight',
-    ],
-  } as const
-  for (const [name, [checkpoint, code, tensor]] of Object.entries(cases)) {
-    test(name, async () => {
-      const from = await writeTinyCheckpoint(join(folder, name.replaceAll(' ', '-')), checkpoint)
-      const loading = load(from, tinyShell(), rowInt8())
-      await expect(loading).rejects.toMatchObject({ code, tensor, message: expect.stringContaining(tensor) })
-    })
-  }
-
-  test('an aborted load ends with the reason of the signal', async () => {
-    const reason = new Error('enough')
-    await expect(load(float, tinyShell(), rowInt8(), { signal: AbortSignal.abort(reason) })).rejects.toBe(
-      reason,
-    )
-    const stop = new AbortController()
-    const onProgress = () => stop.abort(reason)
-    const loading = load(float, tinyShell(), rowInt8(), {
-      signal: stop.signal,
-      onProgress,
-      maxInFlightBytes: 100,
-    })
-    await expect(loading).rejects.toBe(reason)
-  })
-
-  test('a device map that leaves a parameter uncovered, or names an unknown device', async () => {
-    const deviceMap = { model: 'cpu' }
-    await expect(load(float, tinyShell(), rowInt8(), { deviceMap })).rejects.toMatchObject({
-      code: 'DEVICE_MAP_UNCOVERED',
-      tensor: 'lm_head.weight',
-    })
-    await expect(load(float, tinyShell(), rowInt8(), { deviceMap: 'cuda' })).rejects.toMatchObject({
-      code: 'DEVICE_UNKNOWN',
-    })
-  })
-})
-
-test('config.json keeps the numbers of the source as they were written', async () => {
-  const saved = await save(join(folder, 'numbers'), float, await load(float, tinyShell()))
-  expect(await readFile(join(saved, 'config.json'), 'utf8')).toBe(
-    await readFile(join(float, 'config.json'), 'utf8'),
-  )
 })

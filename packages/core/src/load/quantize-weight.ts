@@ -1,4 +1,4 @@
-import { type ByteRange, type KernelResult, runKernel } from '@hfquant/kernels'
+import type { ByteRange, KernelResult } from '@hfquant/kernels'
 import type { Component, FinalShapes, QuantizedFormat, WeightInfo } from '../contract/format.js'
 import { CheckpointError } from '../errors/families.js'
 import { tensorBytes } from '../shell/dtype.js'
@@ -6,6 +6,7 @@ import { Conv1D } from '../shell/module.js'
 import type { QuantizedModule } from '../shell/quantized-module.js'
 import type { ByteBudget } from './byte-budget.js'
 import { subRange, writeRange } from './byte-range.js'
+import { castValues } from './cast-values.js'
 import type { CheckpointTensor } from './checkpoint.js'
 import { componentRows, floatRows } from './component-rows.js'
 import { readRange } from './read-range.js'
@@ -116,9 +117,8 @@ async function castRows(
 /** A format without a kernel works on this thread, one range at a time. */
 async function quantizeRowsHere(task: RowTask): Promise<void> {
   const { weight, format, source, first, rows } = task
-  let bytes = await readInput(task.input, source.file)
-  bytes = castHere(bytes, source.dtype, weight.dtype, rows * weight.inFeatures)
-  bytes = castHere(bytes, weight.dtype, 'float32', rows * weight.inFeatures)
+  const stored = await readInput(task.input, source.file)
+  const bytes = castValues(castValues(stored, source.dtype, weight.dtype), weight.dtype, 'float32')
   const values = new Float32Array(bytes.buffer, bytes.byteOffset, rows * weight.inFeatures)
   if (!values.every(Number.isFinite)) refuseNonFinite({ nonFinite: 1 }, task)
   const made = new Map<string, Uint8Array>()
@@ -150,13 +150,6 @@ async function transposed(
   const task = { kernel: 'transposeFloats', params, inputs: [source], outputs: [turned] }
   await context.pool.run(task, signalOption(context)).finally(() => grant.release())
   return turned
-}
-
-function castHere(bytes: Uint8Array, from: string, to: string, count: number): Uint8Array {
-  if (from === to) return bytes
-  const out = new Uint8Array(count * (to === 'float32' ? 4 : 2))
-  runKernel('cast', { from, to }, [bytes], [out])
-  return out
 }
 
 async function finish(

@@ -3,6 +3,7 @@ import type { Dtype } from '../contract/tensor.js'
 import { dtypeBits, elementCount, isFloatDtype } from '../shell/dtype.js'
 import type { Parameter } from '../shell/parameter.js'
 import type { QuantizedModule } from '../shell/quantized-module.js'
+import { castValues } from './cast-values.js'
 import { componentRows, floatRows } from './component-rows.js'
 import { readRange } from './read-range.js'
 
@@ -32,7 +33,7 @@ export async function* parameterChunks(parameter: Parameter, dtype: Dtype): Asyn
   for (let first = 0; first < total; first += piece) {
     const count = Math.min(piece, total - first)
     const raw = await storedBytes(parameter, first * unit, count * unit)
-    yield castThrough(raw, stored, parameter.dtype, dtype, count)
+    yield castThrough(raw, stored, parameter.dtype, dtype)
   }
 }
 
@@ -90,16 +91,8 @@ async function storedBytes({ storage }: Parameter, offset: number, byteLength: n
 }
 
 /** A value is what the parameter's dtype makes of it, even when it is then widened again. */
-function castThrough(raw: Uint8Array, stored: Dtype, own: Dtype, wanted: Dtype, count: number): Uint8Array {
-  return cast(cast(raw, stored, own, count), own, wanted, count)
-}
-
-function cast(bytes: Uint8Array, from: Dtype, to: Dtype, count: number): Uint8Array {
-  if (from === to) return bytes
-  const out = new Uint8Array((count * dtypeBits(to)) / 8)
-  runKernel('cast', { from, to }, [bytes], [out])
-  return out
-}
+const castThrough = (raw: Uint8Array, stored: Dtype, own: Dtype, wanted: Dtype): Uint8Array =>
+  castValues(castValues(raw, stored, own), own, wanted)
 
 const bytesOf = (values: Float32Array): Uint8Array =>
   new Uint8Array(values.buffer, values.byteOffset, values.byteLength)

@@ -1,4 +1,5 @@
 import { type DeferredWeight, replaceModule } from '@hfquant/core'
+import { int32s } from '../format/int32s.js'
 import { layoutOf, withLayout } from '../format/layout-of.js'
 import type { Run } from './run.js'
 import { type PackedParts, settledLayout, storeParts } from './store-parts.js'
@@ -11,9 +12,7 @@ export async function adopt(
 ): Promise<void> {
   const { path } = module.weight
   await storeParts(module, parts)
-  const groups = parts.get('g_idx')!
-  const groupOf = new Int32Array(groups.buffer, groups.byteOffset, groups.byteLength / 4)
-  const layout = settledLayout(layoutOf(module)!, groupOf)
+  const layout = settledLayout(layoutOf(module)!, int32s(parts.get('g_idx')!))
   replaceModule(context.shell.root, path, withLayout(module, layout))
   calibration.settle(path)
 }

@@ -29,9 +29,8 @@ export interface OrderRules {
 export function columnOrder(diagonal: Float32Array, rules: OrderRules): ColumnOrder {
   const columns = diagonal.length
   const { groupSize, ungrouped, descAct, actGroupAware, staticGroups } = rules
-  const byImportance = (a: number, b: number) => diagonal[b]! - diagonal[a]! || a - b
   const order = Int32Array.from(diagonal.keys())
-  if (descAct) order.sort(byImportance)
+  if (descAct) order.sort(byImportance(diagonal))
   else if (actGroupAware && !ungrouped) orderGroups(order, diagonal, groupSize)
   const home = (column: number) => Math.floor(column / groupSize)
   const scattered = descAct && !staticGroups
@@ -49,11 +48,17 @@ export function columnOrder(diagonal: Float32Array, rules: OrderRules): ColumnOr
 /** Columns within each group, then whole groups by their largest entry; a short last group stays last. */
 function orderGroups(order: Int32Array, diagonal: Float32Array, groupSize: number): void {
   const whole = Math.floor(order.length / groupSize)
-  const byImportance = (a: number, b: number) => diagonal[b]! - diagonal[a]! || a - b
+  const byDiagonal = byImportance(diagonal)
   const groups = Array.from({ length: whole }, (_, group) =>
-    order.slice(group * groupSize, (group + 1) * groupSize).sort(byImportance),
+    order.slice(group * groupSize, (group + 1) * groupSize).sort(byDiagonal),
   )
-  groups.sort((a, b) => diagonal[b[0]!]! - diagonal[a[0]!]! || a[0]! - b[0]!)
-  const rest = order.slice(whole * groupSize).sort(byImportance)
+  groups.sort((a, b) => byDiagonal(a[0]!, b[0]!))
+  const rest = order.slice(whole * groupSize).sort(byDiagonal)
   order.set([...groups, rest].flatMap((columns) => [...columns]))
 }
+
+/** Larger entries of the diagonal first; of equal ones the column in front. */
+const byImportance =
+  (diagonal: Float32Array) =>
+  (a: number, b: number): number =>
+    diagonal[b]! - diagonal[a]! || a - b

@@ -7,6 +7,7 @@ import {
 } from '@hfquant/core'
 import { encodeWeight, type QuantizedRows } from '../format/encode.js'
 import { isPlain, runOrder } from '../format/group-index.js'
+import { int32s } from '../format/int32s.js'
 import type { GptqLayout } from '../format/layout.js'
 
 /** Packed tensors of a module by component. */
@@ -37,8 +38,5 @@ export async function storeParts(module: QuantizedModule, parts: PackedParts): P
 
 const rowsOf = (parts: PackedParts): Pick<ComponentRows, 'bytes' | 'int32'> => ({
   bytes: (key) => parts.get(key)!,
-  int32: (key) => {
-    const { buffer, byteOffset, byteLength } = parts.get(key)!
-    return new Int32Array(buffer, byteOffset, byteLength / 4)
-  },
+  int32: (key) => int32s(parts.get(key)!),
 })

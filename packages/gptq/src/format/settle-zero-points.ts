@@ -7,6 +7,7 @@ import {
   walkModules,
   writeRange,
 } from '@hfquant/core'
+import { int32s } from './int32s.js'
 import { type GptqLayout, groupCount } from './layout.js'
 import { layoutOf, withLayout } from './layout-of.js'
 import { packZeroPoints, unpackZeroPoints, type ZeroPointFormat } from './zero-points.js'
@@ -49,10 +50,8 @@ async function settle(
 
 async function zeroPointsOf(module: QuantizedModule): Promise<Uint8Array> {
   const layout = layoutOf(module)!
-  const bytes = await readParameter(module.component('qzeros'))
-  const words = new Int32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4)
   return unpackZeroPoints(
-    words,
+    int32s(await readParameter(module.component('qzeros'))),
     groupsOf(module, layout),
     module.weight.outFeatures,
     layout.bits,

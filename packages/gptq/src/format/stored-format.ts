@@ -10,6 +10,7 @@ import { bfloat16ToFloat32, float16ToFloat32 } from '@hfquant/kernels'
 import { type Bits, wordsFor } from './bit-stream.js'
 import { gptqFormat } from './gptq-format.js'
 import { isPlain, runOrder } from './group-index.js'
+import { int32s } from './int32s.js'
 import { groupCount } from './layout.js'
 import { detectZeroPointFormat, type ZeroPointFormat } from './zero-points.js'
 
@@ -178,6 +179,3 @@ function readGroupIndex(groupOf: Int32Array, groups: number, module: string): In
   }
   return groupOf.map((group) => (group < 0 ? group + groups : group))
 }
-
-const int32s = (bytes: Uint8Array): Int32Array =>
-  new Int32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4)

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { ConstantTensor, LoweringInput } from '@hfquant/core'
-import { runKernel } from '@hfquant/kernels'
+import { runKernel, widenFloats } from '@hfquant/kernels'
+import { int32s } from '../format/int32s.js'
 import { groupCount } from '../format/layout.js'
 import { unpackZeroPoints } from '../format/zero-points.js'
 import type { PackedLayout } from './mat-mul-n-bits.js'
@@ -42,10 +43,8 @@ export async function* codeChunks(layer: LoweringInput, layout: PackedLayout): A
 
 /** The scale of each block, as float32: that of the group it lies in. */
 export async function* scaleChunks(layer: LoweringInput, layout: PackedLayout): AsyncGenerator<Uint8Array> {
-  const stored = await layer.read('scales')
   const { rows: totalRows, scaleDtype, blocks } = layout
-  const scales = new Float32Array(stored.byteLength / (scaleDtype === 'float32' ? 4 : 2))
-  runKernel('cast', { from: scaleDtype, to: 'float32' }, [stored], [new Uint8Array(scales.buffer)])
+  const scales = widenFloats(await layer.read('scales'), scaleDtype)
   for (const [first, rows] of pieces(totalRows, blocks * 4)) {
     const piece = new Float32Array(rows * blocks)
     for (const [at, block, row] of cells(rows, blocks)) {
@@ -61,8 +60,7 @@ export async function* zeroPointChunks(
   layout: PackedLayout,
 ): AsyncGenerator<Uint8Array> {
   const { rows: totalRows, columns, groupSize, bits, container, blocks } = layout
-  const stored = await layer.read('qzeros')
-  const words = new Int32Array(stored.buffer, stored.byteOffset, stored.byteLength / 4)
+  const words = int32s(await layer.read('qzeros'))
   const zeros = unpackZeroPoints(words, groupCount(columns, groupSize), totalRows, bits, layout.zeroPoints)
   for (const [first, rows] of pieces(totalRows, blocks)) {
     const piece = new Uint8Array(rows * blocks)

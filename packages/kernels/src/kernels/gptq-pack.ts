@@ -106,7 +106,7 @@ export const dequantizeColumnsKernel: KernelDefinition<DequantizeColumnsParams> 
     optionalInputs: 1,
     outputs: [params.rows * params.columns * 4],
   }),
-  scratch: ({ groups }) => groups * 12,
+  scratch: ({ groups }) => groups * 8,
   reference: dequantizeColumns,
   simd(params, { exports }, [words, zeroPoints, scales, groupOf], [values], scratch) {
     exports.dequantizeColumns(

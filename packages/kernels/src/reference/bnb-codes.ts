@@ -1,3 +1,5 @@
+import { SMALLEST_NORMAL } from './float-formats.js'
+
 /** The two four-bit data types of bitsandbytes. */
 export type FourBitType = 'nf4' | 'fp4'
 
@@ -14,8 +16,8 @@ export const BNB_PROFILES: readonly BnbProfile[] = ['cpu', 'cuda']
 /** f32(1e-38), the least divisor of the CPU profile; a subnormal. */
 export const BNB_TINY = Math.fround(1e-38)
 
-/** The least number that a GPU does not flush to zero. */
-export const SMALLEST_NORMAL_FLOAT32 = 2 ** -126
+/** A number as a GPU takes it: subnormal ones are zero. */
+export const flushed = (value: number): number => (Math.abs(value) < SMALLEST_NORMAL.float32 ? 0 : value)
 
 /** Value of each nibble, float32. NF4: equally likely steps of a normal distribution, ascending. */
 const NF4_CODE: readonly number[] = [
@@ -74,7 +76,7 @@ const FP4_CUDA_MAGNITUDES = Float32Array.of(
  */
 function fp4CudaBounds(): Float32Array {
   const negative = [...FP4_CUDA_MAGNITUDES].reverse().map((bound) => -stepUp(bound))
-  return Float32Array.of(...negative, -SMALLEST_NORMAL_FLOAT32, ...FP4_CUDA_MAGNITUDES)
+  return Float32Array.of(...negative, -SMALLEST_NORMAL.float32, ...FP4_CUDA_MAGNITUDES)
 }
 
 /** The next larger float32 of a positive one. */

@@ -5,7 +5,7 @@ import {
   bucketOf,
   FOUR_BIT_RULES,
   type FourBitType,
-  SMALLEST_NORMAL_FLOAT32,
+  flushed,
 } from './bnb-codes.js'
 import { floatReader, floatWriter } from './float-access.js'
 import type { MatrixParams } from './row-abs-max.js'
@@ -73,5 +73,3 @@ const PADDING: Readonly<Record<BnbProfile, (normalize: Normalize) => number>> = 
   cpu: () => 0,
   cuda: (normalize) => normalize(0),
 }
-
-const flushed = (value: number): number => (Math.abs(value) < SMALLEST_NORMAL_FLOAT32 ? 0 : value)

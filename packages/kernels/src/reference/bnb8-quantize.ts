@@ -1,5 +1,6 @@
 import type { KernelResult } from '../kernel.js'
-import { BNB_TINY, bucketOf, SMALLEST_NORMAL_FLOAT32 } from './bnb-codes.js'
+import { absMax } from './abs-max.js'
+import { BNB_TINY, bucketOf, flushed } from './bnb-codes.js'
 import { DYNAMIC_BOUNDS } from './dynamic-map.js'
 import { floatReader, floatWriter } from './float-access.js'
 
@@ -25,15 +26,14 @@ export interface Bnb8QuantizeParams {
 export function bnb8Quantize(
   { count, blockSize, profile }: Bnb8QuantizeParams,
   [source]: readonly Uint8Array[],
-  [codes, absMax]: readonly Uint8Array[],
+  [codes, absMaxes]: readonly Uint8Array[],
 ): KernelResult {
   const x = floatReader('float32', source!)
-  const writeAbsMax = floatWriter('float32', absMax!)
+  const writeAbsMax = floatWriter('float32', absMaxes!)
   let nonFinite = 0
   for (let start = 0; start < count; start += blockSize) {
     const end = Math.min(start + blockSize, count)
-    let largest = 0
-    for (let i = start; i < end; i++) largest = Math.max(largest, Math.abs(x(i)))
+    const largest = absMax(x, start, end)
     if (!Number.isFinite(largest)) {
       nonFinite++
       codes!.fill(0, start, end)
@@ -82,5 +82,3 @@ const ENCODERS: Readonly<Record<Bnb8Profile, (largest: number, isShort: boolean)
       : { scale: largest, encode: (value) => bucketOf(DYNAMIC_BOUNDS, Math.fround(value * inverse)) }
   },
 }
-
-const flushed = (value: number): number => (Math.abs(value) < SMALLEST_NORMAL_FLOAT32 ? 0 : value)

@@ -1,4 +1,5 @@
 import type { KernelResult } from '../kernel.js'
+import { absMax } from './abs-max.js'
 import { floatReader, floatWriter } from './float-access.js'
 import { roundHalfToEven, roundToDtype } from './float-formats.js'
 import type { MatrixParams } from './row-abs-max.js'
@@ -23,8 +24,7 @@ export function int8Rows(
   let nonFinite = 0
   for (let row = 0; row < rows; row++) {
     const start = row * columns
-    let largest = 0
-    for (let i = start; i < start + columns; i++) largest = Math.max(largest, Math.abs(w(i)))
+    const largest = absMax(w, start, start + columns)
     const finite = Number.isFinite(largest)
     if (!finite) nonFinite++
 

@@ -1,4 +1,5 @@
 import { ALL_FINITE, type KernelResult } from '../kernel.js'
+import { absMax } from './abs-max.js'
 import { floatReader, floatWriter } from './float-access.js'
 import { roundHalfToEven, roundToDtype } from './float-formats.js'
 import type { MatrixParams } from './row-abs-max.js'
@@ -14,23 +15,22 @@ export const LLM_INT8_STEP = Math.fround(0.007874015718698502)
 export function llmInt8Quantize(
   { dtype, rows, columns }: MatrixParams,
   [weight]: readonly Uint8Array[],
-  [codes, absMax]: readonly Uint8Array[],
+  [codes, scb]: readonly Uint8Array[],
 ): KernelResult {
   const read = floatReader(dtype, weight!)
   const w = (i: number) => roundToDtype('float16', read(i))
-  const writeAbsMax = floatWriter('float32', absMax!)
+  const writeScb = floatWriter('float32', scb!)
   let nonFinite = 0
   for (let row = 0; row < rows; row++) {
     const start = row * columns
-    let largest = 0
-    for (let i = start; i < start + columns; i++) largest = Math.max(largest, Math.abs(w(i)))
+    const largest = absMax(w, start, start + columns)
     const finite = Number.isFinite(largest)
     if (!finite) nonFinite++
     const factor = Math.fround(Math.fround(1 / largest) * 127)
     for (let i = start; i < start + columns; i++) {
       codes![i] = finite && largest > 0 ? roundHalfToEven(Math.fround(w(i) * factor)) : 0
     }
-    writeAbsMax(row, finite ? largest : Number.NaN)
+    writeScb(row, finite ? largest : Number.NaN)
   }
   return { nonFinite }
 }
@@ -38,10 +38,10 @@ export function llmInt8Quantize(
 /** Codes int8 [rows, columns] and `SCB` float32 [rows] -> [rows, columns] of `dtype`; each product rounds to float32. */
 export function llmInt8Dequantize(
   { dtype, rows, columns }: MatrixParams,
-  [codes, absMax]: readonly Uint8Array[],
+  [codes, scb]: readonly Uint8Array[],
   [result]: readonly Uint8Array[],
 ): KernelResult {
-  const scale = floatReader('float32', absMax!)
+  const scale = floatReader('float32', scb!)
   const write = floatWriter(dtype, result!)
   for (let i = 0; i < rows * columns; i++) {
     const code = (codes![i]! << 24) >> 24

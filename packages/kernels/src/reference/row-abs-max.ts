@@ -1,4 +1,5 @@
 import type { KernelResult } from '../kernel.js'
+import { absMax } from './abs-max.js'
 import { floatReader, floatWriter } from './float-access.js'
 import type { FloatDtype } from './float-formats.js'
 
@@ -19,10 +20,7 @@ export function rowAbsMax(
   const write = floatWriter('float32', result!)
   let nonFinite = 0
   for (let row = 0; row < rows; row++) {
-    let largest = 0
-    for (let column = 0; column < columns; column++) {
-      largest = Math.max(largest, Math.abs(w(row * columns + column)))
-    }
+    const largest = absMax(w, row * columns, (row + 1) * columns)
     if (!Number.isFinite(largest)) nonFinite++
     write(row, largest)
   }

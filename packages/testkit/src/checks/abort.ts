@@ -9,11 +9,9 @@ import { tinyModel } from '../models/tiny-model.js'
 export const abortChecks = (options: ConformanceOptions): readonly ConformanceCheck[] =>
   needing(
     ['quantizing'],
-    forEachConfig(options, (config) => ({
-      topic: 'errors',
-      title: 'loading that is called off ends with the reason of the signal, at every point',
-      run: (bench) => aborted(bench, config),
-    })),
+    forEachConfig(options, 'errors', {
+      'loading that is called off ends with the reason of the signal, at every point': aborted,
+    }),
   )
 
 const ABORT =

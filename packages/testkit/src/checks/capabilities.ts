@@ -2,7 +2,13 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { CapabilityError, findModule, type JsonObject, QuantizedModule, readJsonFile } from '@hfquant/core'
 import { demand, demandTyped, failing, succeeding } from '../conformance/breach.js'
-import { abilitiesOf, type ConformanceCheck, forEachConfig, type NamedConfig } from '../conformance/check.js'
+import {
+  abilitiesOf,
+  type ConformanceCheck,
+  forEachConfig,
+  type NamedConfig,
+  needing,
+} from '../conformance/check.js'
 import type { ConformanceOptions } from '../conformance/options.js'
 import { demandSameTensors, quantizedModules, readTensors } from '../conformance/tensors.js'
 import type { Workbench } from '../conformance/workbench.js'
@@ -12,17 +18,16 @@ const topic = 'capabilities'
 
 /** What a quantizer says of itself, and what follows from it. */
 export const capabilityChecks = (options: ConformanceOptions): readonly ConformanceCheck[] => [
-  ...forEachConfig(options, (config) => ({
-    topic,
-    needs: ['quantizing'],
-    title: 'is saved where it says that it can be, and refuses where it says that it cannot',
-    run: (bench) => serializability(bench, config),
-  })),
-  ...forEachConfig(options, (config) => ({
-    topic,
-    title: 'quantizes where it says that it needs no calibration, and refuses where it says that it does',
-    run: (bench) => calibration(bench, config),
-  })),
+  ...needing(
+    ['quantizing'],
+    forEachConfig(options, topic, {
+      'is saved where it says that it can be, and refuses where it says that it cannot': serializability,
+    }),
+  ),
+  ...forEachConfig(options, topic, {
+    'quantizes where it says that it needs no calibration, and refuses where it says that it does':
+      calibration,
+  }),
   ...(options.embeddings === undefined
     ? []
     : [

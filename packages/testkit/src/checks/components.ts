@@ -15,18 +15,10 @@ const topic = 'components'
 export const componentChecks = (options: ConformanceOptions): readonly ConformanceCheck[] =>
   needing(
     ['quantizing'],
-    [
-      ...forEachConfig(options, (config) => ({
-        topic,
-        title: 'components have the stated shapes, and rows that can be cut (row 3)',
-        run: (bench) => statements(bench, config),
-      })),
-      ...forEachConfig(options, (config) => ({
-        topic,
-        title: 'odd shapes are quantized, skipped with a reason, or refused by name',
-        run: (bench) => oddShapes(bench, config),
-      })),
-    ],
+    forEachConfig(options, topic, {
+      'components have the stated shapes, and rows that can be cut (row 3)': statements,
+      'odd shapes are quantized, skipped with a reason, or refused by name': oddShapes,
+    }),
   )
 
 async function statements(bench: Workbench, { config }: NamedConfig): Promise<void> {

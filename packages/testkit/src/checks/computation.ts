@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { createScratchStore, dequantizeModel, readJsonFile, saveModel } from '@hfquant/core'
 import { type Compute, writeArtifact } from '@hfquant/onnx'
 import { demand, succeeding } from '../conformance/breach.js'
-import { type ConformanceCheck, forEachConfig, type NamedConfig } from '../conformance/check.js'
+import { type ConformanceCheck, forEachConfig, type NamedConfig, needing } from '../conformance/check.js'
 import type { ConformanceOptions } from '../conformance/options.js'
 import { quantizedModules } from '../conformance/tensors.js'
 import type { Workbench, WorkbenchModel } from '../conformance/workbench.js'
@@ -13,30 +13,20 @@ const topic = 'computation'
 
 /** What a quantized model computes, and what it becomes when it is dequantized. */
 export const computationChecks = (options: ConformanceOptions): readonly ConformanceCheck[] => [
-  ...forEachConfig(options, (config) => ({
-    topic,
-    needs: ['quantizing'],
-    title: 'exact logits are those of the dequantized float model (rows 9, 23)',
-    run: (bench) => exactLogits(bench, config),
-  })),
-  ...forEachConfig(options, (config) => ({
-    topic,
-    needs: ['quantizing'],
-    title: 'fast logits are close to the exact ones, with much memory and with little',
-    run: (bench) => fastLogits(bench, config),
-  })),
-  ...forEachConfig(options, (config) => ({
-    topic,
-    needs: ['quantizing', 'saving'],
-    title: 'a saved model has the logits of the one that was saved (row 13)',
-    run: (bench) => reloadedLogits(bench, config),
-  })),
-  ...forEachConfig(options, (config) => ({
-    topic,
-    needs: ['quantizing'],
-    title: 'dequantizing leaves a float model without a trace of quantization (row 9)',
-    run: (bench) => dequantize(bench, config),
-  })),
+  ...needing(
+    ['quantizing'],
+    forEachConfig(options, topic, {
+      'exact logits are those of the dequantized float model (rows 9, 23)': exactLogits,
+      'fast logits are close to the exact ones, with much memory and with little': fastLogits,
+      'dequantizing leaves a float model without a trace of quantization (row 9)': dequantize,
+    }),
+  ),
+  ...needing(
+    ['quantizing', 'saving'],
+    forEachConfig(options, topic, {
+      'a saved model has the logits of the one that was saved (row 13)': reloadedLogits,
+    }),
+  ),
 ]
 
 const EXACT =

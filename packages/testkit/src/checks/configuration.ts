@@ -7,34 +7,21 @@ import {
   type QuantizerBackend,
 } from '@hfquant/core'
 import { demand, demandTyped, failing, succeeding } from '../conformance/breach.js'
-import { type ConformanceCheck, forEachConfig } from '../conformance/check.js'
+import { type ConformanceCheck, forEachConfig, type NamedConfig } from '../conformance/check.js'
 import { configOf, differingKeys, isConfig, plainJson, sameJson } from '../conformance/json.js'
 import type { ConformanceOptions } from '../conformance/options.js'
+import type { Workbench } from '../conformance/workbench.js'
 
 const topic = 'configuration'
 
 /** Reading and writing `quantization_config`. */
 export const configurationChecks = (options: ConformanceOptions): readonly ConformanceCheck[] => [
-  ...forEachConfig(options, (config) => ({
-    topic,
-    title: 'goes to JSON and back unchanged (rows 5, 6, 25, 29)',
-    run: async ({ backend }) => roundTrip(backend, configOf(backend, config.config)),
-  })),
-  ...forEachConfig(options, (config) => ({
-    topic,
-    title: 'knows which keys were set on purpose',
-    run: async ({ backend }) => explicitKeys(backend, configOf(backend, config.config)),
-  })),
-  ...forEachConfig(options, (config) => ({
-    topic,
-    title: 'survives an unknown key, or refuses it by name',
-    run: async ({ backend }) => unknownKey(backend, configOf(backend, config.config)),
-  })),
-  ...forEachConfig(options, (config) => ({
-    topic,
-    title: 'refuses values of the wrong type with a ConfigError that names the key',
-    run: async ({ backend }) => wrongTypes(backend, configOf(backend, config.config)),
-  })),
+  ...forEachConfig(options, topic, {
+    'goes to JSON and back unchanged (rows 5, 6, 25, 29)': ofConfig(roundTrip),
+    'knows which keys were set on purpose': ofConfig(explicitKeys),
+    'survives an unknown key, or refuses it by name': ofConfig(unknownKey),
+    'refuses values of the wrong type with a ConfigError that names the key': ofConfig(wrongTypes),
+  }),
   ...Object.entries(options.refused ?? {}).map(
     ([name, json]): ConformanceCheck => ({
       topic,
@@ -50,6 +37,12 @@ export const configurationChecks = (options: ConformanceOptions): readonly Confo
     }),
   ),
 ]
+
+/** A check that needs no model. */
+const ofConfig =
+  (check: (backend: QuantizerBackend, config: QuantizationConfig) => Promise<void>) =>
+  ({ backend }: Workbench, { config }: NamedConfig): Promise<void> =>
+    check(backend, configOf(backend, config))
 
 const ROUND_TRIP =
   'config.json gets toDict(), with quant_method and every key that Python writes; parseConfig of it gives an equal configuration'

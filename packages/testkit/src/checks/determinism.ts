@@ -8,11 +8,9 @@ import { tinyModel } from '../models/tiny-model.js'
 export const determinismChecks = (options: ConformanceOptions): readonly ConformanceCheck[] =>
   needing(
     ['quantizing'],
-    forEachConfig(options, (config) => ({
-      topic: 'determinism',
-      title: 'bytes depend neither on the run, nor on workers, nor on the byte budget',
-      run: (bench) => sameBytes(bench, config),
-    })),
+    forEachConfig(options, 'determinism', {
+      'bytes depend neither on the run, nor on workers, nor on the byte budget': sameBytes,
+    }),
   )
 
 const CONTRACT =

@@ -1,6 +1,6 @@
 import { CheckpointError, elementCount, type QuantizedModule } from '@hfquant/core'
 import { ContractBreach, demand, demandTyped, describeError, failing } from '../conformance/breach.js'
-import { type ConformanceCheck, forEachConfig, type NamedConfig } from '../conformance/check.js'
+import { type ConformanceCheck, forEachConfig, type NamedConfig, needing } from '../conformance/check.js'
 import type { ConformanceOptions } from '../conformance/options.js'
 import { restore } from '../conformance/restore.js'
 import { quantizedModules } from '../conformance/tensors.js'
@@ -13,18 +13,16 @@ const topic = 'errors'
 
 /** Damaged files and impossible values. */
 export const errorChecks = (options: ConformanceOptions): readonly ConformanceCheck[] => [
-  ...forEachConfig(options, (config) => ({
-    topic,
-    needs: ['quantizing', 'saving'],
-    title: 'a damaged component is refused by name',
-    run: (bench) => damagedComponents(bench, config),
-  })),
-  ...forEachConfig(options, (config) => ({
-    topic,
-    needs: ['quantizing'],
-    title: 'weights that are not finite, missing or of another shape are refused by name',
-    run: (bench) => badWeights(bench, config),
-  })),
+  ...needing(
+    ['quantizing', 'saving'],
+    forEachConfig(options, topic, { 'a damaged component is refused by name': damagedComponents }),
+  ),
+  ...needing(
+    ['quantizing'],
+    forEachConfig(options, topic, {
+      'weights that are not finite, missing or of another shape are refused by name': badWeights,
+    }),
+  ),
 ]
 
 async function damagedComponents(bench: Workbench, { config }: NamedConfig): Promise<void> {

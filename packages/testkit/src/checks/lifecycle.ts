@@ -20,23 +20,11 @@ const topic = 'lifecycle'
 export const lifecycleChecks = (options: ConformanceOptions): readonly ConformanceCheck[] =>
   needing(
     ['quantizing'],
-    [
-      ...forEachConfig(options, (config) => ({
-        topic,
-        title: 'stages run in order, each where it belongs',
-        run: (bench) => order(bench, config),
-      })),
-      ...forEachConfig(options, (config) => ({
-        topic,
-        title: 'validateEnvironment may run any number of times and changes nothing',
-        run: (bench) => idempotentValidation(bench, config),
-      })),
-      ...forEachConfig(options, (config) => ({
-        topic,
-        title: 'what cannot be loaded is refused before the shell is changed',
-        run: (bench) => refusedBeforeChange(bench, config),
-      })),
-    ],
+    forEachConfig(options, topic, {
+      'stages run in order, each where it belongs': order,
+      'validateEnvironment may run any number of times and changes nothing': idempotentValidation,
+      'what cannot be loaded is refused before the shell is changed': refusedBeforeChange,
+    }),
   )
 
 const HOOKS = ['validateEnvironment', 'updateDeviceMap', 'preprocess', 'load', 'postprocess'] as const

@@ -22,18 +22,10 @@ const topic = 'memory'
 export const memoryChecks = (options: ConformanceOptions): readonly ConformanceCheck[] =>
   needing(
     ['quantizing'],
-    [
-      ...forEachConfig(options, (config) => ({
-        topic,
-        title: 'stands for as many weights as the float model, in as many bytes as were planned (rows 1, 33)',
-        run: (bench) => sizes(bench, config),
-      })),
-      ...forEachConfig(options, (config) => ({
-        topic,
-        title: 'a wide layer is as small as promised, and making it takes little memory (row 2)',
-        run: (bench) => largeWeight(bench, config),
-      })),
-    ],
+    forEachConfig(options, topic, {
+      'stands for as many weights as the float model, in as many bytes as were planned (rows 1, 33)': sizes,
+      'a wide layer is as small as promised, and making it takes little memory (row 2)': largeWeight,
+    }),
   )
 
 async function sizes(bench: Workbench, { config }: NamedConfig): Promise<void> {

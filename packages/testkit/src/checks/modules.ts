@@ -15,17 +15,11 @@ export const moduleChecks = (options: ConformanceOptions): readonly ConformanceC
   needing(
     ['quantizing'],
     [
-      ...forEachConfig(options, (config) => ({
-        topic,
-        title: 'every linear layer is quantized except the head, each with a reason (rows 3, 4, 17)',
-        run: (bench) => defaults(bench, config),
-      })),
-      ...forEachConfig(options, (config) => ({
-        topic,
-        title:
-          'toy nests with 0, 1, 2, 5 and 12 layers: all are replaced, and none is worth a warning (row 18)',
-        run: (bench) => toyNests(bench, config),
-      })),
+      ...forEachConfig(options, topic, {
+        'every linear layer is quantized except the head, each with a reason (rows 3, 4, 17)': defaults,
+        'toy nests with 0, 1, 2, 5 and 12 layers: all are replaced, and none is worth a warning (row 18)':
+          toyNests,
+      }),
       ...Object.entries(options.choices ?? {}).map(
         ([name, choices]): ConformanceCheck => ({
           topic,

@@ -16,23 +16,11 @@ const topic = 'components'
 export const restoredWeightChecks = (options: ConformanceOptions): readonly ConformanceCheck[] =>
   needing(
     ['quantizing'],
-    [
-      ...forEachConfig(options, (config) => ({
-        topic,
-        title: 'restored weights are close to the original ones, in every precision (row 13)',
-        run: (bench) => closeness(bench, config),
-      })),
-      ...forEachConfig(options, (config) => ({
-        topic,
-        title: 'rows of zeros, tiny and huge numbers are restored as such',
-        run: (bench) => extremes(bench, config),
-      })),
-      ...forEachConfig(options, (config) => ({
-        topic,
-        title: 'a kernel gives the bytes of the formula',
-        run: (bench) => kernelTwins(bench, config),
-      })),
-    ],
+    forEachConfig(options, topic, {
+      'restored weights are close to the original ones, in every precision (row 13)': closeness,
+      'rows of zeros, tiny and huge numbers are restored as such': extremes,
+      'a kernel gives the bytes of the formula': kernelTwins,
+    }),
   )
 
 async function closeness(bench: Workbench, named: NamedConfig): Promise<void> {

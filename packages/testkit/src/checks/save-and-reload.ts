@@ -21,28 +21,12 @@ const topic = 'save and reload'
 export const saveAndReloadChecks = (options: ConformanceOptions): readonly ConformanceCheck[] =>
   needing(
     ['quantizing', 'saving'],
-    [
-      ...forEachConfig(options, (config) => ({
-        topic,
-        title: 'a saved model is loaded with no argument, and is the same (rows 13, 15, 26, 34)',
-        run: (bench) => savedOnce(bench, config),
-      })),
-      ...forEachConfig(options, (config) => ({
-        topic,
-        title: 'saving what was loaded gives equal files (rows 13, 14)',
-        run: (bench) => savedTwice(bench, config),
-      })),
-      ...forEachConfig(options, (config) => ({
-        topic,
-        title: 'shards may cut through the components of a weight (row 14)',
-        run: (bench) => sharded(bench, config),
-      })),
-      ...forEachConfig(options, (config) => ({
-        topic,
-        title: 'stored components keep their dtypes whatever precision is asked for (row 10)',
-        run: (bench) => otherPrecision(bench, config),
-      })),
-    ],
+    forEachConfig(options, topic, {
+      'a saved model is loaded with no argument, and is the same (rows 13, 15, 26, 34)': savedOnce,
+      'saving what was loaded gives equal files (rows 13, 14)': savedTwice,
+      'shards may cut through the components of a weight (row 14)': sharded,
+      'stored components keep their dtypes whatever precision is asked for (row 10)': otherPrecision,
+    }),
   )
 
 async function savedOnce(bench: Workbench, named: NamedConfig): Promise<void> {

@@ -15,23 +15,11 @@ const topic = 'save and reload'
 export const savingChecks = (options: ConformanceOptions): readonly ConformanceCheck[] =>
   needing(
     ['quantizing', 'saving'],
-    [
-      ...forEachConfig(options, (config) => ({
-        topic,
-        title: 'quantizing straight into a folder gives the files of loading and saving',
-        run: (bench) => straightToFile(bench, config),
-      })),
-      ...forEachConfig(options, (config) => ({
-        topic,
-        title: 'leaves the quantization block of a loaded checkpoint as it was written',
-        run: (bench) => keptBlock(bench, config),
-      })),
-      ...forEachConfig(options, (config) => ({
-        topic,
-        title: 'saving that is called off leaves nothing behind',
-        run: (bench) => abortedSave(bench, config),
-      })),
-    ],
+    forEachConfig(options, topic, {
+      'quantizing straight into a folder gives the files of loading and saving': straightToFile,
+      'leaves the quantization block of a loaded checkpoint as it was written': keptBlock,
+      'saving that is called off leaves nothing behind': abortedSave,
+    }),
   )
 
 async function straightToFile(bench: Workbench, named: NamedConfig): Promise<void> {

@@ -13,18 +13,10 @@ const topic = 'save and reload'
 export const tiedAndTurnedChecks = (options: ConformanceOptions): readonly ConformanceCheck[] =>
   needing(
     ['quantizing', 'saving'],
-    [
-      ...forEachConfig(options, (config) => ({
-        topic,
-        title: 'layers stored [in, out] are quantized as what they multiply with (row 13)',
-        run: (bench) => conv1d(bench, config),
-      })),
-      ...forEachConfig(options, (config) => ({
-        topic,
-        title: 'a tied head is stored once and there again after loading (row 17)',
-        run: (bench) => tiedHead(bench, config),
-      })),
-    ],
+    forEachConfig(options, topic, {
+      'layers stored [in, out] are quantized as what they multiply with (row 13)': conv1d,
+      'a tied head is stored once and there again after loading (row 17)': tiedHead,
+    }),
   )
 
 async function conv1d(bench: Workbench, named: NamedConfig): Promise<void> {

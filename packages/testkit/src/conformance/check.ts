@@ -47,15 +47,19 @@ export const namedConfigs = ({ configs }: ConformanceOptions): readonly NamedCon
     ...config,
   }))
 
-/** Makes the same check of every configuration. */
+/** Checks by their titles, each made of every configuration. */
 export const forEachConfig = (
   options: ConformanceOptions,
-  make: (config: NamedConfig) => ConformanceCheck,
+  topic: Topic,
+  checks: Readonly<Record<string, (bench: Workbench, config: NamedConfig) => Promise<void>>>,
 ): readonly ConformanceCheck[] =>
-  namedConfigs(options).map((config) => {
-    const check = make(config)
-    return { ...check, title: `${config.name}: ${check.title}` }
-  })
+  Object.entries(checks).flatMap(([title, run]) =>
+    namedConfigs(options).map((config) => ({
+      topic,
+      title: `${config.name}: ${title}`,
+      run: (bench) => run(bench, config),
+    })),
+  )
 
 /** Checks that only make sense for methods with these abilities. */
 export const needing = (

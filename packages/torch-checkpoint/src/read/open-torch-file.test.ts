@@ -3,7 +3,6 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import {
-  type Code,
   create,
   dict,
   FALSE,
@@ -18,11 +17,12 @@ import {
   text,
   tuple,
 } from '../../attacks/build-pickle.js'
-import { buildCheckpoint, buildZip, fourFloats } from '../../attacks/build-zip.js'
+import { buildZip, fourFloats } from '../../attacks/build-zip.js'
 import { expectedTensors } from '../../attacks/expected-tensors.js'
 import { buildLegacy } from '../../attacks/hostile-legacy-files.js'
 import { withFile } from '../../attacks/temporary-file.js'
-import { openTorchFile, type TorchFile, type TorchTensor } from '../index.js'
+import { openTorchFile } from '../index.js'
+import { collect, tensorOf, withCheckpoint } from './torch-file.fixture.js'
 
 const plain = fileURLToPath(new URL('../../../../goldens/torchao/bin/plain/', import.meta.url))
 
@@ -39,22 +39,6 @@ const dtypeNames: Readonly<Record<string, string>> = {
   uint8: 'U8',
   bool: 'BOOL',
 }
-
-const tensorOf = (file: TorchFile, name: string): TorchTensor => {
-  const entry = file.entries.get(name)
-  if (entry?.kind !== 'tensor') throw new Error(`${name} is no tensor`)
-  return entry
-}
-const collect = async (pieces: AsyncIterable<Uint8Array>): Promise<number[][]> => {
-  const all: number[][] = []
-  for await (const piece of pieces) all.push([...piece])
-  return all
-}
-const withCheckpoint = <T>(code: Code, run: (file: TorchFile, path: string) => Promise<T>) =>
-  withFile(buildCheckpoint(pickle(code)), async (path) => {
-    await using file = await openTorchFile(path)
-    return await run(file, path)
-  })
 
 describe('openTorchFile', () => {
   it.each(['pytorch_model.bin', 'pytorch_model_modern.bin', 'pytorch_model_legacy.bin'])(

@@ -1,25 +1,7 @@
 import { truncate } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
-import { type Code, dict, pickle, storage, tensor, text } from '../../attacks/build-pickle.js'
-import { buildCheckpoint } from '../../attacks/build-zip.js'
-import { withFile } from '../../attacks/temporary-file.js'
-import { openTorchFile, type TorchFile, type TorchTensor } from '../index.js'
-
-const tensorOf = (file: TorchFile, name: string): TorchTensor => {
-  const entry = file.entries.get(name)
-  if (entry?.kind !== 'tensor') throw new Error(`${name} is no tensor`)
-  return entry
-}
-const collect = async (pieces: AsyncIterable<Uint8Array>): Promise<number[][]> => {
-  const all: number[][] = []
-  for await (const piece of pieces) all.push([...piece])
-  return all
-}
-const withCheckpoint = <T>(code: Code, run: (file: TorchFile, path: string) => Promise<T>) =>
-  withFile(buildCheckpoint(pickle(code)), async (path) => {
-    await using file = await openTorchFile(path)
-    return await run(file, path)
-  })
+import { dict, storage, tensor, text } from '../../attacks/build-pickle.js'
+import { collect, tensorOf, withCheckpoint } from './torch-file.fixture.js'
 
 describe('read and stream', () => {
   /** Rows of [[1, 2], [3, 4]], as they are and transposed. */

@@ -5,6 +5,7 @@ import type { TorchAoFormat } from '../tensors/torchao-format.js'
 import type { ConfigClass, TorchAoBaseConfig } from './base-config.js'
 import { blockOf, encodeGranularity, perGroup, showGranularity } from './granularity.js'
 import {
+  encodeIntxFormat,
   type IntxChooseQParamsAlgorithm,
   type IntxGranularity,
   type IntxPackingFormat,
@@ -70,8 +71,7 @@ export class Int8DynamicActivationIntxWeightConfig implements TorchAoBaseConfig 
       weight_mapping_type: enumValue('MappingType', this.weightMappingType),
       weight_scale_dtype: this.weightScaleDtype === null ? null : dtypeValue(this.weightScaleDtype),
       act_mapping_type: enumValue('MappingType', this.actMappingType),
-      intx_packing_format: enumValue('IntxPackingFormat', this.intxPackingFormat),
-      intx_choose_qparams_algorithm: enumValue('IntxChooseQParamsAlgorithm', this.intxChooseQparamsAlgorithm),
+      ...encodeIntxFormat(this),
     }
     return objectValue(CLASS_NAME, fields, this.version)
   }

@@ -1,5 +1,5 @@
 import type { FloatDtype, Skip, WeightInfo } from '@hfquant/core'
-import type { Fields, Value } from '../encoding/values.js'
+import { enumValue, type Fields, type Value } from '../encoding/values.js'
 import { INT_DTYPES, type IntDtype, intxTensorFormat } from '../tensors/intx-tensor.js'
 import type { TorchAoFormat } from '../tensors/torchao-format.js'
 import { blockOf, type PerAxis, type PerGroup, readGranularity } from './granularity.js'
@@ -89,8 +89,18 @@ export const readScaleDtype = (value: Value | undefined, field: string): FloatDt
 export const readMapping = (value: Value | undefined, field: string): MappingType =>
   readMember(value, 'MappingType', MAPPING_TYPES, 'SYMMETRIC', field)
 
-/** The fields that both configs call alike. */
-export function readIntxFormat(fields: Fields, path: string) {
+/** How codes are packed and chosen: the fields that both configs call alike. */
+export interface IntxFormat {
+  readonly intxPackingFormat: IntxPackingFormat
+  readonly intxChooseQparamsAlgorithm: IntxChooseQParamsAlgorithm
+}
+
+export const encodeIntxFormat = (format: IntxFormat): Fields => ({
+  intx_packing_format: enumValue('IntxPackingFormat', format.intxPackingFormat),
+  intx_choose_qparams_algorithm: enumValue('IntxChooseQParamsAlgorithm', format.intxChooseQparamsAlgorithm),
+})
+
+export function readIntxFormat(fields: Fields, path: string): IntxFormat {
   return {
     intxPackingFormat: readMember(
       fields.intx_packing_format,

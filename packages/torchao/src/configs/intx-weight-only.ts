@@ -5,6 +5,7 @@ import type { TorchAoFormat } from '../tensors/torchao-format.js'
 import type { ConfigClass, TorchAoBaseConfig } from './base-config.js'
 import { blockOf, encodeGranularity, perAxis, showGranularity } from './granularity.js'
 import {
+  encodeIntxFormat,
   type IntxChooseQParamsAlgorithm,
   type IntxGranularity,
   type IntxPackingFormat,
@@ -61,8 +62,7 @@ export class IntxWeightOnlyConfig implements TorchAoBaseConfig {
       granularity: encodeGranularity(this.granularity),
       mapping_type: enumValue('MappingType', this.mappingType),
       scale_dtype: this.scaleDtype === null ? null : dtypeValue(this.scaleDtype),
-      intx_packing_format: enumValue('IntxPackingFormat', this.intxPackingFormat),
-      intx_choose_qparams_algorithm: enumValue('IntxChooseQParamsAlgorithm', this.intxChooseQparamsAlgorithm),
+      ...encodeIntxFormat(this),
     }
     return objectValue(CLASS_NAME, fields, this.version)
   }

@@ -1,15 +1,11 @@
 import type { GraphBuilder, GraphValue, LoweringInput, QuantizedFormat } from '@hfquant/core'
-import { runKernel } from '@hfquant/kernels'
+import { transposedCodes, widenFloats } from '@hfquant/kernels'
 import { type GroupedCodes, QDATA, SCALE } from '../tensors/grouped-codes.js'
 import type { Int8Activations } from '../tensors/int8-activations.js'
-import { toFloat32 } from './mat-mul-n-bits-constants.js'
 import { FLOAT, quantizeActivations, UNSIGNED_ZERO } from './quantize-activations.js'
 
 /** More columns than this could overflow a sum of products of codes: 2^31 / (128 * 128). */
 const MOST_COLUMNS = 2 ** 17 - 1
-
-/** Columns are turned into rows in pieces of about this size. */
-const PIECE_BYTES = 2 ** 24
 
 /**
  * y = x·Wᵀ by `MatMulInteger`, as torchao's Int8Tensor computes it: activations and weights as codes, an int32 product,
@@ -35,14 +31,14 @@ function dynamicInt8(
 ): GraphValue {
   const { inFeatures, outFeatures, path } = layer.weight
   const { codes, scale, zeroPoint } = quantizeActivations(graph, layer.input, activations)
-  const weightCodes = graph.constant({
+  const operand = graph.constant({
     name: `${path}.matmul_integer.codes`,
     dtype: 'uint8',
     shape: [inFeatures, outFeatures],
-    chunks: () => transposedCodes(layer),
+    chunks: () => weightCodes(layer),
   })
   const zero = graph.literal('uint8', [], [UNSIGNED_ZERO])
-  const product = graph.node('MatMulInteger', [codes, weightCodes, zero, zero])
+  const product = graph.node('MatMulInteger', [codes, operand, zero, zero])
   const scaled = graph.node('Mul', [
     graph.node('Cast', [product], { attributes: { to: { int: FLOAT } } }),
     scale,
@@ -64,35 +60,15 @@ function dynamicInt8(
   return graph.node('Mul', [graph.node('Sub', [scaled, shift]), scales])
 }
 
-/** Codes as the operator stores them: code + 128, [inFeatures, outFeatures]. */
-async function* transposedCodes({ weight, read }: LoweringInput): AsyncGenerator<Uint8Array> {
-  const { inFeatures, outFeatures } = weight
-  const codes = await read(QDATA)
-  const step = Math.max(1, Math.floor(PIECE_BYTES / Math.max(outFeatures, 1)))
-  for (let first = 0; first < inFeatures; first += step) {
-    const columns = Math.min(step, inFeatures - first)
-    const piece = columns === inFeatures ? codes : someColumns(codes, inFeatures, first, columns)
-    const turned = new Uint8Array(outFeatures * columns)
-    runKernel('transposeCodes', { rows: outFeatures, columns }, [piece], [turned])
-    yield turned
-  }
-}
-
-function someColumns(codes: Uint8Array, width: number, first: number, columns: number): Uint8Array {
-  const rows = codes.length / width
-  const piece = new Uint8Array(rows * columns)
-  for (let row = 0; row < rows; row++) {
-    const start = row * width + first
-    piece.set(codes.subarray(start, start + columns), row * columns)
-  }
-  return piece
+async function* weightCodes({ weight, read }: LoweringInput): AsyncGenerator<Uint8Array> {
+  yield* transposedCodes(await read(QDATA), weight.outFeatures, weight.inFeatures)
 }
 
 async function* rowScales(
   { weight, read }: LoweringInput,
   { scaleDtype, shared }: GroupedCodes,
 ): AsyncGenerator<Uint8Array> {
-  const stored = toFloat32(await read(SCALE), scaleDtype)
+  const stored = widenFloats(await read(SCALE), scaleDtype)
   const scales = shared ? new Float32Array(weight.outFeatures).fill(stored[0]!) : stored
   yield new Uint8Array(scales.buffer)
 }

@@ -1,8 +1,8 @@
 import type { GraphBuilder, GraphValue, LoweringInput, QuantizedFormat } from '@hfquant/core'
+import { widenFloats } from '@hfquant/kernels'
 import { QDATA, SCALE, ZERO_POINT } from '../tensors/grouped-codes.js'
 import type { Int4Codes } from '../tensors/int4-tensor.js'
 import { matMulNBitsBlock, matMulNBitsNode } from './mat-mul-n-bits.js'
-import { toFloat32 } from './mat-mul-n-bits-constants.js'
 
 /**
  * y = x·Wᵀ for weights code * scale + offset.
@@ -67,7 +67,7 @@ async function* blockScales(
   { inFeatures, outFeatures, groupSize, scaleDtype }: Int4Codes,
   blockSize: number,
 ): AsyncGenerator<Uint8Array> {
-  const scales = toFloat32(await read(SCALE), scaleDtype)
+  const scales = widenFloats(await read(SCALE), scaleDtype)
   const blocks = inFeatures / blockSize
   const result = new Float32Array(outFeatures * blocks)
   for (let row = 0; row < outFeatures; row++) {
@@ -80,5 +80,5 @@ async function* blockScales(
 }
 
 async function* groupOffsets({ read }: LoweringInput, { scaleDtype }: Int4Codes): AsyncGenerator<Uint8Array> {
-  yield new Uint8Array(toFloat32(await read(ZERO_POINT), scaleDtype).buffer)
+  yield new Uint8Array(widenFloats(await read(ZERO_POINT), scaleDtype).buffer)
 }

@@ -1,5 +1,5 @@
-import type { FloatDtype, LoweringInput } from '@hfquant/core'
-import { runKernel } from '@hfquant/kernels'
+import type { LoweringInput } from '@hfquant/core'
+import { runKernel, widenFloats } from '@hfquant/kernels'
 import { refuseWideCodes } from '../tensors/code-range.js'
 import { QDATA, SCALE, ZERO_POINT } from '../tensors/grouped-codes.js'
 import type { PackedLayout } from './mat-mul-n-bits.js'
@@ -21,18 +21,12 @@ export async function* codeChunks(layer: LoweringInput, layout: PackedLayout): A
 /** The scale of each block, as float32: that of the group it lies in. */
 export async function* scaleChunks(layer: LoweringInput, layout: PackedLayout): AsyncGenerator<Uint8Array> {
   const { outFeatures, scaleDtype } = layout
-  const scales = toFloat32(await layer.read(SCALE), scaleDtype)
+  const scales = widenFloats(await layer.read(SCALE), scaleDtype)
   for (const [first, rows] of pieces(outFeatures, layout.blocks * 4)) {
     const piece = new Float32Array(rows * layout.blocks)
     for (const [i, group] of groupOfBlocks(layout, first, rows)) piece[i] = scales[group]!
     yield new Uint8Array(piece.buffer)
   }
-}
-
-export function toFloat32(stored: Uint8Array, dtype: FloatDtype): Float32Array {
-  const values = new Float32Array(stored.byteLength / (dtype === 'float32' ? 4 : 2))
-  runKernel('cast', { from: dtype, to: 'float32' }, [stored], [new Uint8Array(values.buffer)])
-  return values
 }
 
 /** The zero point of each block, packed like the codes; every row begins with a new byte. */

@@ -6,7 +6,7 @@ import type {
   QuantizedFormat,
   WeightInfo,
 } from '@hfquant/core'
-import { reference, runKernel } from '@hfquant/kernels'
+import { castFloats, reference, runKernel } from '@hfquant/kernels'
 import type { ScaleBlock } from '../configs/granularity.js'
 import { refuseWideCodes } from './code-range.js'
 import { expectFinite, expectTensor, FLOAT_SCALES, readZeroPoints, type StoredParts } from './stored-parts.js'
@@ -124,11 +124,7 @@ function repeat(element: Uint8Array, count: number): Uint8Array {
 export function rowBytes(rows: FloatRows, { inFeatures, dtype }: WeightInfo): Uint8Array {
   const values = new Float32Array(rows.count * inFeatures)
   for (let row = 0; row < rows.count; row++) values.set(rows.at(row), row * inFeatures)
-  const bytes = new Uint8Array(values.buffer)
-  if (dtype === 'float32') return bytes
-  const narrow = new Uint8Array(values.length * 2)
-  runKernel('cast', { from: 'float32', to: dtype }, [bytes], [narrow])
-  return narrow
+  return castFloats(new Uint8Array(values.buffer), 'float32', dtype)
 }
 
 /** Where a kernel that makes codes, scales and zero points writes them. */

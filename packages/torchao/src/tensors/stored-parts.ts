@@ -1,13 +1,12 @@
 import {
   CheckpointError,
   type Dtype,
-  elementCount,
   type FloatDtype,
   isFloatDtype,
   type StoredWeight,
   type WeightInfo,
 } from '@hfquant/core'
-import { runKernel } from '@hfquant/kernels'
+import { widenFloats } from '@hfquant/kernels'
 import type { ScaleBlock } from '../configs/granularity.js'
 import { badAttribute } from './document-fields.js'
 import { componentKey, type TensorDocument } from './torchao-format.js'
@@ -116,10 +115,8 @@ export async function expectFinite(
   shape: readonly number[],
 ): Promise<FloatDtype> {
   expectTensor(part, dtypes, shape)
-  const bytes = await parts.read(part)
-  const values = new Float32Array(elementCount(shape))
   const dtype = part.dtype as FloatDtype
-  runKernel('cast', { from: dtype, to: 'float32' }, [bytes], [new Uint8Array(values.buffer)])
+  const values = widenFloats(await parts.read(part), dtype)
   const at = values.findIndex((value) => !Number.isFinite(value))
   if (at < 0 && isFloatDtype(dtype)) return dtype
   throw new CheckpointError(

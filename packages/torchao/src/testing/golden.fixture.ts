@@ -2,8 +2,14 @@ import { mkdtemp, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { type Checkpoint, type FormatContext, openCheckpoint, storedWeight } from '@hfquant/core'
-import { runKernel } from '@hfquant/kernels'
+import {
+  type Checkpoint,
+  type FloatDtype,
+  type FormatContext,
+  openCheckpoint,
+  storedWeight,
+} from '@hfquant/core'
+import { widenFloats } from '@hfquant/kernels'
 
 const GOLDENS = fileURLToPath(new URL('../../../../goldens/torchao/', import.meta.url))
 
@@ -28,10 +34,7 @@ export async function goldenBytes(checkpoint: Checkpoint, name: string): Promise
 
 export async function goldenFloats(checkpoint: Checkpoint, name: string): Promise<Float32Array> {
   const bytes = await goldenBytes(checkpoint, name)
-  const dtype = checkpoint.tensors.get(name)!.dtype
-  const out = new Float32Array(bytes.byteLength / (dtype === 'float32' ? 4 : 2))
-  runKernel('cast', { from: dtype, to: 'float32' }, [bytes], [new Uint8Array(out.buffer)])
-  return out
+  return widenFloats(bytes, checkpoint.tensors.get(name)!.dtype as FloatDtype)
 }
 
 /** What a backend sees of a module of a quantized checkpoint. */

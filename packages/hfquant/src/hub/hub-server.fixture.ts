@@ -1,4 +1,4 @@
-/** A hub on 127.0.0.1 for tests: model info, file listing, and files behind a redirect to a second origin. */
+/** A hub on 127.0.0.1: model info, file listing, and files behind a redirect to a second origin. */
 
 import { createHash } from 'node:crypto'
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'

@@ -1,0 +1,61 @@
+import { rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, it, vi } from 'vitest'
+import { resolveModel } from './index.js'
+import { failure, hub, MODEL, repository } from './test-hub.fixture.js'
+
+describe('offline', () => {
+  it('takes the cache and asks nobody', async () => {
+    const folder = await resolveModel(MODEL)
+    hub.requests.length = 0
+    vi.stubEnv('HF_HUB_OFFLINE', '1')
+    expect(await resolveModel(MODEL)).toBe(folder)
+    expect(await resolveModel(MODEL, { revision: hub.commit })).toBe(folder)
+    expect(hub.requests).toEqual([])
+  })
+
+  it('says what to do if the model is not in the cache', async () => {
+    vi.stubEnv('HF_HUB_OFFLINE', '1')
+    expect(await failure(resolveModel(MODEL))).toMatchObject({
+      code: 'HUB_NOT_CACHED',
+      hint: expect.stringContaining('HF_HUB_OFFLINE'),
+    })
+  })
+
+  it('names the files that an earlier download did not reach', async () => {
+    const folder = await resolveModel(MODEL)
+    await rm(join(repository(), 'blobs'), { recursive: true })
+    vi.stubEnv('HF_HUB_OFFLINE', '1')
+    expect((await failure(resolveModel(MODEL))).message).toContain('lacks config.json, model.safetensors')
+    await rm(folder, { recursive: true })
+    expect((await failure(resolveModel(MODEL))).message).toContain('is not in the cache')
+  })
+
+  it('knows the shards of an index', async () => {
+    const folder = await resolveModel(MODEL)
+    await rm(join(folder, 'model.safetensors'))
+    await writeFile(
+      join(folder, 'model.safetensors.index.json'),
+      JSON.stringify({
+        weight_map: { a: 'model-00001-of-00002.safetensors', b: 'model-00002-of-00002.safetensors' },
+      }),
+    )
+    await writeFile(join(folder, 'model-00001-of-00002.safetensors'), '')
+    vi.stubEnv('HF_HUB_OFFLINE', '1')
+    const { message } = await failure(resolveModel(MODEL))
+    expect(message).toContain('lacks model-00002-of-00002.safetensors in')
+  })
+
+  it('is proposed when the hub is away and the cache has the model', async () => {
+    hub.brokenStatus = 503
+    expect(await failure(resolveModel(MODEL))).toMatchObject({ code: 'HUB_UNAVAILABLE', found: 503 })
+    hub.brokenStatus = undefined
+    await resolveModel(MODEL)
+    await hub[Symbol.asyncDispose]()
+    expect(await failure(resolveModel(MODEL))).toMatchObject({
+      code: 'HUB_UNREACHABLE',
+      message: expect.stringContaining('ECONNREFUSED'),
+      hint: expect.stringContaining('HF_HUB_OFFLINE=1'),
+    })
+  })
+})

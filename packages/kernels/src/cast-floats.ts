@@ -1,0 +1,17 @@
+import { type FloatDtype, floatBytes } from './reference/float-formats.js'
+import { runKernel } from './run-kernel.js'
+
+/** The same values in another dtype, rounded to the nearest; for equal dtypes the bytes themselves. */
+export function castFloats(bytes: Uint8Array, from: FloatDtype, to: FloatDtype): Uint8Array {
+  if (from === to) return bytes
+  const cast = new Uint8Array((bytes.byteLength / floatBytes(from)) * floatBytes(to))
+  runKernel('cast', { from, to }, [bytes], [cast])
+  return cast
+}
+
+/** Stored values as numbers, in memory of their own: bytes that come out of a file begin anywhere. */
+export function widenFloats(bytes: Uint8Array, dtype: FloatDtype): Float32Array {
+  const values = new Float32Array(bytes.byteLength / floatBytes(dtype))
+  runKernel('cast', { from: dtype, to: 'float32' }, [bytes], [new Uint8Array(values.buffer)])
+  return values
+}

@@ -1,0 +1,31 @@
+import { runKernel } from './run-kernel.js'
+
+/** A weight is transposed in pieces of about this size: `runKernel` keeps the memory of its largest call. */
+const PIECE_BYTES = 2 ** 22
+
+/** Codes int8 [rows, columns] as operators read them, uint8 [columns, rows], code + 128; in pieces of whole columns. */
+export function* transposedCodes(codes: Uint8Array, rows: number, columns: number): Generator<Uint8Array> {
+  const step = Math.max(1, Math.floor(PIECE_BYTES / Math.max(rows, 1)))
+  for (let first = 0; first < columns; first += step) {
+    const count = Math.min(step, columns - first)
+    const piece = count === columns ? codes : someColumns(codes, rows, columns, first, count)
+    const transposed = new Uint8Array(rows * count)
+    runKernel('transposeCodes', { rows, columns: count }, [piece], [transposed])
+    yield transposed
+  }
+}
+
+function someColumns(
+  codes: Uint8Array,
+  rows: number,
+  columns: number,
+  first: number,
+  count: number,
+): Uint8Array {
+  const piece = new Uint8Array(rows * count)
+  for (let row = 0; row < rows; row++) {
+    const start = row * columns + first
+    piece.set(codes.subarray(start, start + count), row * count)
+  }
+  return piece
+}
