@@ -7,7 +7,7 @@ import { columnOrder } from './column-order.js'
 import { factorize } from './factorize.js'
 import { type Hessian, hessianOf } from './hessian.js'
 import { type ColumnsRequest, quantizeColumns } from './quantize-columns.js'
-import { createSharedScratch } from './shared-scratch.js'
+import { createScratchArrays } from './scratch-arrays.js'
 import type { SharedWeight } from './shared-weight.js'
 
 /** What the goldens were made with. */
@@ -66,7 +66,7 @@ export async function quantizeCase(pool: KernelPool, case_: GoldenCase, override
   const target = shared(hessian.values)
   const factor = (await factorize(hessian, columns, { target, rules: DAMPING, pool }))!
   const rules = { ...rulesOf(case_), ...overrides }
-  const request: ColumnsRequest = { weight, layout, rules, pool, scratch: createSharedScratch() }
+  const request: ColumnsRequest = { weight, layout, rules, pool, scratch: createScratchArrays() }
   const result = await quantizeColumns(afresh(request), columns, factor, hessian.dead)
   return { layer, weight, hessian, layout, columns, factor, result, request }
 }
@@ -75,7 +75,7 @@ export async function quantizeCase(pool: KernelPool, case_: GoldenCase, override
 export const afresh = (request: ColumnsRequest): ColumnsRequest => ({
   ...request,
   weight: { ...request.weight, values: shared(request.weight.values) },
-  scratch: createSharedScratch(),
+  scratch: createScratchArrays(),
 })
 
 /** ½ tr(ΔW · (H + damping) · ΔWᵀ) in float64, where dead columns of W count as 0. */

@@ -12,8 +12,8 @@ import { openBlockState, type SavedBlock } from './block-state.js'
 import { createHiddenStore } from './hidden-store.js'
 import { quantizeLevel } from './quantize-level.js'
 import type { MadeBlock, Run } from './run.js'
+import { createScratchArrays } from './scratch-arrays.js'
 import { collectSequences } from './sequences.js'
-import { createSharedScratch } from './shared-scratch.js'
 import { createStopwatch, type Stopwatch } from './stopwatch.js'
 
 /**
@@ -36,7 +36,7 @@ export async function calibrate(settings: GptqSettings, context: PostprocessCont
   const run: Run = {
     ...{ settings, context, calibration, batches, tokens, hidden, stopwatch },
     live: new Set(batches.keys()),
-    scratch: createSharedScratch(),
+    scratch: createScratchArrays(),
     weights: new Map(deferred.map((weight) => [weight.module.weight.path, weight])),
     report: progress(context, stopwatch),
   }

@@ -1,7 +1,7 @@
 import { createKernelPool, type KernelPool } from '@hfquant/kernels'
 import type { ColumnOrder } from './column-order.js'
 import { type Hessian, PANEL_ROWS } from './hessian.js'
-import { rangeOf } from './shared-scratch.js'
+import { rangeOf } from './scratch-arrays.js'
 
 export interface DampingRules {
   readonly dampPercent: number

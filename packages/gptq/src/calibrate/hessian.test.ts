@@ -5,7 +5,7 @@ import { shared } from './algorithm.fixture.js'
 import { columnOrder } from './column-order.js'
 import { factorize } from './factorize.js'
 import { hessianOf, joinPanels, PANEL_ROWS, triangleRoom } from './hessian.js'
-import { createSharedScratch } from './shared-scratch.js'
+import { createScratchArrays } from './scratch-arrays.js'
 
 const pool = createKernelPool({ workers: 2 })
 afterAll(() => pool.dispose())
@@ -47,7 +47,7 @@ describe('the Hessian', () => {
         entry(first + Math.floor(at / width), at % width),
       ),
     )
-    const target = triangleRoom(createSharedScratch(), 'test', size)
+    const target = triangleRoom(createScratchArrays(), 'test', size)
     const hessian = hessianOf(joinPanels(panels, size, target), size, 4)!
     expect([...hessian.diagonal]).toEqual(Array.from({ length: size }, (_, k) => (1 + k) / 2))
     expect(hessian.values.at(-2)).toBe(0.125)

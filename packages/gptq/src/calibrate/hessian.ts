@@ -1,5 +1,5 @@
 import { lowerPanels, triangleLength } from '@hfquant/kernels'
-import type { SharedScratch } from './shared-scratch.js'
+import type { ScratchArrays } from './scratch-arrays.js'
 
 /** Rows of the panels in which triangles lie: a multiple of the 128 columns that the column loop works on at a time. */
 export const PANEL_ROWS = 512
@@ -27,7 +27,7 @@ export function joinPanels(
 }
 
 /** Room for the triangle of a Hessian, and for its factor in the same place. */
-export const triangleRoom = (scratch: SharedScratch, use: string, size: number): Float32Array =>
+export const triangleRoom = (scratch: ScratchArrays, use: string, size: number): Float32Array =>
   scratch.floats(use, triangleLength(size, PANEL_ROWS))
 
 /**

@@ -5,7 +5,7 @@ import { type GptqLayout, groupCount } from '../format/layout.js'
 import type { ColumnOrder } from './column-order.js'
 import type { Factor } from './factorize.js'
 import { PANEL_ROWS } from './hessian.js'
-import { rangeOf, type SharedScratch } from './shared-scratch.js'
+import { rangeOf, type ScratchArrays } from './scratch-arrays.js'
 import { eachRows, rowsOf, type SharedWeight, type Workers } from './shared-weight.js'
 
 export interface ColumnsRequest extends Workers {
@@ -13,7 +13,7 @@ export interface ColumnsRequest extends Workers {
   readonly layout: GptqLayout
   readonly rules: GridRules
   /** Holds the result until its next use. */
-  readonly scratch: SharedScratch
+  readonly scratch: ScratchArrays
 }
 
 export interface QuantizedColumns extends QuantizedRows {
@@ -81,7 +81,7 @@ export async function roundRows(request: ColumnsRequest): Promise<QuantizedRows>
 }
 
 const allocate = (
-  scratch: SharedScratch,
+  scratch: ScratchArrays,
   { rows, columns }: SharedWeight,
   groups: number,
 ): Omit<QuantizedRows, 'groupOf'> => ({

@@ -8,7 +8,7 @@ import type { Hessian } from './hessian.js'
 import { type ColumnsRequest, quantizeColumns, roundRows } from './quantize-columns.js'
 import { readWeight } from './read-weight.js'
 import { energyOf, relativeError } from './relative-error.js'
-import type { SharedScratch } from './shared-scratch.js'
+import type { ScratchArrays } from './scratch-arrays.js'
 import type { Stopwatch } from './stopwatch.js'
 import { type PackedParts, packParts } from './store-parts.js'
 
@@ -28,7 +28,7 @@ export interface ModuleFigures {
 
 export interface GroupContext extends Pick<PostprocessContext, 'pool' | 'signal'> {
   readonly settings: GptqSettings
-  readonly scratch: SharedScratch
+  readonly scratch: ScratchArrays
   readonly stopwatch: Stopwatch
 }
 

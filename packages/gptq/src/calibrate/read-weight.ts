@@ -1,6 +1,6 @@
 import { CheckpointError, type DeferredWeight, type Dtype, tensorBytes } from '@hfquant/core'
 import type { KernelPool } from '@hfquant/kernels'
-import { rangeOf, type SharedScratch } from './shared-scratch.js'
+import { rangeOf, type ScratchArrays } from './scratch-arrays.js'
 import { rowsOf, type SharedWeight, type Workers } from './shared-weight.js'
 
 /** A worker keeps the memory of its largest task, so weights are read in pieces of this many bytes of float32. */
@@ -13,7 +13,7 @@ const PIECE_BYTES = 4 * 2 ** 20
  */
 export async function readWeight(
   { module: { weight }, source }: DeferredWeight,
-  scratch: SharedScratch,
+  scratch: ScratchArrays,
   workers: Workers,
 ): Promise<SharedWeight> {
   const { outFeatures: rows, inFeatures: columns, path } = weight

@@ -3,14 +3,14 @@ import type { QuantizedRows } from '../format/encode.js'
 import { type GptqLayout, groupCount } from '../format/layout.js'
 import type { Factor } from './factorize.js'
 import { type Hessian, PANEL_ROWS } from './hessian.js'
-import { rangeOf, type SharedScratch } from './shared-scratch.js'
+import { rangeOf, type ScratchArrays } from './scratch-arrays.js'
 import { eachRows, rowsOf, type SharedWeight, type Workers } from './shared-weight.js'
 
 /** tr(W·H·Wᵀ), without damping: up to a factor, the sum of the squares of everything that the layer puts out. */
 export async function energyOf(
   weight: SharedWeight,
   hessian: Hessian,
-  { scratch, ...workers }: Workers & { readonly scratch: SharedScratch },
+  { scratch, ...workers }: Workers & { readonly scratch: ScratchArrays },
 ): Promise<number> {
   const { rows, columns, values } = weight
   const energies = new Float64Array(scratch.bytes('energies', rows * 8).buffer, 0, rows)

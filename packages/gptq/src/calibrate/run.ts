@@ -3,7 +3,7 @@ import type { GptqSettings } from '../config/settings.js'
 import type { Batch } from './batches.js'
 import type { HiddenStore } from './hidden-store.js'
 import type { ModuleFigures } from './quantize-group.js'
-import type { SharedScratch } from './shared-scratch.js'
+import type { ScratchArrays } from './scratch-arrays.js'
 import type { Stopwatch } from './stopwatch.js'
 import type { PackedParts } from './store-parts.js'
 
@@ -18,7 +18,7 @@ export interface Run {
   /** Tokens of all batches. */
   readonly tokens: number
   readonly hidden: HiddenStore
-  readonly scratch: SharedScratch
+  readonly scratch: ScratchArrays
   readonly weights: ReadonlyMap<string, DeferredWeight>
   readonly report: (weight: DeferredWeight, figures: ModuleFigures | undefined) => void
   readonly stopwatch: Stopwatch

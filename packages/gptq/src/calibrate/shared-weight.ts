@@ -1,5 +1,5 @@
 import type { KernelPool } from '@hfquant/kernels'
-import type { rangeOf } from './shared-scratch.js'
+import type { rangeOf } from './scratch-arrays.js'
 
 /** A float32 weight [rows, columns] in memory that the worker pool shares. */
 export interface SharedWeight {

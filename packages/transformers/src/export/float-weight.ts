@@ -71,13 +71,6 @@ export async function* inGroups(
   }
 }
 
-/** The same values in another dtype, rounded to the nearest. */
-export function castFloats(values: Uint8Array, from: FloatDtype, to: FloatDtype): Uint8Array {
-  const out = new Uint8Array((values.byteLength / floatBytes(from)) * floatBytes(to))
-  runKernel('cast', { from, to }, [values], [out])
-  return out
-}
-
 /** Smallest value that rounds to infinity in float16. */
 const FLOAT16_LIMIT = 65520
 

@@ -1,13 +1,6 @@
 import { elementCount } from '@hfquant/core'
-import { floatBytes, GGUF_BLOCK, GGUF_BLOCK_BYTES, runKernel } from '@hfquant/kernels'
-import {
-  castFloats,
-  exceedsFloat16,
-  type FloatWeight,
-  inGroups,
-  notFinite,
-  rowBytes,
-} from '../float-weight.js'
+import { castFloats, floatBytes, GGUF_BLOCK, GGUF_BLOCK_BYTES, runKernel } from '@hfquant/kernels'
+import { exceedsFloat16, type FloatWeight, inGroups, notFinite, rowBytes } from '../float-weight.js'
 import type { GgufTensorType } from './tensor-type.js'
 
 /** A tensor of a GGUF file before it is encoded. */

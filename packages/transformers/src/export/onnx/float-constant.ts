@@ -1,6 +1,7 @@
 import { CheckpointError, type GraphValue } from '@hfquant/core'
+import { castFloats } from '@hfquant/kernels'
 import type { Graph } from '@hfquant/onnx'
-import { castFloats, exceedsFloat16, type FloatWeight, inGroups, rowBytes } from '../float-weight.js'
+import { exceedsFloat16, type FloatWeight, inGroups, rowBytes } from '../float-weight.js'
 import type { OnnxFloat } from './onnx-type.js'
 
 /**

@@ -1,7 +1,7 @@
 import { elementCount, type GraphValue, type Module } from '@hfquant/core'
-import { GGUF_BLOCK, GGUF_BLOCK_BYTES, type GgufBlockType, runKernel } from '@hfquant/kernels'
+import { castFloats, GGUF_BLOCK, GGUF_BLOCK_BYTES, type GgufBlockType, runKernel } from '@hfquant/kernels'
 import { type Graph, lower } from '@hfquant/onnx'
-import { castFloats, type FloatWeight, floatWeights, inGroups, notFinite, rowBytes } from '../float-weight.js'
+import { type FloatWeight, floatWeights, inGroups, notFinite, rowBytes } from '../float-weight.js'
 import { floatConstant } from './float-constant.js'
 import type { OnnxFloat, OnnxPrecision } from './onnx-type.js'
 

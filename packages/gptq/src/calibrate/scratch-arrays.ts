@@ -2,13 +2,13 @@
  * Shared memory that is used over and over. What the worker pool reads and writes has to be shared, and shared memory that
  * is dropped counts for nothing with the garbage collector, which may leave it in place for a long time.
  */
-export interface SharedScratch {
+export interface ScratchArrays {
   /** Memory for one use; its contents are those of the last time, or anything. The same use takes the same memory. */
   floats(use: string, count: number): Float32Array
   bytes(use: string, count: number): Uint8Array
 }
 
-export function createSharedScratch(): SharedScratch {
+export function createScratchArrays(): ScratchArrays {
   const buffers = new Map<string, SharedArrayBuffer>()
   const take = (use: string, byteLength: number): SharedArrayBuffer => {
     const known = buffers.get(use)
