@@ -27,6 +27,7 @@ export {
 export {
   type CausalLM,
   type CompiledModel,
+  EXPORT_TYPES,
   type ExportModelOptions,
   type ExportModelResult,
   exportModel,

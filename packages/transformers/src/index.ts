@@ -18,6 +18,7 @@ export { isPrecision, registerInt8 } from './auto/quantize-argument.js'
 export { type QuantizeModelOptions, type QuantizeModelResult, quantizeModel } from './auto/quantize-model.js'
 export { refuseCompiled } from './auto/refuse-compiled.js'
 export {
+  EXPORT_TYPES,
   type ExportModelOptions,
   type ExportModelResult,
   exportModel,

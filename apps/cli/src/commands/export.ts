@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import { type Command, Option } from 'commander'
-import { type ExportModelOptions, exportModel, processMemory, resolveModel } from 'hfquant'
+import { EXPORT_TYPES, type ExportModelOptions, exportModel, processMemory, resolveModel } from 'hfquant'
 import { type CommandSetup, type CommonOptions, MODEL, withCommonOptions } from '../command-setup.js'
 import { UsageError } from '../output/failure.js'
 import { formatBytes } from '../output/format.js'
@@ -15,12 +15,6 @@ interface ExportOptions extends CommonOptions {
   readonly preTokenizer?: string
 }
 
-/** The first of each is the default. */
-const TYPES = {
-  gguf: ['F16', 'Q8_0', 'Q4_0'],
-  onnx: ['fp32', 'fp16', 'q8', 'q4', 'q4f16'],
-} as const
-
 export function addExport(program: Command, setup: CommandSetup): void {
   const command = program
     .command('export')
@@ -34,8 +28,8 @@ export function addExport(program: Command, setup: CommandSetup): void {
     )
     .option(
       '--type <name>',
-      'precision of linear layers; gguf: F16 (default), Q8_0, Q4_0; onnx: fp32 (default), q8, q4, ' +
-        'and with float16 for all the rest too: fp16, q4f16',
+      `precision of linear layers; gguf: ${listTypes('gguf')}; onnx: ${listTypes('onnx')}, ` +
+        'where names that end in 16 make all the rest float16, too',
     )
     .option('--pure', 'with 4 bits: the output matrix in 4 bits too, instead of 8')
     .option('--name <name>', 'gguf: the name of the model in the file (default: that of its folder)')
@@ -47,6 +41,11 @@ export function addExport(program: Command, setup: CommandSetup): void {
     'hfquant export ./TinyLlama-1.1B ./TinyLlama-1.1B.Q4_0.gguf --format gguf --type Q4_0',
     'hfquant export TinyLlama/TinyLlama-1.1B-Chat-v1.0 ./TinyLlama-onnx --format onnx --type q4',
   ]).action((model: string, out: string, options: ExportOptions) => run(model, out, options, setup))
+}
+
+function listTypes(format: keyof typeof EXPORT_TYPES): string {
+  const [first, ...others] = EXPORT_TYPES[format]
+  return [`${first} (default)`, ...others].join(', ')
 }
 
 async function run(
@@ -88,7 +87,7 @@ function summarize(summary: {
 
 /** The options that the format knows; `exportModel` checks their values. */
 function readSettings({ format, type, pure, name, preTokenizer }: ExportOptions): ExportModelOptions {
-  const types: readonly string[] = TYPES[format]
+  const types: readonly string[] = EXPORT_TYPES[format]
   if (type !== undefined && !types.includes(type)) {
     throw new UsageError('EXPORT_TYPE', `--type is ${type}, expected ${types.join(', ')} for ${format}`, {
       field: 'type',

@@ -10,10 +10,7 @@ export interface ProcessMemory {
   readonly anonymous: number | null
   /** Pages of mapped files, weights of compiled models among them. */
   readonly fileBacked: number | null
-  /**
-   * The most that was resident at once, pages of files included. Elsewhere than on Linux, what the parent process had when
-   * it started this one counts, too.
-   */
+  /** The most that was resident at once, pages of files included. */
   readonly peakResident: number
 }
 
@@ -26,6 +23,7 @@ export function processMemory(): ProcessMemory {
       return kibibytes === undefined ? undefined : Number(kibibytes) * 1024
     }
     const [anonymous, files, shared] = ['RssAnon', 'RssFile', 'RssShmem'].map(bytes)
+    // `getrusage` also counts what the parent process had when it started this one.
     const peak = bytes('VmHWM')
     if (anonymous !== undefined && files !== undefined && peak !== undefined) {
       // What threads share, such as SharedArrayBuffers of workers, is no file either way.

@@ -31,7 +31,8 @@ export interface LoadModelOptions {
   readonly memory?: 'auto' | 'low' | undefined
   /**
    * Type of cached keys and values. 'float16' halves their memory and rounds what attention reads and gives; keys or
-   * values beyond 65504 become infinite, and generation then fails with a SamplingError. Default 'float32'.
+   * values beyond 65504 become infinite: generation then fails with a SamplingError, and `forward` returns NaN. Default
+   * 'float32'.
    */
   readonly kvCacheDtype?: CacheDtype | undefined
   /** Most float bytes on their way at once while loading; default 256 MiB. */

@@ -69,13 +69,16 @@ export function createModelState(weights: ModelWeights, options: LoadModelOption
     fill: async (signal) => (await untilAborted(version.weights.fill(work.signal), signal)).shell,
     session() {
       work.checkOpen()
-      session ??= work
+      if (session !== undefined) return session
+      const opening = work
         .run(() => openSession(version, options, work.signal))
         .catch((error) => {
-          session = undefined
+          // A change may have led to another session meanwhile.
+          if (session === opening) session = undefined
           throw error
         })
-      return session
+      session = opening
+      return opening
     },
     memoryUsage: () =>
       work.run(async () => {

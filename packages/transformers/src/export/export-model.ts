@@ -7,6 +7,9 @@ import { GGUF_TYPES, type GgufType } from './gguf/tensor-type.js'
 import { exportOnnx } from './onnx/export-onnx.js'
 import { ONNX_TYPES, type OnnxType } from './onnx/onnx-type.js'
 
+/** Values of `type` by format; the first of each is the default. */
+export const EXPORT_TYPES = { gguf: GGUF_TYPES, onnx: ONNX_TYPES } as const
+
 interface CommonOptions {
   /** Store the output matrix in 4 bits as well, with a type of 4 bits; otherwise it gets 8. Default false. */
   readonly pure?: boolean | undefined
