@@ -29,6 +29,21 @@ describe('a loaded model', () => {
     expect((await model.forward({ inputIds })).logits).toEqual(before)
   })
 
+  test('ends what it is generating when it is quantized, and goes on with its other weights', async () => {
+    await using model = await load(float)
+    const generate = () => model.generate({ inputIds: inputIds[0]! }, { maxNewTokens: 40, ignoreEos: true })
+    const generated = generate()
+    await generated.next()
+    await model.quantize('int8')
+    const rest = (async () => {
+      for await (const _ of generated);
+    })()
+    await expect(rest).rejects.toMatchObject({ code: 'MODEL_CHANGED' })
+    let count = 0
+    for await (const _ of generate()) count += 1
+    expect(count).toBe(40)
+  })
+
   test('is quantized once, however many ask for it at the same time', async () => {
     await using model = await load(float)
     await Promise.all([model.quantize('int8'), model.quantize('int8')])

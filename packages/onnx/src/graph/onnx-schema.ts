@@ -68,12 +68,11 @@ export async function decodeModel(bytes: Uint8Array): Promise<StoredModel> {
 export const encodeStored = async (model: StoredModel): Promise<Uint8Array> =>
   (await modelType()).encode(model).finish()
 
-let parsed: Promise<Type> | undefined
+let parsed: Type | undefined
 
 /** Parsed when it is needed: a model that is compiled already starts without it. */
-function modelType(): Promise<Type> {
-  parsed ??= import('protobufjs').then(({ default: protobuf }) =>
-    protobuf.parse(SCHEMA, { keepCase: true }).root.lookupType('onnx.ModelProto'),
-  )
+async function modelType(): Promise<Type> {
+  const { default: protobuf } = await import('protobufjs')
+  parsed ??= protobuf.parse(SCHEMA, { keepCase: true }).root.lookupType('onnx.ModelProto')
   return parsed
 }

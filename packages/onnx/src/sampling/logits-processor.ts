@@ -39,16 +39,25 @@ export function penalizeRepetition(
 
 /**
  * Temperature, top-k, top-p and min-p, in this order, with the results of the logits warpers of transformers.
- * Changes `logits` (float32 [vocabulary], without NaN). Tokens of logit -Infinity are never candidates.
+ * Changes `logits` (float32 [vocabulary], without NaN or +Infinity, one of them finite). Tokens of logit -Infinity are
+ * never candidates; at least one token is.
  */
 export function filterLogits(logits: Float32Array, settings: ProcessorSettings): Candidates {
   const { temperature, topK, topP, minP } = settings
-  if (temperature !== 1) {
-    for (let token = 0; token < logits.length; token++) logits[token]! /= temperature
-  }
+  if (temperature !== 1) divideByTemperature(logits, temperature)
   const byCount = keepTopK(logits, topK)
   const byMass = topP < 1 ? keepTopP(byCount, topP) : byCount
   return minP === undefined ? byMass : keepMinP(byMass, minP)
+}
+
+/**
+ * A very low temperature takes the quotients out of the range of float32. The largest logit is subtracted then, which
+ * changes no probability; otherwise it is not, because the quotients are to be those of transformers.
+ */
+function divideByTemperature(logits: Float32Array, temperature: number): void {
+  const largest = largestOf(logits)
+  const shift = Number.isFinite(Math.fround(largest / temperature)) ? 0 : largest
+  for (let token = 0; token < logits.length; token++) logits[token] = (logits[token]! - shift) / temperature
 }
 
 /** Keeps the `topK` largest and everything equal to the least of them; all if `topK` is 0. */
@@ -93,14 +102,19 @@ function keepMinP(candidates: Candidates, minP: number): Candidates {
 
 /** exp(logit - largest logit): probabilities up to a common factor, without overflow. */
 export function softmaxWeights(logits: Float32Array): Float64Array {
-  let largest = Number.NEGATIVE_INFINITY
-  for (const logit of logits) if (logit > largest) largest = logit
+  const largest = largestOf(logits)
   const weights = new Float64Array(logits.length)
   // A plain loop: over a whole vocabulary the callback of `from` costs ten times as much.
   for (let position = 0; position < logits.length; position++) {
     weights[position] = Math.exp(logits[position]! - largest)
   }
   return weights
+}
+
+function largestOf(logits: Float32Array): number {
+  let largest = Number.NEGATIVE_INFINITY
+  for (const logit of logits) if (logit > largest) largest = logit
+  return largest
 }
 
 /** The sum of non-negative weights. */

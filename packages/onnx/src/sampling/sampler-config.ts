@@ -6,8 +6,11 @@ export interface SamplerConfig {
   readonly temperature: number
   /** 0: no limit. */
   readonly topK: number
+  /** From 0 to 1. */
   readonly topP: number
+  /** From 0 to 1. */
   readonly minP: number | undefined
+  /** Above 0; 1: none. */
   readonly repetitionPenalty: number
   readonly seed: number | undefined
 }

@@ -114,6 +114,55 @@ describe('random sampling', () => {
   })
 })
 
+describe('settings at the edge of what numbers can hold', () => {
+  const magnitude = fc.oneof(
+    fc.constantFrom(Number.MIN_VALUE, 1e-300, 1e-40, 1e-38, 0.7, 1, 1e38, 1e300, Number.MAX_VALUE),
+    fc.double({ min: Number.MIN_VALUE, noNaN: true, noDefaultInfinity: true }),
+  )
+  const share = fc.oneof(fc.constantFrom(0, 1), fc.double({ min: 0, max: 1, noNaN: true }))
+  const settings = fc.record({
+    doSample: fc.boolean(),
+    temperature: magnitude,
+    topK: fc.nat(20),
+    topP: share,
+    minP: fc.option(share, { nil: undefined }),
+    repetitionPenalty: magnitude,
+    seed,
+  })
+  const anyLogits = fc
+    .array(fc.float({ noNaN: true, max: 2 ** 127 }), { minLength: 1, maxLength: 12 })
+    .map((list) => Float32Array.from(list))
+
+  it('give a token or a SamplingError, never anything else', () => {
+    fc.assert(
+      fc.property(anyLogits, settings, fc.array(fc.nat()), (logits, config, previous) => {
+        const occurred = previous.map((token) => token % logits.length)
+        try {
+          const token = createSampler(config)(logits, occurred)
+          expect(Number.isInteger(token) && token >= 0 && token < logits.length, `token ${token}`).toBe(true)
+        } catch (error) {
+          if (!SamplingError.isInstance(error)) throw error
+        }
+      }),
+      { numRuns: 2000 },
+    )
+  })
+
+  it('choose like greedy at a temperature whose quotients have no float32', () => {
+    fc.assert(
+      fc.property(distinct, seed, fc.constantFrom(Number.MIN_VALUE, 1e-300, 1e-45), (logits, number, low) => {
+        expect(sampler({ temperature: low, seed: number })(logits, [])).toBe(greedy(logits, []))
+      }),
+    )
+  })
+
+  it('leave equal logits equally likely at such a temperature', () => {
+    const choose = sampler({ temperature: 1e-300, seed: 1 })
+    const chosen = Array.from({ length: 50 }, () => choose(Float32Array.of(-3, -2, -2), []))
+    expect(new Set(chosen)).toEqual(new Set([1, 2]))
+  })
+})
+
 describe('unusable logits', () => {
   const failure = (logits: number[], options: Partial<SamplerConfig>, previous: number[] = []) => {
     try {
@@ -130,6 +179,19 @@ describe('unusable logits', () => {
     expect(failure([Number.POSITIVE_INFINITY], options)).toMatchObject({ code: 'LOGITS_INVALID' })
     expect(failure([Number.NEGATIVE_INFINITY], options)).toMatchObject({ code: 'LOGITS_EMPTY' })
     expect(failure([], options)).toMatchObject({ code: 'LOGITS_EMPTY' })
+  })
+
+  it.each([{}, { doSample: true }])('include those that a repetition penalty made so, with %j', (options) => {
+    expect(failure([0, 3], { ...options, repetitionPenalty: 1e-300 }, [1])).toMatchObject({
+      code: 'LOGITS_INVALID',
+      message:
+        'the logit of token 1 is Infinity after a repetition penalty of 1e-300, expected a finite number',
+      hint: expect.stringContaining('repetitionPenalty'),
+    })
+    expect(failure([-1, -2], { ...options, repetitionPenalty: 1e300 }, [0, 1])).toMatchObject({
+      code: 'LOGITS_EMPTY',
+      message: expect.stringContaining('after a repetition penalty of 1e+300'),
+    })
   })
 
   it('include too few of them for the tokens that occurred', () => {

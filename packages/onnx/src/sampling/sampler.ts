@@ -12,7 +12,8 @@ export type Sampler = (logits: Float32Array, previousTokens: readonly number[]) 
 /**
  * A sampler with the processors of transformers in their order: repetition penalty, temperature, top-k, top-p, min-p.
  * Greedy takes the largest logit, the lowest token among equals. Each sampler has its own random sequence: make one
- * for each generation. It throws SamplingError for logits that are NaN, +Infinity, or -Infinity throughout.
+ * for each generation. It throws SamplingError for logits that are NaN, +Infinity, or -Infinity throughout, also
+ * where the repetition penalty made them so.
  */
 export function createSampler(config: SamplerConfig): Sampler {
   const random = createRandom(config.seed)
@@ -25,7 +26,10 @@ export function createSampler(config: SamplerConfig): Sampler {
 
     if (scratch.length !== logits.length) scratch = new Float32Array(logits.length)
     scratch.set(logits)
-    if (penalized) penalizeRepetition(scratch, previousTokens, config.repetitionPenalty)
+    if (penalized) {
+      penalizeRepetition(scratch, previousTokens, config.repetitionPenalty)
+      checkLogits(scratch, config.repetitionPenalty)
+    }
     if (!config.doSample) return argmax(scratch)
 
     const candidates = filterLogits(scratch, config)
@@ -33,27 +37,33 @@ export function createSampler(config: SamplerConfig): Sampler {
   }
 }
 
-function checkLogits(logits: Float32Array): void {
+/** @param penalty the repetition penalty, if it is applied already. */
+function checkLogits(logits: Float32Array, penalty?: number): void {
+  const after = penalty === undefined ? '' : ` after a repetition penalty of ${penalty}`
   let possible = false
   for (let token = 0; token < logits.length; token++) {
     const logit = logits[token]!
     if (!(logit < Number.POSITIVE_INFINITY)) {
       throw new SamplingError(
         'LOGITS_INVALID',
-        `the logit of token ${token} is ${logit}, expected a finite number`,
+        `the logit of token ${token} is ${logit}${after}, expected a finite number`,
         {
           found: logit,
-          hint: 'The computation overflowed: load the model in a wider dtype or kvCacheDtype, or check its quantization.',
+          hint: penalty === undefined ? OVERFLOWED : MILDER_PENALTY,
         },
       )
     }
     possible ||= logit !== Number.NEGATIVE_INFINITY
   }
   if (possible) return
-  throw new SamplingError('LOGITS_EMPTY', `none of the ${logits.length} tokens is possible`, {
-    hint: 'All logits are -Infinity: check what masks them.',
+  throw new SamplingError('LOGITS_EMPTY', `none of the ${logits.length} tokens is possible${after}`, {
+    hint: penalty === undefined ? 'All logits are -Infinity: check what masks them.' : MILDER_PENALTY,
   })
 }
+
+const OVERFLOWED =
+  'The computation overflowed: load the model in a wider dtype or kvCacheDtype, or check its quantization.'
+const MILDER_PENALTY = 'Give a repetitionPenalty nearer to 1.'
 
 function argmax(logits: Float32Array): number {
   let best = 0

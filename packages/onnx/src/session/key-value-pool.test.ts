@@ -63,6 +63,14 @@ describe.each(['float32', 'float16'] as const)('a pool of %s keys and values', (
     }
     expect(pool.slots).toBe(4)
   })
+
+  test('stays as it was when there is no memory to grow', () => {
+    const pool = filled(2)
+    expect(() => pool.grow(2 ** 50)).toThrow(RangeError)
+    expect(pool.slots).toBe(2)
+    expect(pool.byteLength).toBe(filled(2).byteLength)
+    expect(pool.values(1, 0, 2)).toEqual(filled(2).values(1, 0, 2))
+  })
 })
 
 test('float16 takes half the bytes of float32', () => {

@@ -18,7 +18,7 @@ export interface KeyValuePool {
   copy(from: SlotRange, slot: number): void
   /** Exchanges two slots. */
   swap(slot: number, other: number): void
-  /** Adds empty slots. */
+  /** Adds empty slots. Where there is no memory for all of them, the pool stays as it was. */
   grow(slots: number): void
 }
 
@@ -87,13 +87,14 @@ export function createKeyValuePool(shape: CacheShape, capacity: number): KeyValu
       }
     },
     grow(more) {
-      slots += more
       for (const arrays of [keys, values]) {
         for (const [layer, array] of arrays.entries()) {
-          arrays[layer] = newCacheArray(shape, slots * slotLength)
-          arrays[layer]!.set(array)
+          arrays[layer] = newCacheArray(shape, (slots + more) * slotLength)
+          arrays[layer]!.set(array.subarray(0, slots * slotLength))
         }
       }
+      // Last: if memory ran out before, some arrays have room that nobody uses.
+      slots += more
     },
   }
   return pool

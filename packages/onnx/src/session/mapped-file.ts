@@ -5,7 +5,7 @@ import { basename } from 'node:path'
 export interface MappedFile {
   /** Bytes on disk; 0 for a file that there is not. */
   readonly size: number
-  /** Null where the system does not tell, which is everywhere but on Linux. */
+  /** Null where the system does not tell (Linux does), zeros where nothing of the file is mapped. */
   mapping(): Promise<FileMapping | null>
 }
 
@@ -29,9 +29,9 @@ const NOTHING: FileMapping = { mapped: 0, resident: 0, proportional: 0 }
 
 /** A file is known by its inode, and by its name, because inodes of two disks may be equal. */
 async function readMapping(inode: bigint, name: string): Promise<FileMapping | null> {
-  const areas = await readFile('/proc/self/smaps', 'utf8').catch(() => '')
+  const areas = await readFile('/proc/self/smaps', 'utf8').catch(() => undefined)
+  if (areas === undefined) return null
   const parts = areas.split(/^(?=[0-9a-f]+-[0-9a-f]+ )/m).flatMap((area) => readArea(area, inode, name))
-  if (parts.length === 0) return null
   // Two sessions of one process map the same parts, which are in memory only once.
   parts.sort((a, b) => a.offset - b.offset || b.size - a.size || b.resident - a.resident)
   let [end, mapped, resident] = [0, 0, 0]

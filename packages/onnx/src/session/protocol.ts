@@ -75,12 +75,12 @@ export interface SumPort {
   readonly shape: readonly number[]
 }
 
-/** Tokens that go on with a sequence, an unknown number begins one, and how the token after them is chosen. */
+/** Tokens that go on with a sequence, or, with an unknown number, begin one. */
 export interface NextToken {
   readonly sequence: number
   readonly ids: Int32Array
-  /** The same each time. */
-  readonly sampling: SamplerConfig
+  /** How the tokens of the sequence are chosen: read when it begins, and not needed afterwards. */
+  readonly sampling?: SamplerConfig | undefined
 }
 
 export interface Call {

@@ -1,4 +1,6 @@
-import { describe, expect, test } from 'vitest'
+import { RuntimeError } from '@hfquant/core/errors'
+import { describe, expect, test, vi } from 'vitest'
+import type { SamplerConfig } from '../sampling/sampler-config.js'
 import { GREEDY } from '../testing/sampling.fixture.js'
 import type { Decoder } from './decoder.js'
 import { createScheduler } from './scheduler.js'
@@ -39,7 +41,12 @@ const turn = () => new Promise((resolve) => setImmediate(resolve))
 
 function schedule(decoder: Decoder) {
   const { next, free } = createScheduler(decoder)
-  return { next: (sequence: number, ids: Int32Array) => next({ sequence, ids, sampling: GREEDY }), free }
+  return {
+    next: (sequence: number, ids: Int32Array, sampling: SamplerConfig | undefined = GREEDY) =>
+      next({ sequence, ids, sampling }),
+    goOn: (sequence: number, ids: Int32Array) => next({ sequence, ids }),
+    free,
+  }
 }
 
 describe('sequences in turn', () => {
@@ -87,11 +94,36 @@ describe('sequences in turn', () => {
     const { next, free } = schedule(decoder)
     const prompt = next(1, many(5000))
     setImmediate(() => setImmediate(() => free(1)))
-    await expect(prompt).rejects.toThrow('freed')
+    const failure = await prompt.catch((error: unknown) => error)
+    expect(RuntimeError.isInstance(failure)).toBe(true)
+    expect(failure).toMatchObject({ code: 'SEQUENCE_FREED', hint: expect.any(String) })
     expect(runs.length).toBeLessThan(10)
     await next(2, ids(1))
     await turn()
     expect(retired).toHaveLength(1)
+  })
+
+  test('a sequence that has begun goes on as it began; a freed one does not', async () => {
+    const { decoder, runs } = recordingDecoder()
+    const { next, goOn, free } = schedule(decoder)
+    expect(await next(1, ids(2))).toBe(2)
+    expect(await goOn(1, ids(5))).toBe(7)
+    free(1)
+    await expect(goOn(1, ids(1))).rejects.toMatchObject({ code: 'SEQUENCE_FREED' })
+    expect(runs).toEqual([[2], [5]])
+  })
+
+  test('settings that no sampler can be made of take no room for a sequence', async () => {
+    const { decoder } = recordingDecoder()
+    const begin = vi.spyOn(decoder.sequences, 'begin')
+    const unusable = {
+      ...GREEDY,
+      get seed(): number {
+        throw new Error('no seed')
+      },
+    }
+    await expect(schedule(decoder).next(1, ids(1), unusable)).rejects.toThrow('no seed')
+    expect(begin).not.toHaveBeenCalled()
   })
 
   test('an error of a run reaches those who wait for it, and nobody else', async () => {

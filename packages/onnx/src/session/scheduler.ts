@@ -1,5 +1,5 @@
+import { RuntimeError } from '@hfquant/core/errors'
 import { createSampler, type Sampler } from '../sampling/sampler.js'
-import type { SamplerConfig } from '../sampling/sampler-config.js'
 import type { Decoder } from './decoder.js'
 import type { NextToken } from './protocol.js'
 import type { Sequence } from './sequences.js'
@@ -12,7 +12,7 @@ export interface Scheduler {
   /**
    * Appends tokens to a sequence and chooses the one after them, with a sampler that belongs to the sequence.
    *
-   * @throws SamplingError; Error when the sequence is freed before it is its turn.
+   * @throws SamplingError; RuntimeError SEQUENCE_FREED when the sequence is freed before it is its turn, or was before.
    */
   next(request: NextToken): Promise<number>
   free(sequence: number): void
@@ -120,16 +120,19 @@ export function createScheduler(decoder: Decoder): Scheduler {
     task.reject(error)
   }
 
-  const begin = (ids: Int32Array, sampling: SamplerConfig): Active => ({
-    sequence: decoder.sequences.begin([...ids]),
-    choose: createSampler(sampling),
-  })
+  const begin = ({ ids, sampling }: NextToken): Active => {
+    if (sampling === undefined) throw sequenceFreed()
+    // First: where it fails, no sequence has begun that nobody would end.
+    const choose = createSampler(sampling)
+    return { sequence: decoder.sequences.begin([...ids]), choose }
+  }
 
   return {
-    next: ({ sequence: number, ids, sampling }) =>
+    next: (request) =>
       new Promise((resolve, reject) => {
+        const { sequence: number, ids } = request
         const known = sequences.get(number)
-        const active = known ?? begin(ids, sampling)
+        const active = known ?? begin(request)
         sequences.set(number, active)
         const rest = [...ids].slice(known === undefined ? active.sequence.length : 0)
         tasks.set(number, { ...active, number, rest, resolve, reject })
@@ -138,13 +141,18 @@ export function createScheduler(decoder: Decoder): Scheduler {
     free(number) {
       const task = tasks.get(number)
       const active = sequences.get(number)
-      if (task !== undefined) fail(task, new Error('the sequence was freed'))
+      if (task !== undefined) fail(task, sequenceFreed())
       if (active !== undefined) freed.push(active.sequence)
       if (!isWorking) retireFreed()
       sequences.delete(number)
     },
   }
 }
+
+const sequenceFreed = (): RuntimeError =>
+  new RuntimeError('SEQUENCE_FREED', 'the sequence has been freed', {
+    hint: 'Free a sequence once its last token is there, and begin another for further ones.',
+  })
 
 /** Lets messages in. */
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))

@@ -43,6 +43,16 @@ const begin = (sequences: Sequences, prompt: readonly number[]): Sequence => {
   return sequence
 }
 
+const MiB = 2 ** 20
+
+/** Begins a sequence whose keys and values are never written, so that large ones take no memory. */
+const beginUnwritten = (sequences: Sequences, prompt: readonly number[]): Sequence => {
+  const sequence = sequences.begin(prompt)
+  sequences.single(sequence, prompt.length - sequence.length)
+  sequences.advance(sequence, prompt.slice(sequence.length))
+  return sequence
+}
+
 const prompt = (length: number, seed = 0) => Array.from({ length }, (_, index) => (index * 7 + seed) % 50)
 
 describe('cached sequences', () => {
@@ -101,6 +111,21 @@ describe('cached sequences', () => {
       expect.arrayContaining([long, middle]),
     )
     expect(sequences.together([short!, long!]).sequences).toEqual([short])
+  })
+
+  test.each([
+    ['one of 160 MiB after the other', 160, [1, 1, 1, 1]],
+    ['short and long ones of 90 and 180 MiB', 90, [1, 2, 1, 1, 2, 2]],
+  ])('ended ones are kept up to 256 MiB and one more slot: %s', (_name, size, steps) => {
+    // 256 positions of this many elements, as keys and as values.
+    const sequences = createSequences({ layers: 1, heads: 1, headSize: (size * MiB) / (256 * 4 * 2) })
+    for (const [seed, count] of steps.entries()) {
+      const running = beginUnwritten(sequences, Array(256 * count).fill(seed))
+      expect(sequences.byteLength).toBeGreaterThanOrEqual(size * count * MiB)
+      expect(sequences.byteLength).toBeLessThanOrEqual((256 + size * count) * MiB)
+      sequences.retire(running)
+      expect(sequences.byteLength).toBeGreaterThanOrEqual(sequences.keptByteLength)
+    }
   })
 
   test('memory goes back when sequences end that nothing could be taken from', () => {

@@ -77,8 +77,11 @@ export function createSequences(shape: CacheShape): Sequences {
       const slot = Array.from({ length: pool.slots }, (_, index) => index).find((index) => !used.has(index))
       if (slot !== undefined) return slot
       const oldest = [...places].find(({ retired }) => retired)
-      if (oldest !== undefined && byteLength() + pool.byteLength > KEPT_BYTES) remove(oldest)
-      else pool.grow(more)
+      if (oldest !== undefined && byteLength() + pool.byteLength > KEPT_BYTES) {
+        remove(oldest)
+        // It may have been the last of this very pool, which is about to be used.
+        pools.set(pool.capacity, pool)
+      } else pool.grow(more)
     }
   }
   const move = (place: Place, pool: KeyValuePool) => {

@@ -97,6 +97,20 @@ describe('tokens that are chosen in the thread of the session', () => {
     expect(await answer(penalized)).toEqual(await choose(penalized))
   })
 
+  test('need the settings of a sampler, and nothing else of an object that has more', async () => {
+    const config = { ...GREEDY, onToken: () => {} }
+    expect(await answer(config)).toEqual(await choose(GREEDY))
+  })
+
+  test('come no more once the sequence is freed', async () => {
+    const sequence = session.sequence(GREEDY)
+    await sequence.next(PROMPT)
+    await sequence.free()
+    const failure = await sequence.next([1]).catch((error: unknown) => error)
+    expect(RuntimeError.isInstance(failure)).toBe(true)
+    expect(failure).toMatchObject({ code: 'SEQUENCE_FREED' })
+  })
+
   test('fail as they do in the own thread when the logits leave none, and others go on', async () => {
     const failure = await session
       .sequence(GREEDY)

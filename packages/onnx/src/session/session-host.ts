@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
+import type { RuntimeError } from '@hfquant/core'
 import { WEIGHTS_FILE } from '../artifact/files.js'
 import type { SamplerConfig } from '../sampling/sampler-config.js'
 import { type FileMapping, findMappedFile } from './mapped-file.js'
@@ -16,14 +17,15 @@ export interface DecoderSession extends AsyncDisposable {
   /** A sequence without tokens. Its tokens are chosen in the session's thread, by a sampler of its own. */
   sequence(sampling: SamplerConfig): SequenceHandle
   memoryUsage(): Promise<SessionMemory>
-  close(): Promise<void>
+  /** @param reason of later calls to fail; default MODEL_DISPOSED. */
+  close(reason?: RuntimeError): Promise<void>
 }
 
 /** What a session holds, in bytes. The runtime's own working memory is not in it: nothing tells that of one session. */
 export interface SessionMemory {
   /** Size of the weights file on disk. The runtime maps the parts of it that its kernels read. */
   readonly fileSize: number
-  /** Null where the system does not tell. */
+  /** Null where the system does not tell, zeros where nothing of the file is mapped. */
   readonly mapping: FileMapping | null
   readonly caches: CacheBytes
 }
@@ -33,10 +35,11 @@ export interface SequenceHandle {
    * Appends tokens and chooses the one after them, which is not appended yet. Long prompts are read in parts, and what
    * another sequence has read already is not read again. Await one call before the next.
    *
-   * @throws SamplingError for logits that leave no token to choose.
+   * @throws SamplingError for logits that leave no token to choose; RuntimeError SEQUENCE_FREED once it is freed. Errors
+   * come from another thread, where classes do not survive: recognise them with `isInstance`, not with `instanceof`.
    */
   next(ids: readonly number[]): Promise<number>
-  /** Ends the sequence; a call under way fails. */
+  /** Ends the sequence; a call under way fails with SEQUENCE_FREED. */
   free(): Promise<void>
 }
 
@@ -72,14 +75,18 @@ export async function openSession(options: SessionOptions): Promise<DecoderSessi
       const { logits } = await call({ kind: 'forward', ids, batch })
       return logits
     },
-    sequence(sampling) {
+    sequence(config) {
       const sequence = ++sequences
+      // Sent until the sequence has begun; of a larger object, nothing else.
+      let sampling: SamplerConfig | undefined = samplerConfig(config)
       return {
         async next(ids) {
           const { token } = await call({ kind: 'next', sequence, ids: Int32Array.from(ids), sampling })
+          sampling = undefined
           return token
         },
         free: async () => {
+          sampling = undefined
           if (!isClosed()) await call({ kind: 'free', sequence })
         },
       }
@@ -89,6 +96,11 @@ export async function openSession(options: SessionOptions): Promise<DecoderSessi
       return { fileSize: weights.size, mapping, caches: cacheBytes }
     },
     close,
-    [Symbol.asyncDispose]: close,
+    [Symbol.asyncDispose]: () => close(),
   }
+}
+
+function samplerConfig(config: SamplerConfig): SamplerConfig {
+  const { doSample, temperature, topK, topP, minP, repetitionPenalty, seed } = config
+  return { doSample, temperature, topK, topP, minP, repetitionPenalty, seed }
 }

@@ -8,11 +8,12 @@ import type { Answers, Reply, Request } from './protocol.js'
 export interface SessionWorker {
   /**
    * @param transfer buffers of the request that are handed over instead of copied.
-   * @throws RuntimeError SESSION_FAILED with the runtime's own words; MODEL_DISPOSED once closed; typed errors of the
+   * @throws RuntimeError SESSION_FAILED with the runtime's own words; once closed, the reason; typed errors of the
    * thread as they are.
    */
   call<R extends Request>(request: R, transfer?: readonly ArrayBuffer[]): Promise<Answers[R['kind']]>
-  close(): Promise<void>
+  /** @param reason of later calls to fail; default MODEL_DISPOSED. */
+  close(reason?: RuntimeError): Promise<void>
   isClosed(): boolean
 }
 
@@ -24,7 +25,7 @@ export function startSessionWorker(): SessionWorker {
   const waiting = new Map<number, { resolve: (answer: never) => void; reject: (error: Error) => void }>()
   let calls = 0
   let closed: Promise<void> | undefined
-
+  let closedBy = disposed()
   let ended: Error | undefined
   const fail = (error: Error) => {
     ended ??= error
@@ -35,25 +36,27 @@ export function startSessionWorker(): SessionWorker {
     for (const reply of replies) {
       const entry = waiting.get(reply.id)
       waiting.delete(reply.id)
-      if ('error' in reply) entry?.reject(fromErrorRecord(reply.error) ?? sessionError(reply.error.message))
+      if ('error' in reply) entry?.reject(closed === undefined ? errorOf(reply) : closedBy)
       else entry?.resolve(reply.answer as never)
     }
     if (waiting.size === 0) worker.unref()
   })
   worker.on('error', (error) => fail(sessionError(error.message, error)))
-  worker.on('exit', () => fail(sessionError('the session thread ended')))
+  worker.on('exit', () => fail(closed === undefined ? sessionError('the session thread ended') : closedBy))
 
   const call: SessionWorker['call'] = (request, transfer = []) => {
-    if (closed !== undefined && request.kind !== 'close') return Promise.reject(disposed())
+    if (closed !== undefined && request.kind !== 'close') return Promise.reject(closedBy)
     if (ended !== undefined) return Promise.reject(ended)
     return new Promise((resolve, reject) => {
       calls += 1
+      // First: what cannot be cloned throws here, and nothing would answer it.
+      worker.postMessage({ id: calls, request }, [...transfer])
       waiting.set(calls, { resolve, reject })
       worker.ref()
-      worker.postMessage({ id: calls, request }, [...transfer])
     })
   }
-  const close = () => {
+  const close = (reason = closedBy) => {
+    if (closed === undefined) closedBy = reason
     closed ??= call({ kind: 'close' })
       .catch(() => {})
       .then(() => worker.terminate())
@@ -62,6 +65,9 @@ export function startSessionWorker(): SessionWorker {
   }
   return { call, close, isClosed: () => closed !== undefined || ended !== undefined }
 }
+
+const errorOf = ({ error }: Extract<Reply, { readonly error: unknown }>): Error =>
+  fromErrorRecord(error) ?? sessionError(error.message)
 
 const sessionError = (message: string, cause?: unknown): RuntimeError =>
   new RuntimeError('SESSION_FAILED', `the runtime failed: ${message}`, {

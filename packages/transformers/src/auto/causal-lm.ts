@@ -75,7 +75,8 @@ export class CausalLM implements AsyncDisposable {
    * Continues a prompt, token by token. Options left out come from generation_config.json. The event loop stays free,
    * and `signal` ends the generation between two tokens.
    *
-   * @throws ConfigError for options, or a prompt that leaves no room in the context; the reason of `signal`.
+   * @throws ConfigError for options, or a prompt that leaves no room in the context; RuntimeError MODEL_CHANGED when the
+   * model is quantized or dequantized meanwhile; the reason of `signal`.
    */
   async *generate(
     prompt: Prompt,

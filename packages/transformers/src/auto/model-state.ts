@@ -1,4 +1,4 @@
-import type { Shell } from '@hfquant/core'
+import { RuntimeError, type Shell } from '@hfquant/core'
 import type { DecoderSession } from '@hfquant/onnx'
 import { compile, openKept } from './compile.js'
 import type { LoadModelOptions } from './load-options.js'
@@ -21,7 +21,10 @@ export interface ModelState {
     work: (signal: AbortSignal) => Promise<Result>,
     signal?: AbortSignal | undefined,
   ): Promise<Result>
-  /** Changes happen one after the other. A session of other weights is closed; one that fails changes nothing. */
+  /**
+   * Changes happen one after the other. A session of other weights is closed, and what it generates ends with
+   * MODEL_CHANGED; a change that fails changes nothing.
+   */
   change(
     make: (version: ModelVersion, signal: AbortSignal) => Promise<ModelVersion>,
     signal: AbortSignal | undefined,
@@ -45,10 +48,10 @@ export function createModelState(weights: ModelWeights, options: LoadModelOption
   const run: ModelState['run'] = (task, signal) =>
     work.run(() => task(signal === undefined ? work.signal : AbortSignal.any([work.signal, signal])))
 
-  const closeSession = async () => {
+  const closeSession = async (reason?: RuntimeError) => {
     const closing = session
     session = undefined
-    await (await closing?.catch(() => undefined))?.close()
+    await (await closing?.catch(() => undefined))?.close(reason)
   }
 
   return {
@@ -61,7 +64,7 @@ export function createModelState(weights: ModelWeights, options: LoadModelOption
         await changes
         const earlier = version
         version = await make(earlier, ending)
-        if (version.opened !== earlier.opened) await closeSession()
+        if (version.opened !== earlier.opened) await closeSession(changed())
       }, signal)
       changes = change.catch(() => {})
       return change
@@ -95,6 +98,11 @@ export function createModelState(weights: ModelWeights, options: LoadModelOption
     },
   }
 }
+
+const changed = (): RuntimeError =>
+  new RuntimeError('MODEL_CHANGED', 'the model was quantized or dequantized while this was under way', {
+    hint: 'Begin again: the model computes with its other weights from now on.',
+  })
 
 async function openSession(
   { opened, weights, isRestored }: ModelVersion,
