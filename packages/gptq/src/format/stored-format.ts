@@ -132,16 +132,8 @@ function checkTensor(
 /** A scale may be 0, which makes its group 0; NaN and infinity would poison whole rows. */
 function checkScales(bytes: Uint8Array, dtype: FloatDtype, tensor: string, module: string): void {
   if (!isFloatDtype(dtype)) return
-  const exponent = dtype === 'float16' ? 0x7c00 : 0x7f80
-  const at =
-    dtype === 'float32'
-      ? new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4).findIndex(
-          (scale) => !Number.isFinite(scale),
-        )
-      : new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 2).findIndex(
-          (half) => (half & exponent) === exponent,
-        )
-  if (at < 0) return
+  const at = firstNotFinite(bytes, dtype)
+  if (at === undefined) return
   throw new CheckpointError(
     'SCALE_NOT_FINITE',
     `"${tensor}" holds ${valueAt(bytes, dtype, at)} at position ${at}, expected finite scales`,
@@ -152,6 +144,20 @@ function checkScales(bytes: Uint8Array, dtype: FloatDtype, tensor: string, modul
       hint: 'The file is damaged; download it again, or quantize the model again.',
     },
   )
+}
+
+/** Every start reads all scales of a model, so this is a loop: `findIndex` calls a function for each. */
+function firstNotFinite(bytes: Uint8Array, dtype: FloatDtype): number | undefined {
+  // An exponent of ones is that of infinities and NaN.
+  const exponent = { float32: 0x7f800000, bfloat16: 0x7f80, float16: 0x7c00 }[dtype]
+  const words =
+    dtype === 'float32'
+      ? new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4)
+      : new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 2)
+  for (let index = 0; index < words.length; index++) {
+    if ((words[index]! & exponent) === exponent) return index
+  }
+  return undefined
 }
 
 function valueAt(bytes: Uint8Array, dtype: FloatDtype, index: number): number {

@@ -85,16 +85,19 @@ export class CausalLM implements AsyncDisposable {
     const { signal, ...settings } = options
     checkSignal(signal)
     signal?.throwIfAborted()
-    const tokenizer = await this.tokenizer()
     const config = resolveGenerationConfig(
       await generationDefaults(this.#opened.folder, this.config),
       settings,
     )
+    // Opened while the tokenizer is read.
+    const opening = untilAborted(this.#state.session(), signal)
+    opening.catch(() => {})
+    const tokenizer = await this.tokenizer()
     const promptIds = promptTokens(prompt, tokenizer)
     if (config.stop.length > 0) promptTokens(config.stop[0]!, tokenizer)
     checkTokens(promptIds, this.#opened.config)
     const budget = tokenBudget(config, promptIds.length, this.contextLength)
-    const sequence = (await untilAborted(this.#state.session(), signal)).sequence(config)
+    const sequence = (await opening).sequence(config)
     try {
       yield* generateText({
         sequence,
