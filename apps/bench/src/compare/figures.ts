@@ -13,7 +13,7 @@ const TOKENS: Unit = { name: 'tokens/s', better: 'more' }
 const SECONDS: Unit = { name: 's', better: 'less' }
 const MEGABYTES: Unit = { name: 'MB', better: 'less' }
 
-/** By the first part of a figure's name: "decode 128" is in tokens per second. */
+/** By the first word of a figure's name: "decode 128" and "decode 128, 4 layers" are in tokens per second. */
 const UNITS: Readonly<Record<string, Unit>> = {
   start: SECONDS,
   memory: MEGABYTES,
@@ -23,7 +23,7 @@ const UNITS: Readonly<Record<string, Unit>> = {
   quantize: { name: 'MB/s', better: 'more' },
 }
 
-export const unitOf = (figure: string): Unit => UNITS[figure.split(' ')[0]!]!
+export const unitOf = (figure: string): Unit => UNITS[figure.split(/[ ,]/)[0]!]!
 
 export const PREFILL_LENGTHS = [128, 512, 1024] as const
 export const DECODE_CONTEXTS = [128, 1024] as const
