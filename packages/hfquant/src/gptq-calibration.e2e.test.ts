@@ -46,6 +46,7 @@ describe('calibration data', () => {
     ['none', {}, { code: 'CALIBRATION_MISSING', field: 'dataset' }],
     ['an empty list', { dataset: [] }, { code: 'CALIBRATION_EMPTY' }],
     ['a few tokens', { dataset: [[1, 2, 3]] }, { code: 'CALIBRATION_TOO_SHORT', found: 3 }],
+    ['a word', { dataset: ['once'] }, { code: 'CALIBRATION_TOO_SHORT' }],
     [
       'a token outside of the vocabulary',
       { dataset: [[1, 99_999]] },

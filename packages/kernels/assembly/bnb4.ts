@@ -23,7 +23,6 @@ const STAND_IN: usize = 60
 const NIBBLES: usize = 64
 
 /** Four elements as float32, subnormal ones as zero where a GPU is imitated. */
-// @ts-ignore: decorator
 @inline
 function loadFour<T>(pointer: usize, flush: bool): v128 {
   const value = load4<T>(pointer)
@@ -32,7 +31,6 @@ function loadFour<T>(pointer: usize, flush: bool): v128 {
 }
 
 /** w * inverse, with the stand-in where that is not a number. */
-// @ts-ignore: decorator
 @inline
 function normalize4<T>(pointer: usize, flush: bool, inverse: v128, standIn: v128): v128 {
   const value = f32x4.mul(loadFour<T>(pointer, flush), inverse)
@@ -40,7 +38,6 @@ function normalize4<T>(pointer: usize, flush: bool, inverse: v128, standIn: v128
 }
 
 /** Sixteen elements -> their nibbles, one a byte. */
-// @ts-ignore: decorator
 @inline
 function nibbles16<T>(pointer: usize, flush: bool, inverse: v128, standIn: v128, order: v128): v128 {
   const a = normalize4<T>(pointer, flush, inverse, standIn)
@@ -66,14 +63,12 @@ function nibbles16<T>(pointer: usize, flush: bool, inverse: v128, standIn: v128,
 }
 
 /** Sixteen nibbles -> eight bytes in the low halves of 16-bit lanes, the first of each pair in the high nibble. */
-// @ts-ignore: decorator
 @inline
 function joined(nibbles: v128): v128 {
   return v128.or(v128.and(i16x8.shl(nibbles, 4), i16x8.splat(0xf0)), i16x8.shr_u(nibbles, 8))
 }
 
 /** One whole block, `size` a multiple of 32. */
-// @ts-ignore: decorator
 @inline
 function writeBlock<T>(size: usize, source: usize, target: usize, flush: bool, inverse: f32): void {
   const scale = f32x4.splat(inverse)
@@ -177,14 +172,12 @@ export function bnb4Quantize(
   return quantize<Float16>(flush, blockSize, count, source, packed, scales)
 }
 
-// @ts-ignore: decorator
 @inline
 function product(code: v128, scale: v128): v128 {
   return canonical(f32x4.mul(code, scale))
 }
 
 /** Sixteen nibbles, one a byte, -> code * scale at `target`; the table holds the code values byte by byte. */
-// @ts-ignore: decorator
 @inline
 function reconstruct16<T>(nibbles: v128, target: usize, scale: v128): void {
   const table = hostTable()
@@ -209,7 +202,6 @@ function reconstruct16<T>(nibbles: v128, target: usize, scale: v128): void {
 }
 
 /** Eight packed bytes in the low half of a vector -> their sixteen nibbles, one a byte. */
-// @ts-ignore: decorator
 @inline
 function split8(bytes: v128): v128 {
   const high = i8x16.shr_u(bytes, 4)

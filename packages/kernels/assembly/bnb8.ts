@@ -9,7 +9,6 @@ const CPU: i32 = 0
 const CUDA: i32 = 1
 
 /** Number of bounds below v: eight halvings without a branch. */
-// @ts-ignore: decorator
 @inline
 function boundsBelow(table: usize, v: f32): u32 {
   let at = table

@@ -47,7 +47,6 @@ export function cholesky(a: usize, n: usize): i32 {
 }
 
 /** Sum over k in from..end (a multiple of 2 apart from `from`) of left[k] * right[k]. */
-// @ts-ignore: decorator
 @inline
 function dot(left: usize, right: usize, from: usize, end: usize): f64 {
   let sum = f64x2.splat(0)
@@ -58,13 +57,11 @@ function dot(left: usize, right: usize, from: usize, end: usize): f64 {
   return total
 }
 
-// @ts-ignore: decorator
 @inline
 function across(pair: v128): f64 {
   return f64x2.extract_lane(pair, 0) + f64x2.extract_lane(pair, 1)
 }
 
-// @ts-ignore: decorator
 @inline
 function take(pointer: usize, value: f64): void {
   store<f64>(pointer, load<f64>(pointer) - value)

@@ -13,7 +13,6 @@ import {
 } from './dtypes'
 
 /** Eight codes at `pointer` -> (code - zero) * scale at `target`. */
-// @ts-ignore: decorator
 @inline
 function reconstruct8<T>(pointer: usize, target: usize, zero: v128, scale: v128): void {
   const wide = i16x8.sub(v128.load_ext<i8>(pointer), zero)

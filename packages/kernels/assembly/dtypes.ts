@@ -16,7 +16,6 @@ const MAGNITUDE: i32 = 0x7fffffff
 const INFINITY_BITS: i32 = 0x7f800000
 
 /** Bits of the positive infinity of T; a larger magnitude is a NaN. */
-// @ts-ignore: decorator
 @inline
 export function infinityBits<T>(): u32 {
   if (isFloat<T>()) return 0x7f800000
@@ -24,7 +23,6 @@ export function infinityBits<T>(): u32 {
 }
 
 /** Bits of the NaN written for a refused block. */
-// @ts-ignore: decorator
 @inline
 export function quietNaNBits<T>(): u32 {
   if (isFloat<T>()) return 0x7fc00000
@@ -32,7 +30,6 @@ export function quietNaNBits<T>(): u32 {
 }
 
 /** Lanes of bits 0..15 -> float32, exact; a NaN becomes quiet and keeps sign and payload. */
-// @ts-ignore: decorator
 @inline
 export function widenFloat16(bits: v128): v128 {
   const magnitude = v128.and(bits, i32x4.splat(0x7fff))
@@ -45,7 +42,6 @@ export function widenFloat16(bits: v128): v128 {
 }
 
 /** float32 -> bits of bfloat16 in the low half of each lane, nearest even. */
-// @ts-ignore: decorator
 @inline
 export function narrowBFloat16(value: v128): v128 {
   const isNaN = i32x4.gt_s(v128.and(value, i32x4.splat(MAGNITUDE)), i32x4.splat(INFINITY_BITS))
@@ -56,7 +52,6 @@ export function narrowBFloat16(value: v128): v128 {
 }
 
 /** float32 -> bits of float16 in the low half of each lane, nearest even, subnormals included. */
-// @ts-ignore: decorator
 @inline
 export function narrowFloat16(value: v128): v128 {
   const magnitude = v128.and(value, i32x4.splat(MAGNITUDE))
@@ -76,7 +71,6 @@ export function narrowFloat16(value: v128): v128 {
 }
 
 /** Four elements at `pointer` as float32 lanes. */
-// @ts-ignore: decorator
 @inline
 export function load4<T>(pointer: usize): v128 {
   if (isFloat<T>()) return v128.load(pointer)
@@ -85,7 +79,6 @@ export function load4<T>(pointer: usize): v128 {
 }
 
 /** Eight float32 lanes, rounded to T, at `pointer`. */
-// @ts-ignore: decorator
 @inline
 export function store8<T>(pointer: usize, first: v128, second: v128): void {
   if (isFloat<T>()) {
@@ -99,14 +92,12 @@ export function store8<T>(pointer: usize, first: v128, second: v128): void {
 }
 
 /** Lanes in which every NaN has the one bit pattern that is written; which one a processor makes differs. */
-// @ts-ignore: decorator
 @inline
 export function canonical(value: v128): v128 {
   return v128.bitselect(value, i32x4.splat(0x7fc00000), f32x4.eq(value, value))
 }
 
 /** Bits of T -> the number. */
-// @ts-ignore: decorator
 @inline
 export function decode<T>(bits: u32): f32 {
   if (isFloat<T>()) return reinterpret<f32>(bits)
@@ -115,7 +106,6 @@ export function decode<T>(bits: u32): f32 {
 }
 
 /** Nearest number of T, as its bits. */
-// @ts-ignore: decorator
 @inline
 export function encode<T>(value: f32): u32 {
   if (isFloat<T>()) return reinterpret<u32>(value)
@@ -124,14 +114,12 @@ export function encode<T>(value: f32): u32 {
 }
 
 /** Nearest number of T. */
-// @ts-ignore: decorator
 @inline
 export function round<T>(value: f32): f32 {
   return decode<T>(encode<T>(value))
 }
 
 /** One element. */
-// @ts-ignore: decorator
 @inline
 export function load1<T>(pointer: usize, index: usize): f32 {
   if (isFloat<T>()) return load<f32>(pointer + (index << 2))
@@ -145,7 +133,6 @@ export function loadAs(dtype: i32, pointer: usize, index: usize): f32 {
 }
 
 /** One element given by its bits. */
-// @ts-ignore: decorator
 @inline
 export function storeBits<T>(pointer: usize, index: usize, bits: u32): void {
   if (isFloat<T>()) store<u32>(pointer + (index << 2), bits)

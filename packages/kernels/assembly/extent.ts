@@ -9,7 +9,6 @@ export let highBits: u32 = 0
 export let lowBits: u32 = 0
 
 /** Sets `highBits` and `lowBits` for `count` elements of T at `pointer`. */
-// @ts-ignore: decorator
 @inline
 export function measure<T>(pointer: usize, count: usize): void {
   if (isFloat<T>()) measure32(pointer, count)
@@ -17,7 +16,6 @@ export function measure<T>(pointer: usize, count: usize): void {
 }
 
 /** Bits of max |w| of the elements measured last: an infinity wins over numbers, a NaN over both. */
-// @ts-ignore: decorator
 @inline
 export function magnitudeBits<T>(): u32 {
   const signBit: u32 = 1 << (8 * <u32>sizeof<T>() - 1)
@@ -25,7 +23,6 @@ export function magnitudeBits<T>(): u32 {
   return highBits > negative ? highBits : negative
 }
 
-// @ts-ignore: decorator
 @inline
 function measure16(pointer: usize, count: usize): void {
   let high = i32x4.splat(0)
@@ -53,7 +50,6 @@ function measure16(pointer: usize, count: usize): void {
   lowBits = lowest >= 0x8000 ? lowest : 0
 }
 
-// @ts-ignore: decorator
 @inline
 function measure32(pointer: usize, count: usize): void {
   let high = i32x4.splat(0)

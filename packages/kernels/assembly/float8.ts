@@ -4,7 +4,6 @@ import { BFLOAT16, BFloat16, canonical, copyBytes, FLOAT32, Float16, Float32, re
 const E4M3: i32 = 0
 
 /** Four bytes in lanes -> the numbers that they stand for. */
-// @ts-ignore: decorator
 @inline
 function widen(bytes: v128, format: i32): v128 {
   if (format != E4M3) return widenFloat16(i32x4.shl(bytes, 8))
@@ -17,14 +16,12 @@ function widen(bytes: v128, format: i32): v128 {
 }
 
 /** All bits set where a lane is no finite number. */
-// @ts-ignore: decorator
 @inline
 function notFinite(value: v128): v128 {
   return i32x4.gt_s(v128.and(value, i32x4.splat(0x7fffffff)), i32x4.splat(0x7f7fffff))
 }
 
 /** Eight codes at `pointer` -> code * scale at `target`; returns the lanes that are not finite. */
-// @ts-ignore: decorator
 @inline
 function restore8<T>(format: i32, pointer: usize, target: usize, scale: v128): v128 {
   const wide = v128.load_ext<u8>(pointer)

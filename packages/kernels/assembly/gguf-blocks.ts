@@ -20,7 +20,6 @@ const Q8_BYTES: usize = 34
 const Q4_BYTES: usize = 18
 
 /** max |x| of a block; a NaN wins. */
-// @ts-ignore: decorator
 @inline
 function largest<T>(source: usize): f32 {
   let most = f32x4.splat(0)
@@ -30,7 +29,6 @@ function largest<T>(source: usize): f32 {
 }
 
 /** The first value of a block whose magnitude is `most`. */
-// @ts-ignore: decorator
 @inline
 function firstOf<T>(source: usize, most: f32): f32 {
   if (most == 0) return 0
@@ -45,7 +43,6 @@ function firstOf<T>(source: usize, most: f32): f32 {
 }
 
 /** A scale too small to be inverted stands for zeros. */
-// @ts-ignore: decorator
 @inline
 function reciprocal(d: f32): f32 {
   const inverse: f32 = 1 / d
@@ -53,7 +50,6 @@ function reciprocal(d: f32): f32 {
 }
 
 /** Four codes x / d, halves away from zero. */
-// @ts-ignore: decorator
 @inline
 function codes8<T>(pointer: usize, inverse: v128): v128 {
   const v = f32x4.mul(load4<T>(pointer), inverse)
@@ -66,14 +62,12 @@ function codes8<T>(pointer: usize, inverse: v128): v128 {
 }
 
 /** Four codes x / d + 8, from 0 to 15. */
-// @ts-ignore: decorator
 @inline
 function codes4<T>(pointer: usize, inverse: v128): v128 {
   const v = f32x4.add(f32x4.mul(load4<T>(pointer), inverse), f32x4.splat(8.5))
   return i32x4.min_s(i32x4.trunc_sat_f32x4_s(v), i32x4.splat(15))
 }
 
-// @ts-ignore: decorator
 @inline
 function sixteenCodes8<T>(at: usize, inverse: v128): v128 {
   const step: usize = 4 * sizeof<T>()
@@ -83,7 +77,6 @@ function sixteenCodes8<T>(at: usize, inverse: v128): v128 {
   )
 }
 
-// @ts-ignore: decorator
 @inline
 function sixteenCodes4<T>(at: usize, inverse: v128): v128 {
   const step: usize = 4 * sizeof<T>()
@@ -145,7 +138,6 @@ export function ggufBlocks(type: i32, dtype: i32, count: usize, source: usize, t
 }
 
 /** Sixteen 4-bit codes, one a byte -> sixteen-bit lanes with two neighbours in the low byte. */
-// @ts-ignore: decorator
 @inline
 function neighbours(codes: v128): v128 {
   const packed = v128.or(codes, i16x8.shr_u(codes, 4))

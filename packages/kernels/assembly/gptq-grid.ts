@@ -35,14 +35,12 @@ export function configureGrid(
   roundsScales = scaleIsRounded != 0
 }
 
-// @ts-ignore: decorator
 @inline
 export function codes4(value: v128, scale: v128, zero: v128): v128 {
   const code = f32x4.add(f32x4.nearest(f32x4.div(value, scale)), zero)
   return f32x4.min(f32x4.max(code, f32x4.splat(0)), f32x4.splat(largest))
 }
 
-// @ts-ignore: decorator
 @inline
 export function values4(code: v128, scale: v128, zero: v128): v128 {
   return f32x4.mul(scale, f32x4.sub(code, zero))
@@ -146,7 +144,6 @@ export function loadTile(
 }
 
 /** Stores the lanes of a code vector in column `column` of rows `row` to `row` + `lanes` - 1. */
-// @ts-ignore: decorator
 @inline
 export function storeCodes(code: v128, lanes: usize, target: usize, columns: usize): void {
   const whole = i32x4.trunc_sat_f32x4_u(code)

@@ -26,7 +26,6 @@ export function packColumns(bits: i32, rows: usize, columns: usize, codes: usize
 }
 
 /** Code `k` of a stream whose words lie `step` bytes apart. */
-// @ts-ignore: decorator
 @inline
 function codeAt(bits: i32, stream: usize, step: usize, k: usize): i32 {
   const bit = k * bits

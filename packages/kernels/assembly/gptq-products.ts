@@ -65,7 +65,6 @@ export function multiply(left: usize, count: usize, panel: usize, target: usize)
 }
 
 /** Adds four lanes to values [rows] from `row` on; lanes beyond the last row are left out. */
-// @ts-ignore: decorator
 @inline
 export function addLanes(values: usize, rows: usize, row: usize, low: v128, high: v128): void {
   addLane(values, rows, row, f64x2.extract_lane(low, 0))
@@ -74,7 +73,6 @@ export function addLanes(values: usize, rows: usize, row: usize, low: v128, high
   addLane(values, rows, row + 3, f64x2.extract_lane(high, 1))
 }
 
-// @ts-ignore: decorator
 @inline
 function addLane(values: usize, rows: usize, row: usize, value: f64): void {
   if (row < rows) store<f64>(values + (row << 3), load<f64>(values + (row << 3)) + value)

@@ -28,7 +28,6 @@ const SYMMETRIC_NO_CLIPPING_ERR: i32 = 1
  * rounded to it first. Products stay below 2^10 and those below 2^-2 become 0 either way, so the short form of
  * the rounding (no subnormals, no overflow) is enough.
  */
-// @ts-ignore: decorator
 @inline
 function quotient4<T, S>(pointer: usize, reciprocal: v128): v128 {
   let product = f32x4.mul(load4<T>(pointer), reciprocal)
@@ -42,7 +41,6 @@ function quotient4<T, S>(pointer: usize, reciprocal: v128): v128 {
 }
 
 /** Eight codes, not yet clamped, as int16. */
-// @ts-ignore: decorator
 @inline
 function codes8<T, S>(pointer: usize, reciprocal: v128, offset: v128): v128 {
   return i16x8.narrow_i32x4_s(
@@ -52,7 +50,6 @@ function codes8<T, S>(pointer: usize, reciprocal: v128, offset: v128): v128 {
 }
 
 /** source [count] -> target int8 [count]: clamp(rint(w * reciprocal) + zero, low, high). */
-// @ts-ignore: decorator
 @inline
 function writeCodes<T, S>(
   count: usize,
@@ -90,7 +87,6 @@ function writeCodes<T, S>(
 }
 
 /** Scale of one group in dtype T, before the floor `eps`; `low` <= 0 <= `high`. */
-// @ts-ignore: decorator
 @inline
 function groupScale<T>(mapping: i32, low: f32, high: f32, minimum: f32, maximum: f32): f32 {
   if (mapping == SYMMETRIC) return round<T>(max(-low, high) / ((maximum - minimum) / 2))

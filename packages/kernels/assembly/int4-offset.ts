@@ -23,7 +23,6 @@ let lowest: f32 = 0
 let highest: f32 = 0
 
 /** Sets `lowest` and `highest` of `count` > 0 elements; a NaN among them makes both NaN. */
-// @ts-ignore: decorator
 @inline
 function range<T>(source: usize, count: usize): void {
   let low: f32 = Infinity
@@ -50,7 +49,6 @@ function range<T>(source: usize, count: usize): void {
 }
 
 /** Four steps 0..15 above `low`. */
-// @ts-ignore: decorator
 @inline
 function steps4(values: v128, low: v128, scale: v128): v128 {
   const steps = f32x4.nearest(f32x4.div(f32x4.sub(values, low), scale))
@@ -58,7 +56,6 @@ function steps4(values: v128, low: v128, scale: v128): v128 {
 }
 
 /** count elements -> count / 2 bytes; `count` is even. */
-// @ts-ignore: decorator
 @inline
 function pack<T>(source: usize, count: usize, low: f32, scale: f32, target: usize): void {
   const lows = f32x4.splat(low)
@@ -129,7 +126,6 @@ export function int4OffsetQuantize(
 }
 
 /** Four codes in the low nibbles of lanes -> code * scale + offset. */
-// @ts-ignore: decorator
 @inline
 function restore4(lanes: v128, scale: v128, offset: v128): v128 {
   const codes = f32x4.convert_i32x4_s(i32x4.shr_s(i32x4.shl(lanes, 28), 28))
@@ -137,7 +133,6 @@ function restore4(lanes: v128, scale: v128, offset: v128): v128 {
 }
 
 /** Eight codes in the four bytes at `pointer`. */
-// @ts-ignore: decorator
 @inline
 function restore8<T>(pointer: usize, target: usize, scale: v128, offset: v128): void {
   const bytes = i16x8.splat(0)

@@ -23,21 +23,18 @@ import { ROUNDER, ROUNDER_BITS } from './rounder'
 const STEP: f32 = reinterpret<f32>(0x3c010204)
 
 /** Four elements, rounded to float16. */
-// @ts-ignore: decorator
 @inline
 function half4<T>(pointer: usize): v128 {
   const value = load4<T>(pointer)
   return !isFloat<T>() && isSigned<T>() ? value : widenFloat16(narrowFloat16(value))
 }
 
-// @ts-ignore: decorator
 @inline
 function code4<T>(pointer: usize, factor: v128): v128 {
   const rounded = f32x4.add(f32x4.mul(half4<T>(pointer), factor), f32x4.splat(ROUNDER))
   return i32x4.sub(rounded, i32x4.splat(ROUNDER_BITS))
 }
 
-// @ts-ignore: decorator
 @inline
 function codes8<T>(pointer: usize, factor: v128): v128 {
   return i16x8.narrow_i32x4_s(code4<T>(pointer, factor), code4<T>(pointer + 4 * sizeof<T>(), factor))
@@ -95,13 +92,11 @@ export function llmInt8Quantize(
   return quantize<Float16>(rows, columns, source, codes, scales)
 }
 
-// @ts-ignore: decorator
 @inline
 function value4(code: v128, scale: v128): v128 {
   return canonical(f32x4.mul(f32x4.mul(f32x4.convert_i32x4_s(code), scale), f32x4.splat(STEP)))
 }
 
-// @ts-ignore: decorator
 @inline
 function values8<T>(codes: usize, target: usize, scale: v128): void {
   const wide = v128.load_ext<i8>(codes)

@@ -9,7 +9,6 @@ export function offsetCodes(count: usize, source: usize, target: usize): void {
 }
 
 /** Sixteen int8 codes -> sixteen-bit lanes with the packed byte of each pair, first code in the low nibble. */
-// @ts-ignore: decorator
 @inline
 function pairs(codes: v128): v128 {
   const nibbles = v128.and(i8x16.add(codes, i8x16.splat(8)), i8x16.splat(15))

@@ -14,7 +14,6 @@ const EXP5: f32 = 0.0013333558146428443
 const EXP6: f32 = 0.0001540353039338161
 
 /** base ** exponent for numbers that are not negative; what is too small for a normal float32 counts as 0. */
-// @ts-ignore: decorator
 @inline
 export function power4(base: v128, exponent: f32): v128 {
   // base = m · 2ᵉ with m between √½ and √2.

@@ -6,7 +6,6 @@ export const TINY: f32 = reinterpret<f32>(0x006ce3ee)
 export const SMALLEST_NORMAL: f32 = reinterpret<f32>(0x00800000)
 
 /** A number as a GPU takes it: subnormal ones are zero. */
-// @ts-ignore: decorator
 @inline
 export function flushed(value: f32): f32 {
   return abs(value) < SMALLEST_NORMAL ? 0 : value

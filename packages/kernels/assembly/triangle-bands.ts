@@ -5,21 +5,18 @@
 export const BAND: usize = 64
 
 /** Bytes in front of a band. */
-// @ts-ignore: decorator
 @inline
 export function bandStart(band: usize): usize {
   return (BAND * ((BAND * band * (band + 1)) / 2 + 2 * band)) << 3
 }
 
 /** Bytes from a row of a band to the next. */
-// @ts-ignore: decorator
 @inline
 export function bandRow(band: usize): usize {
   return ((band + 1) * BAND + 2) << 3
 }
 
 /** Address of row i of the triangle at a. */
-// @ts-ignore: decorator
 @inline
 export function rowAt(a: usize, i: usize): usize {
   const band = i / BAND

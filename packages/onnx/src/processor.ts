@@ -17,7 +17,15 @@ export function describeProcessor(): string {
  */
 export const multipliesMixedSigns = (): boolean => /\b(?:avx512_vnni|avx_vnni)\b/.test(features() ?? '')
 
+/** Read once: the file describes every core, and the system makes it anew for every reader. */
 function features(): string | undefined {
+  found ??= { features: readFeatures() }
+  return found.features
+}
+
+let found: { readonly features: string | undefined } | undefined
+
+function readFeatures(): string | undefined {
   try {
     return /^(?:flags|Features)\s*: (.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1]
   } catch {

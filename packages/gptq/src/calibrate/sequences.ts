@@ -40,8 +40,12 @@ export async function collectSequences(
     index += 1
     if (sequences.length >= samples) break
   }
-  if (sequences.length < samples && rest.length >= SHORTEST_REMAINDER) sequences.push(Int32Array.from(rest))
-  return checkAmount(sequences)
+  if (sequences.length < samples && rest.length >= SHORTEST_REMAINDER) {
+    sequences.push(Int32Array.from(rest))
+    rest = []
+  }
+  checkAmount(sequences, rest.length)
+  return sequences
 }
 
 function checkTokens(ids: readonly number[], sample: number, vocabSize: number): void {
@@ -59,9 +63,11 @@ function checkTokens(ids: readonly number[], sample: number, vocabSize: number):
   )
 }
 
-function checkAmount(sequences: readonly Int32Array[]): readonly Int32Array[] {
-  const tokens = sequences.reduce((sum, { length }) => sum + length, 0)
-  if (tokens >= FEWEST_TOKENS) return sequences
+/** @param dropped tokens of a remainder that is too short to be a sequence. */
+function checkAmount(sequences: readonly Int32Array[], dropped: number): void {
+  const used = sequences.reduce((sum, { length }) => sum + length, 0)
+  if (used >= FEWEST_TOKENS) return
+  const tokens = used + dropped
   throw new ConfigError(
     tokens === 0 ? 'CALIBRATION_EMPTY' : 'CALIBRATION_TOO_SHORT',
     tokens === 0
