@@ -22,11 +22,13 @@ async function answer(model: CausalLM, inputIds: readonly number[], signal?: Abo
   return tokens
 }
 
+type LoadOptions = Parameters<typeof AutoModelForCausalLM.fromPretrained>[1]
+
 /** What a model says that has seen nothing else. */
-async function alone(path: string, compute: 'fast' | 'exact', prompts: readonly number[][]) {
+async function alone(path: string, options: LoadOptions, prompts: readonly number[][]) {
   const answers: number[][] = []
   for (const inputIds of prompts) {
-    await using model = await AutoModelForCausalLM.fromPretrained(path, { compute })
+    await using model = await AutoModelForCausalLM.fromPretrained(path, options)
     answers.push(await answer(model, inputIds))
   }
   return answers
@@ -38,24 +40,30 @@ describe.each(['llama', 'llama-tied-rope3', 'llama-bias'])('golden architecture 
     const prompts = [1, 9, 4, 17].map((length, seed) => prompt(length, seed))
     await using model = await AutoModelForCausalLM.fromPretrained(path, { compute: 'exact' })
     const together = await Promise.all(prompts.map((inputIds) => answer(model, inputIds)))
-    expect(together).toEqual(await alone(path, 'exact', prompts))
+    expect(together).toEqual(await alone(path, { compute: 'exact' }, prompts))
   })
 })
 
-describe('the demo model in int8', () => {
-  const quantized = join(folder, 'int8')
-  const prompts = [40, 3, 25, 90, 12].map((length, seed) => prompt(length, seed, 900))
+describe.each([
+  ['int8-dynamic-act-int8-weight', 'auto'],
+  ['int8-weight-only', 'auto'],
+  // Products of these compute two rows together in another way than one.
+  ['rtn-int4', 'auto'],
+  ['int4-weight-only', 'auto'],
+  ['nf4', 'low'],
+] as const)('the demo model in %s, memory %s', (name, memory) => {
+  const quantized = join(folder, name)
+  const prompts = [40, 3, 25, 90, 65, 1].map((length, seed) => prompt(length, seed, 900))
   const make = async () => {
-    await using model = await AutoModelForCausalLM.fromPretrained(demoModel, {
-      quantizationConfig: await recipe('int8-dynamic-act-int8-weight'),
-    })
+    const quantizationConfig = await recipe(name)
+    await using model = await AutoModelForCausalLM.fromPretrained(demoModel, { quantizationConfig })
     await model.savePretrained(quantized)
   }
 
   test('sequences that come and go share runs without changing a token (fast)', async () => {
     await make()
-    await using model = await AutoModelForCausalLM.fromPretrained(quantized)
-    const wanted = await alone(quantized, 'fast', prompts)
+    await using model = await AutoModelForCausalLM.fromPretrained(quantized, { memory })
+    const wanted = await alone(quantized, { memory }, prompts)
     const abort = new AbortController()
     const late = new Promise((resolve) => setTimeout(resolve, 30))
     const [first, cancelled, ...others] = await Promise.all([
@@ -65,21 +73,28 @@ describe('the demo model in int8', () => {
       late.then(() => answer(model, prompts[2]!)),
       late.then(() => answer(model, prompts[3]!)),
       answer(model, prompts[4]!),
+      answer(model, prompts[5]!),
     ])
     expect([first, ...others]).toEqual(wanted)
     expect([MAX_NEW_TOKENS, 'enough']).toContain(
       cancelled instanceof Error ? cancelled.message : (cancelled as number[]).length,
     )
   })
+})
 
+describe('the demo model', () => {
   test('a conversation goes on from what was read before, with the same answer', async () => {
     await using model = await AutoModelForCausalLM.fromPretrained(demoModel, { compute: 'exact' })
     const opening = prompt(80, 1, 900)
     const reply = await answer(model, opening)
     const continued = [...opening, ...reply, ...prompt(10, 2, 900)]
     const branched = [...opening.slice(0, 50), ...prompt(20, 5, 900)]
-    expect(await answer(model, continued)).toEqual((await alone(demoModel, 'exact', [continued]))[0])
-    expect(await answer(model, branched)).toEqual((await alone(demoModel, 'exact', [branched]))[0])
+    expect(await answer(model, continued)).toEqual(
+      (await alone(demoModel, { compute: 'exact' }, [continued]))[0],
+    )
+    expect(await answer(model, branched)).toEqual(
+      (await alone(demoModel, { compute: 'exact' }, [branched]))[0],
+    )
     expect(await answer(model, opening)).toEqual(reply)
   })
 })

@@ -11,7 +11,8 @@ export { type CompileArtifactOptions, compileArtifact } from './artifact/compile
 export type { ArtifactDescription, Manifest } from './artifact/manifest.js'
 export { createWorkFolder, type WorkFolder } from './artifact/work-folder.js'
 export { type ArtifactOptions, writeArtifact } from './artifact/write-artifact.js'
-export { type CutValue, createGraph, type Dimension, type Graph, type GraphPort } from './graph/graph.js'
+export { type CutValue, createGraph, type Graph } from './graph/graph.js'
+export type { Dimension, GraphPort } from './graph/graph-parts.js'
 export { lowerInEightBits } from './lower/eight-bit-linear.js'
 export { floatConstant } from './lower/linear.js'
 export {

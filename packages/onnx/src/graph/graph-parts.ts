@@ -7,6 +7,26 @@ export interface GraphParts {
   readonly literals: readonly Literal[]
 }
 
+/** A dimension: a number, or the name of one that is known when the graph runs. */
+export type Dimension = number | string
+
+/** An input or output of a graph. */
+export interface GraphPort {
+  readonly name: string
+  readonly shape: readonly Dimension[]
+}
+
+export interface Port extends GraphPort {
+  /** TensorProto.DataType */
+  readonly type: number
+}
+
+/** A graph with its inputs and outputs. */
+export interface PortedGraph extends GraphParts {
+  readonly inputs: readonly Port[]
+  readonly outputs: readonly Port[]
+}
+
 export interface Node {
   readonly operator: string
   readonly domain: string

@@ -33,6 +33,26 @@ describe('a graph', () => {
     expect(graph.node('ReduceSum', [sum], { attributes: { keepdims: { int: 1 } } })).not.toBe(sum)
   })
 
+  test('gives values the names of its outputs, whatever else reads them', async () => {
+    const graph = createGraph('outputs')
+    const x = graph.input('x', 'float32', ['N'])
+    const double = graph.node('Add', [x, x])
+    graph.output('same', x, 'float32', ['N'])
+    graph.output('double', double, 'float32', ['N'])
+    graph.output('again', double, 'float32', ['N'])
+    graph.output('quadruple', graph.node('Add', [double, double]), 'float32', ['N'])
+    const [result] = await runGraph(graph, { x: ['float32', [1, 2], [2]] })
+    const values = Object.entries(result!).map(([name, output]) => [name, [...output]])
+    expect(Object.fromEntries(values)).toEqual({
+      same: [1, 2],
+      double: [2, 4],
+      again: [2, 4],
+      quadruple: [4, 8],
+    })
+    const { graph: model } = graph.toModel('', new Map()) as { graph: { node: { op_type: string }[] } }
+    expect(model.node.filter(({ op_type }) => op_type === 'Identity')).toHaveLength(2)
+  })
+
   test('keeps literals of equal values and different shapes apart', async () => {
     const graph = createGraph('literals')
     const x = graph.input('x', 'float32', [2, 1])

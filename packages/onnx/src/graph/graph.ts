@@ -7,18 +7,11 @@ import type {
   NodeOptions,
 } from '@hfquant/core'
 import { elementType } from './element-type.js'
-import type { GraphParts, Node } from './graph-parts.js'
+import type { Dimension, GraphParts, GraphPort, Node, Port, PortedGraph } from './graph-parts.js'
 import { mergeProducts } from './merge-products.js'
+import { nameOutputs } from './name-outputs.js'
+import { pairRows } from './pair-rows.js'
 import { signWeights } from './sign-weights.js'
-
-/** A dimension: a number, or the name of one that is known when the graph runs. */
-export type Dimension = number | string
-
-/** An input or output of a graph. */
-export interface GraphPort {
-  readonly name: string
-  readonly shape: readonly Dimension[]
-}
 
 /** A value at which a graph is cut. */
 export interface CutValue {
@@ -27,14 +20,8 @@ export interface CutValue {
   readonly shape: readonly Dimension[]
 }
 
-interface Port extends GraphPort {
-  readonly type: number
-}
-
 /** What a graph that is made of another one begins with. */
-interface Beginning extends GraphParts {
-  readonly inputs: readonly Port[]
-  readonly outputs: readonly Port[]
+interface Beginning extends PortedGraph {
   /** Number of the first node that is added; ids of the older graph stay unique. */
   readonly firstNode: number
 }
@@ -58,6 +45,8 @@ export interface Graph extends GraphBuilder {
   merged(): Graph
   /** The same graph with signed weights in integer products; see signWeights. */
   withSignedWeights(): Graph
+  /** The same decoder with an even number of rows in products that need it; see pairRows. */
+  withPairedRows(): Graph
   /** Constants for the external weights file, in the order of their first use. */
   readonly constants: readonly ConstantTensor[]
   /** The ModelProto as a plain object; `locations` says where each constant lies in `weightsFile`. */
@@ -105,9 +94,15 @@ function assemble(name: string, parts: Beginning): Graph {
     return made
   }
 
-  const rewritten = (rewrite: (parts: GraphParts) => GraphParts): Graph => {
-    const parts = { nodes, constants: [...constants.values()], literals: [...literals.values()] }
-    return assemble(name, { ...rewrite(parts), inputs, outputs, firstNode: nextNode })
+  const rewritten = (rewrite: (graph: PortedGraph) => GraphParts): Graph => {
+    const graph = {
+      nodes,
+      constants: [...constants.values()],
+      literals: [...literals.values()],
+      inputs,
+      outputs,
+    }
+    return assemble(name, { ...graph, ...rewrite(graph), firstNode: nextNode })
   }
 
   return {
@@ -157,6 +152,7 @@ function assemble(name: string, parts: Beginning): Graph {
     },
     merged: () => rewritten(mergeProducts),
     withSignedWeights: () => rewritten(signWeights),
+    withPairedRows: () => rewritten(pairRows),
     get constants() {
       return [...constants.values()]
     },
@@ -169,7 +165,7 @@ function assemble(name: string, parts: Beginning): Graph {
       ],
       graph: {
         name,
-        node: nodes.map(toNode),
+        node: nameOutputs(nodes, outputs).map(toNode),
         initializer: [
           ...[...constants.values()].map((tensor) =>
             externalTensor(tensor, weightsFile, locations.get(tensor.name)!),

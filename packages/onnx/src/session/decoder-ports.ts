@@ -8,6 +8,10 @@ export const DECODER = {
   pastKey: (layer: number) => `past_key_values.${layer}.key`, // float32 or float16 [B, heads, P, headSize]
   pastValue: (layer: number) => `past_key_values.${layer}.value`,
   logits: 'logits', // float32 [B, R, vocabulary]
+  // Of a graph that pairs rows, in place of the others: ids are [rows, 1], and logits [R, 1, vocabulary].
+  attendedRows: 'attended_rows', // int64 [B, S, 2]: the row of each token, and 0
+  pairedTokens: 'paired_tokens', // int64 [rows, 1, 2]: sequence and token of each row
+  pairedLogits: 'paired_logits_rows', // int64 [R], an even number, for a head that pairs rows
   newKey: (layer: number) => `new.${layer}.key`, // of the same dtype [B, S, heads * headSize]
   newValue: (layer: number) => `new.${layer}.value`,
 } as const

@@ -3,6 +3,7 @@ import { type CacheArray, cacheElements, cacheTensor, newCacheArray } from './ca
 import { DECODER } from './decoder-ports.js'
 import type { CacheShape } from './protocol.js'
 import { type Batch, createSequences, type Sequence, type Sequences } from './sequences.js'
+import { int64, type NewTokens, tokenLayout } from './token-layout.js'
 
 /** A decoder graph in a session of this thread, and the sequences that it is working on. */
 export interface Decoder {
@@ -43,19 +44,17 @@ export async function openDecoder(
   const nothing = newCacheArray(shape, 0)
   const newRows = layers.flatMap((layer) => [DECODER.newKey(layer), DECODER.newValue(layer)])
 
-  /** `ids` holds the same number of tokens for each sequence of the batch; `rows` are those whose logits are wanted. */
-  const run = async (
-    ids: ArrayLike<number>,
-    { lengths, past }: Past,
-    rows: readonly number[],
-    outputs: readonly string[],
-  ) => {
-    const batch = lengths.length
-    const count = ids.length / batch
-    const positions = lengths.flatMap((length) => Array.from({ length: count }, (_, index) => length + index))
-    const totals = lengths.map((length) => length + count)
+  const layout = tokenLayout(session.inputNames)
+
+  const run = async (tokens: NewTokens, past: Batch | undefined, outputs: readonly string[]) => {
+    const batch = tokens.lengths.length
+    const count = tokens.ids.length / batch
+    const positions = tokens.lengths.flatMap((length) =>
+      Array.from({ length: count }, (_, at) => length + at),
+    )
+    const totals = tokens.lengths.map((length) => length + count)
     const feeds: Record<string, Tensor> = {
-      [DECODER.inputIds]: int64(ids, [batch, count]),
+      ...layout.feeds(tokens),
       [DECODER.positionIds]: int64(positions, [batch, count]),
       [DECODER.lastPosition]: new Tensor(
         'int32',
@@ -63,7 +62,6 @@ export async function openDecoder(
         [batch],
       ),
       [DECODER.totalLength]: new Tensor('int32', Int32Array.of(Math.max(...totals)), []),
-      [DECODER.logitsRows]: int64(rows, [rows.length]),
     }
     const capacity = past?.pool.capacity ?? 0
     const cached = [batch, shape.heads, capacity, shape.headSize]
@@ -73,13 +71,16 @@ export async function openDecoder(
       feeds[DECODER.pastKey(layer)] = cacheTensor(keys, cached)
       feeds[DECODER.pastValue(layer)] = cacheTensor(values, cached)
     }
-    return session.run(feeds, outputs)
+    const result = await session.run(feeds, outputs)
+    const logits = layout.logits(result[DECODER.logits]!.data as Float32Array, tokens)
+    return { result, logits }
   }
 
   /** Appends `count` tokens to each sequence of a batch and keeps their keys and values. */
   const extend = async (batch: Batch, ids: readonly number[], count: number) => {
     const lengths = batch.sequences.map(({ length }) => length)
-    const result = await run(ids, { lengths, past: batch }, [count - 1], [DECODER.logits, ...newRows])
+    const tokens = { ids, lengths, rows: [count - 1] }
+    const { result, logits } = await run(tokens, batch, [DECODER.logits, ...newRows])
     const width = count * shape.heads * shape.headSize
     for (const layer of layers) {
       const keys = cacheElements(result[DECODER.newKey(layer)]!)
@@ -96,7 +97,7 @@ export async function openDecoder(
     for (const [index, sequence] of batch.sequences.entries()) {
       sequences.advance(sequence, ids.slice(index * count, (index + 1) * count))
     }
-    return floats(result[DECODER.logits])
+    return logits
   }
 
   return {
@@ -105,8 +106,7 @@ export async function openDecoder(
       const count = ids.length / batch
       const rows = Array.from({ length: count }, (_, row) => row)
       const lengths = Array.from({ length: batch }, () => 0)
-      const result = await run(ids, { lengths, past: undefined }, rows, [DECODER.logits])
-      return floats(result[DECODER.logits])
+      return (await run({ ids, lengths, rows }, undefined, [DECODER.logits])).logits
     },
     append: (sequence, ids) => extend(sequences.single(sequence, ids.length), ids, ids.length),
     async step(tokens) {
@@ -124,15 +124,3 @@ export async function openDecoder(
     close: () => session.release(),
   }
 }
-
-interface Past {
-  /** Cached tokens of each sequence. */
-  readonly lengths: readonly number[]
-  /** Where they lie; undefined: nothing is cached. */
-  readonly past: Batch | undefined
-}
-
-const int64 = (values: ArrayLike<number>, shape: readonly number[]): Tensor =>
-  new Tensor('int64', BigInt64Array.from(Array.from(values), BigInt), [...shape])
-
-const floats = (tensor: Tensor | undefined): Float32Array => tensor!.data as Float32Array

@@ -89,6 +89,12 @@ describe('sequences in turn', () => {
     expect(runs.map(({ length }) => length)).toEqual([512, 512, 176])
   })
 
+  test('no part of a prompt is a single token, which attention sums in another order', async () => {
+    const { decoder, runs } = recordingDecoder()
+    await schedule(decoder).next(1, many(513))
+    expect(runs.map(({ length }) => length)).toEqual([511, 2])
+  })
+
   test('a freed sequence fails what is under way and leaves its cache to others', async () => {
     const { decoder, runs, retired } = recordingDecoder()
     const { next, free } = schedule(decoder)

@@ -96,7 +96,10 @@ export function createScheduler(decoder: Decoder): Scheduler {
   const readPrompt = async () => {
     const [task] = tasks.values()
     if (task === undefined) return
-    const part = task.rest.slice(0, sequences.size > 1 ? SHARED_PROMPT_PART : PROMPT_PART)
+    const part = task.rest.slice(
+      0,
+      partLength(task.rest.length, sequences.size > 1 ? SHARED_PROMPT_PART : PROMPT_PART),
+    )
     try {
       const logits = await decoder.append(task.sequence, part)
       task.rest = task.rest.slice(part.length)
@@ -148,6 +151,13 @@ export function createScheduler(decoder: Decoder): Scheduler {
     },
   }
 }
+
+/**
+ * Tokens of a part of at most `most`: never all but one. Attention sums in another order for a single token, and a prompt
+ * has the same keys and values in whatever parts it is read.
+ */
+const partLength = (rest: number, most: number): number =>
+  rest === most + 1 ? most - 1 : Math.min(rest, most)
 
 const sequenceFreed = (): RuntimeError =>
   new RuntimeError('SEQUENCE_FREED', 'the sequence has been freed', {

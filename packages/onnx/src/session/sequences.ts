@@ -17,7 +17,7 @@ export interface Batch {
 
 /** Where every sequence lies, and which ones that have ended are kept for prompts that begin alike. */
 export interface Sequences {
-  /** A new sequence for these tokens; it begins with what is cached of them already, but the last token never is. */
+  /** A new sequence for these tokens; it begins with what is cached of them already, but the last two are not. */
   begin(tokens: readonly number[]): Sequence
   /** Room for `count` more tokens of one sequence. */
   single(sequence: Sequence, count: number): Batch
@@ -41,6 +41,9 @@ const LARGEST_PROMOTION = 2
 
 /** A shorter common beginning is computed again: that takes less than keeping it apart. */
 const SHORTEST_PREFIX = 16
+
+/** What is left of a prompt is read as a prompt: a single token would be summed in another order; see scheduler. */
+const LEAST_REST = 2
 
 /** Sequences that have ended are kept while all caches together stay below this. */
 const KEPT_BYTES = 256 * 2 ** 20
@@ -155,7 +158,7 @@ function longestPrefix(places: Iterable<Place>, tokens: readonly number[]) {
   let best: { place: Place | undefined; length: number } = { place: undefined, length: 0 }
   for (const place of places) {
     let length = 0
-    const most = Math.min(place.length, tokens.length - 1)
+    const most = Math.min(place.length, tokens.length - LEAST_REST)
     while (length < most && place.tokens[length] === tokens[length]) length += 1
     if (length >= SHORTEST_PREFIX && length > best.length) best = { place, length }
   }

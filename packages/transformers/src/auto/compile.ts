@@ -44,8 +44,8 @@ export interface ArtifactName {
 export function lowerModel({ architecture, shell, config, compute, memory }: CompileSource): Graph {
   const graph = createGraph(architecture.name)
   architecture.lower(shell, config, { graph, compute, memory })
-  const merged = graph.merged()
-  return multipliesMixedSigns() ? merged.withSignedWeights() : merged
+  const paired = graph.merged().withPairedRows()
+  return multipliesMixedSigns() ? paired.withSignedWeights() : paired
 }
 
 /** The model as an earlier start compiled it; undefined when there is none that can be opened. */
