@@ -1,7 +1,8 @@
 import { execFile, fork } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
-import { open, stat, utimes } from 'node:fs/promises'
+import { mkdir, open, rename, stat, symlink, utimes } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -95,6 +96,38 @@ describe('a second start', () => {
       expect(warm.logits).toEqual(cold.logits)
       for (const { model } of [cold, warm]) await model.dispose()
     }
+  })
+
+  test.each([
+    'rtn-int4-g32',
+    'gptq/tiny-llama-gptq-w4-g32-desc-act',
+    'bitsandbytes/tiny-llama-bnb-nf4-dq',
+    'bitsandbytes/tiny-llama-bnb-int8',
+    'int8-dynamic-act-int4-weight',
+    'int4-weight-only',
+  ])('of a quantized model reads headers, and no scale: %s', async (name) => {
+    const { folder, blob } = await inHubCache(name.includes('/') ? golden(name) : await quantizedBy(name))
+    const cold = await start(folder)
+    await overwriteWeights(blob, 0xff)
+    const warm = await start(folder)
+    expect(warm.logits).toEqual(cold.logits)
+    expect(warm.model.quantization).toEqual(cold.model.quantization)
+    expect(warm.model.loadingReport).toEqual(cold.model.loadingReport)
+    expect(warm.model.warnings).toEqual(cold.model.warnings)
+    for (const { model } of [cold, warm]) await model.dispose()
+    const read = AutoModelForCausalLM.fromPretrained(folder, { cache: false })
+    await expect(read).rejects.toMatchObject({ code: expect.stringMatching(/NOT_FINITE/) })
+  })
+
+  test('of a quantized model checks its tensors once they are needed', async () => {
+    const { folder, blob } = await inHubCache(golden('gptq/tiny-llama-gptq-w4-g32-desc-act'))
+    await (await start(folder)).model.dispose()
+    await overwriteWeights(blob, 0xff)
+    const { model } = await start(folder)
+    for (let attempt = 0; attempt < 2; attempt++) {
+      await expect(model.savePretrained(newFolder())).rejects.toMatchObject({ code: 'SCALE_NOT_FINITE' })
+    }
+    await model.dispose()
   })
 
   test('does not read the weights', async () => {
@@ -257,12 +290,41 @@ describe('a cache that does not help', () => {
 })
 
 /** Zeros in the place of everything behind the header. */
-async function overwriteWeights(path: string): Promise<void> {
+
+/** Every byte behind the header, except of tensors that are JSON: they say what the others are. */
+async function overwriteWeights(path: string, value = 0): Promise<void> {
   const file = await open(path, 'r+')
-  const { size } = await file.stat()
   const length = Buffer.alloc(8)
   await file.read(length, 0, 8, 0)
   const start = 8 + Number(length.readBigUInt64LE())
-  await file.write(Buffer.alloc(size - start), 0, size - start, start)
+  const header = Buffer.alloc(start - 8)
+  await file.read(header, 0, header.byteLength, 8)
+  const tensors: Record<string, { data_offsets?: [number, number] }> = JSON.parse(header.toString())
+  for (const [name, { data_offsets: range }] of Object.entries(tensors)) {
+    if (range === undefined || /quant_state|weight_format/.test(name)) continue
+    const bytes = Buffer.alloc(range[1] - range[0], value)
+    await file.write(bytes, 0, bytes.byteLength, start + range[0])
+  }
   await file.close()
+}
+
+async function quantizedBy(name: string): Promise<string> {
+  const out = newFolder()
+  await using model = await AutoModelForCausalLM.fromPretrained(MODEL, {
+    quantizationConfig: await recipe(name),
+  })
+  await model.savePretrained(out)
+  return out
+}
+
+/** A copy of a model as it lies in the cache of the Hugging Face hub, where a file is named by its digest. */
+async function inHubCache(model: string): Promise<{ folder: string; blob: string }> {
+  const repository = join(newFolder(), 'models--organisation--name')
+  const folder = join(repository, 'snapshots', 'revision')
+  cpSync(model, folder, { recursive: true })
+  const blob = join(repository, 'blobs', createHash('sha256').update(model).digest('hex'))
+  await mkdir(join(repository, 'blobs'))
+  await rename(join(folder, 'model.safetensors'), blob)
+  await symlink(blob, join(folder, 'model.safetensors'))
+  return { folder, blob }
 }

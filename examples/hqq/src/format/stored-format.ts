@@ -79,6 +79,7 @@ async function checkParameters(tensors: Tensors, layout: HqqLayout): Promise<voi
   const expected = stacked ? { zero_scale: [2, ...shape] } : { scale: shape, zero: shape }
   for (const [key, wanted] of Object.entries(expected)) {
     tensors.expect(key, [parameterDtype], wanted)
+    if (tensors.trusted) continue
     const values = widen(await tensors.bytes(key), parameterDtype)
     const at = values.findIndex((value) => !Number.isFinite(value))
     if (at >= 0) throw tensors.notFinite(key, values[at]!, at)

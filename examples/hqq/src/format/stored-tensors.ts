@@ -44,6 +44,7 @@ export function storedTensors(path: string, stored: StoredWeight) {
   }
 
   return {
+    trusted: stored.trusted ?? false,
     has: (key: string): boolean => stored.tensors.has(key),
     find,
     wrong,

@@ -30,6 +30,12 @@ export interface StoredWeight {
   readonly tensors: ReadonlyMap<string, StoredTensor>
   /** Names of the checkpoint's files, for messages. */
   readonly files?: readonly string[]
+  /**
+   * True while a model is looked for that was compiled from the same tensors before: they were checked then. What is
+   * chosen now only names that model, so `read` what nothing can be chosen without, and assume the usual for the rest. It
+   * is chosen again, with this unset, before anything is computed from the tensors.
+   */
+  readonly trusted?: boolean
   /** Bytes of a small tensor. */
   read(key: string): Promise<Uint8Array>
 }

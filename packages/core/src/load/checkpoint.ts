@@ -29,6 +29,8 @@ export interface Checkpoint extends AsyncDisposable {
   readonly tensors: ReadonlyMap<string, CheckpointTensor>
   /** Header metadata of all files together. */
   readonly metadata: Readonly<Record<string, string>>
+  /** See StoredWeight. */
+  readonly trusted?: boolean
   /** `dtype` of the index, unchecked. */
   readonly indexDtype: unknown
   close(): Promise<void>
@@ -54,9 +56,10 @@ export function alignCheckpoint(checkpoint: Checkpoint, shell: Shell): Checkpoin
 
 /** What the checkpoint holds under a module's path. */
 export function storedWeight(checkpoint: Checkpoint, path: string): StoredWeight | undefined {
+  const { files, trusted = false } = checkpoint
   const tensors = tensorsByModule(checkpoint).get(path)
   if (tensors === undefined) return undefined
-  return { tensors, files: checkpoint.files, read: async (key) => readTensor(tensors.get(key)!) }
+  return { tensors, files, trusted, read: async (key) => readTensor(tensors.get(key)!) }
 }
 
 const readTensor = async (tensor: CheckpointTensor) => readRange((await tensor.contiguous?.()) ?? tensor)

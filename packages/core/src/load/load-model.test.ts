@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { createKernelPool } from '@hfquant/kernels'
 import { describe, expect, test } from 'vitest'
+import { nodeEnvironment } from '../dispatch/node-environment.js'
 import type { ProgressEvent } from '../report/progress.js'
 import { stateDict } from '../save/state-dict.js'
 import { findModule } from '../shell/module.js'
@@ -8,6 +9,8 @@ import { QuantizedModule } from '../shell/quantized-module.js'
 import { bytesOf, float, folder, load } from '../testing/load-tiny-model.fixture.js'
 import { rowInt8 } from '../testing/row-int8.fixture.js'
 import { tinyShell, writeTinyCheckpoint } from '../testing/tiny-model.fixture.js'
+import { planModel } from './load-model.js'
+import { openCheckpoint } from './open-checkpoint.js'
 import { dequantizedChunks, readParameter } from './read-parameter.js'
 
 describe('a float checkpoint', () => {
@@ -44,6 +47,15 @@ describe('a float checkpoint', () => {
     const { shell, warnings } = await load(float, tinyShell({ tied: true }))
     expect(warnings).toEqual([expect.stringContaining('lm_head.weight is stored apart')])
     expect(stateDict(shell).map(({ name }) => name)).toContain('lm_head.weight')
+  })
+
+  test('that is trusted is not read to see whether a tie holds', async () => {
+    await using checkpoint = await openCheckpoint(float)
+    const shell = tinyShell({ tied: true })
+    const plan = { shell, quantizer: undefined, environment: nodeEnvironment() }
+    const { warnings } = await planModel({ ...plan, checkpoint: { ...checkpoint, trusted: true } })
+    expect(warnings).toEqual([])
+    expect(stateDict(shell).map(({ name }) => name)).not.toContain('lm_head.weight')
   })
 
   test('with tensors that the model has no place for reports them, stale buffers excepted', async () => {

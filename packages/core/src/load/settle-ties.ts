@@ -3,7 +3,8 @@ import { type Checkpoint, type CheckpointTensor, storedWeight } from './checkpoi
 import { readRange } from './read-range.js'
 
 /**
- * Breaks the ties that a checkpoint contradicts: it holds the alias itself, and not the same bytes.
+ * Breaks the ties that a checkpoint contradicts: it holds the alias itself, and not the same bytes. Those of a checkpoint
+ * that is trusted are taken to be the same.
  *
  * @returns a warning per broken tie.
  */
@@ -15,7 +16,9 @@ export async function settleTies(shell: Shell, checkpoint: Checkpoint): Promise<
     const ownParts =
       storedWeight(checkpoint, pair.alias.slice(0, pair.alias.lastIndexOf('.')))?.tensors.size ?? 0
     if (ownParts === 0 || (alias !== undefined && target === undefined)) continue
-    if (alias !== undefined && target !== undefined && (await sameBytes(alias, target))) continue
+    if (alias !== undefined && target !== undefined) {
+      if (checkpoint.trusted || (await sameBytes(alias, target))) continue
+    }
     untie(shell, pair)
     warnings.push(
       `${pair.alias} is stored apart from ${pair.target}: they are not tied, although the config says so`,

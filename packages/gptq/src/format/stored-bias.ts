@@ -41,6 +41,7 @@ export async function adoptStoredBiases(
         },
       )
     }
+    if (stored!.trusted) continue
     const bytes = await stored!.read('bias')
     if (isZero(bytes, bias.dtype === 'float32' ? 4 : 2)) continue
     module.parameters.set('bias', new Parameter(bias.dtype as FloatDtype, [outFeatures]))

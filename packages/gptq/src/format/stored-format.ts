@@ -46,12 +46,19 @@ export async function storedFormat(
   expect('qzeros', ['int32'], [groups, wordsFor(rows, bits)], GROUP_HINT)
   expect('scales', ['float16', 'bfloat16', 'float32'], [groups, rows], GROUP_HINT)
   const scaleDtype = stored.tensors.get('scales')!.dtype as FloatDtype
-  checkScales(await stored.read('scales'), scaleDtype, `${path}.scales`, path)
-
   const hasGroupIndex = stored.tensors.has('g_idx')
-  let order: Int32Array | undefined | null
   if (hasGroupIndex) {
     expect('g_idx', ['int32'], [columns], 'The file is damaged, or config.json describes another model.')
+  }
+  const layout = { bits, groupSize, scaleDtype, hasGroupIndex }
+  if (stored.trusted) {
+    const { symmetric, zeroPoints } = settings
+    return gptqFormat({ layout: { ...layout, symmetric, zeroPoints, order: undefined } })
+  }
+  checkScales(await stored.read('scales'), scaleDtype, `${path}.scales`, path)
+
+  let order: Int32Array | undefined | null
+  if (hasGroupIndex) {
     const groupOf = readGroupIndex(int32s(await stored.read('g_idx')), groups, path)
     order = isPlain(groupOf, groupSize) ? undefined : (runOrder(groupOf, groupSize) ?? null)
     if (order === null) {
@@ -71,10 +78,7 @@ export async function storedFormat(
   const zeroPoints = detected ?? settings.zeroPoints
   // All zero points in the middle, whatever the config says about symmetry.
   const symmetric = zeros === zeroPoints
-  return gptqFormat({
-    layout: { bits, groupSize, scaleDtype, zeroPoints, symmetric, hasGroupIndex, order },
-    warnings,
-  })
+  return gptqFormat({ layout: { ...layout, zeroPoints, symmetric, order }, warnings })
 }
 
 const GROUP_HINT =

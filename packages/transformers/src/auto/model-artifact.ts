@@ -1,34 +1,51 @@
 import { basename, resolve } from 'node:path'
-import { CapabilityError, type JsonObject, type PlannedModel } from '@hfquant/core'
+import { CapabilityError, type JsonObject, type LoadedModel, type LoadingReport } from '@hfquant/core'
 import { type ArtifactDescription, artifactKey, type Graph } from '@hfquant/onnx'
 import { checkpointIdentity } from './checkpoint-identity.js'
 import { type CompileSource, lowerModel } from './compile.js'
+import { planOpened } from './fill-model.js'
 import type { LoadModelOptions } from './load-options.js'
+import { type ModelQuantization, quantizationOf, withQuantization } from './model-quantization.js'
 import type { OpenedModel } from './open-model.js'
+
+/** A model under the name that it is compiled under. */
+export interface NamedModel {
+  readonly key: string
+  /** Decided from headers alone; its parameters never get bytes. */
+  readonly outline: LoadedModel
+  readonly quantization: ModelQuantization | undefined
+}
 
 /**
  * The name under which a compiled model is kept: it follows from everything that its bytes depend on, and is known from
- * headers alone. Undefined for what is not kept:
+ * headers alone. What tensors hold is trusted for this: the files are the same ones, so they hold what they held when
+ * the model was compiled, and the name stands for what came of that. Undefined for what is not kept:
  *
  * - methods that do not state a revision, because what a later version of them makes could not be told apart;
  * - models that are calibrated while they load. A calibration takes minutes to hours, and its result is a checkpoint,
  *   which a compiled model cannot give back: save it once, and load that, which is then kept like any other.
  */
-export async function nameArtifact(
+export async function nameModel(
   opened: OpenedModel,
-  { shell, planned }: PlannedModel,
-  { cache = true, compute = 'fast', memory = 'auto' }: LoadModelOptions,
-): Promise<string | undefined> {
-  const { architecture, config, configFile, quantizer, checkpoint, dtype } = opened
-  const isKept = quantizer === undefined || quantizer.revision !== undefined
-  if (!cache || !isKept || planned.deferred.length > 0) return undefined
-  const graph = tryLower({ architecture, shell, config, compute, memory })
-  if (graph === undefined) return undefined
-  const quantization = quantizer && [quantizer.quantMethod, quantizer.revision, quantizer.config.toDict()]
-  const identity = await checkpointIdentity(checkpoint)
-  const subject = [identity, configFile.value, quantization, dtype, compute, memory]
-  return artifactKey(graph, subject)
+  options: LoadModelOptions,
+): Promise<NamedModel | undefined> {
+  const { cache = true, compute = 'fast', memory = 'auto' } = options
+  const isKept = opened.quantizer === undefined || opened.quantizer.revision !== undefined
+  if (!cache || !isKept) return undefined
+  const trusting = { ...opened, checkpoint: { ...opened.checkpoint, trusted: true } }
+  const sketch = withQuantization(trusting, opened.merged)
+  const { planned, ...outline } = await planOpened(sketch, options)
+  const { architecture, config, configFile, quantizer, dtype } = sketch
+  const graph = tryLower({ architecture, shell: outline.shell, config, compute, memory })
+  if (planned.deferred.length > 0 || graph === undefined) return undefined
+  const method = quantizer && [quantizer.quantMethod, quantizer.revision, quantizer.config.toDict()]
+  const identity = await checkpointIdentity(opened.checkpoint)
+  const subject = [NOTES, identity, configFile.value, method, dtype, compute, memory]
+  return { key: artifactKey(graph, subject), outline, quantization: quantizationOf(sketch, outline) }
 }
+
+/** Other notes than those of a compiled model make it another one. */
+const NOTES = 2
 
 /** A model that cannot be computed may still be loaded and saved; using it says what is missing. */
 function tryLower(source: CompileSource): Graph | undefined {
@@ -40,19 +57,23 @@ function tryLower(source: CompileSource): Graph | undefined {
   }
 }
 
-/** What is noted beside a compiled model: for people, and what only streaming the weights would tell. */
+/** What is noted beside a compiled model, because only reading its tensors would tell. */
 export interface ArtifactNotes {
   /** The quantization config as it is once every weight is made. */
   readonly config: JsonObject | null
   /** Bytes of all parameters. */
   readonly parameterBytes: number
+  readonly warnings: readonly string[]
+  readonly report: LoadingReport
 }
 
 export function describeArtifact(
   { folder, quantizer }: OpenedModel,
   parameterBytes: number,
+  { warnings, report }: LoadedModel,
 ): ArtifactDescription {
-  const notes: ArtifactNotes = { config: quantizer?.config.toDict() ?? null, parameterBytes }
+  const config = quantizer?.config.toDict() ?? null
+  const notes: ArtifactNotes = { config, parameterBytes, warnings, report }
   return { model: modelName(folder), source: resolve(folder), method: quantizer?.quantMethod ?? null, notes }
 }
 

@@ -31,10 +31,10 @@ export function quantizationOf(
   return { method, config, overridden, ignored, skipped: quantization?.skipped ?? [] }
 }
 
-/** An opened float model as it would have been opened with a configuration. */
-export function withQuantization(opened: OpenedModel, merged: MergedQuantization): OpenedModel {
-  const quantizer = AutoQuantizer.create(merged)
-  const dtype = quantizer.updateDtype(opened.dtype, true)
+/** An opened model as it would have been opened with a configuration, or without one: nothing is decided about it yet. */
+export function withQuantization(opened: OpenedModel, merged: MergedQuantization | undefined): OpenedModel {
+  const quantizer = merged && AutoQuantizer.create(merged)
+  const dtype = quantizer?.updateDtype(opened.dtype, true) ?? opened.dtype
   const shell = opened.architecture.build(opened.config, dtype)
   return { ...opened, merged, quantizer, dtype, shell }
 }

@@ -114,8 +114,8 @@ async function openSession(
   const key = isRestored ? undefined : weights.artifactKey
   const kept = key && (await openKept(key, config, threads))
   if (kept) return kept
-  const { shell } = await weights.fill(signal)
-  const name = key && { key, description: describeArtifact(opened, weights.parameterBytes()) }
-  const source = { architecture, shell, config, compute, memory }
+  const filled = await weights.fill(signal)
+  const name = key && { key, description: describeArtifact(opened, weights.parameterBytes(), filled) }
+  const source = { architecture, shell: filled.shell, config, compute, memory }
   return compile(source, name || undefined, { threads, onProgress, signal })
 }

@@ -1,18 +1,25 @@
-import { cacheFolder, createScratchStore, type LoadedModel, stateDict, type TensorStore } from '@hfquant/core'
+import {
+  cacheFolder,
+  createScratchStore,
+  type LoadedModel,
+  type PlannedModel,
+  stateDict,
+  type TensorStore,
+} from '@hfquant/core'
 import { findArtifact } from '@hfquant/onnx'
 import { fillModel, planOpened } from './fill-model.js'
 import type { LoadModelOptions } from './load-options.js'
-import { type ArtifactNotes, nameArtifact } from './model-artifact.js'
+import { type ArtifactNotes, nameModel } from './model-artifact.js'
 import { type ModelQuantization, quantizationOf, warn } from './model-quantization.js'
 import type { OpenedModel } from './open-model.js'
 
 /**
  * The weights of a model as its files and its configuration define them. A model that is compiled already computes
- * without them: they are streamed and quantized when something needs the tensors themselves.
+ * without them: they are checked, streamed and quantized when something needs the tensors themselves.
  */
 export interface ModelWeights {
   readonly opened: OpenedModel
-  /** What was decided from headers; parameters of its shell have no bytes until `fill` has resolved. */
+  /** Parameters of its shell have no bytes until `fill` has resolved, which may put another shell in its place. */
   readonly loaded: LoadedModel
   readonly quantization: ModelQuantization | undefined
   readonly warnings: readonly string[]
@@ -31,32 +38,46 @@ export interface ModelWeights {
  * @throws as the loader.
  */
 export async function loadWeights(opened: OpenedModel, options: LoadModelOptions): Promise<ModelWeights> {
-  const planned = await planOpened(opened, options)
-  const artifactKey = await nameArtifact(opened, planned, options)
-  const notes = artifactKey && (await readNotes(artifactKey))
+  const named = await nameModel(opened, options)
+  const notes = named && (await readNotes(named.key))
   const stores: TensorStore[] = []
   const release = () => {
     for (const store of stores.splice(0)) store.release()
   }
-  const stream = (signal: AbortSignal | undefined) => {
+  let planned: Promise<PlannedModel> | undefined
+  const stream = async (signal: AbortSignal | undefined) => {
+    // Once: a plan replaces modules of the shell.
+    planned ??= planOpened(opened, { deviceMap: options.deviceMap })
+    const plan = await planned
     const store = createScratchStore(cacheFolder())
     stores.push(store)
-    return fillModel(opened, store, { ...options, signal }, planned)
+    return fillModel(opened, store, { ...options, signal }, plan)
   }
   try {
-    const loaded = notes ? planned : await stream(options.signal)
+    let loaded = named && notes ? { ...named.outline, ...told(notes) } : await stream(options.signal)
     let filled = notes ? undefined : Promise.resolve(loaded)
-    const quantization = quantizationOf(opened, loaded)
     return {
-      ...{ opened, loaded, artifactKey, release },
-      quantization: quantization && notes ? settled(quantization, opened, notes) : quantization,
+      ...{ opened, release, artifactKey: named?.key },
+      get loaded() {
+        return loaded
+      },
+      quantization:
+        named?.quantization && notes
+          ? settled(named.quantization, opened, notes)
+          : quantizationOf(opened, loaded),
       warnings: warn(opened.merged, loaded.warnings),
       parameterBytes: () => (notes && filled === undefined ? notes.parameterBytes : parameterBytes(loaded)),
       fill(signal) {
-        filled ??= stream(signal).catch((error) => {
-          filled = undefined
-          throw error
-        })
+        filled ??= stream(signal).then(
+          (result) => {
+            loaded = result
+            return result
+          },
+          (error) => {
+            filled = undefined
+            throw error
+          },
+        )
         return filled
       },
     }
@@ -65,6 +86,11 @@ export async function loadWeights(opened: OpenedModel, options: LoadModelOptions
     throw error
   }
 }
+
+const told = ({ warnings, report }: ArtifactNotes): Pick<LoadedModel, 'warnings' | 'report'> => ({
+  warnings,
+  report,
+})
 
 /** What was noted beside the compiled model; undefined when there is none. */
 async function readNotes(artifactKey: string): Promise<ArtifactNotes | undefined> {
