@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { quantizer as bitsandbytes } from '@hfquant/bitsandbytes'
 import { defineQuantizer } from '@hfquant/core'
+import { GPTQConfig } from '@hfquant/gptq'
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { demoModel } from './demo/index.js'
 import {
@@ -58,6 +59,11 @@ async function saved(model: CausalLM) {
   return Object.fromEntries(
     readdirSync(out).map((name) => [name, readFileSync(join(out, name)).toString('base64')]),
   )
+}
+
+function changeConfig(folder: string, changes: object): void {
+  const path = join(folder, 'config.json')
+  writeFileSync(path, JSON.stringify({ ...JSON.parse(readFileSync(path, 'utf8')), ...changes }))
 }
 
 function copyOf(model: string): string {
@@ -119,15 +125,45 @@ describe('a second start', () => {
     await expect(read).rejects.toMatchObject({ code: expect.stringMatching(/NOT_FINITE/) })
   })
 
-  test('of a quantized model checks its tensors once they are needed', async () => {
+  test('of a quantized model checks its tensors once they are needed, and again after they were wrong', async () => {
     const { folder, blob } = await inHubCache(golden('gptq/tiny-llama-gptq-w4-g32-desc-act'))
-    await (await start(folder)).model.dispose()
-    await overwriteWeights(blob, 0xff)
+    const { model: cold } = await start(folder)
     const { model } = await start(folder)
-    for (let attempt = 0; attempt < 2; attempt++) {
-      await expect(model.savePretrained(newFolder())).rejects.toMatchObject({ code: 'SCALE_NOT_FINITE' })
-    }
+    const bytes = readFileSync(blob)
+    await overwriteWeights(blob, 0xff)
+    await expect(model.savePretrained(newFolder())).rejects.toMatchObject({ code: 'SCALE_NOT_FINITE' })
+    writeFileSync(blob, bytes)
+    expect(await saved(model)).toEqual(await saved(cold))
+    for (const used of [cold, model]) await used.dispose()
+  })
+
+  test.each(['int8-weight-only', 'rtn-int4-g32'])(
+    'knows of a head that the config wrongly says is tied: %s',
+    async (name) => {
+      const folder = copyOf(MODEL)
+      changeConfig(folder, { tie_word_embeddings: true })
+      const quantizationConfig = await recipe(name)
+      const [cold, warm] = [
+        await start(folder, { quantizationConfig }),
+        await start(folder, { quantizationConfig }),
+      ]
+      expect(warm.stages).toEqual([])
+      expect(cold.model.warnings).toContainEqual(expect.stringContaining('is stored apart'))
+      expect(warm.model.warnings).toEqual(cold.model.warnings)
+      expect(warm.model.quantization).toEqual(cold.model.quantization)
+      expect(warm.logits).toEqual(cold.logits)
+      for (const { model } of [cold, warm]) await model.dispose()
+    },
+  )
+
+  test('whose settings fit the tensors alone, not what headers say, is not kept, and works', async () => {
+    const folder = copyOf(MODEL)
+    changeConfig(folder, { tie_word_embeddings: true })
+    const quantizationConfig = new GPTQConfig({ bits: 4, groupSize: 32, method: 'rtn', lmHead: true })
+    const { model } = await start(folder, { quantizationConfig })
+    expect(model.quantization?.skipped).toEqual([])
     await model.dispose()
+    expect(await listCompiledModels()).toEqual([])
   })
 
   test('does not read the weights', async () => {
@@ -143,11 +179,7 @@ describe('a second start', () => {
   test('checks what headers reveal', async () => {
     const folder = copyOf(MODEL)
     await (await start(folder)).model.dispose()
-    const config = join(folder, 'config.json')
-    writeFileSync(
-      config,
-      JSON.stringify({ ...JSON.parse(readFileSync(config, 'utf8')), intermediate_size: 512 }),
-    )
+    changeConfig(folder, { intermediate_size: 512 })
     await expect(AutoModelForCausalLM.fromPretrained(folder)).rejects.toMatchObject({
       code: 'TENSOR_MISMATCH',
     })
@@ -288,8 +320,6 @@ describe('a cache that does not help', () => {
     await usual.model.dispose()
   })
 })
-
-/** Zeros in the place of everything behind the header. */
 
 /** Every byte behind the header, except of tensors that are JSON: they say what the others are. */
 async function overwriteWeights(path: string, value = 0): Promise<void> {

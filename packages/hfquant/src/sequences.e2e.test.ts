@@ -1,9 +1,9 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { demoModel } from './demo/index.js'
-import { AutoModelForCausalLM, type CausalLM, recipe } from './index.js'
+import { AutoModelForCausalLM, type CausalLM, listCompiledModels, recipe } from './index.js'
 import { golden } from './testing/golden.fixture.js'
 
 /** Many sequences at once, and prompts that begin alike: nobody's answer depends on who else is there. */
@@ -45,13 +45,14 @@ describe.each(['llama', 'llama-tied-rope3', 'llama-bias'])('golden architecture 
 })
 
 describe.each([
-  ['int8-dynamic-act-int8-weight', 'auto'],
-  ['int8-weight-only', 'auto'],
+  { name: 'int8-dynamic-act-int8-weight', memory: 'auto', isPaired: false },
+  { name: 'int8-weight-only', memory: 'auto', isPaired: false },
   // Products of these compute two rows together in another way than one.
-  ['rtn-int4', 'auto'],
-  ['int4-weight-only', 'auto'],
-  ['nf4', 'low'],
-] as const)('the demo model in %s, memory %s', (name, memory) => {
+  { name: 'rtn-int4', memory: 'auto', isPaired: true },
+  { name: 'rtn-int8', memory: 'auto', isPaired: true },
+  { name: 'int4-weight-only', memory: 'auto', isPaired: true },
+  { name: 'nf4', memory: 'low', isPaired: true },
+] as const)('the demo model in $name, memory $memory', ({ name, memory, isPaired }) => {
   const quantized = join(folder, name)
   const prompts = [40, 3, 25, 90, 65, 1].map((length, seed) => prompt(length, seed, 900))
   const make = async () => {
@@ -76,6 +77,9 @@ describe.each([
       answer(model, prompts[5]!),
     ])
     expect([first, ...others]).toEqual(wanted)
+    const [compiled] = (await listCompiledModels()).filter(({ source }) => source === quantized)
+    const graph = readFileSync(join(process.env.HFQUANT_CACHE!, 'artifacts', compiled!.id, 'model.onnx'))
+    expect(graph.includes('paired_tokens')).toBe(isPaired)
     expect([MAX_NEW_TOKENS, 'enough']).toContain(
       cancelled instanceof Error ? cancelled.message : (cancelled as number[]).length,
     )

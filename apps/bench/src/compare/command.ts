@@ -27,7 +27,7 @@ const OPTIONS = {
   sizes: { type: 'string', default: '2,4,8' },
   only: { type: 'string' },
   engines: { type: 'string', default: ENGINES.join(',') },
-  'four-bit': { type: 'string', default: 'int8-dynamic-act-int4-weight,rtn-int4-g32' },
+  'four-bit': { type: 'string', default: 'rtn-int4,rtn-int4-g32' },
   'eight-bit': { type: 'string', default: 'int8-weight-only,int8-dynamic-act-int8-weight' },
   json: { type: 'string' },
   chart: { type: 'string' },

@@ -150,7 +150,7 @@ function checkScales(bytes: Uint8Array, dtype: FloatDtype, tensor: string, modul
   )
 }
 
-/** Every start reads all scales of a model, so this is a loop: `findIndex` calls a function for each. */
+/** All scales of a model are read before its weights, so this is a loop: `findIndex` calls a function for each. */
 function firstNotFinite(bytes: Uint8Array, dtype: FloatDtype): number | undefined {
   // An exponent of ones is that of infinities and NaN.
   const exponent = { float32: 0x7f800000, bfloat16: 0x7f80, float16: 0x7c00 }[dtype]

@@ -7,14 +7,16 @@ import { graphDigest } from './write-artifact.js'
 
 /**
  * Raised when the same graph of the same checkpoint comes to hold other constants, or when files are laid out in another
- * way. What changes the graph itself needs no new number: its digest is part of the key.
+ * way. What changes the graph as headers alone tell it needs no new number: its digest is part of the key.
  */
 const REVISION = 1
 
 /**
- * The name of a compiled model: it follows from everything that its bytes depend on. Those are the graph, `subject`,
- * the versions of hfquant and of the runtime, and the processor, for whose kernels the weights are packed.
+ * The name of a compiled model: it follows from everything that its bytes depend on. Those are the code, the checkpoint
+ * and its configuration, the runtime, and the processor, for whose kernels the weights are packed.
  *
+ * @param graph what the code makes of the checkpoint's headers. What it makes of the tensors may be another graph; code
+ * that changes that one alone raises the revision of its method.
  * @param subject what the constants of the graph are made from, as JSON: the checkpoint, the configuration.
  */
 export function artifactKey(graph: Graph, subject: unknown): string {

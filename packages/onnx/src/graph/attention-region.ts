@@ -1,4 +1,4 @@
-import type { Node } from './graph-parts.js'
+import type { Node, PortedGraph } from './graph-parts.js'
 
 const ATTENTION = 'GroupQueryAttention'
 
@@ -18,37 +18,48 @@ export interface AttentionRegion {
   apart(border: Border): readonly Node[]
 }
 
-export function attentionRegion(all: readonly Node[]): AttentionRegion {
+export function attentionRegion({ nodes: all, outputs }: PortedGraph): AttentionRegion {
   const nodes = new Set<Node>()
+  const names = new Set(outputs.map(({ name }) => name))
+  const isOutput = ({ operator, outputs: [id] }: Node) => operator === 'Identity' && names.has(id!)
   const readers = new Map<string, Node[]>()
   for (const node of all) for (const id of node.inputs) readers.set(id, [...(readers.get(id) ?? []), node])
   for (const node of all.toReversed()) {
-    const readBy = node.outputs.flatMap((id) => readers.get(id) ?? [])
+    const reads = node.outputs.flatMap((id) => (readers.get(id) ?? []).map((reader) => ({ id, reader })))
+    const isBrought = ({ id, reader }: (typeof reads)[number]) => nodes.has(reader) && broughtBy(reader, id)
     const isBringing =
       MOVES.has(node.operator) &&
-      readBy.some((reader) => nodes.has(reader)) &&
-      readBy.every((reader) => nodes.has(reader) || isOutput(reader))
+      reads.some(isBrought) &&
+      reads.every((read) => isBrought(read) || isOutput(read.reader))
     if (node.operator === ATTENTION || isBringing) nodes.add(node)
   }
-  return { nodes, apart: (border) => separate(all, nodes, border) }
+  return { nodes, apart: (border) => separate(all, nodes, border, isOutput) }
 }
 
-/** An output of the graph. */
-const isOutput = ({ operator }: Node): boolean => operator === 'Identity'
+/** Queries, keys and values; what a node reads beside them, such as caches, tables and positions, is its own matter. */
+const brought = ({ operator, inputs }: Node): readonly string[] =>
+  inputs.slice(0, operator === ATTENTION ? 3 : 1)
 
-function separate(all: readonly Node[], region: ReadonlySet<Node>, border: Border): readonly Node[] {
+const broughtBy = (node: Node, id: string): boolean =>
+  brought(node).includes(id) && !node.inputs.slice(brought(node).length).includes(id)
+
+function separate(
+  all: readonly Node[],
+  region: ReadonlySet<Node>,
+  border: Border,
+  isOutput: (node: Node) => boolean,
+): readonly Node[] {
   const inside = new Set([...region].flatMap(({ outputs }) => outputs))
   const entered = new Map<string, string>()
   const enter = (id: string): readonly Node[] => {
-    if (inside.has(id) || entered.has(id)) return []
+    if (id === '' || inside.has(id) || entered.has(id)) return []
     entered.set(id, `${id}_by_sequence`)
     return [border.in(id, `${id}_by_sequence`)]
   }
-  const data = ({ operator, inputs }: Node) => inputs.slice(0, operator === ATTENTION ? 3 : 1)
   const separated = all.flatMap((node) => {
     if (!region.has(node)) return [node]
-    const before = data(node).flatMap(enter)
-    const inputs = node.inputs.map((id, index) => (index < data(node).length ? (entered.get(id) ?? id) : id))
+    const before = brought(node).flatMap(enter)
+    const inputs = node.inputs.map((id, at) => (at < brought(node).length ? (entered.get(id) ?? id) : id))
     if (node.operator !== ATTENTION) return [...before, { ...node, inputs }]
     const [result, ...others] = node.outputs as [string, ...string[]]
     const attended = `${result}_by_sequence`

@@ -4,79 +4,18 @@ import { join } from 'node:path'
 import type { GraphValue } from '@hfquant/core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { writeArtifact } from '../artifact/write-artifact.js'
-import { openDecoder } from '../session/decoder.js'
+import { type Decoder, openDecoder } from '../session/decoder.js'
 import { DECODER } from '../session/decoder-ports.js'
+import type { CacheDtype } from '../session/protocol.js'
 import type { Sequence } from '../session/sequences.js'
-import { constant, floatBytes } from '../testing/run-graph.fixture.js'
-import { createGraph, type Graph } from './graph.js'
-
-const [HEADS, KV_HEADS, SIZE, VOCABULARY, POSITIONS] = [4, 2, 64, 50, 512]
-const WIDTH = HEADS * SIZE
-
-const wave = (count: number, seed: number) =>
-  floatBytes(Array.from({ length: count }, (_, at) => Math.sin(at * 12.9898 + seed)))
-
-interface DecoderOptions {
-  readonly layers?: number
-  readonly blockSize?: number
-  /** What else happens to the embeddings. */
-  readonly twist?: (graph: Graph, hidden: GraphValue) => GraphValue
-}
-
-/** Layers of attention whose projections and head are in 4 bits. */
-function fourBitDecoder({ layers = 2, blockSize = 128, twist = (_, hidden) => hidden }: DecoderOptions = {}) {
-  const graph = createGraph('four bits')
-  const ids = graph.input(DECODER.inputIds, 'int64', ['B', 'S'])
-  const positions = graph.input(DECODER.positionIds, 'int64', ['B', 'S'])
-  const last = graph.input(DECODER.lastPosition, 'int32', ['B'])
-  const total = graph.input(DECODER.totalLength, 'int32', [])
-  const [cos, sin] = [1, 2].map((seed) =>
-    graph.constant(
-      constant(`rope${seed}`, 'float32', [POSITIONS, SIZE / 2], wave((POSITIONS * SIZE) / 2, seed)),
-    ),
-  ) as [GraphValue, GraphValue]
-  const rotate = (input: GraphValue) =>
-    graph.node('RotaryEmbedding', [input, positions, cos, sin], { domain: 'com.microsoft' })
-  const product = (name: string, input: GraphValue, N: number) => {
-    const blocks = WIDTH / blockSize
-    const bytes = Uint8Array.from({ length: (N * WIDTH) / 2 }, (_, at) => (at * 31 + N + (at >> 3)) & 255)
-    const codes = graph.constant(constant(`${name}.codes`, 'uint8', [N, blocks, blockSize / 2], bytes))
-    const scales = graph.constant(constant(`${name}.scales`, 'float32', [N, blocks], wave(N * blocks, 3)))
-    const attributes = {
-      ...{ K: { int: WIDTH }, N: { int: N }, bits: { int: 4 }, block_size: { int: blockSize } },
-      accuracy_level: { int: 4 },
-    }
-    return graph.node('MatMulNBits', [input, codes, scales], { domain: 'com.microsoft', attributes })
-  }
-  const norm = (input: GraphValue) => {
-    const weight = graph.constant(constant('norm', 'float32', [WIDTH], wave(WIDTH, 4)))
-    const attributes = { axis: { int: -1 }, epsilon: { float: 1e-5 }, stash_type: { int: 1 } }
-    return graph.node('SimplifiedLayerNormalization', [input, weight], { attributes })
-  }
-
-  const table = constant('table', 'float32', [VOCABULARY, WIDTH], wave(VOCABULARY * WIDTH, 5))
-  let hidden = twist(graph, graph.node('Gather', [graph.constant(table), ids]))
-  for (let layer = 0; layer < layers; layer++) {
-    const x = norm(hidden)
-    const query = rotate(product(`${layer}.query`, x, WIDTH))
-    const key = rotate(product(`${layer}.key`, x, KV_HEADS * SIZE))
-    const value = product(`${layer}.value`, x, KV_HEADS * SIZE)
-    const past = [DECODER.pastKey(layer), DECODER.pastValue(layer)].map((name) =>
-      graph.input(name, 'float32', ['B', KV_HEADS, 'P', SIZE]),
-    )
-    const [attended] = graph.nodes('GroupQueryAttention', [query, key, value, ...past, last, total], 3, {
-      domain: 'com.microsoft',
-      attributes: { num_heads: { int: HEADS }, kv_num_heads: { int: KV_HEADS } },
-    })
-    hidden = graph.node('Add', [hidden, product(`${layer}.output`, attended!, WIDTH)])
-    graph.output(DECODER.newKey(layer), key, 'float32', ['B', 'S', KV_HEADS * SIZE])
-    graph.output(DECODER.newValue(layer), value, 'float32', ['B', 'S', KV_HEADS * SIZE])
-  }
-  const rows = graph.input(DECODER.logitsRows, 'int64', ['R'])
-  const picked = graph.node('Gather', [hidden, rows], { attributes: { axis: { int: 1 } } })
-  graph.output(DECODER.logits, product('head', norm(picked), VOCABULARY), 'float32', ['B', 'R', VOCABULARY])
-  return graph
-}
+import {
+  addPartSums,
+  addPositions,
+  cacheShape,
+  fourBitDecoder,
+  VOCABULARY,
+} from '../testing/four-bit-decoder.fixture.js'
+import type { Graph } from './graph.js'
 
 let folder: string
 beforeAll(async () => {
@@ -84,30 +23,45 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
-const prompt = (length: number, seed: number) =>
-  Array.from({ length }, (_, index) => (index * 7 + seed * 11) % VOCABULARY)
-
-async function open(graph: Graph, layers = 2) {
+async function withDecoder<Result>(
+  graph: Graph,
+  dtype: CacheDtype | undefined,
+  use: (decoder: Decoder) => Promise<Result>,
+): Promise<Result> {
   const path = await writeArtifact(await mkdtemp(join(folder, 'graph-')), graph)
-  const cache = { layers, heads: KV_HEADS, headSize: SIZE }
-  return openDecoder(path, cache, { threads: 1, optimized: false })
+  const decoder = await openDecoder(path, cacheShape(dtype), { threads: 1, optimized: false })
+  try {
+    return await use(decoder)
+  } finally {
+    await decoder.close()
+  }
 }
 
-/** Logits after prompts of the lengths, each read in parts of `part`, and after each of three tokens that follow. */
-async function converse(
-  graph: Graph,
-  lengths: readonly (readonly [length: number, seed: number])[],
-  part: number,
-) {
-  const decoder = await open(graph)
-  try {
+interface Prompt {
+  readonly length: number
+  readonly seed: number
+}
+
+const tokens = ({ length, seed }: Prompt) =>
+  Array.from({ length }, (_, index) => (index * 7 + seed * 11) % VOCABULARY)
+
+interface Reading {
+  /** Tokens of a prompt that are read at once. */
+  readonly part?: number
+  readonly dtype?: CacheDtype | undefined
+}
+
+/** Logits after each prompt, and after each of three tokens that all of them get in one run. */
+const converse = (graph: Graph, prompts: readonly Prompt[], { part = 512, dtype }: Reading = {}) =>
+  withDecoder(graph, dtype, async (decoder) => {
     const said = new Map<Sequence, number[][]>()
-    for (const [length, seed] of lengths) {
-      const ids = prompt(length, seed)
+    for (const prompt of prompts) {
+      const ids = tokens(prompt)
       const sequence = decoder.sequences.begin(ids)
       let logits: Float32Array = new Float32Array()
-      for (let at = 0; at < length; at += part)
+      for (let at = 0; at < ids.length; at += part) {
         logits = await decoder.append(sequence, ids.slice(at, at + part))
+      }
       said.set(sequence, [[...logits]])
     }
     for (const token of [9, 0, 31]) {
@@ -115,119 +69,79 @@ async function converse(
       for (const [sequence, row] of logits) said.get(sequence)!.push([...row])
     }
     return [...said.values()]
-  } finally {
-    await decoder.close()
-  }
+  })
+
+const [short, middle, long] = [
+  { length: 5, seed: 1 },
+  { length: 12, seed: 2 },
+  { length: 31, seed: 3 },
+] as const
+const all = [short, middle, long]
+
+/** max |found − wanted| / max |wanted| */
+function relativeError(found: readonly number[], wanted: readonly number[]): number {
+  expect(found).toHaveLength(wanted.length)
+  const most = found.reduce((worst, value, at) => Math.max(worst, Math.abs(value - wanted[at]!)), 0)
+  return most / Math.max(...wanted.map(Math.abs))
 }
 
 const inputs = (graph: Graph) => graph.inputs.map(({ name }) => name)
 
-describe('a decoder that pairs rows', () => {
-  const paired = fourBitDecoder().merged().withPairedRows()
+describe.each([
+  ['in 4 bits', fourBitDecoder(), undefined],
+  ['with merged projections', fourBitDecoder().merged(), undefined],
+  ['that cuts rows into parts for a while', fourBitDecoder({ twist: addPartSums }).merged(), undefined],
+  ['with keys and values in float16', fourBitDecoder({ dtype: 'float16' }).merged(), 'float16'],
+] as const)('a decoder %s that pairs rows', (_name, plain, dtype) => {
+  const paired = plain.withPairedRows()
 
   test('says the same to the bit alone, beside others and in other parts of a prompt', async () => {
-    const prompts = [
-      [5, 1],
-      [12, 2],
-      [31, 3],
-    ] as const
-    const together = await converse(paired, prompts, 512)
-    for (const [index, one] of prompts.entries()) {
-      expect(await converse(paired, [one], 512)).toEqual([together[index]])
+    expect(inputs(paired)).toContain(DECODER.pairedTokens)
+    const together = await converse(paired, all, { dtype })
+    for (const [index, prompt] of all.entries()) {
+      expect(await converse(paired, [prompt], { dtype })).toEqual([together[index]])
     }
-    const inParts = await converse(
-      paired,
-      [
-        [31, 3],
-        [12, 2],
-      ],
-      4,
-    )
-    expect(inParts[0]).toEqual(together[2])
-    expect(inParts[1]).toEqual(together[1])
+    expect(await converse(paired, [middle, long], { dtype, part: 4 })).toEqual(together.slice(1))
   })
 
   test('says what it says without pairs, but for the order of sums', async () => {
-    const prompts = [
-      [5, 1],
-      [12, 2],
-      [31, 3],
-    ] as const
-    const [pairs, single] = [
-      await converse(paired, prompts, 512),
-      await converse(fourBitDecoder(), prompts, 512),
-    ]
-    const values = single.flat(2)
-    const size = Math.max(...values.map(Math.abs))
-    const most = pairs.flat(2).reduce((worst, value, at) => Math.max(worst, Math.abs(value - values[at]!)), 0)
-    expect(most / size).toBeLessThan(0.02)
+    const [pairs, single] = [await converse(paired, all, { dtype }), await converse(plain, all, { dtype })]
+    expect(relativeError(pairs.flat(2), single.flat(2))).toBeLessThan(0.02)
   })
 
   test('gives logits of every position of a batch', async () => {
-    const [pairs, single] = await Promise.all(
-      [paired, fourBitDecoder()].map(async (graph) => {
-        const decoder = await open(graph)
-        const ids = Int32Array.from([...prompt(5, 1), ...prompt(5, 2), ...prompt(5, 3)])
-        const logits = await decoder.forward(ids, 3)
-        await decoder.close()
-        return logits
-      }),
-    )
+    const ids = Int32Array.from([1, 2, 3].flatMap((seed) => tokens({ length: 5, seed })))
+    const logits = (graph: Graph) =>
+      withDecoder(graph, dtype, async (decoder) => [...(await decoder.forward(ids, 3))])
+    const [pairs, single] = [await logits(paired), await logits(plain)]
     expect(pairs).toHaveLength(15 * VOCABULARY)
-    const size = Math.max(...single!.map(Math.abs))
-    const most = pairs!.reduce((worst, value, at) => Math.max(worst, Math.abs(value - single![at]!)), 0)
-    expect(most / size).toBeLessThan(0.02)
+    expect(relativeError(pairs, single)).toBeLessThan(0.02)
   })
-})
-
-test('rows that are cut into parts for a while are paired as well', async () => {
-  const twist = (graph: Graph, hidden: GraphValue) => {
-    const parts = graph.node('Reshape', [hidden, graph.literal('int64', [3], [-1, 4, WIDTH / 4])])
-    const sums = graph.node('ReduceSum', [parts, graph.literal('int64', [1], [2])], {
-      attributes: { keepdims: { int: 0 } },
-    })
-    const weight = constant('spread', 'float32', [4, WIDTH], wave(4 * WIDTH, 7))
-    const spread = graph.node('MatMul', [sums, graph.constant(weight)])
-    return graph.node('Add', [hidden, graph.node('Reshape', [spread, graph.node('Shape', [hidden])])])
-  }
-  const graph = fourBitDecoder({ twist }).withPairedRows()
-  expect(inputs(graph)).toContain(DECODER.pairedTokens)
-  const [together, alone] = [
-    await converse(
-      graph,
-      [
-        [12, 2],
-        [5, 1],
-      ],
-      512,
-    ),
-    await converse(graph, [[5, 1]], 512),
-  ]
-  expect(alone[0]).toEqual(together[1])
 })
 
 describe('rows stay as they are', () => {
-  test('where no product pairs them', () => {
-    const graph = fourBitDecoder({ blockSize: 32 })
-    expect(inputs(graph.withPairedRows())).toEqual(inputs(graph))
-  })
+  const sumOfTokens = (graph: Graph, hidden: GraphValue) =>
+    graph.node('CumSum', [hidden, graph.literal('int64', [], [1])])
+  const flat = (graph: Graph, hidden: GraphValue) => {
+    const sum = graph.node('ReduceSum', [
+      graph.node('Reshape', [hidden, graph.literal('int64', [1], [-1])]),
+      graph.literal('int64', [1], [-1]),
+    ])
+    return graph.node('Add', [hidden, sum])
+  }
+  const lengths = (graph: Graph, hidden: GraphValue) => {
+    const last = graph.node('Cast', [{ id: DECODER.lastPosition }], { attributes: { to: { int: 1 } } })
+    return graph.node('Mul', [hidden, last])
+  }
 
-  test('where a node may look at several of them', () => {
-    const twist = (graph: Graph, hidden: GraphValue) =>
-      graph.node('CumSum', [hidden, graph.literal('int64', [], [1])])
-    const graph = fourBitDecoder({ twist })
-    expect(inputs(graph.withPairedRows())).toEqual(inputs(graph))
-  })
-
-  test('where positions are used outside of attention', () => {
-    const twist = (graph: Graph, hidden: GraphValue) => {
-      const table = constant('positions', 'float32', [POSITIONS, WIDTH], wave(POSITIONS * WIDTH, 6))
-      return graph.node('Add', [
-        hidden,
-        graph.node('Gather', [graph.constant(table), { id: DECODER.positionIds }]),
-      ])
-    }
-    const graph = fourBitDecoder({ twist })
+  test.each([
+    ['no product pairs them', { blockSize: 32 }],
+    ['a node looks at several tokens', { twist: sumOfTokens }],
+    ['a node looks at all of them', { twist: flat }],
+    ['positions are used outside of attention', { twist: addPositions }],
+    ['lengths of sequences are used outside of attention', { twist: lengths }],
+  ])('where %s', (_reason, options) => {
+    const graph = fourBitDecoder(options)
     expect(inputs(graph.withPairedRows())).toEqual(inputs(graph))
   })
 })

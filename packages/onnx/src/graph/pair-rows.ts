@@ -13,17 +13,18 @@ import { intAttribute, rowWiseIn } from './row-wise.js'
  * in the end. With pairs alone, a token comes out the same to the bit whether it is computed by itself or beside others.
  * On two cores a pair takes about a tenth longer than a row, which waits for the same weights.
  *
- * A graph stays as it is that has no such product, or a node that is not known to treat every row by itself.
+ * A graph stays as it is that has no such product, or a node outside of attention that is not known to treat every row by
+ * itself or reads what is known of sequences only, such as positions.
  */
 export function pairRows(graph: PortedGraph): PortedGraph {
   const { nodes, inputs, outputs } = graph
-  const region = attentionRegion(nodes)
+  const region = attentionRegion(graph)
   const isRowWise = rowWiseIn(graph)
   const isKnown = (node: Node) => region.nodes.has(node) || picksLogits(node) || isRowWise(node)
-  const isPositionApart = nodes.every(
-    (node) => region.nodes.has(node) || !node.inputs.includes(DECODER.positionIds),
-  )
-  if (!nodes.some(pairs) || region.nodes.size === 0 || !isPositionApart || !nodes.every(isKnown)) return graph
+  const given = new Set<string>(inputs.map(({ name }) => name).filter((name) => !IN_COLUMN.has(name)))
+  const isApart = (node: Node) => region.nodes.has(node) || !node.inputs.some((id) => given.has(id))
+  const isFit = region.nodes.size > 0 && nodes.every((node) => isKnown(node) && isApart(node))
+  if (!nodes.some(pairs) || !isFit) return graph
 
   const [head] = nodes.filter(picksLogits)
   const logitsRows =
@@ -48,6 +49,9 @@ export function pairRows(graph: PortedGraph): PortedGraph {
     ),
   }
 }
+
+/** Inputs that stand in the column; all others are for attention, which sees sequences. */
+const IN_COLUMN = new Set<string>([DECODER.inputIds, DECODER.logitsRows])
 
 const gather = {
   /** [rows, 1, ...] to [B, S, ...] */

@@ -38,7 +38,7 @@ export function rowWiseIn({ nodes, constants, literals }: GraphParts): (node: No
         return isFixed(inputs[0])
       case 'Reshape':
         // To a shape that begins as that of a value with rows does, or to rows that are cut into equal parts.
-        return shapes.has(inputs[1]!) || numbers.get(inputs[1] ?? '')?.[0] === -1
+        return shapes.has(inputs[1]!) || isCut(numbers.get(inputs[1] ?? ''))
       case 'SimplifiedLayerNormalization':
       case 'Split':
         return isWithinRow(axis)
@@ -50,6 +50,9 @@ export function rowWiseIn({ nodes, constants, literals }: GraphParts): (node: No
 
 export const intAttribute = (attribute: GraphAttribute | undefined): number | undefined =>
   attribute !== undefined && 'int' in attribute ? attribute.int : undefined
+
+/** [rows, parts, size] */
+const isCut = (shape: readonly number[] | undefined): boolean => shape?.length === 3 && shape[0] === -1
 
 const isWithinRow = (axis: number): boolean => axis === -1 || axis >= 2
 

@@ -153,8 +153,9 @@ export function createScheduler(decoder: Decoder): Scheduler {
 }
 
 /**
- * Tokens of a part of at most `most`: never all but one. Attention sums in another order for a single token, and a prompt
- * has the same keys and values in whatever parts it is read.
+ * Tokens of a part of at most `most`: never all but one. Attention sums in another order for a single token; without
+ * one, a prompt has the same keys and values in whatever parts it is read, as long as a head has at most 128 channels,
+ * which the runtime multiplies in one piece.
  */
 const partLength = (rest: number, most: number): number =>
   rest === most + 1 ? most - 1 : Math.min(rest, most)

@@ -1,5 +1,12 @@
 import { basename, resolve } from 'node:path'
-import { CapabilityError, type JsonObject, type LoadedModel, type LoadingReport } from '@hfquant/core'
+import {
+  CapabilityError,
+  HfquantError,
+  type JsonObject,
+  type LoadedModel,
+  type LoadingReport,
+  type PlannedModel,
+} from '@hfquant/core'
 import { type ArtifactDescription, artifactKey, type Graph } from '@hfquant/onnx'
 import { checkpointIdentity } from './checkpoint-identity.js'
 import { type CompileSource, lowerModel } from './compile.js'
@@ -34,18 +41,33 @@ export async function nameModel(
   if (!cache || !isKept) return undefined
   const trusting = { ...opened, checkpoint: { ...opened.checkpoint, trusted: true } }
   const sketch = withQuantization(trusting, opened.merged)
-  const { planned, ...outline } = await planOpened(sketch, options)
+  const plan = await planTrusting(sketch, options)
+  if (plan === undefined || plan.planned.deferred.length > 0) return undefined
+  const { planned: _, ...outline } = plan
   const { architecture, config, configFile, quantizer, dtype } = sketch
   const graph = tryLower({ architecture, shell: outline.shell, config, compute, memory })
-  if (planned.deferred.length > 0 || graph === undefined) return undefined
+  if (graph === undefined) return undefined
   const method = quantizer && [quantizer.quantMethod, quantizer.revision, quantizer.config.toDict()]
   const identity = await checkpointIdentity(opened.checkpoint)
-  const subject = [NOTES, identity, configFile.value, method, dtype, compute, memory]
+  const subject = [NOTES_REVISION, identity, configFile.value, method, dtype, compute, memory]
   return { key: artifactKey(graph, subject), outline, quantization: quantizationOf(sketch, outline) }
 }
 
-/** Other notes than those of a compiled model make it another one. */
-const NOTES = 2
+/** Raise it when other things come to be noted. */
+const NOTES_REVISION = 2
+
+/** What trust makes of a checkpoint may be refused although the checkpoint is in order: who reads it will tell. */
+async function planTrusting(
+  sketch: OpenedModel,
+  options: LoadModelOptions,
+): Promise<PlannedModel | undefined> {
+  try {
+    return await planOpened(sketch, options)
+  } catch (error) {
+    if (HfquantError.isInstance(error)) return undefined
+    throw error
+  }
+}
 
 /** A model that cannot be computed may still be loaded and saved; using it says what is missing. */
 function tryLower(source: CompileSource): Graph | undefined {
@@ -65,15 +87,17 @@ export interface ArtifactNotes {
   readonly parameterBytes: number
   readonly warnings: readonly string[]
   readonly report: LoadingReport
+  readonly skipped: ModelQuantization['skipped']
 }
 
 export function describeArtifact(
   { folder, quantizer }: OpenedModel,
   parameterBytes: number,
-  { warnings, report }: LoadedModel,
+  { warnings, report, quantization }: LoadedModel,
 ): ArtifactDescription {
   const config = quantizer?.config.toDict() ?? null
-  const notes: ArtifactNotes = { config, parameterBytes, warnings, report }
+  const skipped = quantization?.skipped ?? []
+  const notes: ArtifactNotes = { config, parameterBytes, warnings, report, skipped }
   return { model: modelName(folder), source: resolve(folder), method: quantizer?.quantMethod ?? null, notes }
 }
 

@@ -69,7 +69,11 @@ export function createModelState(weights: ModelWeights, options: LoadModelOption
       changes = change.catch(() => {})
       return change
     },
-    fill: async (signal) => (await untilAborted(version.weights.fill(work.signal), signal)).shell,
+    fill: async (signal) => {
+      // Work of its own: it goes on when its caller has given up, and closing waits for it.
+      const filling = work.run(() => version.weights.fill(work.signal))
+      return (await untilAborted(filling, signal)).shell
+    },
     session() {
       work.checkOpen()
       if (session !== undefined) return session

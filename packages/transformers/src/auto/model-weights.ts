@@ -44,18 +44,18 @@ export async function loadWeights(opened: OpenedModel, options: LoadModelOptions
   const release = () => {
     for (const store of stores.splice(0)) store.release()
   }
-  let planned: Promise<PlannedModel> | undefined
+  const plan = planOnce(opened, options)
   const stream = async (signal: AbortSignal | undefined) => {
-    // Once: a plan replaces modules of the shell.
-    planned ??= planOpened(opened, { deviceMap: options.deviceMap })
-    const plan = await planned
+    const { model, planned } = await plan()
+    signal?.throwIfAborted()
     const store = createScratchStore(cacheFolder())
     stores.push(store)
-    return fillModel(opened, store, { ...options, signal }, plan)
+    return fillModel(model, store, { ...options, signal }, planned)
   }
   try {
     let loaded = named && notes ? { ...named.outline, ...told(notes) } : await stream(options.signal)
     let filled = notes ? undefined : Promise.resolve(loaded)
+    let outlined = notes
     return {
       ...{ opened, release, artifactKey: named?.key },
       get loaded() {
@@ -66,11 +66,12 @@ export async function loadWeights(opened: OpenedModel, options: LoadModelOptions
           ? settled(named.quantization, opened, notes)
           : quantizationOf(opened, loaded),
       warnings: warn(opened.merged, loaded.warnings),
-      parameterBytes: () => (notes && filled === undefined ? notes.parameterBytes : parameterBytes(loaded)),
+      parameterBytes: () => outlined?.parameterBytes ?? parameterBytes(loaded),
       fill(signal) {
         filled ??= stream(signal).then(
           (result) => {
             loaded = result
+            outlined = undefined
             return result
           },
           (error) => {
@@ -84,6 +85,25 @@ export async function loadWeights(opened: OpenedModel, options: LoadModelOptions
   } catch (error) {
     release()
     throw error
+  }
+}
+
+/**
+ * Plans a model on first use, and again only if that failed: a plan replaces modules of its shell, so each has one of its
+ * own.
+ */
+function planOnce(opened: OpenedModel, { deviceMap }: LoadModelOptions) {
+  let planning: Promise<{ readonly model: OpenedModel; readonly planned: PlannedModel }> | undefined
+  const plan = async () => {
+    const model = { ...opened, shell: opened.architecture.build(opened.config, opened.dtype) }
+    return { model, planned: await planOpened(model, { deviceMap }) }
+  }
+  return () => {
+    planning ??= plan().catch((error) => {
+      planning = undefined
+      throw error
+    })
+    return planning
   }
 }
 
@@ -102,10 +122,10 @@ async function readNotes(artifactKey: string): Promise<ArtifactNotes | undefined
 function settled(
   quantization: ModelQuantization,
   { merged }: OpenedModel,
-  { config }: ArtifactNotes,
+  { config, skipped }: ArtifactNotes,
 ): ModelQuantization {
   if (merged === undefined || config === null) return quantization
-  return { ...quantization, config: merged.backend.parseConfig(config).toDict() }
+  return { ...quantization, skipped, config: merged.backend.parseConfig(config).toDict() }
 }
 
 const parameterBytes = ({ shell }: LoadedModel): number =>
