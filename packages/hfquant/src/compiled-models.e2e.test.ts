@@ -1,76 +1,33 @@
 import { execFile, fork } from 'node:child_process'
-import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
-import { mkdir, open, rename, stat, symlink, utimes } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { stat, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { quantizer as bitsandbytes } from '@hfquant/bitsandbytes'
 import { defineQuantizer } from '@hfquant/core'
-import { GPTQConfig } from '@hfquant/gptq'
-import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { demoModel } from './demo/index.js'
-import {
-  AutoModelForCausalLM,
-  type CausalLM,
-  type LoadModelOptions,
-  listCompiledModels,
-  recipe,
-} from './index.js'
+import { AutoModelForCausalLM, type LoadModelOptions, listCompiledModels, recipe } from './index.js'
 import { golden } from './testing/golden.fixture.js'
+import {
+  changeConfig,
+  copyOf,
+  INPUT,
+  MODEL,
+  newFolder,
+  overwriteWeights,
+  saved,
+  start,
+  useOwnCaches,
+} from './testing/starts.fixture.js'
 
-const root = mkdtempSync(join(tmpdir(), 'hfquant-compiled-'))
-const callersCache = process.env.HFQUANT_CACHE
-let folders = 0
-const newFolder = () => join(root, `folder-${++folders}`)
-
+useOwnCaches()
 let cache: string
 beforeEach(() => {
-  cache = newFolder()
-  process.env.HFQUANT_CACHE = cache
+  cache = process.env.HFQUANT_CACHE!
 })
-afterEach(() => {
-  if (callersCache === undefined) delete process.env.HFQUANT_CACHE
-  else process.env.HFQUANT_CACHE = callersCache
-})
-afterAll(() => rmSync(root, { recursive: true, force: true }))
-
-/** Small enough to be compiled dozens of times. */
-const MODEL = golden('gptq/tiny-llama-fp32')
-const INPUT = { inputIds: [[0, 17, 42]] }
-
-/** Loads a model and computes with it; `stages` are the kinds of work that this took. */
-async function start(folder: string, options: LoadModelOptions = {}) {
-  const stages = new Set<string>()
-  const model = await AutoModelForCausalLM.fromPretrained(folder, {
-    ...options,
-    onProgress: ({ stage }) => stages.add(stage),
-  })
-  const { logits } = await model.forward(INPUT)
-  return { model, logits, stages: [...stages] }
-}
-
-/** The bytes of every file of the model, as it is saved. */
-async function saved(model: CausalLM) {
-  const out = newFolder()
-  await model.savePretrained(out)
-  return Object.fromEntries(
-    readdirSync(out).map((name) => [name, readFileSync(join(out, name)).toString('base64')]),
-  )
-}
-
-function changeConfig(folder: string, changes: object): void {
-  const path = join(folder, 'config.json')
-  writeFileSync(path, JSON.stringify({ ...JSON.parse(readFileSync(path, 'utf8')), ...changes }))
-}
-
-function copyOf(model: string): string {
-  const folder = newFolder()
-  cpSync(model, folder, { recursive: true, preserveTimestamps: true })
-  return folder
-}
 
 /** One of each backend; sizes of the second are known only after quantizing, and so is the config of the third. */
 const RECIPES = ['int8-dynamic-act-int8-weight', 'nf4-double-quant', 'rtn-int4-g32', 'llm-int8']
@@ -102,68 +59,6 @@ describe('a second start', () => {
       expect(warm.logits).toEqual(cold.logits)
       for (const { model } of [cold, warm]) await model.dispose()
     }
-  })
-
-  test.each([
-    'rtn-int4-g32',
-    'gptq/tiny-llama-gptq-w4-g32-desc-act',
-    'bitsandbytes/tiny-llama-bnb-nf4-dq',
-    'bitsandbytes/tiny-llama-bnb-int8',
-    'int8-dynamic-act-int4-weight',
-    'int4-weight-only',
-  ])('of a quantized model reads headers, and no scale: %s', async (name) => {
-    const { folder, blob } = await inHubCache(name.includes('/') ? golden(name) : await quantizedBy(name))
-    const cold = await start(folder)
-    await overwriteWeights(blob, 0xff)
-    const warm = await start(folder)
-    expect(warm.logits).toEqual(cold.logits)
-    expect(warm.model.quantization).toEqual(cold.model.quantization)
-    expect(warm.model.loadingReport).toEqual(cold.model.loadingReport)
-    expect(warm.model.warnings).toEqual(cold.model.warnings)
-    for (const { model } of [cold, warm]) await model.dispose()
-    const read = AutoModelForCausalLM.fromPretrained(folder, { cache: false })
-    await expect(read).rejects.toMatchObject({ code: expect.stringMatching(/NOT_FINITE/) })
-  })
-
-  test('of a quantized model checks its tensors once they are needed, and again after they were wrong', async () => {
-    const { folder, blob } = await inHubCache(golden('gptq/tiny-llama-gptq-w4-g32-desc-act'))
-    const { model: cold } = await start(folder)
-    const { model } = await start(folder)
-    const bytes = readFileSync(blob)
-    await overwriteWeights(blob, 0xff)
-    await expect(model.savePretrained(newFolder())).rejects.toMatchObject({ code: 'SCALE_NOT_FINITE' })
-    writeFileSync(blob, bytes)
-    expect(await saved(model)).toEqual(await saved(cold))
-    for (const used of [cold, model]) await used.dispose()
-  })
-
-  test.each(['int8-weight-only', 'rtn-int4-g32'])(
-    'knows of a head that the config wrongly says is tied: %s',
-    async (name) => {
-      const folder = copyOf(MODEL)
-      changeConfig(folder, { tie_word_embeddings: true })
-      const quantizationConfig = await recipe(name)
-      const [cold, warm] = [
-        await start(folder, { quantizationConfig }),
-        await start(folder, { quantizationConfig }),
-      ]
-      expect(warm.stages).toEqual([])
-      expect(cold.model.warnings).toContainEqual(expect.stringContaining('is stored apart'))
-      expect(warm.model.warnings).toEqual(cold.model.warnings)
-      expect(warm.model.quantization).toEqual(cold.model.quantization)
-      expect(warm.logits).toEqual(cold.logits)
-      for (const { model } of [cold, warm]) await model.dispose()
-    },
-  )
-
-  test('whose settings fit the tensors alone, not what headers say, is not kept, and works', async () => {
-    const folder = copyOf(MODEL)
-    changeConfig(folder, { tie_word_embeddings: true })
-    const quantizationConfig = new GPTQConfig({ bits: 4, groupSize: 32, method: 'rtn', lmHead: true })
-    const { model } = await start(folder, { quantizationConfig })
-    expect(model.quantization?.skipped).toEqual([])
-    await model.dispose()
-    expect(await listCompiledModels()).toEqual([])
   })
 
   test('does not read the weights', async () => {
@@ -320,41 +215,3 @@ describe('a cache that does not help', () => {
     await usual.model.dispose()
   })
 })
-
-/** Every byte behind the header, except of tensors that are JSON: they say what the others are. */
-async function overwriteWeights(path: string, value = 0): Promise<void> {
-  const file = await open(path, 'r+')
-  const length = Buffer.alloc(8)
-  await file.read(length, 0, 8, 0)
-  const start = 8 + Number(length.readBigUInt64LE())
-  const header = Buffer.alloc(start - 8)
-  await file.read(header, 0, header.byteLength, 8)
-  const tensors: Record<string, { data_offsets?: [number, number] }> = JSON.parse(header.toString())
-  for (const [name, { data_offsets: range }] of Object.entries(tensors)) {
-    if (range === undefined || /quant_state|weight_format/.test(name)) continue
-    const bytes = Buffer.alloc(range[1] - range[0], value)
-    await file.write(bytes, 0, bytes.byteLength, start + range[0])
-  }
-  await file.close()
-}
-
-async function quantizedBy(name: string): Promise<string> {
-  const out = newFolder()
-  await using model = await AutoModelForCausalLM.fromPretrained(MODEL, {
-    quantizationConfig: await recipe(name),
-  })
-  await model.savePretrained(out)
-  return out
-}
-
-/** A copy of a model as it lies in the cache of the Hugging Face hub, where a file is named by its digest. */
-async function inHubCache(model: string): Promise<{ folder: string; blob: string }> {
-  const repository = join(newFolder(), 'models--organisation--name')
-  const folder = join(repository, 'snapshots', 'revision')
-  cpSync(model, folder, { recursive: true })
-  const blob = join(repository, 'blobs', createHash('sha256').update(model).digest('hex'))
-  await mkdir(join(repository, 'blobs'))
-  await rename(join(folder, 'model.safetensors'), blob)
-  await symlink(blob, join(folder, 'model.safetensors'))
-  return { folder, blob }
-}

@@ -1,4 +1,4 @@
-import { mkdir, open, readdir, rm } from 'node:fs/promises'
+import { mkdir, open, readdir, rm, statfs } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { outputError } from '@hfquant/core'
@@ -58,10 +58,22 @@ async function packWeights(modelPath: string, folder: string, threads: number): 
   try {
     const target = { modelPath: join(folder, MODEL_FILE), weightsFile: WEIGHTS_FILE }
     await worker.call({ kind: 'prepack', modelPath, target, threads })
+  } catch (error) {
+    throw (await hasSpace(folder)) ? error : outputError(noSpace(), folder)
   } finally {
     await worker.close()
   }
 }
+
+/** The runtime fills a disk to the last page before it fails, and does not say why. */
+async function hasSpace(folder: string): Promise<boolean> {
+  const { bavail, bsize } = await statfs(folder)
+  return bavail * bsize >= LEAST_SPACE
+}
+
+const LEAST_SPACE = 2 ** 20
+
+const noSpace = (): Error => Object.assign(new Error('no space left'), { code: 'ENOSPC' })
 
 /** Makes the files durable before they get their name: after a power failure a whole file is there, or none. */
 async function syncFiles(folder: string): Promise<void> {

@@ -1,4 +1,5 @@
 import type { Node, PortedGraph } from './graph-parts.js'
+import { readersOf } from './node-facts.js'
 
 const ATTENTION = 'GroupQueryAttention'
 
@@ -22,8 +23,7 @@ export function attentionRegion({ nodes: all, outputs }: PortedGraph): Attention
   const nodes = new Set<Node>()
   const names = new Set(outputs.map(({ name }) => name))
   const isOutput = ({ operator, outputs: [id] }: Node) => operator === 'Identity' && names.has(id!)
-  const readers = new Map<string, Node[]>()
-  for (const node of all) for (const id of node.inputs) readers.set(id, [...(readers.get(id) ?? []), node])
+  const readers = readersOf(all)
   for (const node of all.toReversed()) {
     const reads = node.outputs.flatMap((id) => (readers.get(id) ?? []).map((reader) => ({ id, reader })))
     const isBrought = ({ id, reader }: (typeof reads)[number]) => nodes.has(reader) && broughtBy(reader, id)

@@ -2,7 +2,8 @@ import { DECODER } from '../session/decoder-ports.js'
 import { attentionRegion } from './attention-region.js'
 import { elementType } from './element-type.js'
 import type { Node, PortedGraph } from './graph-parts.js'
-import { intAttribute, rowWiseIn } from './row-wise.js'
+import { intAttribute } from './node-facts.js'
+import { rowWiseIn } from './row-wise.js'
 
 /**
  * A decoder in which the tokens of all sequences stand in one column of rows, [rows, 1, ...], everywhere but in
@@ -18,13 +19,14 @@ import { intAttribute, rowWiseIn } from './row-wise.js'
  */
 export function pairRows(graph: PortedGraph): PortedGraph {
   const { nodes, inputs, outputs } = graph
+  if (!nodes.some(pairs)) return graph
   const region = attentionRegion(graph)
   const isRowWise = rowWiseIn(graph)
   const isKnown = (node: Node) => region.nodes.has(node) || picksLogits(node) || isRowWise(node)
   const given = new Set<string>(inputs.map(({ name }) => name).filter((name) => !IN_COLUMN.has(name)))
   const isApart = (node: Node) => region.nodes.has(node) || !node.inputs.some((id) => given.has(id))
   const isFit = region.nodes.size > 0 && nodes.every((node) => isKnown(node) && isApart(node))
-  if (!nodes.some(pairs) || !isFit) return graph
+  if (!isFit) return graph
 
   const [head] = nodes.filter(picksLogits)
   const logitsRows =

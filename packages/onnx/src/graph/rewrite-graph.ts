@@ -1,5 +1,6 @@
 import type { ConstantTensor } from '@hfquant/core'
 import type { GraphParts, Literal, Node } from './graph-parts.js'
+import { ELEMENTWISE, int64s, REDUCTIONS, readersOf } from './node-facts.js'
 
 /** Replaces nodes of a graph by others that compute the same values. */
 export interface GraphRewriter {
@@ -87,19 +88,4 @@ export function rewriteGraph({ nodes, constants, literals }: GraphParts): GraphR
 const INT64 = 7
 
 const isLastAxis = (literal: Literal | undefined): boolean =>
-  literal?.type === INT64 && literal.bytes.length === 8 && literal.bytes.every((byte) => byte === 0xff)
-
-const REDUCTIONS = new Set(['ReduceMax', 'ReduceMin'])
-const ELEMENTWISE = new Set(['Abs', 'Add', 'Cast', 'Clip', 'Div', 'Max', 'Min', 'Mul', 'Round', 'Sub'])
-
-function readersOf(nodes: readonly Node[]): ReadonlyMap<string, readonly Node[]> {
-  const readers = new Map<string, Node[]>()
-  for (const node of nodes) {
-    for (const id of node.inputs) {
-      const known = readers.get(id)
-      if (known === undefined) readers.set(id, [node])
-      else known.push(node)
-    }
-  }
-  return readers
-}
+  literal?.type === INT64 && int64s(literal).join() === '-1'

@@ -1,15 +1,8 @@
-import type { GraphAttribute } from '@hfquant/core'
-import type { GraphParts, Literal, Node } from './graph-parts.js'
+import type { GraphParts, Node } from './graph-parts.js'
+import { ELEMENTWISE, int64s, intAttribute, REDUCTIONS } from './node-facts.js'
 
-/** Operators that compute every element from those in the same place. */
-const ELEMENTWISE = new Set(
-  'Abs Add Cast Clip Div Equal GreaterOrEqual Identity Max Min Mul Neg Round Sigmoid Sub Tanh Where'.split(
-    ' ',
-  ),
-)
 /** Operators that multiply rows with a matrix. */
 const PRODUCTS = new Set(['FusedMatMul', 'MatMul', 'MatMulBnb4', 'MatMulInteger', 'MatMulNBits'])
-const REDUCTIONS = new Set(['ReduceMax', 'ReduceMin', 'ReduceSum'])
 
 /**
  * Whether a node of a graph is known to compute each row of [B, S, ...] from that row alone, whatever B and S are, so that
@@ -48,9 +41,6 @@ export function rowWiseIn({ nodes, constants, literals }: GraphParts): (node: No
   }
 }
 
-export const intAttribute = (attribute: GraphAttribute | undefined): number | undefined =>
-  attribute !== undefined && 'int' in attribute ? attribute.int : undefined
-
 /** [rows, parts, size] */
 const isCut = (shape: readonly number[] | undefined): boolean => shape?.length === 3 && shape[0] === -1
 
@@ -68,9 +58,4 @@ function shapesIn(nodes: readonly Node[], isFixed: (id: string) => boolean): Rea
     if (isShape) shapes.add(outputs[0]!)
   }
   return shapes
-}
-
-function int64s({ bytes }: Literal): readonly number[] {
-  if (bytes.byteLength % 8 !== 0) return []
-  return Array.from(new BigInt64Array(bytes.slice().buffer), Number)
 }

@@ -12,13 +12,13 @@ import { findTokenizer } from './folder-files.js'
 import type { LoadModelOptions } from './load-options.js'
 import type { OpenedModel } from './open-model.js'
 
-/** What loading an opened model would do, decided from headers alone. */
+/** What loading an opened model would do, decided from headers alone: in a new shell each time. */
 export const planOpened = (
-  { shell, checkpoint, quantizer, merged }: OpenedModel,
+  { architecture, config, dtype, checkpoint, quantizer, merged }: OpenedModel,
   { deviceMap, signal }: LoadModelOptions,
 ): Promise<PlannedModel> =>
   planModel({
-    ...{ shell, checkpoint, quantizer, deviceMap, signal },
+    ...{ shell: architecture.build(config, dtype), checkpoint, quantizer, deviceMap, signal },
     environment: nodeEnvironment(),
     foundIn: merged?.foundIn,
   })
@@ -28,19 +28,21 @@ export async function fillModel(
   opened: OpenedModel,
   store: LoadOptions['store'],
   options: LoadModelOptions,
-  planned?: PlannedModel,
+  given?: PlannedModel,
 ): Promise<LoadedModel> {
+  const planned = given ?? (await planOpened(opened, options))
   await using pool = createKernelPool(options.workers === undefined ? {} : { workers: options.workers })
-  const { shell, checkpoint, quantizer } = opened
+  const { checkpoint, quantizer } = opened
+  const { shell } = planned
   const { deviceMap, maxInFlightBytes, signal, onProgress, threads } = options
   const calibrate: LoadOptions['calibrate'] = (deferred) =>
-    createCalibration(opened, deferred, {
+    createCalibration({ ...opened, shell }, deferred, {
       threads,
       tokenizer: () => findTokenizer(opened.folder),
       endToken: endToken(opened),
     })
   const environment = nodeEnvironment()
-  return await completeModel(planned ?? (await planOpened(opened, options)), {
+  return await completeModel(planned, {
     ...{ checkpoint, shell, quantizer, environment, pool, store },
     ...{ deviceMap, maxInFlightBytes, signal, onProgress, calibrate },
     foundIn: opened.merged?.foundIn,

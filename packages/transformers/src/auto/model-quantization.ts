@@ -35,8 +35,7 @@ export function quantizationOf(
 export function withQuantization(opened: OpenedModel, merged: MergedQuantization | undefined): OpenedModel {
   const quantizer = merged && AutoQuantizer.create(merged)
   const dtype = quantizer?.updateDtype(opened.dtype, true) ?? opened.dtype
-  const shell = opened.architecture.build(opened.config, dtype)
-  return { ...opened, merged, quantizer, dtype, shell }
+  return { ...opened, merged, quantizer, dtype }
 }
 
 /** Reports warnings, and what the caller of a configuration set without effect, to the process; returns them all. */

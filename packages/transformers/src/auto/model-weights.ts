@@ -44,18 +44,18 @@ export async function loadWeights(opened: OpenedModel, options: LoadModelOptions
   const release = () => {
     for (const store of stores.splice(0)) store.release()
   }
-  const plan = planOnce(opened, options)
+  const outline = named && notes && { ...named.outline, warnings: notes.warnings, report: notes.report }
+  let planned: PlannedModel | undefined
   const stream = async (signal: AbortSignal | undefined) => {
-    const { model, planned } = await plan()
+    planned ??= await planOpened(opened, { ...options, signal })
     signal?.throwIfAborted()
     const store = createScratchStore(cacheFolder())
     stores.push(store)
-    return fillModel(model, store, { ...options, signal }, planned)
+    return fillModel(opened, store, { ...options, signal }, planned)
   }
   try {
-    let loaded = named && notes ? { ...named.outline, ...told(notes) } : await stream(options.signal)
-    let filled = notes ? undefined : Promise.resolve(loaded)
-    let outlined = notes
+    let loaded = outline ?? (await stream(options.signal))
+    let filling = outline === undefined ? Promise.resolve(loaded) : undefined
     return {
       ...{ opened, release, artifactKey: named?.key },
       get loaded() {
@@ -66,20 +66,19 @@ export async function loadWeights(opened: OpenedModel, options: LoadModelOptions
           ? settled(named.quantization, opened, notes)
           : quantizationOf(opened, loaded),
       warnings: warn(opened.merged, loaded.warnings),
-      parameterBytes: () => outlined?.parameterBytes ?? parameterBytes(loaded),
+      parameterBytes: () => (notes && loaded === outline ? notes.parameterBytes : parameterBytes(loaded)),
       fill(signal) {
-        filled ??= stream(signal).then(
-          (result) => {
-            loaded = result
-            outlined = undefined
-            return result
+        filling ??= stream(signal).then(
+          (filled) => {
+            loaded = filled
+            return filled
           },
           (error) => {
-            filled = undefined
+            filling = undefined
             throw error
           },
         )
-        return filled
+        return filling
       },
     }
   } catch (error) {
@@ -87,30 +86,6 @@ export async function loadWeights(opened: OpenedModel, options: LoadModelOptions
     throw error
   }
 }
-
-/**
- * Plans a model on first use, and again only if that failed: a plan replaces modules of its shell, so each has one of its
- * own.
- */
-function planOnce(opened: OpenedModel, { deviceMap }: LoadModelOptions) {
-  let planning: Promise<{ readonly model: OpenedModel; readonly planned: PlannedModel }> | undefined
-  const plan = async () => {
-    const model = { ...opened, shell: opened.architecture.build(opened.config, opened.dtype) }
-    return { model, planned: await planOpened(model, { deviceMap }) }
-  }
-  return () => {
-    planning ??= plan().catch((error) => {
-      planning = undefined
-      throw error
-    })
-    return planning
-  }
-}
-
-const told = ({ warnings, report }: ArtifactNotes): Pick<LoadedModel, 'warnings' | 'report'> => ({
-  warnings,
-  report,
-})
 
 /** What was noted beside the compiled model; undefined when there is none. */
 async function readNotes(artifactKey: string): Promise<ArtifactNotes | undefined> {

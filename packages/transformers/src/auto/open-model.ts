@@ -13,7 +13,6 @@ import {
   openCheckpoint,
   parseFloatDtype,
   recoverFolder,
-  type Shell,
   settleQuantization,
 } from '@hfquant/core'
 import { type Architecture, type DecoderConfig, findArchitecture } from '../models/architecture.js'
@@ -30,7 +29,6 @@ export interface OpenedModel {
   readonly architecture: Architecture
   readonly config: DecoderConfig
   readonly checkpoint: Checkpoint
-  readonly shell: Shell
   readonly dtype: FloatDtype
   readonly merged: MergedQuantization | undefined
   readonly quantizer: HfQuantizer | undefined
@@ -70,14 +68,12 @@ export async function openModel(folder: string, given: LoadModelOptions): Promis
     const named = options.dtype != null && options.dtype !== 'auto'
     const resolved = resolveDtype(options.dtype, configFile.value, checkpoint)
     const dtype = quantizer?.updateDtype(resolved, named) ?? resolved
-    const shell = architecture.build(config, dtype)
     return {
       folder: found.folder,
       configFile,
       architecture,
       config,
       checkpoint,
-      shell,
       dtype,
       merged,
       quantizer,

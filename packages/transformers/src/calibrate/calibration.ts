@@ -11,6 +11,7 @@ import {
   type OutputPass,
   Parameter,
   parameterChunks,
+  type Shell,
   tensorBytes,
 } from '@hfquant/core'
 import { createGraph, createGraphThreads, DECODER, type Graph, type GraphSession } from '@hfquant/onnx'
@@ -38,7 +39,7 @@ const REUSE_LIMIT = 64 * 2 ** 20
  * @returns undefined when the architecture does not say where its blocks begin.
  */
 export function createCalibration(
-  { architecture, shell, config }: OpenedModel,
+  { architecture, shell, config }: Pick<OpenedModel, 'architecture' | 'config'> & { readonly shell: Shell },
   deferred: readonly DeferredWeight[],
   { threads, tokenizer, endToken }: CalibrationOptions,
 ): Calibration | undefined {
