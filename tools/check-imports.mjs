@@ -14,7 +14,11 @@ const FORMATS = ['@hfquant/safetensors', '@hfquant/torch-checkpoint', '@hfquant/
 const RUNNING = ['@hfquant/core', '@hfquant/kernels', '@hfquant/onnx']
 const BACKENDS = ['@hfquant/torchao', '@hfquant/bitsandbytes', '@hfquant/gptq']
 
-const LIBRARIES = [...FORMATS, '@hfquant/core', '@hfquant/onnx', '@hfquant/transformers', ...BACKENDS]
+const LIBRARIES = [
+  ...FORMATS,
+  ...['@hfquant/core', '@hfquant/models', '@hfquant/onnx', '@hfquant/transformers'],
+  ...BACKENDS,
+]
 
 /** Which packages of this workspace each one may import. */
 const MAY_IMPORT = {
@@ -23,7 +27,8 @@ const MAY_IMPORT = {
   '@hfquant/kernels': [],
   '@hfquant/core': FORMATS,
   '@hfquant/onnx': ['@hfquant/core', '@hfquant/kernels'],
-  '@hfquant/transformers': RUNNING,
+  '@hfquant/models': ['@hfquant/core'],
+  '@hfquant/transformers': [...RUNNING, '@hfquant/models'],
   '@hfquant/torchao': RUNNING,
   '@hfquant/bitsandbytes': RUNNING,
   '@hfquant/gptq': RUNNING,

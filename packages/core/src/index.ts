@@ -34,6 +34,7 @@ export type {
   NodeOptions,
 } from './contract/graph.js'
 export type { JsonObject } from './contract/json.js'
+export type { LayerCache } from './contract/layer-cache.js'
 export type {
   CheckpointHeaders,
   Environment,
@@ -81,6 +82,7 @@ export {
   registerQuantizer,
 } from './dispatch/registry.js'
 export { settleQuantization } from './dispatch/settle-quantization.js'
+export { closestName } from './errors/closest-name.js'
 export {
   CapabilityError,
   CheckpointError,

@@ -1,11 +1,12 @@
 import {
   ConfigError,
+  closestName,
   type LazyQuantizer,
   type QuantizationConfig,
   type QuantizerBackend,
   registerLazyQuantizer,
 } from '@hfquant/core'
-import { closestName, isPrecision, registerInt8 } from '@hfquant/transformers'
+import { isPrecision, registerInt8 } from '@hfquant/transformers'
 
 /** What every shipped backend package exports. */
 interface BackendModule {

@@ -17,12 +17,11 @@ export { lowerInEightBits } from './lower/eight-bit-linear.js'
 export { floatConstant } from './lower/linear.js'
 export {
   type Compute,
-  type Lowering,
   type LoweringContext,
   type LoweringTrace,
   lower,
-  registerLowering,
 } from './lower/lowering.js'
+export { type RowLayout, type TokenRows, tokenRows } from './lower/token-rows.js'
 export { multipliesMixedSigns } from './processor.js'
 export { SamplingError } from './sampling/errors.js'
 export { createSampler, type Sampler } from './sampling/sampler.js'

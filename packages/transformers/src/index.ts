@@ -26,5 +26,4 @@ export {
   type OnnxExportOptions,
 } from './export/export-model.js'
 export * from './generate/index.js'
-export { type Architecture, type DecoderConfig, registerArchitecture } from './models/architecture.js'
 export * from './tokenizer/index.js'

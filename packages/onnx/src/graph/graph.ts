@@ -10,7 +10,7 @@ import { elementType } from './element-type.js'
 import type { Dimension, GraphParts, GraphPort, Node, Port, PortedGraph } from './graph-parts.js'
 import { mergeProducts } from './merge-products.js'
 import { nameOutputs } from './name-outputs.js'
-import { pairRows } from './pair-rows.js'
+import { type PairedProducts, pairedProducts } from './paired-products.js'
 import { signWeights } from './sign-weights.js'
 
 /** A value at which a graph is cut. */
@@ -45,8 +45,8 @@ export interface Graph extends GraphBuilder {
   merged(): Graph
   /** The same graph with signed weights in integer products; see signWeights. */
   withSignedWeights(): Graph
-  /** The same decoder with an even number of rows in products that need it; see pairRows. */
-  withPairedRows(): Graph
+  /** Where rows are computed in pairs. */
+  pairedProducts(): PairedProducts
   /** Constants for the external weights file, in the order of their first use. */
   readonly constants: readonly ConstantTensor[]
   /** The ModelProto as a plain object; `locations` says where each constant lies in `weightsFile`. */
@@ -152,7 +152,7 @@ function assemble(name: string, parts: Beginning): Graph {
     },
     merged: () => rewritten(mergeProducts),
     withSignedWeights: () => rewritten(signWeights),
-    withPairedRows: () => rewritten(pairRows),
+    pairedProducts: () => pairedProducts({ nodes }),
     get constants() {
       return [...constants.values()]
     },

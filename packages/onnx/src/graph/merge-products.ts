@@ -97,7 +97,8 @@ function mergeProduct(
   }
 }
 
-const ELEMENTWISE = new Set(['Add', 'Cast', 'Div', 'Mul', 'Sub'])
+/** And GatherND, which brings whole rows to other places. */
+const ALIKE = new Set(['Add', 'Cast', 'Div', 'GatherND', 'Mul', 'Sub'])
 
 /**
  * What reads the results, if it is alike for all: one elementwise operator, whose other input is a column that they share
@@ -110,7 +111,7 @@ function alikeReaders(
 ): readonly Node[] | undefined {
   const readers = ends.flatMap((end) => graph.onlyReader(resultOf(end)) ?? [])
   const [first] = readers
-  if (first === undefined || readers.length < ends.length || !ELEMENTWISE.has(first.operator)) return
+  if (first === undefined || readers.length < ends.length || !ALIKE.has(first.operator)) return
   const kind = ({ operator, attributes, inputs }: Node, index: number) =>
     JSON.stringify([
       operator,
@@ -119,7 +120,7 @@ function alikeReaders(
         if (id === resultOf(ends[index]!)) return 'result'
         const shape = graph.constantOf(id)?.shape
         if (shape?.length === 1 && shape[0] === widths[index]) return 'vector'
-        return graph.isColumn(id) ? ['column', id] : ['other', index, id]
+        return operator === 'GatherND' || graph.isColumn(id) ? ['shared', id] : ['other', index, id]
       }),
     ])
   const isAlike = readers.every((node, index) => kind(node, index) === kind(first, 0))

@@ -40,25 +40,19 @@ export type Lowering<M extends Module = Module> = (
   context: LoweringContext,
 ) => GraphValue
 
-type ModuleClass<M extends Module> = abstract new (...args: never[]) => M
-
-const lowerings = new Map<unknown, unknown>([
+/** One class has one lowering. */
+const LOWERINGS = new Map<unknown, unknown>([
   [Linear, lowerLinear],
   [Conv1D, lowerConv1D],
   [Embedding, lowerEmbedding],
   [QuantizedModule, lowerQuantized],
 ])
 
-/** Says how modules of a class are computed. One class has one lowering. */
-export function registerLowering<M extends Module>(type: ModuleClass<M>, lowering: Lowering<M>): void {
-  lowerings.set(type, lowering)
-}
-
-/** @throws CapabilityError NO_LOWERING for a module class that nobody registered. */
+/** @throws CapabilityError NO_LOWERING for a module that maps no value to a value. */
 export function lower(module: Module, path: string, input: GraphValue, context: LoweringContext): GraphValue {
   let type: unknown = module.constructor
   while (typeof type === 'function') {
-    const found = lowerings.get(type)
+    const found = LOWERINGS.get(type)
     if (found !== undefined) {
       const output = (found as Lowering)(module, path, input, context)
       context.trace?.moduleLowered(path, input, output)
@@ -71,7 +65,6 @@ export function lower(module: Module, path: string, input: GraphValue, context: 
     `nothing says how to compute ${path} (${module.constructor.name})`,
     {
       module: path,
-      hint: 'Call registerLowering for this class.',
     },
   )
 }

@@ -4,11 +4,15 @@ export const DECODER = {
   positionIds: 'position_ids', // int64 [B, S]
   lastPosition: 'seqlens_k', // int32 [B]: tokens of the sequence, the new ones included, minus one
   totalLength: 'total_sequence_length', // int32 []
+  // The same two for layers with a window, whose caches begin with the first token that is kept.
+  windowLast: (window: number) => `seqlens_k.window_${window}`,
+  windowTotal: (window: number) => `total_sequence_length.window_${window}`,
+  longSequence: 'long_sequence', // int64 [B, 1]: 1 for a sequence that is longer than the model was trained for, else 0
   logitsRows: 'logits_rows', // int64 [R]: new tokens whose logits are wanted
   pastKey: (layer: number) => `past_key_values.${layer}.key`, // float32 or float16 [B, heads, P, headSize]
   pastValue: (layer: number) => `past_key_values.${layer}.value`,
   logits: 'logits', // float32 [B, R, vocabulary]
-  // Of a graph that pairs rows, in place of the others: ids are [rows, 1], and logits [R, 1, vocabulary].
+  // Of a graph whose tokens stand in one column, in place of the others: ids are [rows, 1], and logits [R, 1, vocabulary].
   attendedRows: 'attended_rows', // int64 [B, S, 2]: the row of each token, and 0
   pairedTokens: 'paired_tokens', // int64 [rows, 1, 2]: sequence and token of each row
   pairedLogits: 'paired_logits_rows', // int64 [R], an even number, for a head that pairs rows

@@ -61,7 +61,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }))
 
 async function withDecoder<Result>(dtype: CacheDtype, use: (decoder: Decoder) => Promise<Result>) {
   const path = await writeArtifact(await mkdtemp(join(folder, dtype)), attentionGraph(dtype))
-  const cache = { layers: 1, heads: KV_HEADS, headSize: SIZE, dtype }
+  const cache = { layers: [{ kind: 'kv', heads: KV_HEADS, headSize: SIZE } as const], dtype }
   const decoder = await openDecoder(path, cache, { threads: 1, optimized: false })
   try {
     return await use(decoder)

@@ -17,7 +17,7 @@ export interface Decoder {
    * @returns the logits of those that were part of the run, the first one in any case: views of one array.
    */
   step(tokens: ReadonlyMap<Sequence, number>): Promise<ReadonlyMap<Sequence, Float32Array>>
-  readonly sequences: Pick<Sequences, 'begin' | 'retire' | 'byteLength' | 'keptByteLength'>
+  readonly sequences: Pick<Sequences, 'begin' | 'extend' | 'retire' | 'byteLength' | 'keptByteLength'>
   close(): Promise<void>
 }
 
@@ -40,38 +40,54 @@ export async function openDecoder(
     logSeverityLevel: 3,
   })
   const sequences = createSequences(shape)
-  const layers = Array.from({ length: shape.layers }, (_, layer) => layer)
+  const layers = shape.layers.flatMap((cache, layer) => (cache.kind === 'kv' ? [{ ...cache, layer }] : []))
   const nothing = newCacheArray(shape, 0)
-  const newRows = layers.flatMap((layer) => [DECODER.newKey(layer), DECODER.newValue(layer)])
-
+  const newRows = layers.flatMap(({ layer }) => [DECODER.newKey(layer), DECODER.newValue(layer)])
+  const asks = new Set(session.inputNames)
   const layout = tokenLayout(session.inputNames)
 
-  const run = async (tokens: NewTokens, past: Batch | undefined, outputs: readonly string[]) => {
-    const batch = tokens.lengths.length
-    const count = tokens.ids.length / batch
-    const positions = tokens.lengths.flatMap((length) =>
-      Array.from({ length: count }, (_, at) => length + at),
+  /** Keys and values, and how many there are, of the sequences of a run. */
+  const cacheFeeds = (past: Batch | undefined, lengths: readonly number[], count: number) => {
+    const feeds: Record<string, Tensor> = lengthFeeds(
+      lengths,
+      count,
+      DECODER.lastPosition,
+      DECODER.totalLength,
     )
-    const totals = tokens.lengths.map((length) => length + count)
-    const feeds: Record<string, Tensor> = {
-      ...layout.feeds(tokens),
-      [DECODER.positionIds]: int64(positions, [batch, count]),
-      [DECODER.lastPosition]: new Tensor(
-        'int32',
-        Int32Array.from(totals, (total) => total - 1),
-        [batch],
-      ),
-      [DECODER.totalLength]: new Tensor('int32', Int32Array.of(Math.max(...totals)), []),
-    }
-    const capacity = past?.pool.capacity ?? 0
-    const cached = [batch, shape.heads, capacity, shape.headSize]
-    for (const layer of layers) {
-      const keys = past?.pool.keys(layer, past.first, batch) ?? nothing
-      const values = past?.pool.values(layer, past.first, batch) ?? nothing
+    const batch = lengths.length
+    for (const { layer, heads, headSize, window } of layers) {
+      const {
+        keys,
+        values,
+        shape: cached,
+      } = past?.pool.read(layer, past.first, batch) ?? {
+        ...{ keys: nothing, values: nothing },
+        shape: [batch, heads, 0, headSize],
+      }
       feeds[DECODER.pastKey(layer)] = cacheTensor(keys, cached)
       feeds[DECODER.pastValue(layer)] = cacheTensor(values, cached)
+      if (window === undefined || DECODER.windowTotal(window) in feeds) continue
+      const kept = lengths.map(
+        (length, index) => length - (past?.pool.dropped(layer, past.first + index) ?? 0),
+      )
+      Object.assign(feeds, lengthFeeds(kept, count, DECODER.windowLast(window), DECODER.windowTotal(window)))
     }
-    const result = await session.run(feeds, outputs)
+    return feeds
+  }
+
+  const run = async (tokens: RunTokens, past: Batch | undefined, outputs: readonly string[]) => {
+    const { lengths, ids, areLong } = tokens
+    const batch = lengths.length
+    const count = ids.length / batch
+    const positions = lengths.flatMap((length) => Array.from({ length: count }, (_, at) => length + at))
+    const feeds: Record<string, Tensor> = {
+      ...layout.feeds(tokens),
+      ...cacheFeeds(past, lengths, count),
+      [DECODER.positionIds]: int64(positions, [batch, count]),
+      [DECODER.longSequence]: int64(areLong.map(Number), [batch, 1]),
+    }
+    const asked = Object.fromEntries(Object.entries(feeds).filter(([name]) => asks.has(name)))
+    const result = await session.run(asked, outputs)
     const logits = layout.logits(result[DECODER.logits]!.data as Float32Array, tokens)
     return { result, logits }
   }
@@ -79,19 +95,17 @@ export async function openDecoder(
   /** Appends `count` tokens to each sequence of a batch and keeps their keys and values. */
   const extend = async (batch: Batch, ids: readonly number[], count: number) => {
     const lengths = batch.sequences.map(({ length }) => length)
-    const tokens = { ids, lengths, rows: [count - 1] }
+    const areLong = batch.sequences.map(({ isLong }) => isLong)
+    const tokens = { ids, lengths, areLong, rows: [count - 1] }
     const { result, logits } = await run(tokens, batch, [DECODER.logits, ...newRows])
-    const width = count * shape.heads * shape.headSize
-    for (const layer of layers) {
+    for (const { layer, heads, headSize } of layers) {
+      const width = count * heads * headSize
       const keys = cacheElements(result[DECODER.newKey(layer)]!)
       const values = cacheElements(result[DECODER.newValue(layer)]!)
       for (const [index, length] of lengths.entries()) {
         const part = (rows: CacheArray) => rows.subarray(index * width, (index + 1) * width)
-        batch.pool.write(layer, batch.first + index, length, {
-          count,
-          keys: part(keys),
-          values: part(values),
-        })
+        const rows = { count, keys: part(keys), values: part(values) }
+        batch.pool.write(layer, batch.first + index, length, rows)
       }
     }
     for (const [index, sequence] of batch.sequences.entries()) {
@@ -106,7 +120,8 @@ export async function openDecoder(
       const count = ids.length / batch
       const rows = Array.from({ length: count }, (_, row) => row)
       const lengths = Array.from({ length: batch }, () => 0)
-      return (await run({ ids, lengths, rows }, undefined, [DECODER.logits])).logits
+      const areLong = lengths.map(() => count > (shape.longRope ?? Number.POSITIVE_INFINITY))
+      return (await run({ ids, lengths, areLong, rows }, undefined, [DECODER.logits])).logits
     },
     append: (sequence, ids) => extend(sequences.single(sequence, ids.length), ids, ids.length),
     async step(tokens) {
@@ -122,5 +137,20 @@ export async function openDecoder(
       )
     },
     close: () => session.release(),
+  }
+}
+
+interface RunTokens extends NewTokens {
+  /** Of each sequence, whether its positions are those of long ones. */
+  readonly areLong: readonly boolean[]
+}
+
+/** What attention is told of the tokens in the cache and the `count` new ones. */
+function lengthFeeds(lengths: readonly number[], count: number, last: string, total: string) {
+  const totals = lengths.map((length) => length + count)
+  const lasts = Int32Array.from(totals, (length) => length - 1)
+  return {
+    [last]: new Tensor('int32', lasts, [lengths.length]),
+    [total]: new Tensor('int32', Int32Array.of(Math.max(...totals)), []),
   }
 }

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { createKeyValuePool, type KeyValuePool } from './key-value-pool.js'
 
-const shape = { layers: 2, heads: 2, headSize: 3 }
-const WIDTH = shape.heads * shape.headSize
+const layer = { kind: 'kv', heads: 2, headSize: 3 } as const
+const shape = { layers: [layer, layer] }
+const WIDTH = layer.heads * layer.headSize
 
 describe.each(['float32', 'float16'] as const)('a pool of %s keys and values', (dtype) => {
   /** Whole numbers below 65536, which stand for themselves in an array of bits, too. */
@@ -16,7 +17,7 @@ describe.each(['float32', 'float16'] as const)('a pool of %s keys and values', (
     const pool = createKeyValuePool({ ...shape, dtype }, capacity)
     pool.grow(slots)
     for (let slot = 0; slot < slots; slot++) {
-      for (let layer = 0; layer < shape.layers; layer++) {
+      for (let layer = 0; layer < shape.layers.length; layer++) {
         const first = 100 * (slot + 1) + 1000 * layer
         pool.write(layer, slot, 0, { count: 2, keys: rows(first, 2), values: rows(first + 50, 2) })
       }
@@ -31,13 +32,13 @@ describe.each(['float32', 'float16'] as const)('a pool of %s keys and values', (
       [100, 101, 102, 106, 107, 108, 500, 501, 502, 0, 0, 0],
       [103, 104, 105, 109, 110, 111, 503, 504, 505, 0, 0, 0],
     ]
-    expect(pool.keys(0, 0, 1)).toEqual(elements([...first!, ...second!]))
-    expect([...pool.values(0, 0, 1).subarray(6, 9)]).toEqual([600, 601, 602])
+    expect(pool.read(0, 0, 1).keys).toEqual(elements([...first!, ...second!]))
+    expect([...pool.read(0, 0, 1).values.subarray(6, 9)]).toEqual([600, 601, 602])
   })
 
   test('hands out slots that lie side by side as one array, which is the pool itself', () => {
     const pool = filled(3)
-    const [both, last] = [pool.keys(1, 1, 2), pool.keys(1, 2, 1)]
+    const [both, last] = [pool.read(1, 1, 2).keys, pool.read(1, 2, 1).keys]
     expect(both).toHaveLength(2 * last.length)
     expect(both.buffer).toBe(last.buffer)
     expect(both[0]).toBe(1200)
@@ -47,7 +48,7 @@ describe.each(['float32', 'float16'] as const)('a pool of %s keys and values', (
   test('copies the beginning of a slot into a pool of another capacity', () => {
     const longer = filled(1, 7)
     longer.copy({ pool: filled(2), slot: 1, length: 1 }, 0)
-    const keys = longer.keys(1, 0, 1)
+    const keys = longer.read(1, 0, 1).keys
     expect([...keys.subarray(0, 6)]).toEqual([1200, 1201, 1202, 1106, 1107, 1108])
     expect([...keys.subarray(21, 27)]).toEqual([1203, 1204, 1205, 1109, 1110, 1111])
   })
@@ -57,9 +58,9 @@ describe.each(['float32', 'float16'] as const)('a pool of %s keys and values', (
     const before = filled(2)
     pool.swap(0, 1)
     pool.grow(2)
-    for (let layer = 0; layer < shape.layers; layer++) {
-      expect(pool.keys(layer, 0, 1)).toEqual(before.keys(layer, 1, 1))
-      expect(pool.values(layer, 1, 1)).toEqual(before.values(layer, 0, 1))
+    for (let layer = 0; layer < shape.layers.length; layer++) {
+      expect(pool.read(layer, 0, 1).keys).toEqual(before.read(layer, 1, 1).keys)
+      expect(pool.read(layer, 1, 1).values).toEqual(before.read(layer, 0, 1).values)
     }
     expect(pool.slots).toBe(4)
   })
@@ -69,7 +70,7 @@ describe.each(['float32', 'float16'] as const)('a pool of %s keys and values', (
     expect(() => pool.grow(2 ** 50)).toThrow(RangeError)
     expect(pool.slots).toBe(2)
     expect(pool.byteLength).toBe(filled(2).byteLength)
-    expect(pool.values(1, 0, 2)).toEqual(filled(2).values(1, 0, 2))
+    expect(pool.read(1, 0, 2).values).toEqual(filled(2).read(1, 0, 2).values)
   })
 })
 
@@ -79,6 +80,30 @@ test('float16 takes half the bytes of float32', () => {
     pool.grow(3)
     return pool.byteLength
   }
-  expect(bytes('float32')).toBe(2 * shape.layers * 3 * WIDTH * 4 * 4)
+  expect(bytes('float32')).toBe(2 * shape.layers.length * 3 * WIDTH * 4 * 4)
   expect(bytes('float16')).toBe(bytes('float32') / 2)
+})
+
+test('layers may differ in their heads, and a layer that shares the cache of another one has none', () => {
+  const wide = { kind: 'kv', heads: 1, headSize: 8 } as const
+  const pool = createKeyValuePool({ layers: [layer, { kind: 'shared', with: 0 }, wide] }, 4)
+  pool.grow(1)
+  expect(pool.read(0, 0, 1).shape).toEqual([1, 2, 4, 3])
+  expect(pool.read(2, 0, 1).shape).toEqual([1, 1, 4, 8])
+  expect(pool.byteLength).toBe(2 * 4 * (4 * WIDTH + 4 * 8))
+})
+
+test('a layer with a window keeps the tokens of the window, however long the sequence is', () => {
+  const pool = createKeyValuePool({ layers: [{ ...layer, window: 8 }] }, 4096)
+  pool.grow(1)
+  for (let position = 0; position < 1000; position++) {
+    const keys = new Float32Array(WIDTH).fill(position)
+    pool.write(0, 0, position, { count: 1, keys, values: keys })
+  }
+  const { keys, shape: stored } = pool.read(0, 0, 1)
+  const dropped = pool.dropped(0, 0)
+  expect(stored).toEqual([1, 2, 128, 3])
+  expect(dropped).toBe(960)
+  for (let position = dropped; position < 1000; position++)
+    expect(keys[(position - dropped) * 3]).toBe(position)
 })

@@ -5,21 +5,36 @@ import type { CacheShape } from './protocol.js'
  * Keys and values of sequences of about the same length, side by side, so that several of them can be read by one run:
  * per layer [slots, heads, capacity, headSize], in the dtype of the cache. JavaScript owns the arrays; the runtime reads
  * a range of slots as an input, which it does not copy, and returns the rows of new tokens only, which are written here.
+ *
+ * A layer with a window has room for the tokens of its window and some more: the oldest are dropped as new ones come.
  */
 export interface KeyValuePool {
   readonly capacity: number
   readonly slots: number
   readonly byteLength: number
-  keys(layer: number, firstSlot: number, slots: number): CacheArray
-  values(layer: number, firstSlot: number, slots: number): CacheArray
-  /** Writes rows [count, heads * headSize] of one layer at `position` of a slot. */
+  /** Keys, and values, of a range of slots in one layer. */
+  read(layer: number, firstSlot: number, slots: number): LayerRange
+  /** Tokens of a sequence that a layer has dropped. */
+  dropped(layer: number, slot: number): number
+  /** Writes rows [count, heads * headSize] of one layer at `position` of a sequence. */
   write(layer: number, slot: number, position: number, rows: NewRows): void
+  /** Whether every layer has what comes behind the first `length` positions of a sequence. */
+  reaches(slot: number, length: number): boolean
   /** Copies the first `length` positions of a slot. */
   copy(from: SlotRange, slot: number): void
+  /** Forgets what a slot holds. */
+  clear(slot: number): void
   /** Exchanges two slots. */
   swap(slot: number, other: number): void
   /** Adds empty slots. Where there is no memory for all of them, the pool stays as it was. */
   grow(slots: number): void
+}
+
+export interface LayerRange {
+  readonly keys: CacheArray
+  readonly values: CacheArray
+  /** Of both: [slots, heads, capacity, headSize]. */
+  readonly shape: readonly number[]
 }
 
 export interface NewRows {
@@ -34,68 +49,161 @@ export interface SlotRange {
   readonly length: number
 }
 
+/**
+ * Tokens are dropped in steps. Sums over the rest then run over the same tokens in the same lanes of the processor as if
+ * nothing had been dropped, and come out the same to the bit.
+ */
+const WINDOW_STEP = 64
+
+/** Keys or values of one layer. */
+interface Layer {
+  readonly heads: number
+  readonly headSize: number
+  readonly capacity: number
+  readonly window: number | undefined
+  keys: CacheArray
+  values: CacheArray
+  /** Per slot. */
+  readonly dropped: number[]
+}
+
 export function createKeyValuePool(shape: CacheShape, capacity: number): KeyValuePool {
-  const { layers, heads, headSize } = shape
-  const slotLength = heads * capacity * headSize
   let slots = 0
-  const keys = Array.from({ length: layers }, () => newCacheArray(shape, 0))
-  const values = Array.from({ length: layers }, () => newCacheArray(shape, 0))
-  const range = (array: CacheArray, first: number, count: number) =>
-    array.subarray(first * slotLength, (first + count) * slotLength)
-
-  const scatter = (array: CacheArray, rows: CacheArray, count: number, position: number) => {
-    for (let row = 0; row < count; row++) {
-      for (let head = 0; head < heads; head++) {
-        const from = (row * heads + head) * headSize
-        array.set(rows.subarray(from, from + headSize), (head * capacity + position + row) * headSize)
-      }
+  const layers = shape.layers.map((cache): Layer | undefined => {
+    if (cache.kind === 'shared') return undefined
+    const { heads, headSize, window } = cache
+    const most = window === undefined ? capacity : roundUp(window, WINDOW_STEP) + WINDOW_STEP
+    const nothing = newCacheArray(shape, 0)
+    return {
+      ...{ heads, headSize, window, keys: nothing, values: nothing, dropped: [] },
+      capacity: Math.min(capacity, most),
     }
-  }
-  const copyHeads = (from: CacheArray, fromCapacity: number, to: CacheArray, length: number) => {
-    for (let head = 0; head < heads; head++) {
-      const start = head * fromCapacity * headSize
-      to.set(from.subarray(start, start + length * headSize), head * capacity * headSize)
-    }
-  }
+  })
+  const owned = layers.filter((layer) => layer !== undefined)
+  const at = (index: number): Layer => layers[index]!
 
-  const pool: KeyValuePool = {
+  return {
     capacity,
     get slots() {
       return slots
     },
     get byteLength() {
-      return [...keys, ...values].reduce((sum, array) => sum + array.byteLength, 0)
+      return owned.reduce((sum, { keys, values }) => sum + keys.byteLength + values.byteLength, 0)
     },
-    keys: (layer, first, count) => range(keys[layer]!, first, count),
-    values: (layer, first, count) => range(values[layer]!, first, count),
-    write(layer, slot, position, rows) {
-      scatter(range(keys[layer]!, slot, 1), rows.keys, rows.count, position)
-      scatter(range(values[layer]!, slot, 1), rows.values, rows.count, position)
-    },
-    copy(from, slot) {
-      for (let layer = 0; layer < layers; layer++) {
-        const { capacity: width } = from.pool
-        copyHeads(from.pool.keys(layer, from.slot, 1), width, pool.keys(layer, slot, 1), from.length)
-        copyHeads(from.pool.values(layer, from.slot, 1), width, pool.values(layer, slot, 1), from.length)
+    read(index, first, count) {
+      const layer = at(index)
+      const range = (array: CacheArray) => slotRange(layer, array, first, count)
+      const { heads, headSize } = layer
+      return {
+        keys: range(layer.keys),
+        values: range(layer.values),
+        shape: [count, heads, layer.capacity, headSize],
       }
     },
+    dropped: (index, slot) => at(index).dropped[slot]!,
+    write(index, slot, position, { count, keys, values }) {
+      const layer = at(index)
+      drop(layer, slot, position, count)
+      const first = layer.dropped[slot]!
+      const skipped = Math.max(first - position, 0)
+      scatter(layer, slotRange(layer, layer.keys, slot, 1), keys, skipped, count, position - first)
+      scatter(layer, slotRange(layer, layer.values, slot, 1), values, skipped, count, position - first)
+    },
+    reaches: (slot, length) =>
+      owned.every(({ window = 0, dropped }) => dropped[slot] === 0 || dropped[slot]! <= length - window + 1),
+    copy({ pool, slot: source, length }, slot) {
+      for (const [index, layer] of layers.entries()) {
+        if (layer === undefined) continue
+        const from = pool.read(index, source, 1)
+        const dropped = pool.dropped(index, source)
+        layer.dropped[slot] = dropped
+        const width = from.shape[2]!
+        copyHeads(layer, from.keys, width, slotRange(layer, layer.keys, slot, 1), length - dropped)
+        copyHeads(layer, from.values, width, slotRange(layer, layer.values, slot, 1), length - dropped)
+      }
+    },
+    clear(slot) {
+      for (const { dropped } of owned) dropped[slot] = 0
+    },
     swap(slot, other) {
-      for (const array of [...keys, ...values]) {
-        const kept = range(array, slot, 1).slice()
-        array.copyWithin(slot * slotLength, other * slotLength, (other + 1) * slotLength)
-        array.set(kept, other * slotLength)
+      for (const layer of owned) {
+        for (const array of [layer.keys, layer.values]) {
+          const kept = slotRange(layer, array, slot, 1).slice()
+          array.copyWithin(slot * kept.length, other * kept.length, (other + 1) * kept.length)
+          array.set(kept, other * kept.length)
+        }
+        const { dropped } = layer
+        ;[dropped[slot], dropped[other]] = [dropped[other]!, dropped[slot]!]
       }
     },
     grow(more) {
-      for (const arrays of [keys, values]) {
-        for (const [layer, array] of arrays.entries()) {
-          arrays[layer] = newCacheArray(shape, (slots + more) * slotLength)
-          arrays[layer]!.set(array.subarray(0, slots * slotLength))
+      for (const layer of owned) {
+        const length = slotLength(layer)
+        for (const key of ['keys', 'values'] as const) {
+          const array = newCacheArray(shape, (slots + more) * length)
+          array.set(layer[key].subarray(0, slots * length))
+          layer[key] = array
         }
+        for (let slot = slots; slot < slots + more; slot++) layer.dropped[slot] = 0
       }
       // Last: if memory ran out before, some arrays have room that nobody uses.
       slots += more
     },
   }
-  return pool
+}
+
+const roundUp = (value: number, step: number): number => Math.ceil(value / step) * step
+
+const slotLength = ({ heads, capacity, headSize }: Layer): number => heads * capacity * headSize
+
+const slotRange = (layer: Layer, array: CacheArray, first: number, count: number): CacheArray =>
+  array.subarray(first * slotLength(layer), (first + count) * slotLength(layer))
+
+/** Drops what the tokens behind `position + count` will not look back to, and moves the rest to the front. */
+function drop(layer: Layer, slot: number, position: number, count: number): void {
+  const { window, dropped, heads, capacity, headSize } = layer
+  if (window === undefined) return
+  const before = dropped[slot]!
+  const unseen = Math.floor(Math.max(position + count - window, 0) / WINDOW_STEP) * WINDOW_STEP
+  if (unseen <= before) return
+  dropped[slot] = unseen
+  const [from, end] = [unseen - before, position - before]
+  if (from >= end) return
+  for (const array of [layer.keys, layer.values]) {
+    const all = slotRange(layer, array, slot, 1)
+    for (let head = 0; head < heads; head++) {
+      const start = head * capacity * headSize
+      all.copyWithin(start, start + from * headSize, start + end * headSize)
+    }
+  }
+}
+
+/** Rows `skipped` to `count` - 1, of which row 0 would stand at `position`. */
+function scatter(
+  { heads, capacity, headSize }: Layer,
+  array: CacheArray,
+  rows: CacheArray,
+  skipped: number,
+  count: number,
+  position: number,
+): void {
+  for (let row = skipped; row < count; row++) {
+    for (let head = 0; head < heads; head++) {
+      const from = (row * heads + head) * headSize
+      array.set(rows.subarray(from, from + headSize), (head * capacity + position + row) * headSize)
+    }
+  }
+}
+
+function copyHeads(
+  { heads, capacity, headSize }: Layer,
+  from: CacheArray,
+  fromCapacity: number,
+  to: CacheArray,
+  length: number,
+): void {
+  for (let head = 0; head < heads; head++) {
+    const start = head * fromCapacity * headSize
+    to.set(from.subarray(start, start + length * headSize), head * capacity * headSize)
+  }
 }

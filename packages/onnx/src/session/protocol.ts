@@ -1,3 +1,4 @@
+import type { LayerCache } from '@hfquant/core'
 import type { SamplerConfig } from '../sampling/sampler-config.js'
 import type { ErrorRecord } from './error-record.js'
 
@@ -5,9 +6,9 @@ import type { ErrorRecord } from './error-record.js'
 
 /** The shape of a decoder's key/value cache. */
 export interface CacheShape {
-  readonly layers: number
-  readonly heads: number
-  readonly headSize: number
+  readonly layers: readonly LayerCache[]
+  /** Tokens beyond which a sequence has other positions, from its first token on; see ModelFacts.longRope. */
+  readonly longRope?: number | undefined
   /** Type of its elements; float32 unless something else is asked for. */
   readonly dtype?: CacheDtype | undefined
 }

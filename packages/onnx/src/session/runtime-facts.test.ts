@@ -90,7 +90,7 @@ describe('MatMulNBits', () => {
 
 describe('GroupQueryAttention over a cache that JavaScript owns', () => {
   const [heads, kvHeads, size] = [4, 2, 8]
-  const layer = { layers: 1, heads: kvHeads, headSize: size }
+  const layer = { layers: [{ kind: 'kv', heads: kvHeads, headSize: size } as const] }
 
   function attentionGraph() {
     const graph = createGraph('attention')
@@ -161,8 +161,8 @@ describe('GroupQueryAttention over a cache that JavaScript owns', () => {
         query: ['float32', rows(q, heads * size), [1, part, heads * size]],
         key: ['float32', newKey, [1, part, kvHeads * size]],
         value: ['float32', newValue, [1, part, kvHeads * size]],
-        past_key: ['float32', [...pool.keys(0, 0, 1)], past],
-        past_value: ['float32', [...pool.values(0, 0, 1)], past],
+        past_key: ['float32', [...pool.read(0, 0, 1).keys], past],
+        past_value: ['float32', [...pool.read(0, 0, 1).values], past],
         last: ['int32', [first + part - 1], [1]],
         total: ['int32', [first + part], []],
       })

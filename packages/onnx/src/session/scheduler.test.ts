@@ -25,7 +25,8 @@ function recordingDecoder() {
       return new Map([...tokens].map(([sequence, token]) => [sequence, append(sequence, [token])]))
     },
     sequences: {
-      begin: () => ({ tokens: [], length: 0 }),
+      begin: () => ({ tokens: [], length: 0, isLong: false }),
+      extend: (_sequence, tokens) => tokens,
       retire: (sequence) => void retired.push(sequence),
       byteLength: 0,
       keptByteLength: 0,

@@ -137,7 +137,10 @@ export function createScheduler(decoder: Decoder): Scheduler {
         const known = sequences.get(number)
         const active = known ?? begin(request)
         sequences.set(number, active)
-        const rest = [...ids].slice(known === undefined ? active.sequence.length : 0)
+        const rest =
+          known === undefined
+            ? [...ids].slice(active.sequence.length)
+            : decoder.sequences.extend(active.sequence, [...ids])
         tasks.set(number, { ...active, number, rest, resolve, reject })
         if (!isWorking) void work()
       }),

@@ -2,8 +2,10 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { type Batch, createSequences, type Sequence, type Sequences } from './sequences.js'
 
-const shape = { layers: 2, heads: 2, headSize: 3 }
-const WIDTH = shape.heads * shape.headSize
+const layer = { kind: 'kv', heads: 2, headSize: 3 } as const
+/** The last layer looks back 70 tokens only. */
+const shape = { layers: [layer, layer, { ...layer, window: 70 }] }
+const WIDTH = layer.heads * layer.headSize
 
 /** What a key row holds: something that only this token at this place has. */
 const rowOf = (token: number, position: number) => token * 1000 + position
@@ -15,7 +17,7 @@ function extend(sequences: Sequences, { pool, first, sequences: members }: Batch
     const rows = Float32Array.from({ length: added.length * WIDTH }, (_, at) =>
       rowOf(added[Math.floor(at / WIDTH)]!, sequence.length + Math.floor(at / WIDTH)),
     )
-    for (let layer = 0; layer < shape.layers; layer++) {
+    for (let layer = 0; layer < shape.layers.length; layer++) {
       const values = rows.map((value) => -value)
       pool.write(layer, first + index, sequence.length, { count: added.length, keys: rows, values })
     }
@@ -23,15 +25,23 @@ function extend(sequences: Sequences, { pool, first, sequences: members }: Batch
   }
 }
 
-/** Every row stands where the runtime looks for it. */
+/** Every row that a token to come may read stands where the runtime looks for it. */
 function check(sequences: Sequences, sequence: Sequence): void {
   const { pool, first } = sequences.single(sequence, 0)
-  const [keys, values] = [pool.keys(1, first, 1), pool.values(1, first, 1)]
-  for (let position = 0; position < sequence.length; position++) {
-    for (let head = 0; head < shape.heads; head++) {
-      const at = (head * pool.capacity + position) * shape.headSize
-      expect(keys[at]).toBe(rowOf(sequence.tokens[position]!, position))
-      expect(values[at]).toBe(-rowOf(sequence.tokens[position]!, position))
+  for (const [index, window] of [
+    [1, Number.POSITIVE_INFINITY],
+    [2, 70],
+  ] as const) {
+    const { keys, values, shape: stored } = pool.read(index, first, 1)
+    const dropped = pool.dropped(index, first)
+    expect(dropped).toBeLessThanOrEqual(Math.max(0, sequence.length - window + 1))
+    expect(stored[2]).toBeGreaterThanOrEqual(sequence.length - dropped)
+    for (let position = dropped; position < sequence.length; position++) {
+      for (let head = 0; head < layer.heads; head++) {
+        const at = (head * stored[2]! + position - dropped) * layer.headSize
+        expect(keys[at]).toBe(rowOf(sequence.tokens[position]!, position))
+        expect(values[at]).toBe(-rowOf(sequence.tokens[position]!, position))
+      }
     }
   }
 }
@@ -87,7 +97,7 @@ describe('cached sequences', () => {
   })
 
   test('a prompt begins with what a sequence has cached that has ended, and with what a running one has', () => {
-    const sequences = createSequences(shape)
+    const sequences = createSequences({ layers: [layer, layer, layer] })
     const ended = begin(sequences, prompt(300))
     sequences.retire(ended)
     const continued = sequences.begin([...prompt(300), 1, 2, 3])
@@ -96,6 +106,27 @@ describe('cached sequences', () => {
     expect(sibling.length).toBe(200)
     check(sequences, continued)
     check(sequences, sibling)
+  })
+
+  test('a prompt that begins like a longer sequence cannot go on from a window that has moved on', () => {
+    const sequences = createSequences(shape)
+    sequences.retire(begin(sequences, prompt(400)))
+    expect(sequences.begin([...prompt(200), 49, 49]).length).toBe(0)
+    expect(sequences.begin([...prompt(400), 1, 2, 3]).length).toBe(400)
+  })
+
+  test('a sequence that outgrows the positions of short ones is computed again, and shares no beginning with them', () => {
+    const sequences = createSequences({ ...shape, longRope: 30 })
+    const sequence = begin(sequences, prompt(29))
+    expect(sequences.extend(sequence, [1])).toEqual([1])
+    extend(sequences, sequences.single(sequence, 1), [[1]])
+    const all = [...prompt(29), 1, 2]
+    expect(sequences.extend(sequence, [2])).toEqual(all)
+    expect(sequence).toMatchObject({ length: 0, isLong: true })
+    extend(sequences, sequences.single(sequence, 31), [all])
+    check(sequences, sequence)
+    expect(sequences.begin(prompt(25)).length).toBe(0)
+    expect(sequences.begin([...all, 3, 4]).length).toBe(31)
   })
 
   test('the last two tokens of a prompt are always read: logits are wanted, and one alone is summed in another order', () => {
@@ -118,7 +149,9 @@ describe('cached sequences', () => {
     ['short and long ones of 90 and 180 MiB', 90, [1, 2, 1, 1, 2, 2]],
   ])('ended ones are kept up to 256 MiB and one more slot: %s', (_name, size, steps) => {
     // 256 positions of this many elements, as keys and as values.
-    const sequences = createSequences({ layers: 1, heads: 1, headSize: (size * MiB) / (256 * 4 * 2) })
+    const sequences = createSequences({
+      layers: [{ kind: 'kv', heads: 1, headSize: (size * MiB) / (256 * 4 * 2) }],
+    })
     for (const [seed, count] of steps.entries()) {
       const running = beginUnwritten(sequences, Array(256 * count).fill(seed))
       expect(sequences.byteLength).toBeGreaterThanOrEqual(size * count * MiB)

@@ -6,6 +6,8 @@ export interface Sequence {
   /** Every token that is cached, or is being computed. */
   readonly tokens: number[]
   readonly length: number
+  /** Whether its positions are those of sequences beyond `CacheShape.longRope`. */
+  readonly isLong: boolean
 }
 
 /** Sequences that one run can read together: slots `first` to `first + sequences.length - 1` of a pool. */
@@ -19,6 +21,10 @@ export interface Batch {
 export interface Sequences {
   /** A new sequence for these tokens; it begins with what is cached of them already, but the last two are not. */
   begin(tokens: readonly number[]): Sequence
+  /**
+   * What has to be computed to append tokens to a sequence: these tokens, or all of it where it becomes a long one.
+   */
+  extend(sequence: Sequence, tokens: readonly number[]): readonly number[]
   /** Room for `count` more tokens of one sequence. */
   single(sequence: Sequence, count: number): Batch
   /** The first of the sequences and those that can join it, each with room for one more token. */
@@ -50,12 +56,14 @@ const KEPT_BYTES = 256 * 2 ** 20
 
 interface Place extends Sequence {
   length: number
+  isLong: boolean
   pool: KeyValuePool
   slot: number
   retired: boolean
 }
 
 export function createSequences(shape: CacheShape): Sequences {
+  const isLong = (length: number) => length > (shape.longRope ?? Number.POSITIVE_INFINITY)
   const pools = new Map<number, KeyValuePool>()
   /** In the order of their last use, the latest last. */
   const places = new Set<Place>()
@@ -99,7 +107,11 @@ export function createSequences(shape: CacheShape): Sequences {
 
   return {
     begin(tokens) {
-      const { place, length } = longestPrefix(places, tokens)
+      const long = isLong(tokens.length)
+      const { place, length } = longestPrefix(
+        [...places].filter((known) => known.isLong === long),
+        tokens,
+      )
       if (place?.retired === true) {
         place.tokens.length = length
         Object.assign(place, { length, retired: false })
@@ -107,10 +119,27 @@ export function createSequences(shape: CacheShape): Sequences {
       }
       const pool = poolFor(tokens.length)
       const slot = takeSlot(pool)
-      if (place !== undefined) pool.copy({ ...place, length }, slot)
-      const begun: Place = { tokens: tokens.slice(0, length), length, pool, slot, retired: false }
+      if (place === undefined) pool.clear(slot)
+      else pool.copy({ ...place, length }, slot)
+      const begun: Place = {
+        tokens: tokens.slice(0, length),
+        length,
+        isLong: long,
+        pool,
+        slot,
+        retired: false,
+      }
       places.add(begun)
       return begun
+    },
+    extend(sequence, tokens) {
+      const place = placeOf(sequence)
+      if (place.isLong || !isLong(place.length + tokens.length)) return tokens
+      const all = [...place.tokens, ...tokens]
+      place.pool.clear(place.slot)
+      place.tokens.length = 0
+      Object.assign(place, { length: 0, isLong: true })
+      return all
     },
     single(sequence, count) {
       const place = placeOf(sequence)
@@ -160,7 +189,8 @@ function longestPrefix(places: Iterable<Place>, tokens: readonly number[]) {
     let length = 0
     const most = Math.min(place.length, tokens.length - LEAST_REST)
     while (length < most && place.tokens[length] === tokens[length]) length += 1
-    if (length >= SHORTEST_PREFIX && length > best.length) best = { place, length }
+    const isBetter = length >= SHORTEST_PREFIX && length > best.length
+    if (isBetter && place.pool.reaches(place.slot, length)) best = { place, length }
   }
   return best
 }

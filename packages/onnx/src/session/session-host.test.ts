@@ -22,7 +22,7 @@ const BROKEN = 39
 const folder = mkdtempSync(join(tmpdir(), 'hfquant-session-'))
 let session: DecoderSession
 beforeAll(async () => {
-  const cache = { layers: 0, heads: 1, headSize: 1 }
+  const cache = { layers: [] }
   session = await openSession({ modelPath: await writeArtifact(folder, bigrams()), cache, threads: 1 })
 })
 afterAll(async () => {

@@ -33,7 +33,7 @@ const bySequence: TokenLayout = {
   logits: (returned) => returned,
 }
 
-/** All tokens in one column, the last one twice where their number is odd; see pairRows. */
+/** All tokens in one column, the last one twice where their number is odd; see tokenRows. */
 const inColumn = (pairsLogits: boolean): TokenLayout => ({
   feeds({ ids, lengths, rows }) {
     const count = ids.length / lengths.length

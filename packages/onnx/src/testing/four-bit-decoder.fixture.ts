@@ -1,5 +1,6 @@
 import type { GraphValue } from '@hfquant/core'
 import { createGraph, type Graph } from '../graph/graph.js'
+import { type RowLayout, type TokenRows, tokenRows } from '../lower/token-rows.js'
 import { DECODER } from '../session/decoder-ports.js'
 import type { CacheDtype, CacheShape } from '../session/protocol.js'
 import { constant, floatBytes } from './run-graph.fixture.js'
@@ -13,22 +14,25 @@ const MICROSOFT = { domain: 'com.microsoft' } as const
 export interface FourBitDecoder {
   readonly blockSize?: number
   readonly dtype?: CacheDtype
+  readonly layout?: RowLayout
   /** What else happens to the embeddings, [B, S, width]. */
-  readonly twist?: (graph: Graph, hidden: GraphValue) => GraphValue
+  readonly twist?: (graph: Graph, hidden: GraphValue, rows: TokenRows) => GraphValue
 }
 
 export const cacheShape = (dtype: CacheDtype = 'float32'): CacheShape => ({
-  ...{ layers: LAYERS, heads: KV_HEADS, headSize: SIZE, dtype },
+  layers: Array.from({ length: LAYERS }, () => ({ kind: 'kv', heads: KV_HEADS, headSize: SIZE })),
+  dtype,
 })
 
 /** Layers of attention whose projections, and the head, are products of 4-bit weights. */
-export function fourBitDecoder({ blockSize = 128, dtype = 'float32', twist }: FourBitDecoder = {}): Graph {
+export function fourBitDecoder(options: FourBitDecoder = {}): Graph {
+  const { blockSize = 128, dtype = 'float32', layout = 'sequences', twist } = options
   const graph = createGraph('four bits')
-  const ids = graph.input(DECODER.inputIds, 'int64', ['B', 'S'])
-  const attend = attention(graph, dtype)
+  const rows = tokenRows(graph, layout)
+  const attend = attention(graph, dtype, rows)
   const table = constant('table', 'float32', [VOCABULARY, WIDTH], wave(VOCABULARY * WIDTH, 5))
-  const embedded = graph.node('Gather', [graph.constant(table), ids])
-  let hidden = twist?.(graph, embedded) ?? embedded
+  const embedded = graph.node('Gather', [graph.constant(table), rows.ids])
+  let hidden = twist?.(graph, embedded, rows) ?? embedded
   for (let layer = 0; layer < LAYERS; layer++) {
     const x = norm(graph, hidden)
     const project = (name: string, input: GraphValue, N: number) =>
@@ -40,17 +44,15 @@ export function fourBitDecoder({ blockSize = 128, dtype = 'float32', twist }: Fo
     })
     hidden = graph.node('Add', [hidden, project('output', attended, WIDTH)])
   }
-  const rows = graph.input(DECODER.logitsRows, 'int64', ['R'])
-  const picked = graph.node('Gather', [hidden, rows], { attributes: { axis: { int: 1 } } })
-  const logits = product(graph, 'head', norm(graph, picked), VOCABULARY, blockSize)
-  graph.output(DECODER.logits, logits, 'float32', ['B', 'R', VOCABULARY])
+  const logits = product(graph, 'head', norm(graph, rows.wanted(hidden)), VOCABULARY, blockSize)
+  graph.output(DECODER.logits, logits, 'float32', [...rows.wantedShape, VOCABULARY])
   return graph
 }
 
 /** A table of positions added to what is embedded: they are read outside of attention. */
-export function addPositions(graph: Graph, hidden: GraphValue): GraphValue {
+export function addPositions(graph: Graph, hidden: GraphValue, rows: TokenRows): GraphValue {
   const table = constant('positions', 'float32', [POSITIONS, WIDTH], wave(POSITIONS * WIDTH, 6))
-  const positions = graph.node('Gather', [graph.constant(table), { id: DECODER.positionIds }])
+  const positions = graph.node('Gather', [graph.constant(table), rows.positions()])
   return graph.node('Add', [hidden, positions])
 }
 
@@ -73,8 +75,7 @@ interface Projections {
   readonly value: GraphValue
 }
 
-function attention(graph: Graph, dtype: CacheDtype) {
-  const positions = graph.input(DECODER.positionIds, 'int64', ['B', 'S'])
+function attention(graph: Graph, dtype: CacheDtype, rows: TokenRows) {
   const last = graph.input(DECODER.lastPosition, 'int32', ['B'])
   const total = graph.input(DECODER.totalLength, 'int32', [])
   const tables = [1, 2].map((seed) =>
@@ -83,13 +84,13 @@ function attention(graph: Graph, dtype: CacheDtype) {
     ),
   )
   const rotate = (input: GraphValue) =>
-    graph.node('RotaryEmbedding', [input, positions, ...tables], MICROSOFT)
+    graph.node('RotaryEmbedding', [input, rows.positions(), ...tables], MICROSOFT)
   const cast = (value: GraphValue, to: CacheDtype) =>
     dtype === 'float32' ? value : graph.node('Cast', [value], { attributes: { to: { int: NUMBER[to] } } })
 
   return (layer: number, projections: Projections): GraphValue => {
     const [query, key] = [rotate(projections.query), rotate(projections.key)]
-    const inputs = [query, key, projections.value].map((value) => cast(value, dtype))
+    const inputs = [query, key, projections.value].map((value) => cast(rows.toSequences(value), dtype))
     const past = [DECODER.pastKey(layer), DECODER.pastValue(layer)].map((name) =>
       graph.input(name, dtype, ['B', KV_HEADS, 'P', SIZE]),
     )
@@ -100,7 +101,7 @@ function attention(graph: Graph, dtype: CacheDtype) {
     })
     graph.output(DECODER.newKey(layer), inputs[1]!, dtype, ['B', 'S', KV_HEADS * SIZE])
     graph.output(DECODER.newValue(layer), inputs[2]!, dtype, ['B', 'S', KV_HEADS * SIZE])
-    return cast(attended!, 'float32')
+    return rows.fromSequences(cast(attended!, 'float32'))
   }
 }
 

@@ -54,7 +54,7 @@ export class CausalLM implements AsyncDisposable {
 
   /** Positions that the model was made for. */
   get contextLength(): number {
-    return this.#opened.config.maxPositions
+    return this.#opened.model.facts.maxPositions
   }
 
   /**
@@ -64,11 +64,11 @@ export class CausalLM implements AsyncDisposable {
    */
   async forward(input: { readonly inputIds: readonly (readonly number[])[] }): Promise<ForwardResult> {
     const { inputIds } = input ?? {}
-    const { config } = this.#opened
-    checkBatch(inputIds, config)
+    const { facts } = this.#opened.model
+    checkBatch(inputIds, facts)
     const session = await this.#state.session()
     const logits = await session.forward(Int32Array.from(inputIds.flat()), inputIds.length)
-    return { logits, shape: [inputIds.length, inputIds[0]!.length, config.vocabSize] }
+    return { logits, shape: [inputIds.length, inputIds[0]!.length, facts.vocabSize] }
   }
 
   /**
@@ -95,7 +95,7 @@ export class CausalLM implements AsyncDisposable {
     const tokenizer = await this.tokenizer()
     const promptIds = promptTokens(prompt, tokenizer)
     if (config.stop.length > 0) promptTokens(config.stop[0]!, tokenizer)
-    checkTokens(promptIds, this.#opened.config)
+    checkTokens(promptIds, this.#opened.model.facts)
     const budget = tokenBudget(config, promptIds.length, this.contextLength)
     const sequence = (await opening).sequence(config)
     try {

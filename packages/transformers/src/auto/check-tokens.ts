@@ -1,5 +1,5 @@
 import { ConfigError } from '@hfquant/core'
-import type { DecoderConfig } from '../models/architecture.js'
+import type { ModelFacts } from '@hfquant/models'
 import type { Tokenizer } from '../tokenizer/index.js'
 
 /** A text, or token ids that are used as they are. */
@@ -31,7 +31,7 @@ export function promptTokens(prompt: Prompt, tokenizer: Tokenizer | undefined): 
  *
  * @throws ConfigError for no sequence, ragged ones, or tokens that do not fit the model.
  */
-export function checkBatch(inputIds: readonly (readonly number[])[], config: DecoderConfig): void {
+export function checkBatch(inputIds: readonly (readonly number[])[], facts: ModelFacts): void {
   if (!Array.isArray(inputIds) || !inputIds.every(Array.isArray)) {
     throw new ConfigError('INPUT_TYPE', 'inputIds is no list of token lists', {
       field: 'inputIds',
@@ -47,11 +47,11 @@ export function checkBatch(inputIds: readonly (readonly number[])[], config: Dec
       hint: 'Pass sequences of equal length, or one at a time.',
     })
   }
-  for (const ids of inputIds.length === 0 ? [[]] : inputIds) checkTokens(ids, config)
+  for (const ids of inputIds.length === 0 ? [[]] : inputIds) checkTokens(ids, facts)
 }
 
 /** @throws ConfigError for no tokens, more than the context holds, or one outside of the vocabulary. */
-export function checkTokens(ids: readonly number[], { vocabSize, maxPositions }: DecoderConfig): void {
+export function checkTokens(ids: readonly number[], { vocabSize, maxPositions }: ModelFacts): void {
   if (ids.length === 0) {
     throw new ConfigError('INPUT_EMPTY', 'the input has no tokens, expected at least one', {
       field: 'inputIds',

@@ -1,32 +1,20 @@
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { cacheFolder, type OnProgress, OutputError, RuntimeError, type Shell } from '@hfquant/core'
+import { cacheFolder, type OnProgress, OutputError, RuntimeError } from '@hfquant/core'
 import {
   type Artifact,
   type ArtifactDescription,
   type CacheShape,
-  type Compute,
   compileArtifact,
-  createGraph,
   createWorkFolder,
   type DecoderSession,
   findArtifact,
   type Graph,
-  multipliesMixedSigns,
   openSession,
   removeArtifact,
   writeArtifact,
 } from '@hfquant/onnx'
-import type { Architecture, DecoderConfig } from '../models/architecture.js'
-
-/** What a graph is made from. The shell may be on the meta device as long as nothing is written. */
-export interface CompileSource {
-  readonly architecture: Architecture
-  readonly shell: Shell
-  readonly config: DecoderConfig
-  readonly compute: Compute
-  readonly memory: 'auto' | 'low'
-}
+import { cacheShapeOf, type LoweredSource, lowerModel } from '../lower/lower-model.js'
 
 export interface CompileOptions {
   readonly threads: number | undefined
@@ -41,17 +29,10 @@ export interface ArtifactName {
   readonly description: ArtifactDescription
 }
 
-export function lowerModel({ architecture, shell, config, compute, memory }: CompileSource): Graph {
-  const graph = createGraph(architecture.name)
-  architecture.lower(shell, config, { graph, compute, memory })
-  const paired = graph.merged().withPairedRows()
-  return multipliesMixedSigns() ? paired.withSignedWeights() : paired
-}
-
 /** The model as an earlier start compiled it; undefined when there is none that can be opened. */
 export async function openKept(
   key: string,
-  { cache }: DecoderConfig,
+  cache: CacheShape,
   threads: number | undefined,
 ): Promise<DecoderSession | undefined> {
   const artifact = await findArtifact(cacheFolder(), key, warn)
@@ -77,12 +58,12 @@ export async function openKept(
  * @throws OutputError when no folder can be written; RuntimeError when the runtime refuses the graph.
  */
 export async function compile(
-  source: CompileSource,
+  source: LoweredSource,
   name: ArtifactName | undefined,
   options: CompileOptions,
 ): Promise<DecoderSession> {
   const graph = lowerModel(source)
-  const { cache } = source.config
+  const cache = cacheShapeOf(source.model, source.cacheDtype)
   if (name !== undefined) {
     try {
       const artifact = await compileArtifact(cacheFolder(), graph, { ...name, ...options })

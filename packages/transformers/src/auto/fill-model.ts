@@ -14,11 +14,11 @@ import type { OpenedModel } from './open-model.js'
 
 /** What loading an opened model would do, decided from headers alone: in a new shell each time. */
 export const planOpened = (
-  { architecture, config, dtype, checkpoint, quantizer, merged }: OpenedModel,
+  { model, dtype, checkpoint, quantizer, merged }: OpenedModel,
   { deviceMap, signal }: LoadModelOptions,
 ): Promise<PlannedModel> =>
   planModel({
-    ...{ shell: architecture.build(config, dtype), checkpoint, quantizer, deviceMap, signal },
+    ...{ shell: model.build(dtype), checkpoint, quantizer, deviceMap, signal },
     environment: nodeEnvironment(),
     foundIn: merged?.foundIn,
   })

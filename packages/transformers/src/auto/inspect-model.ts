@@ -61,7 +61,7 @@ export async function inspectModel(
   { signal }: { readonly signal?: AbortSignal | undefined } = {},
 ): Promise<ModelInspection> {
   const opened = await openModel(folder, { signal })
-  const { checkpoint, config, dtype, architecture, merged } = opened
+  const { checkpoint, model, dtype, merged } = opened
   try {
     const { shell, quantization, warnings } = await planOpened(opened, { signal })
     const reasons = new Map(quantization?.skipped.map(({ module, reason }) => [module, reason]))
@@ -78,11 +78,11 @@ export async function inspectModel(
     )
     const others = stateDict(shell).filter(({ quantized }) => quantized === undefined)
     return {
-      architecture: architecture.name,
+      architecture: model.name,
       quantization: merged && { method: merged.method, config: merged.config.toDict() },
       dtype,
-      vocabSize: config.vocabSize,
-      contextLength: config.maxPositions,
+      vocabSize: model.facts.vocabSize,
+      contextLength: model.facts.maxPositions,
       parameters: quantizedValues + others.reduce((sum, { shape }) => sum + elementCount(shape), 0),
       bytesOnDisk: checkpoint.bytesOnDisk,
       tensors: [...checkpoint.tensors.values()].map(({ name, file, ...info }) => ({

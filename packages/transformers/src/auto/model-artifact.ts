@@ -8,8 +8,8 @@ import {
   type PlannedModel,
 } from '@hfquant/core'
 import { type ArtifactDescription, artifactKey, type Graph } from '@hfquant/onnx'
+import { type LoweredSource, lowerModel } from '../lower/lower-model.js'
 import { checkpointIdentity } from './checkpoint-identity.js'
-import { type CompileSource, lowerModel } from './compile.js'
 import { planOpened } from './fill-model.js'
 import type { LoadModelOptions } from './load-options.js'
 import { type ModelQuantization, quantizationOf, withQuantization } from './model-quantization.js'
@@ -44,12 +44,13 @@ export async function nameModel(
   const plan = await planTrusting(sketch, options)
   if (plan === undefined || plan.planned.deferred.length > 0) return undefined
   const { planned: _, ...outline } = plan
-  const { architecture, config, configFile, quantizer, dtype } = sketch
-  const graph = tryLower({ architecture, shell: outline.shell, config, compute, memory })
+  const { model, cacheDtype, configFile, quantizer, dtype } = sketch
+  const graph = tryLower({ model, cacheDtype, shell: outline.shell, compute, memory })
   if (graph === undefined) return undefined
   const method = quantizer && [quantizer.quantMethod, quantizer.revision, quantizer.config.toDict()]
   const identity = await checkpointIdentity(opened.checkpoint)
-  const subject = [NOTES_REVISION, identity, configFile.value, method, dtype, compute, memory]
+  const family = [model.name, model.revision]
+  const subject = [NOTES_REVISION, identity, configFile.value, family, method, dtype, compute, memory]
   return { key: artifactKey(graph, subject), outline, quantization: quantizationOf(sketch, outline) }
 }
 
@@ -70,7 +71,7 @@ async function planTrusting(
 }
 
 /** A model that cannot be computed may still be loaded and saved; using it says what is missing. */
-function tryLower(source: CompileSource): Graph | undefined {
+function tryLower(source: LoweredSource): Graph | undefined {
   try {
     return lowerModel(source)
   } catch (error) {

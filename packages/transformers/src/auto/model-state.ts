@@ -1,5 +1,6 @@
 import { RuntimeError, type Shell } from '@hfquant/core'
 import type { DecoderSession } from '@hfquant/onnx'
+import { cacheShapeOf } from '../lower/lower-model.js'
 import { compile, openKept } from './compile.js'
 import type { LoadModelOptions } from './load-options.js'
 import { describeArtifact } from './model-artifact.js'
@@ -113,13 +114,13 @@ async function openSession(
   { compute = 'fast', memory = 'auto', threads, onProgress }: LoadModelOptions,
   signal: AbortSignal,
 ): Promise<DecoderSession> {
-  const { architecture, config } = opened
+  const { model, cacheDtype } = opened
   // The compiled model stands for the weights of the files, not for restored ones.
   const key = isRestored ? undefined : weights.artifactKey
-  const kept = key && (await openKept(key, config, threads))
+  const kept = key && (await openKept(key, cacheShapeOf(model, cacheDtype), threads))
   if (kept) return kept
   const filled = await weights.fill(signal)
   const name = key && { key, description: describeArtifact(opened, weights.parameterBytes(), filled) }
-  const source = { architecture, shell: filled.shell, config, compute, memory }
+  const source = { model, cacheDtype, shell: filled.shell, compute, memory }
   return compile(source, name || undefined, { threads, onProgress, signal })
 }

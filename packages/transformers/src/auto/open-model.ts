@@ -15,7 +15,9 @@ import {
   recoverFolder,
   settleQuantization,
 } from '@hfquant/core'
-import { type Architecture, type DecoderConfig, findArchitecture } from '../models/architecture.js'
+import { describeModel, type ModelDescription } from '@hfquant/models'
+import type { CacheDtype } from '@hfquant/onnx'
+import { importArchitecture } from '../lower/import-architecture.js'
 import { confirmRecipe } from './confirm-recipe.js'
 import { includeHead } from './include-head.js'
 import { checkLoadOptions, type LoadModelOptions } from './load-options.js'
@@ -26,10 +28,10 @@ import { refuseCompiled } from './refuse-compiled.js'
 export interface OpenedModel {
   readonly folder: string
   readonly configFile: JsonFile
-  readonly architecture: Architecture
-  readonly config: DecoderConfig
+  readonly model: ModelDescription
   readonly checkpoint: Checkpoint
   readonly dtype: FloatDtype
+  readonly cacheDtype: CacheDtype
   readonly merged: MergedQuantization | undefined
   readonly quantizer: HfQuantizer | undefined
 }
@@ -50,9 +52,7 @@ export async function openModel(folder: string, given: LoadModelOptions): Promis
   const { configFile } = found
   const { path } = configFile
   for (const warning of found.warnings) process.emitWarning(warning, 'HfquantWarning')
-  const architecture = findArchitecture(configFile.value, path)
-  const parsed = await inFile(path, async () => architecture.parseConfig(configFile.value))
-  const config = { ...parsed, cache: { ...parsed.cache, dtype: options.kvCacheDtype ?? 'float32' } }
+  const model = await inFile(path, () => describeModel(configFile.value, importArchitecture))
   const block = found.quantization
   const promised = await inFile(block?.path ?? path, () => mergeQuantization(block?.json, options))
   const preferred = promised && AutoQuantizer.create(promised).weightFiles()
@@ -62,21 +62,15 @@ export async function openModel(folder: string, given: LoadModelOptions): Promis
     if (settled?.preQuantized && options.quantizationConfig != null) confirmRecipe(settled, folder)
     const merged =
       settled !== undefined && options.quantizeLmHead
-        ? includeHead(settled, architecture.build(config, 'float32'), folder)
+        ? includeHead(settled, model.build('float32'), folder)
         : settled
     const quantizer = merged === undefined ? undefined : AutoQuantizer.create(merged)
     const named = options.dtype != null && options.dtype !== 'auto'
     const resolved = resolveDtype(options.dtype, configFile.value, checkpoint)
     const dtype = quantizer?.updateDtype(resolved, named) ?? resolved
     return {
-      folder: found.folder,
-      configFile,
-      architecture,
-      config,
-      checkpoint,
-      dtype,
-      merged,
-      quantizer,
+      ...{ folder: found.folder, configFile, model, checkpoint, dtype, merged, quantizer },
+      cacheDtype: options.kvCacheDtype ?? 'float32',
     }
   } catch (error) {
     await checkpoint.close()

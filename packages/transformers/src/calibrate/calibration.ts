@@ -14,9 +14,9 @@ import {
   type Shell,
   tensorBytes,
 } from '@hfquant/core'
-import { createGraph, createGraphThreads, DECODER, type Graph, type GraphSession } from '@hfquant/onnx'
-import type { OpenedModel } from '../auto/open-model.js'
-import type { DecoderConfig } from '../models/architecture.js'
+import type { ModelDescription } from '@hfquant/models'
+import { createGraphThreads, DECODER, type Graph, type GraphSession } from '@hfquant/onnx'
+import { lowerOnce } from '../lower/lower-model.js'
 import type { Tokenizer } from '../tokenizer/index.js'
 import { HIDDEN_SHAPE, hiddenTensor, int64, openPart, sideInputs } from './block-session.js'
 import { levelsBetween, type ValueGroup } from './levels.js'
@@ -39,15 +39,20 @@ const REUSE_LIMIT = 64 * 2 ** 20
  * @returns undefined when the architecture does not say where its blocks begin.
  */
 export function createCalibration(
-  { architecture, shell, config }: Pick<OpenedModel, 'architecture' | 'config'> & { readonly shell: Shell },
+  { model: description, shell }: { readonly model: ModelDescription; readonly shell: Shell },
   deferred: readonly DeferredWeight[],
   { threads, tokenizer, endToken }: CalibrationOptions,
 ): Calibration | undefined {
-  const graph = createGraph(architecture.name)
   const { trace, model } = createTrace()
   // Calibration caches nothing, and its result is the same whatever cache the model has later.
-  const uncached: DecoderConfig = { ...config, cache: { ...config.cache, dtype: 'float32' } }
-  architecture.lower(shell, uncached, { graph, compute: 'exact', memory: 'auto', trace })
+  const exact = {
+    model: description,
+    shell,
+    compute: 'exact',
+    memory: 'auto',
+    cacheDtype: 'float32',
+  } as const
+  const graph = lowerOnce(exact, { trace })
   const { blocks: traced, end, modules } = model()
   if (traced.length === 0 || end === undefined) return undefined
 
@@ -89,8 +94,8 @@ export function createCalibration(
 
   return {
     blocks: blocks.map(({ path }) => path),
-    vocabSize: config.vocabSize,
-    maxPositions: config.maxPositions,
+    vocabSize: description.facts.vocabSize,
+    maxPositions: description.facts.maxPositions,
     endToken,
     async tokenize(text) {
       loadedTokenizer ??= tokenizer()

@@ -1,4 +1,4 @@
-import { closestName } from './closest-name.js'
+import { closestName } from '@hfquant/core'
 import { GenerationConfigError } from './errors.js'
 import {
   type GenerationConfig,

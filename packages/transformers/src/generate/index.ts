@@ -1,5 +1,4 @@
 export { createSampler, type Sampler, type SamplerConfig, SamplingError } from '@hfquant/onnx'
-export { closestName } from './closest-name.js'
 export { GenerationConfigError } from './errors.js'
 export { resolveGenerationConfig } from './generation-config.js'
 export { type GenerationConfig, type GenerationOptions, generationOptionNames } from './generation-options.js'

@@ -1,6 +1,6 @@
 import { CapabilityError } from '@hfquant/core'
+import type { GgufValue } from '@hfquant/models'
 import { isObject } from '../../tokenizer/json.js'
-import type { GgufValue } from './encode-header.js'
 import { choosePreTokenizer, type PreTokenizerName } from './pre-tokenizer.js'
 import { TOKEN_TYPE } from './token-type.js'
 import type { Vocabulary, VocabularyKeys } from './vocabulary.js'

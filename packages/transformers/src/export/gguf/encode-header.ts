@@ -1,17 +1,6 @@
 import { CapabilityError } from '@hfquant/core'
+import type { GgufMetadata, GgufValue } from '@hfquant/models'
 import { type GgufTensorType, TENSOR_TYPE_ID, type TensorShape, tensorTypeBytes } from './tensor-type.js'
-
-/** A value of the metadata, with the type that it is stored as. */
-export type GgufValue =
-  | { readonly u32: number }
-  | { readonly f32: number }
-  | { readonly bool: boolean }
-  | { readonly string: string }
-  | { readonly strings: readonly string[] }
-  | { readonly i32s: readonly number[] }
-  | { readonly f32s: readonly number[] }
-
-export type GgufMetadata = ReadonlyMap<string, GgufValue>
 
 export interface GgufTensorInfo extends TensorShape {
   readonly type: GgufTensorType
@@ -91,6 +80,7 @@ function encodeValue(value: GgufValue): Buffer {
   if ('bool' in value) return Buffer.concat([u32(BOOL), Buffer.of(value.bool ? 1 : 0)])
   if ('string' in value) return Buffer.concat([u32(STRING), text(value.string)])
   if ('strings' in value) return list(STRING, value.strings.length, Buffer.concat(value.strings.map(text)))
+  if ('bools' in value) return list(BOOL, value.bools.length, Buffer.from(value.bools.map(Number)))
   if ('i32s' in value) return list(I32, value.i32s.length, Buffer.from(Int32Array.from(value.i32s).buffer))
   return list(F32, value.f32s.length, Buffer.from(Float32Array.from(value.f32s).buffer))
 }

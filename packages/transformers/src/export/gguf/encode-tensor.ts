@@ -1,14 +1,12 @@
 import { elementCount } from '@hfquant/core'
 import { castFloats, floatBytes, GGUF_BLOCK, GGUF_BLOCK_BYTES, runKernel } from '@hfquant/kernels'
+import type { GgufPlace } from '@hfquant/models'
 import { exceedsFloat16, type FloatWeight, inGroups, notFinite, rowBytes } from '../float-weight.js'
 import type { GgufTensorType } from './tensor-type.js'
 
 /** A tensor of a GGUF file before it is encoded. */
-export interface GgufTensor {
-  readonly name: string
+export interface GgufTensor extends GgufPlace {
   readonly weight: FloatWeight
-  /** Size of the heads whose rows llama.cpp wants with the two halves of a rotation next to each other. */
-  readonly rotaryHeadSize?: number
 }
 
 /**
@@ -17,12 +15,35 @@ export interface GgufTensor {
  * @throws CheckpointError TENSOR_NOT_FINITE for values that the type cannot hold.
  */
 export async function* encodeTensor(tensor: GgufTensor, type: GgufTensorType): AsyncGenerator<Uint8Array> {
-  const { weight, rotaryHeadSize } = tensor
+  const { weight, rotaryHeadSize, groups, offset } = tensor
   const bytes = rowBytes(weight)
+  if (groups !== undefined) {
+    for (const part of groups.sizes.keys()) {
+      const perGroup = bytes * groups.sizes.reduce((sum, size) => sum + size, 0)
+      for await (const rows of inGroups(weight.chunks(), perGroup)) {
+        yield encode(partOfGroups(rows, bytes, groups.sizes, part), weight, type)
+      }
+    }
+    return
+  }
   for await (const rows of inGroups(weight.chunks(), bytes * (rotaryHeadSize ?? 1))) {
     const ordered = rotaryHeadSize === undefined ? rows : interleaveHalves(rows, bytes, rotaryHeadSize)
-    yield encode(ordered, weight, type)
+    yield encode(ordered, weight, type, offset)
   }
+}
+
+/** Of rows in groups [groups, sizes, columns], those of one part of every group. */
+function partOfGroups(rows: Uint8Array, bytes: number, sizes: readonly number[], part: number): Uint8Array {
+  const before = sizes.slice(0, part).reduce((sum, size) => sum + size, 0) * bytes
+  const perGroup = sizes.reduce((sum, size) => sum + size, 0) * bytes
+  const own = sizes[part]! * bytes
+  const groups = rows.byteLength / perGroup
+  const out = new Uint8Array(groups * own)
+  for (let group = 0; group < groups; group++) {
+    const start = group * perGroup + before
+    out.set(rows.subarray(start, start + own), group * own)
+  }
+  return out
 }
 
 /**
@@ -54,8 +75,16 @@ export async function needsFloat32(weight: FloatWeight): Promise<boolean> {
   return exceeds
 }
 
-function encode(rows: Uint8Array, weight: FloatWeight, type: GgufTensorType): Uint8Array {
+function encode(rows: Uint8Array, weight: FloatWeight, type: GgufTensorType, offset = 0): Uint8Array {
   const { dtype } = weight
+  if (offset !== 0) {
+    const floats = new Float32Array(castFloats(rows, dtype, 'float32').slice().buffer)
+    return castFloats(
+      new Uint8Array(floats.map((value) => value + offset).buffer),
+      'float32',
+      type === 'F16' ? 'float16' : 'float32',
+    )
+  }
   if (type === 'F32' || type === 'F16') {
     return castFloats(rows, dtype, type === 'F32' ? 'float32' : 'float16')
   }

@@ -1,7 +1,15 @@
-import { CheckpointError, type LoadedModel, type OnProgress } from '@hfquant/core'
+import {
+  CapabilityError,
+  CheckpointError,
+  type LoadedModel,
+  type OnProgress,
+  type Shell,
+  walkModules,
+} from '@hfquant/core'
+import { type GgufMetadata, type GgufModel, knownArchitectures } from '@hfquant/models'
 import type { OpenedModel } from '../../auto/open-model.js'
-import { ggufArchitecture } from './architecture.js'
-import { encodeHeader, type GgufMetadata, type GgufTensorInfo } from './encode-header.js'
+import { type FloatWeight, floatWeights } from '../float-weight.js'
+import { encodeHeader, type GgufTensorInfo } from './encode-header.js'
 import { encodeTensor, type GgufTensor, needsFloat32 } from './encode-tensor.js'
 import { modelName } from './model-name.js'
 import type { PreTokenizerName } from './pre-tokenizer.js'
@@ -34,27 +42,75 @@ export async function exportGguf(
   out: string,
   settings: GgufSettings,
 ): Promise<GgufResult> {
-  const { folder, config, configFile, architecture } = opened
-  const target = ggufArchitecture(architecture)
+  const { folder, model, configFile } = opened
+  const target = model.gguf?.() ?? notKnown(model.name)
   const vocabulary = await readVocabulary(folder, {
-    size: config.vocabSize,
+    size: model.facts.vocabSize,
     config: configFile.value,
     preTokenizer: settings.preTokenizer,
   })
   const metadata: GgufMetadata = new Map([
-    ['general.architecture', { string: target.name }],
+    ['general.architecture', { string: target.architecture }],
     ['general.type', { string: 'model' }],
     ['general.name', { string: modelName(folder, settings.name) }],
     ['general.file_type', { u32: FILE_TYPE[settings.type] }],
     ['general.quantization_version', { u32: QUANTIZATION_VERSION }],
-    ...target.metadata(config),
+    ...target.metadata,
     ...vocabulary.metadata,
   ])
-  const tensors = target.tensors(loaded, config)
-  const { infos, warnings } = await chooseTypes(tensors, settings, target.outputMatrix(config))
+  const tensors = tensorsOf(loaded.shell, target)
+  const { infos, warnings } = await chooseTypes(tensors, settings, target.outputMatrix)
   const bytes = await write(out, metadata, tensors, infos, settings)
-  return { bytes, tensors: tensors.length, warnings: [...vocabulary.warnings, ...warnings] }
+  return {
+    bytes,
+    tensors: tensors.length,
+    warnings: [...vocabulary.warnings, ...target.warnings, ...warnings],
+  }
 }
+
+function notKnown(name: string): never {
+  const known = knownArchitectures().filter(({ hasGguf }) => hasGguf)
+  const names = known.map(({ names: [first] }) => first)
+  throw new CapabilityError(
+    'EXPORT_ARCHITECTURE',
+    `${name} cannot be exported to GGUF, only ${names.join(', ')}`,
+    {
+      field: 'architectures',
+      found: name,
+      expected: names,
+    },
+  )
+}
+
+/** Every tensor of the file, tokenizer aside; a tied output matrix is left out. */
+function tensorsOf(shell: Shell, target: GgufModel): readonly GgufTensor[] {
+  const aliases = new Set(shell.ties.map(({ alias }) => alias))
+  const tensors: GgufTensor[] = []
+  for (const [path, module] of walkModules(shell.root)) {
+    for (const [key, weight] of floatWeights(path, module)) {
+      if (aliases.has(weight.name)) continue
+      const place = target.place(path, key)
+      if (place === undefined) throw nameless(weight.name)
+      tensors.push({ ...place, weight })
+    }
+  }
+  return [...tensors, ...target.tables.map(({ name, values }) => ({ name, weight: computed(name, values) }))]
+}
+
+const nameless = (tensor: string): CapabilityError =>
+  new CapabilityError('EXPORT_TENSOR', `llama.cpp has no name for "${tensor}"`, {
+    tensor,
+    hint: 'A tensor that llama.cpp does not know keeps it from loading the file.',
+  })
+
+const computed = (name: string, values: Float32Array): FloatWeight => ({
+  name,
+  dtype: 'float32',
+  shape: [values.length],
+  async *chunks() {
+    yield new Uint8Array(values.buffer)
+  },
+})
 
 /** `GGML_QNT_VERSION`. */
 const QUANTIZATION_VERSION = 2

@@ -1,6 +1,6 @@
 import { CapabilityError, CheckpointError } from '@hfquant/core'
+import type { GgufValue } from '@hfquant/models'
 import { isObject, type JsonObject } from '../../tokenizer/json.js'
-import type { GgufValue } from './encode-header.js'
 import { TOKEN_TYPE } from './token-type.js'
 import type { Vocabulary, VocabularyKeys } from './vocabulary.js'
 

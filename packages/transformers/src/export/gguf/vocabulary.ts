@@ -1,11 +1,11 @@
 import { CapabilityError, CheckpointError } from '@hfquant/core'
+import type { GgufMetadata, GgufValue } from '@hfquant/models'
 import { readChatTemplates } from '../../tokenizer/chat-templates.js'
 import { isObject, type JsonObject } from '../../tokenizer/json.js'
 import { readTokenizerFiles } from '../../tokenizer/read-files.js'
 import { completeAddedTokens, readSpecialTokens, type SpecialTokens } from '../../tokenizer/special-tokens.js'
 import { checkTokenizerJson, type TokenizerJson } from '../../tokenizer/tokenizer-json.js'
 import { byteLevelKeys } from './byte-level-vocabulary.js'
-import type { GgufMetadata, GgufValue } from './encode-header.js'
 import type { PreTokenizerName } from './pre-tokenizer.js'
 import { sentencePieceKeys } from './sentence-piece-vocabulary.js'
 

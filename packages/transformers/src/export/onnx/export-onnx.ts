@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { type LoadedModel, type OnProgress, outputError, stageFolder } from '@hfquant/core'
 import { createGraph, writeArtifact } from '@hfquant/onnx'
 import type { OpenedModel } from '../../auto/open-model.js'
-import { onnxArchitecture } from './architecture.js'
+import { checkExportable } from './check-exportable.js'
+import { exportOps } from './export-ops.js'
 import { copyTokenizer, isExportedFile, writeConfig } from './folder-files.js'
 import { linearIn } from './linear.js'
 import { type OnnxPrecision, type OnnxType, PRECISIONS } from './onnx-type.js'
@@ -30,12 +31,13 @@ export async function exportOnnx(
   out: string,
   { type, pure, signal, onProgress }: OnnxSettings,
 ): Promise<OnnxResult> {
-  const { architecture, config, configFile } = opened
-  const target = onnxArchitecture(architecture, configFile.value)
-  const graph = createGraph(architecture.name)
+  const { model, configFile } = opened
+  checkExportable(model, configFile.value)
+  const graph = createGraph(model.name)
   const precision: OnnxPrecision = PRECISIONS[type]
   const linear = linearIn(graph, precision, pure)
-  target.lower(loaded.shell, config, { graph, float: precision.float, linear })
+  const { shell } = loaded
+  model.forward(exportOps({ graph, shell, linear, facts: model.facts, float: precision.float }))
   const name = `model${precision.suffix}.onnx`
   const files = { model: name, weights: `${name}_data` }
   const staged = await stageFolder(out)

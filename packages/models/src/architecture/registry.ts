@@ -1,0 +1,114 @@
+import { CapabilityError, ConfigError, closestName, type JsonObject } from '@hfquant/core'
+import { families } from '../families/index.js'
+import type { Architecture, ModelDescription } from './define-architecture.js'
+import { reasonsLeftOut } from './left-out.js'
+import { spellingsOf } from './spellings.js'
+
+const byName = new Map<string, Architecture>()
+const byType = new Map<string, Architecture>()
+
+/**
+ * Makes a family of models known under its names and its model types.
+ *
+ * @throws ConfigError ARCHITECTURE_DUPLICATE if another family holds one of them.
+ */
+export function registerArchitecture(architecture: Architecture): void {
+  const { names, modelTypes } = architecture
+  const check = (known: ReadonlyMap<string, Architecture>, name: string) => {
+    const other = known.get(name)
+    if (other === undefined || other === architecture) return
+    throw new ConfigError('ARCHITECTURE_DUPLICATE', `the architecture "${name}" is registered already`, {
+      field: 'architectures',
+      found: name,
+      hint: 'Two packages define the same family; register one of them.',
+    })
+  }
+  for (const name of names) check(byName, name)
+  for (const type of modelTypes) check(byType, type)
+  for (const name of names) byName.set(name, architecture)
+  for (const type of modelTypes) byType.set(type, architecture)
+}
+
+for (const family of families) registerArchitecture(family)
+
+/** Every family that is known, in the order of its first name. */
+export const knownArchitectures = (): readonly Architecture[] =>
+  [...new Set([...byName.values(), ...byType.values()])].sort((a, b) =>
+    firstName(a) < firstName(b) ? -1 : 1,
+  )
+
+const firstName = ({ names, modelTypes }: Architecture): string => names[0] ?? modelTypes[0] ?? ''
+
+/** What a package that defines a family is called. */
+export const architecturePackage = (modelType: string): string =>
+  `hfquant-model-${modelType.toLowerCase().replaceAll('_', '-')}`
+
+/**
+ * Looks a package up that is named after a model type and exports `architecture`; undefined when it is not installed.
+ * How packages are found is the caller's business: it knows which folders are to be trusted.
+ */
+export type ImportArchitecture = (packageName: string) => Promise<Architecture | undefined>
+
+/**
+ * The model that a config.json describes: of the family that `architectures` names, any entry of it, or else
+ * `model_type`, or else a package of that name.
+ *
+ * @throws ConfigError ARCHITECTURE_UNKNOWN naming what the file asks for and what there is; CapabilityError
+ * ARCHITECTURE_LEFT_OUT for a family that is known and cannot be computed; as `Architecture.describe`.
+ */
+export async function describeModel(
+  json: JsonObject,
+  importPackage: ImportArchitecture,
+): Promise<ModelDescription> {
+  const named = namesIn(json)
+  const { model_type: type } = json
+  const found =
+    named
+      .flatMap(spellingsOf)
+      .map((name) => byName.get(name))
+      .find((architecture) => architecture !== undefined) ??
+    (typeof type === 'string' ? (byType.get(type) ?? (await imported(type, importPackage))) : undefined)
+  if (found !== undefined) return found.describe(json)
+  throw unknown(named, type)
+}
+
+async function imported(type: string, importPackage: ImportArchitecture): Promise<Architecture | undefined> {
+  // Names travel into paths: what is no package name is not looked for.
+  if (!/^[a-z0-9][a-z0-9_-]{0,99}$/i.test(type)) return undefined
+  const found = await importPackage(architecturePackage(type))
+  if (found !== undefined) registerArchitecture(found)
+  return found
+}
+
+/** Entries of `architectures`; older files have one name in place of a list. */
+const namesIn = ({ architectures: named }: JsonObject): readonly string[] =>
+  (Array.isArray(named) ? named : [named]).filter((name): name is string => typeof name === 'string')
+
+function unknown(named: readonly string[], type: unknown): Error {
+  const asked =
+    named.length > 0 ? `architectures ${JSON.stringify(named)}` : `model_type ${JSON.stringify(type)}`
+  const reason = reasonsLeftOut(named, type)
+  if (reason !== undefined) {
+    return new CapabilityError('ARCHITECTURE_LEFT_OUT', `${asked} cannot be computed: ${reason}`, {
+      field: named.length > 0 ? 'architectures' : 'model_type',
+      found: named.length > 0 ? named : type,
+      hint: 'It is not offered; a package can add it with registerArchitecture.',
+    })
+  }
+  const known = [...byName.keys()].sort()
+  const nearest = closestName(named[0] ?? (typeof type === 'string' ? type : ''), [
+    ...known,
+    ...byType.keys(),
+  ])
+  const wanted = typeof type === 'string' ? architecturePackage(type) : 'hfquant-model-<model_type>'
+  return new ConfigError(
+    'ARCHITECTURE_UNKNOWN',
+    `${asked} is unknown${nearest === undefined ? '' : `; the nearest that is offered is ${nearest}`}`,
+    {
+      field: named.length > 0 ? 'architectures' : 'model_type',
+      found: named.length > 0 ? named : type,
+      expected: known,
+      hint: `A package of this name would add it: ${wanted}; or call registerArchitecture.`,
+    },
+  )
+}

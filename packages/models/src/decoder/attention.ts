@@ -1,0 +1,88 @@
+import { type GraphValue, joinPath } from '@hfquant/core'
+import type { Heads } from '../ops/ops.js'
+import { alibiSlopes } from '../parts/slopes.js'
+import type { AttentionChoice } from './decoder-config.js'
+import type { LayerContext } from './forward-decoder.js'
+
+/** Attention of a layer: [B, S, D] to [B, S, D]. */
+export function attention(context: LayerContext, choice: AttentionChoice, x: GraphValue): GraphValue {
+  const { ops, config, path, index } = context
+  const { names } = config
+  const { kvHeads, window, scale, softCap, linearBias } = choice
+  const heads = { count: choice.heads, size: choice.headSize }
+  const projected = project(context, choice, x)
+  const query = placed(context, choice, projected.query, heads, names.queryNorm)
+  const key = placed(context, choice, projected.key, { ...heads, count: kvHeads }, names.keyNorm)
+  const attended = ops.attend({
+    layer: index,
+    query: grown(context, choice, query),
+    ...{ key, value: projected.value, heads, kvHeads, window, scale, softCap },
+    slopes:
+      linearBias === undefined ? undefined : alibiSlopes(heads.count).map((slope) => slope * linearBias),
+  })
+  return ops.linear(joinPath(path, names.output), attended)
+}
+
+interface Projected {
+  /** [B, S, H · Dh] */
+  readonly query: GraphValue
+  /** [B, S, Hk · Dh] */
+  readonly key: GraphValue
+  readonly value: GraphValue
+}
+
+function project({ ops, config, path }: LayerContext, choice: AttentionChoice, x: GraphValue): Projected {
+  const { names } = config
+  const { heads, kvHeads, headSize, projections, clip } = choice
+  const linear = (name: string) => {
+    const product = ops.linear(joinPath(path, name), x)
+    return clip === undefined ? product : ops.clip(product, clip)
+  }
+  if (projections === 'separate') {
+    return { query: linear(names.query), key: linear(names.key), value: linear(names.value) }
+  }
+  const fused = linear(names.projections)
+  const [width, kvWidth] = [heads * headSize, kvHeads * headSize]
+  if (projections === 'concatenated') {
+    const [query, key, value] = ops.split(fused, [width, kvWidth, kvWidth])
+    return { query: query!, key: key!, value: value! }
+  }
+  const queries = (heads / kvHeads) * headSize
+  const groups = ops.toHeads(fused, { count: kvHeads, size: queries + 2 * headSize })
+  const [query, key, value] = ops.split(groups, [queries, headSize, headSize])
+  const own = { count: kvHeads, size: headSize }
+  return {
+    query: ops.fromHeads(query!, { count: kvHeads, size: queries }),
+    key: ops.fromHeads(key!, own),
+    value: ops.fromHeads(value!, own),
+  }
+}
+
+/** Queries or keys, normed and turned by their positions. */
+function placed(
+  context: LayerContext,
+  { headNorm, rope }: AttentionChoice,
+  x: GraphValue,
+  heads: Heads,
+  name: string,
+): GraphValue {
+  const { ops } = context
+  const norm = (value: GraphValue) => {
+    if (headNorm === undefined) return value
+    const path = joinPath(context.path, name)
+    if (headNorm.over === 'all') return ops.norm(path, value)
+    return ops.fromHeads(ops.norm(path, ops.toHeads(value, heads)), heads)
+  }
+  const turn = (value: GraphValue) => (rope === undefined ? value : ops.rotate(value, rope, heads))
+  return headNorm?.afterRope ? norm(turn(x)) : turn(norm(x))
+}
+
+function grown({ ops }: LayerContext, { queryGrowth }: AttentionChoice, query: GraphValue): GraphValue {
+  if (queryGrowth === undefined) return query
+  const { beta, original } = queryGrowth
+  const { graph } = ops
+  const periods = graph.node('Div', [ops.positions, graph.literal('int64', [1], [original])])
+  const one = graph.literal('int64', [1], [1])
+  const logarithm = graph.node('Log', [ops.toFloats(graph.node('Add', [periods, one]))]) // [B, S, 1]
+  return ops.add(query, ops.mul(query, ops.mul(logarithm, beta)))
+}

@@ -1,0 +1,116 @@
+import { Conv1D, Embedding, type FloatDtype, joinPath, Linear, Module, type Shell, tie } from '@hfquant/core'
+import { HeadNorms, Norm } from '../parts/norm.js'
+import type {
+  AttentionChoice,
+  DecoderConfig,
+  HeadNormChoice,
+  LayerChoice,
+  MlpChoice,
+} from './decoder-config.js'
+
+/** The modules of a decoder on the meta device, in the order in which they are computed. */
+export function buildDecoder(config: DecoderConfig, dtype: FloatDtype): Shell {
+  const { names, hiddenSize, vocabSize, input, output, norm } = config
+  const { embeddingSize = hiddenSize } = input
+  const root = new Module()
+  const base = child(root, names.base, new Module())
+  child(base, names.embedding, new Embedding(vocabSize, embeddingSize, dtype))
+  if (input.norm) child(base, names.embeddingNorm, new Norm([hiddenSize], norm, dtype))
+  if (input.positionOffset !== undefined) {
+    const rows = config.maxPositions + input.positionOffset
+    child(base, names.positions, new Embedding(rows, hiddenSize, dtype))
+  }
+  if (embeddingSize !== hiddenSize) {
+    child(base, names.projectIn, new Linear(embeddingSize, hiddenSize, dtype))
+    child(base, names.projectOut, new Linear(hiddenSize, embeddingSize, dtype))
+  }
+  const layers = child(base, names.layers, new Module())
+  for (const [index, layer] of config.layers.entries()) {
+    buildLayer(layers.child(String(index), new Module()), layer, config, dtype)
+  }
+  if (output.norm !== false) child(base, names.finalNorm, new Norm([hiddenSize], norm, dtype))
+  child(root, names.head, new Linear(embeddingSize, vocabSize, dtype, { bias: output.bias ?? false }))
+  const inputEmbedding = joinPath(names.base, names.embedding)
+  const shell: Shell = {
+    ...{ root, dtype, inputEmbedding },
+    basePrefix: names.base.split('.')[0]!,
+    outputEmbedding: names.head,
+    ties: [],
+  }
+  if (config.tied) tie(shell, { alias: `${names.head}.weight`, target: `${inputEmbedding}.weight` })
+  return shell
+}
+
+function buildLayer(layer: Module, choice: LayerChoice, config: DecoderConfig, dtype: FloatDtype): void {
+  const { names, hiddenSize, norm } = config
+  const addNorm = (name: string | undefined) => {
+    if (name !== undefined) child(layer, name, new Norm([hiddenSize], norm, dtype))
+  }
+  addNorm(names.norms.attentionIn)
+  buildAttention(layer, choice.attention, config, dtype)
+  addNorm(names.norms.attentionOut)
+  addNorm(names.norms.mlpIn)
+  buildMlp(layer, choice.mlp, config, dtype)
+  addNorm(names.norms.mlpOut)
+}
+
+function buildAttention(
+  layer: Module,
+  choice: AttentionChoice,
+  config: DecoderConfig,
+  dtype: FloatDtype,
+): void {
+  const { names, hiddenSize } = config
+  const { heads, kvHeads, headSize, bias, outputBias, headNorm } = choice
+  const linear = linearOf(layer, config, dtype)
+  const [width, kvWidth] = [heads * headSize, kvHeads * headSize]
+  if (choice.projections === 'separate') {
+    linear(names.query, hiddenSize, width, bias)
+    linear(names.key, hiddenSize, kvWidth, bias)
+    linear(names.value, hiddenSize, kvWidth, bias)
+  } else linear(names.projections, hiddenSize, width + 2 * kvWidth, bias)
+  if (headNorm !== undefined) {
+    child(layer, names.queryNorm, headNorms(headNorm, heads, headSize, dtype))
+    child(layer, names.keyNorm, headNorms(headNorm, kvHeads, headSize, dtype))
+  }
+  linear(names.output, width, hiddenSize, outputBias)
+}
+
+function headNorms({ over, norm }: HeadNormChoice, heads: number, size: number, dtype: FloatDtype): Module {
+  if (over === 'list') return new HeadNorms(heads, size, norm, dtype)
+  const shape = { head: [size], each: [heads, size], all: [heads * size] }[over]
+  return new Norm(shape, norm, dtype)
+}
+
+function buildMlp(
+  layer: Module,
+  { kind, inner, bias }: MlpChoice,
+  config: DecoderConfig,
+  dtype: FloatDtype,
+): void {
+  const { names, hiddenSize } = config
+  const linear = linearOf(layer, config, dtype)
+  if (kind === 'fused') linear(names.gateUp, hiddenSize, 2 * inner, bias)
+  if (kind === 'gated') linear(names.gate, hiddenSize, inner, bias)
+  if (kind !== 'fused') linear(names.up, hiddenSize, inner, bias)
+  linear(names.down, inner, hiddenSize, bias)
+}
+
+/** Adds a projection to a layer, as the family stores them. */
+const linearOf =
+  (layer: Module, { storesColumns }: DecoderConfig, dtype: FloatDtype) =>
+  (name: string, inFeatures: number, outFeatures: number, bias: boolean): void => {
+    const module = storesColumns
+      ? new Conv1D(inFeatures, outFeatures, dtype)
+      : new Linear(inFeatures, outFeatures, dtype, { bias })
+    child(layer, name, module)
+  }
+
+/** Puts a module at a dotted path below `parent`, and makes what is missing on the way. */
+function child<M extends Module>(parent: Module, path: string, module: M): M {
+  const names = path.split('.')
+  const owner = names
+    .slice(0, -1)
+    .reduce((at, name) => at.children.get(name) ?? at.child(name, new Module()), parent)
+  return owner.child(names.at(-1)!, module)
+}

@@ -1,0 +1,108 @@
+import type { Activation } from '../parts/activation.js'
+import type { NormKind } from '../parts/norm.js'
+import type { Rope } from '../parts/rope.js'
+import type { DecoderNames } from './names.js'
+
+/**
+ * A decoder as a row of choices, one for each way in which families differ. `B` sequences, `S` tokens, `D` channels of a
+ * hidden state, `H` heads of `Dh` channels, `Hk` key/value heads.
+ */
+export interface DecoderConfig {
+  readonly hiddenSize: number
+  readonly vocabSize: number
+  readonly maxPositions: number
+  readonly norm: NormKind
+  readonly residual: ResidualChoice
+  readonly layers: readonly LayerChoice[]
+  readonly input: InputChoice
+  readonly output: OutputChoice
+  /** Whether the output matrix is the token table. */
+  readonly tied: boolean
+  /** Projections within layers are stored [in, out], with a bias, as GPT-2 does. */
+  readonly storesColumns?: boolean | undefined
+  readonly names: DecoderNames
+}
+
+export interface ResidualChoice {
+  /**
+   * How the branches, attention `A` and MLP `M`, join the stream `x`. Norms before and behind a branch are those that
+   * `names.norms` names.
+   *
+   * - `pre`: x += A(x), then x += M(x)
+   * - `parallel`: x += A(x) + M(x)
+   * - `post`: the norm behind a branch takes the sum, x = N(x + A(x))
+   */
+  readonly kind: 'pre' | 'parallel' | 'post'
+  /** Of the branches; default 1. */
+  readonly multiplier?: number | undefined
+  /** A branch is added to its own normed input, not to the stream. */
+  readonly ofNormed?: boolean | undefined
+}
+
+export interface LayerChoice {
+  readonly attention: AttentionChoice
+  readonly mlp: MlpChoice
+}
+
+export interface AttentionChoice {
+  readonly heads: number
+  readonly kvHeads: number
+  readonly headSize: number
+  /**
+   * How the projections are stored: `separate`; in one matrix `concatenated`, all queries, all keys, all values; or
+   * `grouped`, for each key/value head its queries, its key, its value.
+   */
+  readonly projections: 'separate' | 'concatenated' | 'grouped'
+  /** Of queries, keys and values. */
+  readonly bias: boolean
+  readonly outputBias: boolean
+  /** Norms of queries and keys: one weight for every head, one for each head, or one norm over all heads together. */
+  readonly headNorm?: HeadNormChoice | undefined
+  /** Undefined for a layer without rotary positions. */
+  readonly rope?: Rope | undefined
+  /** Tokens that a token attends to, itself included; undefined for all. */
+  readonly window?: number | undefined
+  /** Default 1 / √Dh. */
+  readonly scale?: number | undefined
+  readonly softCap?: number | undefined
+  /** Largest value of queries, keys and values. */
+  readonly clip?: number | undefined
+  /** Queries grow with their position p: · (1 + beta · ln(1 + ⌊p / original⌋)). */
+  readonly queryGrowth?: { readonly beta: number; readonly original: number } | undefined
+  /** Linear biases: what the slopes are multiplied with. */
+  readonly linearBias?: number | undefined
+}
+
+export interface HeadNormChoice {
+  readonly over: 'head' | 'each' | 'list' | 'all'
+  readonly norm: NormKind
+  readonly afterRope?: boolean | undefined
+}
+
+export interface MlpChoice {
+  /**
+   * `gated`: down(act(gate x) · (up x)); `fused`: the same with one matrix, gate rows first; `plain`: down(act(up x)).
+   */
+  readonly kind: 'gated' | 'fused' | 'plain'
+  readonly inner: number
+  readonly activation: Activation
+  readonly bias: boolean
+}
+
+export interface InputChoice {
+  readonly scale?: number | undefined
+  /** Learned positions: how far down its table the row of position 0 stands. */
+  readonly positionOffset?: number | undefined
+  /** Width of the token table where it is another than that of the hidden states. */
+  readonly embeddingSize?: number | undefined
+  /** A norm behind the table. */
+  readonly norm?: boolean | undefined
+}
+
+export interface OutputChoice {
+  /** Whether a norm comes before the output matrix; default true. */
+  readonly norm?: boolean | undefined
+  readonly bias?: boolean | undefined
+  readonly scale?: number | undefined
+  readonly softCap?: number | undefined
+}

@@ -1,0 +1,130 @@
+import { CapabilityError, type JsonObject, type LayerCache } from '@hfquant/core'
+import {
+  type Architecture,
+  defineArchitecture,
+  type ModelFacts,
+} from '../architecture/define-architecture.js'
+import { type ConfigReader, configReader } from '../config/config-reader.js'
+import { readSizes, type Sizes } from '../config/read-sizes.js'
+import type { NormKind } from '../parts/norm.js'
+import { buildDecoder } from './build-decoder.js'
+import type {
+  AttentionChoice,
+  DecoderConfig,
+  InputChoice,
+  MlpChoice,
+  OutputChoice,
+  ResidualChoice,
+} from './decoder-config.js'
+import { forwardDecoder } from './forward-decoder.js'
+import { type DecoderGguf, decoderGguf } from './gguf-of-decoder.js'
+import { type DecoderNames, LLAMA_NAMES } from './names.js'
+
+/** What tells a decoder from Llama: every choice that is left out is Llama's. */
+export interface DecoderChoices {
+  readonly norm: NormKind
+  readonly residual?: ResidualChoice
+  /** Of every layer, or of layer `index`. */
+  readonly attention?: Partial<AttentionChoice> | ((index: number) => Partial<AttentionChoice>)
+  readonly mlp?: Partial<MlpChoice> | ((index: number) => Partial<MlpChoice>)
+  readonly input?: InputChoice
+  readonly output?: OutputChoice
+  readonly storesColumns?: boolean
+  readonly names?: Partial<DecoderNames>
+}
+
+export interface DecoderFamily {
+  readonly names: readonly string[]
+  readonly modelTypes: readonly string[]
+  readonly revision: number
+  /** What the configuration class has for fields that a file leaves out. */
+  readonly defaults?: JsonObject
+  choose(read: ConfigReader, sizes: Sizes): DecoderChoices
+  readonly gguf?: DecoderGguf
+  readonly onnxModelTypes?: readonly string[]
+}
+
+/** A family of decoders that is a row of choices. */
+export const decoderFamily = (family: DecoderFamily): Architecture =>
+  defineArchitecture<DecoderConfig>({
+    ...{ specVersion: 1, kind: 'decoder' },
+    ...{ names: family.names, modelTypes: family.modelTypes, revision: family.revision },
+    parseConfig: (json) => readDecoder(family, json),
+    facts,
+    build: buildDecoder,
+    forward: forwardDecoder,
+    ignores: isLeftover,
+    ...(family.gguf && { gguf: (config) => decoderGguf(config, family.gguf!) }),
+    ...(family.onnxModelTypes && { onnxModelTypes: family.onnxModelTypes }),
+  })
+
+function readDecoder({ choose, defaults = {} }: DecoderFamily, json: JsonObject): DecoderConfig {
+  const read = configReader(json, defaults)
+  const sizes = readSizes(read)
+  const { attention = {}, mlp = {}, names = {}, residual = { kind: 'pre' }, ...choices } = choose(read, sizes)
+  const layers = Array.from({ length: sizes.layers }, (_, index) => ({
+    attention: checked({
+      ...{ heads: sizes.heads, kvHeads: sizes.kvHeads, headSize: sizes.headSize },
+      ...{ projections: 'separate' as const, bias: false, outputBias: false },
+      ...(typeof attention === 'function' ? attention(index) : attention),
+    }),
+    mlp: {
+      ...{ kind: 'gated' as const, inner: sizes.inner, bias: false },
+      activation: read.activation(
+        ['hidden_act', 'hidden_activation', 'activation_function', 'activation'],
+        'silu',
+      ),
+      ...(typeof mlp === 'function' ? mlp(index) : mlp),
+    },
+  }))
+  return {
+    ...{ hiddenSize: sizes.hidden, vocabSize: sizes.vocabulary, maxPositions: sizes.positions },
+    ...{ layers, residual, input: {}, output: {} },
+    tied: read.flag('tie_word_embeddings', false),
+    ...choices,
+    names: { ...LLAMA_NAMES, ...names },
+  }
+}
+
+/** The runtime's attention takes heads of 8 to 1024 channels; others are padded with zeros. */
+function checked(attention: AttentionChoice): AttentionChoice {
+  const { headSize, heads, kvHeads } = attention
+  if (headSize <= 1024 && headSize % 2 === 0 && heads % kvHeads === 0) return attention
+  throw new CapabilityError(
+    'HEAD_SIZE',
+    `head size ${headSize} is not offered, it must be even and at most 1024`,
+    {
+      field: 'head_dim',
+      found: headSize,
+    },
+  )
+}
+
+function facts({ vocabSize, maxPositions, layers }: DecoderConfig): ModelFacts {
+  const scalings = layers.map(({ attention }) => attention.rope?.scaling)
+  const long = scalings.find((scaling) => scaling?.type === 'longrope')
+  return {
+    ...{ vocabSize, maxPositions },
+    layers: layers.map(({ attention }) => layerCache(attention)),
+    longRope:
+      long !== undefined && long.originalMaxPositions < maxPositions ? long.originalMaxPositions : undefined,
+  }
+}
+
+const layerCache = ({ kvHeads, headSize, window }: AttentionChoice): LayerCache => ({
+  kind: 'kv',
+  heads: kvHeads,
+  headSize: paddedHeadSize(headSize),
+  window,
+})
+
+/** Channels of a head as attention gets it. */
+const paddedHeadSize = (headSize: number): number => Math.ceil(headSize / 8) * 8
+
+/** Buffers that older versions of the Python library saved, and layers behind the last one, which predict more tokens. */
+function isLeftover(name: string, { names, layers }: DecoderConfig): boolean {
+  if (/\.(attn|attention|self_attn|self_attention)\.(bias|masked_bias)$/.test(name)) return true
+  if (/(^|\.)rotary_emb\.(inv_freq|cos_cached|sin_cached)$/.test(name)) return true
+  const layer = new RegExp(`(^|\\.)${names.layers.replaceAll('.', '\\.')}\\.(\\d+)\\.`).exec(name)?.[2]
+  return layer !== undefined && Number(layer) >= layers.length
+}

@@ -1,0 +1,205 @@
+import { CapabilityError, joinPath } from '@hfquant/core'
+import type { GgufModel, GgufPlace, GgufTable, GgufValue } from '../gguf/gguf-model.js'
+import type { Rope } from '../parts/rope.js'
+import type { AttentionChoice, DecoderConfig } from './decoder-config.js'
+
+/** How llama.cpp knows a family of decoders. */
+export interface DecoderGguf {
+  /** `general.architecture` */
+  readonly architecture: string
+  /** Its rotations turn neighbours where the checkpoint turns halves: rows of queries and keys change places. */
+  readonly turnsNeighbours?: boolean
+  /** Names in a layer, in place of the usual ones. */
+  readonly names?: Readonly<Partial<Record<GgufPart, string>>>
+  /** Keys beyond the usual ones, without the prefix. */
+  metadata?(config: DecoderConfig): Readonly<Record<string, GgufValue | undefined>>
+  /** Why this variant of the family cannot be exported; undefined for one that can. */
+  refuses?(config: DecoderConfig): string | undefined
+  warnings?(config: DecoderConfig): readonly string[]
+}
+
+/** Parts of a layer. */
+type GgufPart = keyof typeof PARTS
+
+const PARTS = {
+  query: 'attn_q',
+  key: 'attn_k',
+  value: 'attn_v',
+  projections: 'attn_qkv',
+  output: 'attn_output',
+  queryNorm: 'attn_q_norm',
+  keyNorm: 'attn_k_norm',
+  gate: 'ffn_gate',
+  up: 'ffn_up',
+  gateUp: 'ffn_up',
+  down: 'ffn_down',
+  attentionIn: 'attn_norm',
+  attentionOut: 'post_attention_norm',
+  mlpIn: 'ffn_norm',
+  mlpOut: 'post_ffw_norm',
+} as const
+
+/** @throws CapabilityError EXPORT_VARIANT for a variant that llama.cpp would compute in another way. */
+export function decoderGguf(config: DecoderConfig, family: DecoderGguf): GgufModel {
+  const { architecture } = family
+  const reason = family.refuses?.(config)
+  if (reason !== undefined) {
+    throw new CapabilityError(
+      'EXPORT_VARIANT',
+      `llama.cpp's "${architecture}" has no place for this model: ${reason}`,
+      {
+        found: architecture,
+      },
+    )
+  }
+  return {
+    architecture,
+    metadata: metadataOf(config, family),
+    place: placesOf(config, family),
+    tables: ropeFactors(config),
+    outputMatrix: config.tied ? 'token_embd.weight' : 'output.weight',
+    warnings: [...windowWarnings(config, family), ...(family.warnings?.(config) ?? [])],
+  }
+}
+
+function metadataOf(config: DecoderConfig, family: DecoderGguf): ReadonlyMap<string, GgufValue> {
+  const { norm, layers, maxPositions, hiddenSize, vocabSize } = config
+  const { attention, mlp } = layers[0]!
+  const epsilon = norm.kind === 'rms' ? 'layer_norm_rms_epsilon' : 'layer_norm_epsilon'
+  const values: Record<string, GgufValue | undefined> = {
+    block_count: { u32: layers.length },
+    context_length: { u32: maxPositions },
+    embedding_length: { u32: hiddenSize },
+    feed_forward_length: { u32: mlp.inner },
+    'attention.head_count': { u32: attention.heads },
+    'attention.head_count_kv': { u32: attention.kvHeads },
+    'attention.key_length': { u32: attention.headSize },
+    'attention.value_length': { u32: attention.headSize },
+    [`attention.${epsilon}`]: { f32: norm.epsilon },
+    ...ropeMetadata(ropeOf(config)),
+    vocab_size: { u32: vocabSize },
+    ...family.metadata?.(config),
+  }
+  const known = Object.entries(values).filter((entry): entry is [string, GgufValue] => entry[1] !== undefined)
+  return new Map(known.map(([key, value]) => [`${family.architecture}.${key}`, value]))
+}
+
+/** That of the layers that attend to everything, where there are two. */
+const ropeOf = ({ layers }: DecoderConfig): Rope | undefined => {
+  const full = layers.find(({ attention }) => attention.rope !== undefined && attention.window === undefined)
+  return (full ?? layers.find(({ attention }) => attention.rope !== undefined))?.attention.rope
+}
+
+function ropeMetadata(rope: Rope | undefined): Record<string, GgufValue> {
+  if (rope === undefined) return {}
+  const { scaling, theta, width } = rope
+  const base = { 'rope.freq_base': { f32: theta }, 'rope.dimension_count': { u32: width } }
+  if (scaling.type === 'linear') {
+    return {
+      ...base,
+      'rope.scaling.type': { string: 'linear' },
+      'rope.scaling.factor': { f32: scaling.factor },
+    }
+  }
+  if (scaling.type === 'yarn') {
+    return {
+      ...base,
+      'rope.scaling.type': { string: 'yarn' },
+      'rope.scaling.factor': { f32: scaling.factor },
+      'rope.scaling.original_context_length': { u32: scaling.originalMaxPositions },
+      'rope.scaling.yarn_beta_fast': { f32: scaling.betaFast },
+      'rope.scaling.yarn_beta_slow': { f32: scaling.betaSlow },
+    }
+  }
+  if (scaling.type === 'longrope') {
+    return {
+      ...base,
+      'rope.scaling.original_context_length': { u32: scaling.originalMaxPositions },
+      'rope.scaling.attn_factor': { f32: scaling.amplitude },
+    }
+  }
+  return base
+}
+
+function placesOf(config: DecoderConfig, family: DecoderGguf): GgufModel['place'] {
+  const { names, norm } = config
+  const base = (name: string) => joinPath(names.base, name)
+  const outside = new Map<string, string>([
+    [base(names.embedding), 'token_embd'],
+    [base(names.embeddingNorm), 'token_embd_norm'],
+    [base(names.positions), 'position_embd'],
+    [base(names.finalNorm), 'output_norm'],
+    [names.head, 'output'],
+  ])
+  const { norms, base: _, embedding: _e, ...others } = names
+  const parts = new Map<string, GgufPart>()
+  for (const [part, name] of Object.entries({ ...others, ...norms })) {
+    if (part in PARTS) parts.set(name, part as GgufPart)
+  }
+  const layers = `${base(names.layers)}.`
+  const offsetOf = (isNorm: boolean, key: string) => (isNorm && key === 'weight' ? norm.offset : undefined)
+  return (path, key) => {
+    const known = outside.get(path)
+    if (known !== undefined)
+      return { name: `${known}.${key}`, offset: offsetOf(known.endsWith('_norm'), key) }
+    if (!path.startsWith(layers)) return undefined
+    const [layer = '', ...rest] = path.slice(layers.length).split('.')
+    const part = parts.get(rest.join('.'))
+    if (part === undefined) return undefined
+    const name = family.names?.[part] ?? PARTS[part]
+    const { attention } = config.layers[Number(layer)]!
+    return {
+      name: `blk.${layer}.${name}.${key}`,
+      offset: offsetOf(/[nN]orm$|In$|Out$/.test(part), key),
+      ...rowOrder(part, attention, family),
+    }
+  }
+}
+
+function rowOrder(
+  part: GgufPart,
+  { heads, kvHeads, headSize, projections }: AttentionChoice,
+  { turnsNeighbours }: DecoderGguf,
+): Pick<GgufPlace, 'rotaryHeadSize' | 'groups'> {
+  if (turnsNeighbours && (part === 'query' || part === 'key')) return { rotaryHeadSize: headSize }
+  if (part !== 'projections' || projections !== 'grouped') return {}
+  return { groups: { count: kvHeads, sizes: [(heads / kvHeads) * headSize, headSize, headSize] } }
+}
+
+/**
+ * Frequencies that are stretched one by one: llama.cpp reads what each is divided by from a tensor [width / 2]. For
+ * longrope there is one for short and one for long contexts. The formula of llama3 is that of `ropeFrequencies`.
+ */
+function ropeFactors(config: DecoderConfig): readonly GgufTable[] {
+  const rope = ropeOf(config)
+  if (rope === undefined) return []
+  const { scaling } = rope
+  if (scaling.type === 'llama3') {
+    const { factor, lowFreqFactor, highFreqFactor, originalMaxPositions } = scaling
+    const divisorOf = (index: number) => {
+      const wavelength = 2 * Math.PI * rope.theta ** ((2 * index) / rope.width)
+      if (wavelength < originalMaxPositions / highFreqFactor) return 1
+      if (wavelength > originalMaxPositions / lowFreqFactor) return factor
+      const smooth = (originalMaxPositions / wavelength - lowFreqFactor) / (highFreqFactor - lowFreqFactor)
+      return 1 / ((1 - smooth) / factor + smooth)
+    }
+    const values = Float32Array.from({ length: rope.width / 2 }, (_, index) => divisorOf(index))
+    return [{ name: 'rope_freqs.weight', values }]
+  }
+  if (scaling.type === 'longrope') {
+    return [
+      { name: 'rope_factors_long.weight', values: Float32Array.from(scaling.longFactor) },
+      { name: 'rope_factors_short.weight', values: Float32Array.from(scaling.shortFactor) },
+    ]
+  }
+  return []
+}
+
+/** llama.cpp has windows for some families only. */
+function windowWarnings(config: DecoderConfig, { metadata }: DecoderGguf): readonly string[] {
+  const window = config.layers.find(({ attention }) => attention.window !== undefined)?.attention.window
+  if (window === undefined || metadata?.(config)['attention.sliding_window'] !== undefined) return []
+  return [
+    `llama.cpp knows no sliding window of this family: beyond ${window} tokens its results differ, keep contexts shorter`,
+  ]
+}

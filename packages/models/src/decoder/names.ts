@@ -1,0 +1,77 @@
+/** What a family calls the parts of a decoder. Those of a layer are relative to it; a part that it lacks is undefined. */
+export interface DecoderNames {
+  /** The base model within the whole: checkpoints of the bare base model lack this prefix. */
+  readonly base: string
+  /** Relative to the base model, as are the next ones. */
+  readonly embedding: string
+  readonly embeddingNorm: string
+  readonly positions: string
+  readonly projectIn: string
+  readonly projectOut: string
+  readonly layers: string
+  readonly finalNorm: string
+  /** The output matrix, beside the base model. */
+  readonly head: string
+  readonly query: string
+  readonly key: string
+  readonly value: string
+  /** Queries, keys and values in one matrix. */
+  readonly projections: string
+  readonly output: string
+  readonly queryNorm: string
+  readonly keyNorm: string
+  readonly gate: string
+  readonly up: string
+  /** Gate and up in one matrix. */
+  readonly gateUp: string
+  readonly down: string
+  readonly norms: LayerNormNames
+}
+
+/** Norms of a layer by their place. */
+export interface LayerNormNames {
+  /** Before attention; before the MLP as well where a parallel layer has no other. */
+  readonly attentionIn?: string
+  /** Behind attention. */
+  readonly attentionOut?: string
+  readonly mlpIn?: string
+  readonly mlpOut?: string
+}
+
+export const LLAMA_NAMES: DecoderNames = {
+  base: 'model',
+  embedding: 'embed_tokens',
+  embeddingNorm: 'embedding_norm',
+  positions: 'embed_positions',
+  projectIn: 'project_in',
+  projectOut: 'project_out',
+  layers: 'layers',
+  finalNorm: 'norm',
+  head: 'lm_head',
+  query: 'self_attn.q_proj',
+  key: 'self_attn.k_proj',
+  value: 'self_attn.v_proj',
+  projections: 'self_attn.qkv_proj',
+  output: 'self_attn.o_proj',
+  queryNorm: 'self_attn.q_norm',
+  keyNorm: 'self_attn.k_norm',
+  gate: 'mlp.gate_proj',
+  up: 'mlp.up_proj',
+  gateUp: 'mlp.gate_up_proj',
+  down: 'mlp.down_proj',
+  norms: { attentionIn: 'input_layernorm', mlpIn: 'post_attention_layernorm' },
+}
+
+/** Norms before and behind both branches, as Gemma 2 names them. */
+export const SANDWICH_NORMS: LayerNormNames = {
+  attentionIn: 'input_layernorm',
+  attentionOut: 'post_attention_layernorm',
+  mlpIn: 'pre_feedforward_layernorm',
+  mlpOut: 'post_feedforward_layernorm',
+}
+
+/** Norms behind both branches, as OLMo 2 names them. */
+export const AFTER_NORMS: LayerNormNames = {
+  attentionOut: 'post_attention_layernorm',
+  mlpOut: 'post_feedforward_layernorm',
+}

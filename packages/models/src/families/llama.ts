@@ -1,0 +1,21 @@
+import { readRope } from '../config/read-rope.js'
+import { decoderFamily } from '../decoder/decoder-family.js'
+import { rmsNorm } from '../parts/norm.js'
+
+/** Llama 1 to 3 (Touvron et al. 2023): RMS norms, rotary positions, grouped queries, a gated MLP. */
+export const llama = decoderFamily({
+  names: ['LlamaForCausalLM'],
+  modelTypes: ['llama'],
+  revision: 1,
+  choose: (read, { headSize, positions }) => ({
+    norm: rmsNorm(read.number('rms_norm_eps', 1e-6)),
+    attention: {
+      bias: read.flag('attention_bias'),
+      outputBias: read.flag('attention_bias'),
+      rope: readRope(read, { headSize, positions }),
+    },
+    mlp: { bias: read.flag('mlp_bias') },
+  }),
+  gguf: { architecture: 'llama', turnsNeighbours: true },
+  onnxModelTypes: ['llama'],
+})

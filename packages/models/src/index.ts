@@ -1,0 +1,38 @@
+export {
+  type Architecture,
+  type ArchitectureDefinition,
+  defineArchitecture,
+  type ModelDescription,
+  type ModelFacts,
+} from './architecture/define-architecture.js'
+export {
+  architecturePackage,
+  describeModel,
+  type ImportArchitecture,
+  knownArchitectures,
+  registerArchitecture,
+} from './architecture/registry.js'
+export { type ConfigReader, configReader } from './config/config-reader.js'
+export { type LayerKind, readLayerKinds, readWindows, slidesUnlessEvery } from './config/read-layer-kinds.js'
+export { type RopeDefaults, readRope } from './config/read-rope.js'
+export { readSizes, type Sizes } from './config/read-sizes.js'
+export type {
+  AttentionChoice,
+  DecoderConfig,
+  HeadNormChoice,
+  InputChoice,
+  LayerChoice,
+  MlpChoice,
+  OutputChoice,
+  ResidualChoice,
+} from './decoder/decoder-config.js'
+export { type DecoderChoices, type DecoderFamily, decoderFamily } from './decoder/decoder-family.js'
+export type { DecoderGguf } from './decoder/gguf-of-decoder.js'
+export { AFTER_NORMS, type DecoderNames, type LayerNormNames, SANDWICH_NORMS } from './decoder/names.js'
+export type { GgufMetadata, GgufModel, GgufPlace, GgufTable, GgufValue } from './gguf/gguf-model.js'
+export { type Arithmetic, arithmetic, type Numbers } from './ops/arithmetic.js'
+export type { AttendCall, Heads, Ops } from './ops/ops.js'
+export { type FloatTable, type RopeTables, ropeTables } from './ops/rope-tables.js'
+export { type Activation, parseActivation } from './parts/activation.js'
+export { HeadNorms, layerNorm, Norm, type NormKind, rmsNorm } from './parts/norm.js'
+export { type Rope, type RopeFrequencies, type RopeScaling, ropeFrequencies } from './parts/rope.js'

@@ -1,0 +1,106 @@
+import type { GraphBuilder, GraphValue } from '@hfquant/core'
+import type { Activation } from '../parts/activation.js'
+import { type HeadNorms, Norm, type NormKind } from '../parts/norm.js'
+import type { Heads, Ops } from './ops.js'
+
+/** How a graph gets its numbers: what differs between running a model and exporting it. */
+export interface Numbers {
+  readonly graph: GraphBuilder
+  /** One number, or a tensor full of it, in the dtype of the hidden states. */
+  number(value: number, shape?: readonly number[]): GraphValue
+  /** Parameters of one shape behind each other, each number plus `offset`. The names are those of parameters. */
+  parameters(names: readonly string[], shape: readonly number[], offset: number): GraphValue
+  /** Integers in the dtype of the hidden states. */
+  toFloats(integers: GraphValue): GraphValue
+  /** The norm at a path of the shell. */
+  normAt(path: string): Norm | HeadNorms
+}
+
+/** What is the same operators for whatever purpose a model is lowered. */
+export type Arithmetic = Pick<
+  Ops,
+  'activate' | 'add' | 'clip' | 'fromHeads' | 'mul' | 'norm' | 'softCap' | 'split' | 'toFloats' | 'toHeads'
+>
+
+export function arithmetic(numbers: Numbers): Arithmetic {
+  const { graph, number } = numbers
+  const add = (a: GraphValue, b: GraphValue) => graph.node('Add', [a, b])
+  const mul = (a: GraphValue, b: GraphValue | number) =>
+    graph.node('Mul', [a, typeof b === 'number' ? number(b) : b])
+  const reshape = (x: GraphValue, shape: readonly number[]) =>
+    graph.node('Reshape', [x, graph.literal('int64', [shape.length], shape)])
+  return {
+    add,
+    mul,
+    activate: (kind, x) => activate(kind, x, graph),
+    softCap: (x, cap) => mul(graph.node('Tanh', [graph.node('Div', [x, number(cap)])]), cap),
+    clip: (x, limit) => graph.node('Clip', [x, number(-limit), number(limit)]),
+    split: (x, sizes) =>
+      graph.nodes('Split', [x, graph.literal('int64', [sizes.length], sizes)], sizes.length, {
+        attributes: { axis: { int: -1 } },
+      }),
+    toHeads: (x, { count, size }: Heads) => reshape(x, [0, 0, count, size]),
+    fromHeads: (x, { count, size }: Heads) => reshape(x, [0, 0, count * size]),
+    toFloats: (integers) =>
+      graph.node('Unsqueeze', [numbers.toFloats(integers), graph.literal('int64', [1], [-1])]),
+    norm(path, x) {
+      const module = numbers.normAt(path)
+      if (module instanceof Norm) return normalize(x, path, module, numbers)
+      const { heads, size, options } = module
+      const names = heads.map((_, head) => `${path}.norms.${head}`)
+      return layerOf(x, [size], options, numbers, (key) =>
+        numbers.parameters(
+          names.map((name) => `${name}.${key}`),
+          [heads.length, size],
+          key === 'weight' ? (options.offset ?? 0) : 0,
+        ),
+      )
+    },
+  }
+}
+
+function activate(kind: Activation, x: GraphValue, graph: GraphBuilder): GraphValue {
+  switch (kind) {
+    case 'silu':
+      return graph.node('Mul', [x, graph.node('Sigmoid', [x])])
+    case 'gelu':
+      return graph.node('Gelu', [x])
+    case 'gelu-tanh':
+      return graph.node('Gelu', [x], { attributes: { approximate: { string: 'tanh' } } })
+    case 'quick-gelu':
+      return graph.node('QuickGelu', [x], {
+        domain: 'com.microsoft',
+        attributes: { alpha: { float: 1.702 } },
+      })
+    case 'relu':
+      return graph.node('Relu', [x])
+    case 'relu-squared': {
+      const positive = graph.node('Relu', [x])
+      return graph.node('Mul', [positive, positive])
+    }
+  }
+}
+
+const normalize = (x: GraphValue, path: string, { shape, options }: Norm, numbers: Numbers): GraphValue =>
+  layerOf(x, shape, options, numbers, (key) =>
+    numbers.parameters([`${path}.${key}`], shape, key === 'weight' ? (options.offset ?? 0) : 0),
+  )
+
+/**
+ * The runtime calls an RMS norm a simplified layer normalization. It sums squares in float32 whatever the dtype. Over
+ * heads of their own [.., heads, size] it still reduces the last axis, and takes a weight for each.
+ */
+function layerOf(
+  x: GraphValue,
+  shape: readonly number[],
+  { kind, epsilon, weight: hasWeight = true, bias = hasWeight && kind === 'layer' }: NormKind,
+  { graph, number }: Numbers,
+  parameter: (key: 'weight' | 'bias') => GraphValue,
+): GraphValue {
+  const weight = hasWeight ? parameter('weight') : number(1, shape)
+  return graph.node(
+    kind === 'rms' ? 'SimplifiedLayerNormalization' : 'LayerNormalization',
+    bias ? [x, weight, parameter('bias')] : [x, weight],
+    { attributes: { axis: { int: -1 }, epsilon: { float: epsilon }, stash_type: { int: 1 } } },
+  )
+}

@@ -1,0 +1,82 @@
+import type { GraphBuilder, GraphValue } from '@hfquant/core'
+import type { Activation } from '../parts/activation.js'
+import type { Rope } from '../parts/rope.js'
+
+/**
+ * What a model is computed with. Values are float [B, S, channels] unless stated; a module is named by its path in the
+ * shell. Every operation treats each token by itself, `attend` alone looks from one to others: this is what lets tokens
+ * of several sequences stand in any order.
+ */
+export interface Ops {
+  /** The shapes and constants of operations that are missing here. Each must treat every token by itself. */
+  readonly graph: GraphBuilder
+  /** Tokens, int64 [B, S]. */
+  readonly ids: GraphValue
+  /** The place of each token in its sequence, from 0, int64 [B, S]. */
+  readonly positions: GraphValue
+  /** Rows of the table at `path`. */
+  embed(path: string, indices: GraphValue): GraphValue
+  /** x·Wᵀ + b of the linear layer at `path`. */
+  linear(path: string, x: GraphValue): GraphValue
+  /** The norm at `path`, over the last axis. */
+  norm(path: string, x: GraphValue): GraphValue
+  /** Turns every head of queries or keys by its position. x: [B, S, heads · headSize] */
+  rotate(x: GraphValue, rope: Rope, heads: Heads): GraphValue
+  /** Causal attention of one layer: [B, S, heads · headSize]. */
+  attend(call: AttendCall): GraphValue
+  activate(kind: Activation, x: GraphValue): GraphValue
+  add(a: GraphValue, b: GraphValue): GraphValue
+  mul(a: GraphValue, b: GraphValue | number): GraphValue
+  /** cap · tanh(x / cap) */
+  softCap(x: GraphValue, cap: number): GraphValue
+  /** x between -limit and limit. */
+  clip(x: GraphValue, limit: number): GraphValue
+  /** Parts of the last axis. */
+  split(x: GraphValue, sizes: readonly number[]): readonly GraphValue[]
+  /** [B, S, heads · size] as [B, S, heads, size]. */
+  toHeads(x: GraphValue, heads: Heads): GraphValue
+  /** [B, S, heads, size] as [B, S, heads · size]. */
+  fromHeads(x: GraphValue, heads: Heads): GraphValue
+  /** Integers [B, S] as floats [B, S, 1]. */
+  toFloats(integers: GraphValue): GraphValue
+  /**
+   * A block: `hidden` is all that it is computed from. Where `body` hands hidden states to `cut`, which returns them,
+   * they are all that the rest of it is computed from.
+   */
+  block(
+    path: string,
+    hidden: GraphValue,
+    body: (hidden: GraphValue, cut: (hidden: GraphValue) => GraphValue) => GraphValue,
+  ): GraphValue
+  /** Of what the last block gives, the tokens whose logits are wanted. */
+  wanted(hidden: GraphValue): GraphValue
+  /** Multiplies with the output matrix at `path`; `finish` makes the logits of the products. */
+  logits(path: string, hidden: GraphValue, finish?: (products: GraphValue) => GraphValue): void
+}
+
+export interface Heads {
+  readonly count: number
+  /** Channels of one. */
+  readonly size: number
+}
+
+export interface AttendCall {
+  readonly layer: number
+  /** [B, S, heads.count · heads.size] */
+  readonly query: GraphValue
+  /** [B, S, kvHeads · heads.size], turned by its position already, as queries are; undefined where `cacheOf` is given. */
+  readonly key?: GraphValue | undefined
+  readonly value?: GraphValue | undefined
+  /** Layer whose keys and values are read in place of own ones. */
+  readonly cacheOf?: number | undefined
+  readonly heads: Heads
+  readonly kvHeads: number
+  /** Of the products of queries and keys; default 1 / √headSize. */
+  readonly scale?: number | undefined
+  /** Tokens that each token attends to, itself included; default all before it. */
+  readonly window?: number | undefined
+  /** cap · tanh(score / cap), before anything is added or masked. */
+  readonly softCap?: number | undefined
+  /** Per head, what the position of a key is multiplied with and added to its score (attention with linear biases). */
+  readonly slopes?: readonly number[] | undefined
+}

@@ -1,0 +1,47 @@
+import { CapabilityError, type JsonObject } from '@hfquant/core'
+import { knownArchitectures, type ModelDescription } from '@hfquant/models'
+
+/**
+ * `@huggingface/transformers` chooses the class of a model, and the shape of its cache, by `model_type`.
+ *
+ * @throws CapabilityError EXPORT_ARCHITECTURE for a family that it does not know, EXPORT_MODEL_TYPE for a config.json
+ * that it would refuse.
+ */
+export function checkExportable({ name, onnxModelTypes, facts }: ModelDescription, config: JsonObject): void {
+  if (onnxModelTypes.length === 0) {
+    const known = knownArchitectures().filter((architecture) => architecture.onnxModelTypes.length > 0)
+    const names = known.map(({ names: [first] }) => first)
+    throw new CapabilityError(
+      'EXPORT_ARCHITECTURE',
+      `${name} cannot be exported to ONNX, only ${names.join(', ')}`,
+      {
+        field: 'architectures',
+        found: name,
+        expected: names,
+      },
+    )
+  }
+  const { model_type: type } = config
+  if (typeof type !== 'string' || !onnxModelTypes.includes(type)) {
+    throw new CapabilityError(
+      'EXPORT_MODEL_TYPE',
+      `model_type is ${JSON.stringify(type)}, expected ${onnxModelTypes.join(' or ')}`,
+      {
+        field: 'model_type',
+        found: type,
+        expected: onnxModelTypes,
+        hint: 'Set it in config.json: @huggingface/transformers chooses the class of a model by it.',
+      },
+    )
+  }
+  if (new Set(facts.layers.map((layer) => JSON.stringify({ ...layer, window: 0 }))).size > 1) {
+    throw new CapabilityError(
+      'EXPORT_CACHE',
+      `${name} has layers with caches of different shapes, which ONNX folders have not`,
+      {
+        field: 'model_type',
+        found: type,
+      },
+    )
+  }
+}

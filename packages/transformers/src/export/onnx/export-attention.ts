@@ -1,0 +1,127 @@
+import type { GraphValue } from '@hfquant/core'
+import type { Ops, Rope } from '@hfquant/models'
+import type { Graph } from '@hfquant/onnx'
+import { cast } from '../../lower/cast.js'
+import { attentionAttributes, withPaddedHeads } from '../../lower/grouped-query-attention.js'
+import { positionBias } from '../../lower/position-bias.js'
+import { createRotation } from '../../lower/rotary-tables.js'
+import type { ExportRequest } from './export-ops.js'
+import { floatConstant } from './float-constant.js'
+import { BATCH, PAST, PORTS, TOTAL, tokenInput } from './ports.js'
+
+/**
+ * Added to the score of a padded position: below any score, yet half the lowest float16, so that no sum becomes an
+ * infinity. A row of nothing but infinities would become NaN, and spread.
+ */
+const HIDDEN = -32752
+
+interface AttentionRequest extends ExportRequest {
+  readonly ids: GraphValue
+  readonly positions: GraphValue
+}
+
+/**
+ * Attention with the whole cache as output, which the library passes in again.
+ *
+ * Batches are padded on the left. The attention operator knows lengths, not masks: so every row gets the full length,
+ * positions are turned outside of the operator, and padding is hidden by a bias.
+ */
+export function createAttention(request: AttentionRequest): Pick<Ops, 'attend' | 'rotate'> {
+  const { graph, float } = request
+  const inputs = attentionInputs(request)
+  return {
+    rotate: createRotation({
+      ...{ graph, maxPositions: request.facts.maxPositions },
+      // Made in wider floats and rounded last: an entry in float16 is off by 2^-12 at most, at whatever position.
+      constant: (table) => floatConstant(graph, table, float),
+      rowsOf: rotaryRows(request, inputs.total),
+    }),
+    attend(call) {
+      const { layer, heads, kvHeads, slopes } = call
+      const padded = withPaddedHeads(graph, heads)
+      const query = padded.widen(call.query, heads.count)
+      const shape = (length: string) => [BATCH, kvHeads, length, padded.size]
+      const bias =
+        slopes === undefined
+          ? inputs.bias
+          : graph.node('Add', [
+              inputs.bias,
+              inFloat(
+                graph,
+                positionBias(graph, { slopes, total: inputs.totalLength, newTokens: query }),
+                float,
+              ),
+            ])
+      const [attended, presentKey, presentValue] = graph.nodes(
+        'GroupQueryAttention',
+        [
+          ...[query, padded.widen(call.key!, kvHeads), padded.widen(call.value!, kvHeads)],
+          ...[PORTS.pastKey(layer), PORTS.pastValue(layer)].map((name) =>
+            graph.input(name, float, shape(PAST)),
+          ),
+          ...[inputs.lastPosition, inputs.totalLength],
+          ...[undefined, undefined, undefined, bias],
+        ],
+        3,
+        { domain: 'com.microsoft', attributes: attentionAttributes(call) },
+      )
+      graph.output(PORTS.presentKey(layer), presentKey!, float, shape(TOTAL))
+      graph.output(PORTS.presentValue(layer), presentValue!, float, shape(TOTAL))
+      return padded.narrow(attended!, heads.count)
+    },
+  }
+}
+
+const inFloat = (graph: Graph, value: GraphValue, float: ExportRequest['float']): GraphValue =>
+  float === 'float32' ? value : cast(graph, value, float)
+
+interface AttentionInputs {
+  /** [B, 1, S, T]: 0 for tokens, far below it for padding. */
+  readonly bias: GraphValue
+  /** int32 [B]: all positions, padding included, minus one. */
+  readonly lastPosition: GraphValue
+  /** int32 [] */
+  readonly totalLength: GraphValue
+  /** int64 [1]: the same. */
+  readonly total: GraphValue
+}
+
+function attentionInputs({ graph, ids, float }: AttentionRequest): AttentionInputs {
+  const mask = tokenInput(graph, PORTS.attentionMask, TOTAL)
+  const dimension = (value: GraphValue, axis: number) =>
+    graph.node('Gather', [graph.node('Shape', [value]), graph.literal('int64', [1], [axis])]) // [1]
+  const [batch, sequence, total] = [dimension(ids, 0), dimension(ids, 1), dimension(mask, 1)]
+  const one = graph.literal('int64', [1], [1])
+  const last = cast(graph, graph.node('Sub', [total, one]), 'int32')
+  return {
+    total,
+    bias: graph.node('Expand', [
+      cast(graph, hiddenPadding(graph, mask), float),
+      graph.node('Concat', [batch, one, sequence, total], { attributes: { axis: { int: 0 } } }),
+    ]),
+    lastPosition: graph.node('Expand', [last, batch]),
+    totalLength: graph.node('Squeeze', [cast(graph, total, 'int32'), graph.literal('int64', [1], [0])]),
+  }
+}
+
+/** Mask [B, T] -> int64 [B, 1, 1, T]. */
+function hiddenPadding(graph: Graph, mask: GraphValue): GraphValue {
+  const isPadding = graph.node('Sub', [graph.literal('int64', [1], [1]), mask])
+  const low = graph.node('Mul', [isPadding, graph.literal('int64', [1], [HIDDEN])])
+  return graph.node('Unsqueeze', [low, graph.literal('int64', [2], [1, 2])])
+}
+
+/** Positions in the rotary table: a sequence is long by what it has in all. */
+const rotaryRows =
+  ({ graph, facts, positions }: AttentionRequest, total: GraphValue) =>
+  ({ scaling }: Rope): GraphValue => {
+    if (scaling.type !== 'longrope' || facts.longRope === undefined) return positions
+    const original = graph.literal('int64', [1], [scaling.originalMaxPositions])
+    const isLong = graph.node('Cast', [graph.node('Greater', [total, original])], {
+      attributes: { to: { int: INT64 } },
+    })
+    return graph.node('Add', [positions, graph.node('Mul', [isLong, original])])
+  }
+
+/** TensorProto.INT64 */
+const INT64 = 7

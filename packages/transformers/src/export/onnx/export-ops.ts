@@ -1,0 +1,106 @@
+import { findModule, type GraphValue, joinPath, type Shell } from '@hfquant/core'
+import {
+  arithmetic,
+  type HeadNorms,
+  type ModelFacts,
+  type Norm,
+  type Numbers,
+  type Ops,
+} from '@hfquant/models'
+import { type Graph, lower } from '@hfquant/onnx'
+import { cast } from '../../lower/cast.js'
+import { type FloatWeight, floatWeights } from '../float-weight.js'
+import { createAttention } from './export-attention.js'
+import { floatConstant } from './float-constant.js'
+import type { LowerLinear } from './linear.js'
+import type { OnnxFloat } from './onnx-type.js'
+import { BATCH, PORTS, SEQUENCE, tokenInput } from './ports.js'
+
+export interface ExportRequest {
+  readonly graph: Graph
+  readonly shell: Shell
+  readonly facts: ModelFacts
+  /** Of everything between token ids and logits; those are float32 always. */
+  readonly float: OnnxFloat
+  readonly linear: LowerLinear
+}
+
+/** Computes a model behind the inputs and outputs that `@huggingface/transformers` expects, in its floats. */
+export function exportOps(request: ExportRequest): Ops {
+  const { graph, shell, facts, float, linear } = request
+  const ids = tokenInput(graph, PORTS.inputIds, SEQUENCE)
+  const positions = tokenInput(graph, PORTS.positionIds, SEQUENCE)
+  const module = (path: string) => findModule(shell.root, path)!
+  return {
+    ...arithmetic(numbersOf(request)),
+    ...{ graph, ids, positions },
+    embed: (path, indices) => lookUp(path, indices, request),
+    linear: (path, x) => linear(module(path), path, x),
+    ...createAttention({ ...request, ids, positions }),
+    block: (_path, hidden, body) => body(hidden, (middle) => middle),
+    wanted: (hidden) => lastRows(graph, hidden),
+    logits(path, hidden, finish = (products) => products) {
+      const logits = finish(linear(module(path), headName(shell), hidden, { isOutput: true }))
+      const wide = float === 'float32' ? logits : cast(graph, logits, 'float32')
+      graph.output(PORTS.logits, wide, 'float32', [BATCH, 'logits_length', facts.vocabSize])
+    },
+  }
+}
+
+function numbersOf({ graph, shell, float }: ExportRequest): Numbers {
+  const weightOf = (name: string): FloatWeight => {
+    const cut = name.lastIndexOf('.')
+    const path = name.slice(0, cut)
+    return floatWeights(path, findModule(shell.root, path)!).get(name.slice(cut + 1))!
+  }
+  const narrow = (value: GraphValue) => (float === 'float32' ? value : cast(graph, value, float))
+  return {
+    graph,
+    number(value, shape = []) {
+      const count = shape.reduce((product, size) => product * size, 1)
+      return narrow(graph.literal('float32', shape, new Array(count).fill(value)))
+    },
+    parameters(names, shape, offset) {
+      const parts = names.map((name) => floatConstant(graph, weightOf(name), float))
+      const joined =
+        parts.length === 1 ? parts[0]! : graph.node('Concat', parts, { attributes: { axis: { int: 0 } } })
+      const shaped =
+        parts.length === 1
+          ? joined
+          : graph.node('Reshape', [joined, graph.literal('int64', [shape.length], shape)])
+      return offset === 0
+        ? shaped
+        : graph.node('Add', [shaped, narrow(graph.literal('float32', [], [offset]))])
+    },
+    toFloats: (integers) => cast(graph, integers, float),
+    normAt: (path) => findModule(shell.root, path) as Norm | HeadNorms,
+  }
+}
+
+/**
+ * Indices [B, S] -> [B, S, D]. A float32 graph keeps the table as it is stored and widens the rows that it looks up; a
+ * float16 one converts the table, so that no bfloat16 is left in it.
+ */
+function lookUp(path: string, indices: GraphValue, { graph, shell, float }: ExportRequest): GraphValue {
+  const embedding = findModule(shell.root, path)!
+  if (float === 'float32') return lower(embedding, path, indices, { graph, compute: 'exact', memory: 'auto' })
+  const table = floatWeights(path, embedding).get('weight')!
+  return graph.node('Gather', [floatConstant(graph, table, float), indices])
+}
+
+/** What the output matrix goes by: a tied one by the name of the table, so that one constant can serve as both. */
+const headName = ({ ties, inputEmbedding, outputEmbedding }: Shell): string =>
+  ties.some(({ alias }) => alias === joinPath(outputEmbedding, 'weight')) ? inputEmbedding : outputEmbedding
+
+/**
+ * The last rows of hidden states [B, S, D], as many as `num_logits_to_keep` says, all for 0: while generating only one
+ * row has to pass through the head, which is the largest product of all.
+ */
+function lastRows(graph: Graph, hidden: GraphValue): GraphValue {
+  const first = graph.literal('int64', [1], [0])
+  const count = graph.node('Unsqueeze', [graph.input(PORTS.logitsToKeep, 'int64', []), first])
+  // From -n on; for n = 0 that is -0, the beginning.
+  const start = graph.node('Neg', [count])
+  const end = graph.literal('int64', [1], [Number.MAX_SAFE_INTEGER])
+  return graph.node('Slice', [hidden, start, end, graph.literal('int64', [1], [1])])
+}

@@ -1,0 +1,3 @@
+import type { ImportArchitecture } from '@hfquant/models'
+
+export const importArchitecture: ImportArchitecture = async () => undefined

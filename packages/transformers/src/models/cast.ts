@@ -1,8 +1,0 @@
-import type { GraphValue } from '@hfquant/core'
-import type { Graph } from '@hfquant/onnx'
-
-/** TensorProto.DataType */
-const NUMBER = { float32: 1, int32: 6, float16: 10 } as const
-
-export const cast = (graph: Graph, value: GraphValue, to: keyof typeof NUMBER): GraphValue =>
-  graph.node('Cast', [value], { attributes: { to: { int: NUMBER[to] } } })
