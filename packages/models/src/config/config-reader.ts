@@ -20,6 +20,8 @@ export interface ConfigReader {
   /** A dimension, 1 to 2^24. Without a default the field is required. */
   size(keys: string | readonly string[], fallback?: number, most?: number): number
   number(keys: string | readonly string[], fallback?: number): number
+  /** A number that switches something on; null switches it off, and a default holds where the field is missing. */
+  cap(key: string, fallback?: number): number | undefined
   flag(key: string, fallback?: boolean): boolean
   text(key: string, fallback: string): string
   /** @throws CapabilityError ACTIVATION for a function that is not offered. */
@@ -33,15 +35,18 @@ const MAX_DIMENSION = 2 ** 24
 
 /**
  * @param defaults what the configuration class of the family has for fields that a file leaves out. A field that is
- * null in the file stays null.
+ * null in the file stays null. A default of null is a field that the class has not: it is passed over in the file, too.
  */
 export function configReader(file: JsonObject, defaults: JsonObject = {}): ConfigReader {
-  const json: JsonObject = { ...defaults, ...file }
+  const passedOver = Object.keys(defaults).filter((key) => defaults[key] === null)
+  const json: JsonObject = Object.fromEntries(
+    Object.entries({ ...defaults, ...file }).filter(([key]) => !passedOver.includes(key)),
+  )
   const isThere = (key: string) => Object.hasOwn(json, key) && json[key] !== null && json[key] !== undefined
   // What a file says counts before a default, whatever its spelling.
   const named = (keys: string | readonly string[]): string => {
     const all = typeof keys === 'string' ? [keys] : keys
-    const inFile = all.find((key) => Object.hasOwn(file, key) && file[key] !== null)
+    const inFile = all.find((key) => Object.hasOwn(file, key) && isThere(key))
     return inFile ?? all.find(isThere) ?? all[0]!
   }
   return {
@@ -58,6 +63,11 @@ export function configReader(file: JsonObject, defaults: JsonObject = {}): Confi
       const value = readNumber(json, key, fallback ?? Number.NaN)
       if (!Number.isNaN(value)) return value
       throw invalidField(key, json[key], 'a number')
+    },
+    cap: (key, fallback) => {
+      const value =
+        json[key] === undefined ? fallback : json[key] === null ? undefined : readNumber(json, key, 0)
+      return value === 0 ? undefined : value
     },
     flag: (key, fallback = false) => readBoolean(json, key, fallback),
     text: (key, fallback) => readString(json, key, fallback),

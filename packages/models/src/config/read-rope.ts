@@ -17,7 +17,7 @@ export interface RopeDefaults {
   readonly positions: number
   /** Default 10000. */
   readonly theta?: number | undefined
-  /** Older names of theta. */
+  /** Names of theta outside of the settings; default `rope_theta`. */
   readonly thetaKeys?: readonly string[] | undefined
   /** Part of the head that turns; default 1. */
   readonly partial?: number | undefined
@@ -37,13 +37,9 @@ export interface RopeDefaults {
  * @throws ConfigError ROPE_SCALING naming the field; CapabilityError ROPE_SCALING_UNKNOWN.
  */
 export function readRope(read: ConfigReader, defaults: RopeDefaults): Rope {
-  const { headSize, order = 'half', partial = 1, thetaKeys = [] } = defaults
+  const { headSize, order = 'half', partial = 1, thetaKeys = ['rope_theta'] } = defaults
   const settings = ropeSettings(read, defaults)
-  const theta = readNumber(
-    settings,
-    'rope_theta',
-    read.number(['rope_theta', ...thetaKeys], defaults.theta ?? 10000),
-  )
+  const theta = readNumber(settings, 'rope_theta', read.number(thetaKeys, defaults.theta ?? 10000))
   const part = readNumber(
     settings,
     'partial_rotary_factor',

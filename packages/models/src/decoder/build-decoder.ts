@@ -1,4 +1,5 @@
 import { Conv1D, Embedding, type FloatDtype, joinPath, Linear, Module, type Shell, tie } from '@hfquant/core'
+import { Xielu } from '../parts/activation.js'
 import { HeadNorms, Norm } from '../parts/norm.js'
 import type {
   AttentionChoice,
@@ -84,7 +85,7 @@ function headNorms({ over, norm }: HeadNormChoice, heads: number, size: number, 
 
 function buildMlp(
   layer: Module,
-  { kind, inner, bias }: MlpChoice,
+  { kind, inner, bias, activation }: MlpChoice,
   config: DecoderConfig,
   dtype: FloatDtype,
 ): void {
@@ -93,6 +94,7 @@ function buildMlp(
   if (kind === 'fused') linear(names.gateUp, hiddenSize, 2 * inner, bias)
   if (kind === 'gated') linear(names.gate, hiddenSize, inner, bias)
   if (kind !== 'fused') linear(names.up, hiddenSize, inner, bias)
+  if (activation === 'xielu') child(layer, names.activation, new Xielu(dtype))
   linear(names.down, inner, hiddenSize, bias)
 }
 

@@ -86,10 +86,11 @@ function mlp(
 ): GraphValue {
   const { names } = config
   const linear = (name: string, value: GraphValue) => ops.linear(joinPath(path, name), value)
-  if (kind === 'plain') return linear(names.down, ops.activate(activation, linear(names.up, x)))
+  const activate = (value: GraphValue) => ops.activate(activation, value, joinPath(path, names.activation))
+  if (kind === 'plain') return linear(names.down, activate(linear(names.up, x)))
   const [gate, up] =
     kind === 'fused'
       ? ops.split(linear(names.gateUp, x), [inner, inner])
       : [linear(names.gate, x), linear(names.up, x)] // [B, S, inner]
-  return linear(names.down, ops.mul(ops.activate(activation, gate!), up!))
+  return linear(names.down, ops.mul(activate(gate!), up!))
 }

@@ -11,6 +11,8 @@ export interface DecoderGguf {
   readonly turnsNeighbours?: boolean
   /** Names in a layer, in place of the usual ones. */
   readonly names?: Readonly<Partial<Record<GgufPart, string>>>
+  /** The same, for names that follow from the model. */
+  namesOf?(config: DecoderConfig): Readonly<Partial<Record<GgufPart, string>>>
   /** Keys beyond the usual ones, without the prefix. */
   metadata?(config: DecoderConfig): Readonly<Record<string, GgufValue | undefined>>
   /** Why this variant of the family cannot be exported; undefined for one that can. */
@@ -137,6 +139,7 @@ function placesOf(config: DecoderConfig, family: DecoderGguf): GgufModel['place'
     if (part in PARTS) parts.set(name, part as GgufPart)
   }
   const layers = `${base(names.layers)}.`
+  const ownNames = { ...family.names, ...family.namesOf?.(config) }
   const offsetOf = (isNorm: boolean, key: string) => (isNorm && key === 'weight' ? norm.offset : undefined)
   return (path, key) => {
     const known = outside.get(path)
@@ -146,7 +149,7 @@ function placesOf(config: DecoderConfig, family: DecoderGguf): GgufModel['place'
     const [layer = '', ...rest] = path.slice(layers.length).split('.')
     const part = parts.get(rest.join('.'))
     if (part === undefined) return undefined
-    const name = family.names?.[part] ?? PARTS[part]
+    const name = ownNames[part] ?? PARTS[part]
     const { attention } = config.layers[Number(layer)]!
     return {
       name: `blk.${layer}.${name}.${key}`,

@@ -25,6 +25,8 @@ export interface DecoderNames {
   /** Gate and up in one matrix. */
   readonly gateUp: string
   readonly down: string
+  /** Of an activation with parameters. */
+  readonly activation: string
   readonly norms: LayerNormNames
 }
 
@@ -59,6 +61,7 @@ export const LLAMA_NAMES: DecoderNames = {
   up: 'mlp.up_proj',
   gateUp: 'mlp.gate_up_proj',
   down: 'mlp.down_proj',
+  activation: 'mlp.act_fn',
   norms: { attentionIn: 'input_layernorm', mlpIn: 'post_attention_layernorm' },
 }
 

@@ -1,5 +1,81 @@
 import type { Architecture } from '../architecture/define-architecture.js'
+import { apertus } from './apertus.js'
+import { arcee } from './arcee.js'
+import { bloom } from './bloom.js'
+import { cohere } from './cohere.js'
+import { cohere2 } from './cohere2.js'
+import { ernie45 } from './ernie4-5.js'
+import { exaone4 } from './exaone4.js'
+import { falcon } from './falcon.js'
+import { gemma } from './gemma.js'
+import { gemma2 } from './gemma2.js'
+import { gemma3 } from './gemma3.js'
+import { glm } from './glm.js'
+import { glm4 } from './glm4.js'
+import { gptBigcode } from './gpt-bigcode.js'
+import { gptNeo } from './gpt-neo.js'
+import { gptNeox } from './gpt-neox.js'
+import { gpt2 } from './gpt2.js'
+import { gptj } from './gptj.js'
+import { granite } from './granite.js'
+import { helium } from './helium.js'
+import { hunyuan } from './hunyuan.js'
 import { llama } from './llama.js'
+import { ministral } from './ministral.js'
+import { ministral3 } from './ministral3.js'
+import { mistral } from './mistral.js'
+import { nemotron } from './nemotron.js'
+import { olmo } from './olmo.js'
+import { olmo2 } from './olmo2.js'
+import { olmo3 } from './olmo3.js'
+import { opt } from './opt.js'
+import { phi } from './phi.js'
+import { phi3 } from './phi3.js'
+import { qwen2 } from './qwen2.js'
+import { qwen3 } from './qwen3.js'
+import { seedOss } from './seed-oss.js'
+import { smollm3 } from './smollm3.js'
+import { stablelm } from './stablelm.js'
+import { starcoder2 } from './starcoder2.js'
 
 /** Every family that this package defines. */
-export const families: readonly Architecture[] = [llama]
+export const families: readonly Architecture[] = [
+  apertus,
+  arcee,
+  bloom,
+  cohere,
+  cohere2,
+  ernie45,
+  exaone4,
+  falcon,
+  gemma,
+  gemma2,
+  gemma3,
+  glm,
+  glm4,
+  gptBigcode,
+  gptNeo,
+  gptNeox,
+  gpt2,
+  gptj,
+  granite,
+  helium,
+  hunyuan,
+  llama,
+  ministral,
+  ministral3,
+  mistral,
+  nemotron,
+  olmo,
+  olmo2,
+  olmo3,
+  opt,
+  phi,
+  phi3,
+  qwen2,
+  qwen3,
+  seedOss,
+  smollm3,
+  stablelm,
+  starcoder2,
+]

@@ -32,7 +32,7 @@ export function arithmetic(numbers: Numbers): Arithmetic {
   return {
     add,
     mul,
-    activate: (kind, x) => activate(kind, x, graph),
+    activate: (kind, x, path) => (kind === 'xielu' ? xielu(x, path, numbers) : activate(kind, x, graph)),
     softCap: (x, cap) => mul(graph.node('Tanh', [graph.node('Div', [x, number(cap)])]), cap),
     clip: (x, limit) => graph.node('Clip', [x, number(-limit), number(limit)]),
     split: (x, sizes) =>
@@ -59,7 +59,7 @@ export function arithmetic(numbers: Numbers): Arithmetic {
   }
 }
 
-function activate(kind: Activation, x: GraphValue, graph: GraphBuilder): GraphValue {
+function activate(kind: Exclude<Activation, 'xielu'>, x: GraphValue, graph: GraphBuilder): GraphValue {
   switch (kind) {
     case 'silu':
       return graph.node('Mul', [x, graph.node('Sigmoid', [x])])
@@ -79,6 +79,22 @@ function activate(kind: Activation, x: GraphValue, graph: GraphBuilder): GraphVa
       return graph.node('Mul', [positive, positive])
     }
   }
+}
+
+/** The formula is that of `Xielu`. */
+function xielu(x: GraphValue, path: string, { graph, number, parameters }: Numbers): GraphValue {
+  const parameter = (key: string, shape: readonly number[] = []) => parameters([`${path}.${key}`], shape, 0)
+  const add = (a: GraphValue, b: GraphValue) => graph.node('Add', [a, b])
+  const sub = (a: GraphValue, b: GraphValue) => graph.node('Sub', [a, b])
+  const mul = (a: GraphValue, b: GraphValue) => graph.node('Mul', [a, b])
+  const beta = parameter('beta')
+  const positive = graph.node('Softplus', [parameter('alpha_p', [1])])
+  const negative = add(beta, graph.node('Softplus', [parameter('alpha_n', [1])]))
+  const exponential = graph.node('Exp', [graph.node('Min', [x, parameter('eps')])])
+  const below = mul(sub(sub(exponential, number(1)), x), negative)
+  const above = mul(mul(x, x), positive)
+  const isAbove = graph.node('Greater', [x, number(0)])
+  return add(graph.node('Where', [isAbove, above, below]), mul(x, beta))
 }
 
 const normalize = (x: GraphValue, path: string, { shape, options }: Norm, numbers: Numbers): GraphValue =>

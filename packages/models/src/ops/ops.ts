@@ -24,7 +24,8 @@ export interface Ops {
   rotate(x: GraphValue, rope: Rope, heads: Heads): GraphValue
   /** Causal attention of one layer: [B, S, heads · headSize]. */
   attend(call: AttendCall): GraphValue
-  activate(kind: Activation, x: GraphValue): GraphValue
+  /** @param path of the module with the parameters of an activation that has some. */
+  activate(kind: Activation, x: GraphValue, path: string): GraphValue
   add(a: GraphValue, b: GraphValue): GraphValue
   mul(a: GraphValue, b: GraphValue | number): GraphValue
   /** cap · tanh(x / cap) */

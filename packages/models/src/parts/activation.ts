@@ -1,6 +1,6 @@
-import { CapabilityError } from '@hfquant/core'
+import { CapabilityError, type FloatDtype, Module } from '@hfquant/core'
 
-export type Activation = 'silu' | 'gelu' | 'gelu-tanh' | 'quick-gelu' | 'relu' | 'relu-squared'
+export type Activation = 'silu' | 'gelu' | 'gelu-tanh' | 'quick-gelu' | 'relu' | 'relu-squared' | 'xielu'
 
 /**
  * The functions behind the names of transformers' `ACT2FN`. "gelu" is exact, x/2 · (1 + erf(x / √2)); those of
@@ -18,6 +18,20 @@ const NAMES: Readonly<Record<string, Activation>> = {
   quick_gelu: 'quick-gelu',
   relu: 'relu',
   relu2: 'relu-squared',
+  xielu: 'xielu',
+}
+
+/**
+ * The parameters of xIELU (Huang and Schlag 2025), an activation that is learned for each layer:
+ * x > 0: alpha_p · x² + beta · x, else (e^min(x, eps) - 1 - x) · alpha_n + beta · x, where alpha_p = softplus(`alpha_p`) and
+ * alpha_n = beta + softplus(`alpha_n`).
+ */
+export class Xielu extends Module {
+  constructor(dtype: FloatDtype) {
+    super()
+    for (const name of ['alpha_p', 'alpha_n']) this.parameter(name, dtype, [1])
+    for (const name of ['beta', 'eps']) this.parameter(name, dtype, [])
+  }
 }
 
 /** @throws CapabilityError ACTIVATION for a name that is not offered. */

@@ -99,11 +99,12 @@ function lengthInputs(graph: Graph) {
 }
 
 /** Positions in the rotary table. */
-const rotaryRows =
-  ({ graph, facts, rows }: RunRequest & { readonly rows: TokenRows }) =>
-  ({ scaling }: Rope): GraphValue => {
+function rotaryRows({ graph, facts, rows }: RunRequest & { readonly rows: TokenRows }) {
+  let isLong: GraphValue | undefined
+  return ({ scaling }: Rope): GraphValue => {
     if (scaling.type !== 'longrope' || facts.longRope === undefined) return rows.positions()
-    const isLong = graph.input(DECODER.longSequence, 'int64', ['B', 1])
+    isLong ??= graph.input(DECODER.longSequence, 'int64', ['B', 1])
     const offset = graph.node('Mul', [isLong, graph.literal('int64', [1], [scaling.originalMaxPositions])])
     return rows.fromSequences(graph.node('Add', [rows.sequencePositions(), offset]))
   }
+}

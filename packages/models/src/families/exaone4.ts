@@ -1,0 +1,42 @@
+import type { ConfigReader } from '../config/config-reader.js'
+import { readLayerKinds, readWindows, slidesUnlessEvery } from '../config/read-layer-kinds.js'
+import { readRope } from '../config/read-rope.js'
+import { decoderFamily } from '../decoder/decoder-family.js'
+import { AFTER_NORMS } from '../decoder/names.js'
+import { rmsNorm } from '../parts/norm.js'
+
+/** EXAONE 4: norms behind the branches and of each head; where there are windows, only their layers turn. */
+export const exaone4 = decoderFamily({
+  names: ['Exaone4ForCausalLM'],
+  modelTypes: ['exaone4'],
+  revision: 1,
+  choose(read, { headSize, positions, layers }) {
+    const hasWindow = read.has('sliding_window')
+    const kinds = readLayerKinds(read, layers, (index) => hasWindow && slides(read, index))
+    const windows = readWindows(read, kinds, positions)
+    const norm = rmsNorm(read.number('rms_norm_eps', 1e-5))
+    const rope = readRope(read, { headSize, positions })
+    return {
+      norm,
+      attention: (index) => ({
+        ...{ headNorm: { over: 'head', norm }, window: windows[index] },
+        rope: !hasWindow || kinds[index] === 'sliding_attention' ? rope : undefined,
+      }),
+      names: { norms: AFTER_NORMS },
+    }
+  },
+  gguf: {
+    architecture: 'exaone4',
+    refuses: ({ layers }) =>
+      layers.length !== 64 && layers.some(({ attention }) => attention.window !== undefined)
+        ? 'it has windows in other than 64 layers'
+        : undefined,
+  },
+})
+
+/** The pattern is a number of layers, or letters for them, of which L slides. */
+function slides(read: ConfigReader, index: number): boolean {
+  const { sliding_window_pattern: pattern } = read.json
+  if (typeof pattern === 'string') return pattern[index % pattern.length] === 'L'
+  return slidesUnlessEvery(read.number('sliding_window_pattern', 4))(index)
+}

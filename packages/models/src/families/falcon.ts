@@ -1,0 +1,58 @@
+import { readRope } from '../config/read-rope.js'
+import { decoderFamily } from '../decoder/decoder-family.js'
+import { layerNorm } from '../parts/norm.js'
+import { innerUnlike } from './gguf-limits.js'
+
+/** Falcon: three generations of attention and of norms, rotary positions or linear biases. */
+export const falcon = decoderFamily({
+  names: ['FalconForCausalLM', 'RWForCausalLM'],
+  modelTypes: ['falcon', 'RefinedWeb', 'RefinedWebModel'],
+  revision: 1,
+  defaults: { activation: 'gelu', tie_word_embeddings: true, head_dim: null },
+  choose(read, { heads, kvHeads, headSize, positions }) {
+    const isNew = read.flag('new_decoder_architecture')
+    const sharesAll = !isNew && read.flag('multi_query', true)
+    const isParallel = isNew || read.flag('parallel_attn', true)
+    const bias = read.flag('bias')
+    const hasTwo = isNew && read.number('num_ln_in_parallel_attn', 2) === 2
+    return {
+      norm: layerNorm(read.number('layer_norm_epsilon', 1e-5)),
+      residual: { kind: isParallel ? 'parallel' : 'pre' },
+      attention: {
+        kvHeads: isNew ? kvHeads : sharesAll ? 1 : heads,
+        ...{ projections: sharesAll ? 'concatenated' : 'grouped', bias, outputBias: bias },
+        ...(read.flag('alibi')
+          ? { linearBias: headSize ** -0.5 }
+          : { rope: readRope(read, { headSize, positions }) }),
+      },
+      mlp: { kind: 'plain', bias },
+      names: { ...NAMES, norms: hasTwo ? TWO_NORMS : isParallel ? ONE_NORM : NORMS },
+    }
+  },
+  gguf: {
+    architecture: 'falcon',
+    refuses: (config) => {
+      if (config.residual.kind !== 'parallel') return 'attention and MLP follow each other'
+      if (config.layers[0]!.attention.linearBias !== undefined) return 'it has linear biases'
+      return innerUnlike(config)
+    },
+    // With two norms, the second of llama.cpp is that of attention.
+    namesOf: ({ names }) =>
+      names.norms.mlpIn === undefined ? {} : { attentionIn: 'attn_norm_2', mlpIn: 'attn_norm' },
+  },
+  onnxModelTypes: ['falcon'],
+})
+
+const NAMES = {
+  base: 'transformer',
+  embedding: 'word_embeddings',
+  layers: 'h',
+  finalNorm: 'ln_f',
+  projections: 'self_attention.query_key_value',
+  output: 'self_attention.dense',
+  up: 'mlp.dense_h_to_4h',
+  down: 'mlp.dense_4h_to_h',
+}
+const ONE_NORM = { attentionIn: 'input_layernorm' }
+const NORMS = { ...ONE_NORM, mlpIn: 'post_attention_layernorm' }
+const TWO_NORMS = { attentionIn: 'ln_attn', mlpIn: 'ln_mlp' }

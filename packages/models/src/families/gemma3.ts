@@ -1,0 +1,62 @@
+import { readLayerKinds, readWindows, slidesUnlessEvery } from '../config/read-layer-kinds.js'
+import { readRope } from '../config/read-rope.js'
+import { decoderFamily } from '../decoder/decoder-family.js'
+import { SANDWICH_NORMS } from '../decoder/names.js'
+import { rmsNorm } from '../parts/norm.js'
+import { scaleUnlike, windowMetadata } from './gguf-limits.js'
+
+/** Gemma 3, the text model: five layers with a window to one without, each kind with a rope of its own. */
+export const gemma3 = decoderFamily({
+  names: ['Gemma3ForCausalLM'],
+  modelTypes: ['gemma3_text'],
+  revision: 1,
+  defaults: {
+    hidden_size: 2304,
+    intermediate_size: 9216,
+    num_hidden_layers: 26,
+    num_attention_heads: 8,
+    num_key_value_heads: 4,
+    head_dim: 256,
+    vocab_size: 262208,
+    max_position_embeddings: 131072,
+    tie_word_embeddings: true,
+  },
+  choose(read, { hidden, headSize, positions, layers }) {
+    read.only('use_bidirectional_attention', false, 'a decoder looks back only')
+    const period = read.number(['sliding_window_pattern', '_sliding_window_pattern'], 6)
+    const kinds = readLayerKinds(read, layers, slidesUnlessEvery(period))
+    const windows = readWindows(read, kinds, positions, 4096)
+    const ropes = {
+      full_attention: readRope(read, { headSize, positions, theta: 1e6, kind: 'full_attention' }),
+      sliding_attention: readRope(read, {
+        ...{ headSize, positions, theta: 1e4, kind: 'sliding_attention' },
+        thetaKeys: ['rope_local_base_freq'],
+      }),
+    }
+    const norm = rmsNorm(read.number('rms_norm_eps', 1e-6), { offset: 1 })
+    const bias = read.flag('attention_bias')
+    const scale = read.number('query_pre_attn_scalar', 256) ** -0.5
+    const softCap = read.cap('attn_logit_softcapping')
+    return {
+      norm,
+      names: { norms: SANDWICH_NORMS },
+      attention: (index) => ({
+        ...{ bias, outputBias: bias, scale, softCap, headNorm: { over: 'head', norm } },
+        rope: ropes[kinds[index]!],
+        window: windows[index],
+      }),
+      mlp: { activation: 'gelu-tanh' },
+      input: { scale: Math.fround(Math.sqrt(hidden)) },
+      output: { softCap: read.cap('final_logit_softcapping') },
+    }
+  },
+  gguf: {
+    architecture: 'gemma3',
+    refuses: scaleUnlike,
+    metadata: ({ layers, output }) => ({
+      ...windowMetadata(layers),
+      ...(output.softCap !== undefined && { final_logit_softcapping: { f32: output.softCap } }),
+    }),
+  },
+  onnxModelTypes: ['gemma3_text'],
+})

@@ -1,0 +1,32 @@
+import type { DecoderConfig, LayerChoice } from '../decoder/decoder-config.js'
+import type { GgufValue } from '../gguf/gguf-model.js'
+
+/** Architectures of llama.cpp that take the width of all heads for that of the hidden states. */
+export const widthUnlike = ({ hiddenSize, layers: [layer] }: DecoderConfig): string | undefined =>
+  layer!.attention.heads * layer!.attention.headSize === hiddenSize
+    ? undefined
+    : 'its heads together are not as wide as its hidden states'
+
+/** Those that take the MLP to be four times as wide as the hidden states. */
+export const innerUnlike = ({ hiddenSize, layers: [layer] }: DecoderConfig): string | undefined =>
+  layer!.mlp.inner === 4 * hiddenSize ? undefined : 'its MLP is not four times as wide as its hidden states'
+
+/** Gemma 2 and 3, whose scores llama.cpp scales by the size of the heads. */
+export const scaleUnlike = ({ layers: [layer] }: DecoderConfig): string | undefined =>
+  Math.abs(layer!.attention.scale! * Math.sqrt(layer!.attention.headSize) - 1) < 1e-6
+    ? undefined
+    : 'query_pre_attn_scalar is not the size of a head'
+
+/** Windows of the layers that slide, and the base of their ropes. */
+export function windowMetadata(layers: readonly LayerChoice[]): Readonly<Record<string, GgufValue>> {
+  const sliding = layers.find(({ attention }) => attention.window !== undefined)
+  if (sliding === undefined) return {}
+  const { window, rope } = sliding.attention
+  return {
+    'attention.sliding_window': { u32: window! },
+    'attention.sliding_window_pattern': {
+      bools: layers.map(({ attention }) => attention.window !== undefined),
+    },
+    ...(rope !== undefined && { 'rope.freq_base_swa': { f32: rope.theta } }),
+  }
+}

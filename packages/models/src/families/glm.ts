@@ -1,0 +1,22 @@
+import { readRope } from '../config/read-rope.js'
+import { decoderFamily } from '../decoder/decoder-family.js'
+import { rmsNorm } from '../parts/norm.js'
+import { widthUnlike } from './gguf-limits.js'
+
+/** GLM 4 of 2024: gate and up in one matrix, half of each head turned by neighbours. */
+export const glm = decoderFamily({
+  names: ['GlmForCausalLM'],
+  modelTypes: ['glm'],
+  revision: 1,
+  defaults: { head_dim: 128, num_key_value_heads: 2 },
+  choose(read, { headSize, positions }) {
+    const rope = readRope(read, { headSize, positions, partial: 0.5, order: 'pairs' })
+    return {
+      norm: rmsNorm(read.number('rms_norm_eps', 1.5625e-7)),
+      attention: { bias: read.flag('attention_bias', true), rope },
+      mlp: { kind: 'fused' },
+    }
+  },
+  gguf: { architecture: 'chatglm', refuses: widthUnlike },
+  onnxModelTypes: ['glm'],
+})

@@ -1,0 +1,50 @@
+import { readNumber, readObject } from '@hfquant/core'
+import { readLayerKinds, readWindows } from '../config/read-layer-kinds.js'
+import { readRope } from '../config/read-rope.js'
+import { decoderFamily } from '../decoder/decoder-family.js'
+import { rmsNorm } from '../parts/norm.js'
+
+/** Ministral 3: queries grow with their position beyond the length that the model was first trained for. */
+export const ministral3 = decoderFamily({
+  names: ['Ministral3ForCausalLM'],
+  modelTypes: ['ministral3'],
+  revision: 1,
+  defaults: { num_key_value_heads: 8, head_dim: 128 },
+  choose(read, { headSize, positions, layers }) {
+    const windows = readWindows(
+      read,
+      readLayerKinds(read, layers, () => true),
+      positions,
+    )
+    const rope = readRope(read, { headSize, positions, theta: 1e6, scaling: SCALING })
+    const settings = { ...SCALING, ...readObject(read.json, 'rope_parameters', {}) }
+    const queryGrowth = {
+      beta: readNumber(settings, 'llama_4_scaling_beta', 0.1),
+      original: readNumber(settings, 'original_max_position_embeddings', 16384),
+    }
+    return {
+      norm: rmsNorm(read.number('rms_norm_eps', 1e-5)),
+      attention: (index) => ({ rope, queryGrowth, window: windows[index] }),
+    }
+  },
+  gguf: {
+    architecture: 'mistral3',
+    turnsNeighbours: true,
+    metadata: ({ layers: [layer] }) => ({
+      'rope.scaling.yarn_log_multiplier': { f32: 1 },
+      'attention.temperature_scale': { f32: layer!.attention.queryGrowth!.beta },
+    }),
+  },
+  onnxModelTypes: ['ministral3'],
+})
+
+/** What the configuration class has where a file says nothing. */
+const SCALING = {
+  rope_type: 'yarn',
+  rope_theta: 1e6,
+  factor: 16,
+  original_max_position_embeddings: 16384,
+  mscale: 1,
+  mscale_all_dim: 1,
+  llama_4_scaling_beta: 0.1,
+}

@@ -1,0 +1,25 @@
+import { readLayerKinds, readWindows } from '../config/read-layer-kinds.js'
+import { readRope } from '../config/read-rope.js'
+import { decoderFamily } from '../decoder/decoder-family.js'
+import { rmsNorm } from '../parts/norm.js'
+import { widthUnlike } from './gguf-limits.js'
+
+/** Qwen 2 and 2.5: biases of queries, keys and values; windows on the upper layers, where they are switched on. */
+export const qwen2 = decoderFamily({
+  names: ['Qwen2ForCausalLM'],
+  modelTypes: ['qwen2'],
+  revision: 1,
+  choose(read, { headSize, positions, layers }) {
+    const slides = read.flag('use_sliding_window')
+    const first = read.number('max_window_layers', 28)
+    const kinds = readLayerKinds(read, layers, (index) => slides && index >= first)
+    const windows = slides ? readWindows(read, kinds, positions, 4096) : []
+    const rope = readRope(read, { headSize, positions })
+    return {
+      norm: rmsNorm(read.number('rms_norm_eps', 1e-6)),
+      attention: (index) => ({ bias: true, rope, window: windows[index] }),
+    }
+  },
+  gguf: { architecture: 'qwen2', refuses: widthUnlike },
+  onnxModelTypes: ['qwen2'],
+})

@@ -1,0 +1,30 @@
+import { readLayerKinds, readWindows } from '../config/read-layer-kinds.js'
+import { readRope } from '../config/read-rope.js'
+import { decoderFamily } from '../decoder/decoder-family.js'
+import { layerNorm } from '../parts/norm.js'
+import { innerUnlike } from './gguf-limits.js'
+
+/** StarCoder 2: layer norms and biases, rotary positions, a plain MLP. */
+export const starcoder2 = decoderFamily({
+  names: ['Starcoder2ForCausalLM'],
+  modelTypes: ['starcoder2'],
+  revision: 1,
+  defaults: { hidden_act: 'gelu_pytorch_tanh', num_key_value_heads: 2, tie_word_embeddings: true },
+  choose(read, { headSize, positions, layers }) {
+    const windows = readWindows(
+      read,
+      readLayerKinds(read, layers, () => true),
+      positions,
+    )
+    const rope = readRope(read, { headSize, positions })
+    const bias = read.flag('use_bias', true)
+    return {
+      norm: layerNorm(read.number('norm_epsilon', 1e-5)),
+      attention: (index) => ({ bias, outputBias: bias, rope, window: windows[index] }),
+      mlp: { kind: 'plain', bias },
+      names: { up: 'mlp.c_fc', down: 'mlp.c_proj' },
+    }
+  },
+  gguf: { architecture: 'starcoder2', refuses: innerUnlike },
+  onnxModelTypes: ['starcoder2'],
+})
