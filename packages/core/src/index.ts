@@ -120,7 +120,9 @@ export {
 } from './load/load-model.js'
 export { openCheckpoint } from './load/open-checkpoint.js'
 export { dequantizedChunks, parameterChunks, readParameter } from './load/read-parameter.js'
+export { type FloatMatrix, type RowRoom, readRows, rowChunks } from './load/read-rows.js'
 export { createScratchStore, type Place, type TensorStore } from './load/store.js'
+export { checkpointSource, parameterSource, type TensorSource } from './load/tensor-source.js'
 export { INFO_CHANNEL, type InfoEvent, publishInfo } from './report/info.js'
 export { describeTensor, type LoadingReport, type Mismatch } from './report/loading-report.js'
 export { type ProcessMemory, processMemory } from './report/process-memory.js'
@@ -144,15 +146,24 @@ export { matchesModule } from './shell/match-module.js'
 export {
   Conv1D,
   Embedding,
+  Experts,
+  type ExpertWeight,
   findModule,
   joinPath,
   Linear,
+  type LinearOptions,
   Module,
   replaceModule,
   walkModules,
   walkParameters,
 } from './shell/module.js'
 export { Parameter, type Storage } from './shell/parameter.js'
-export { QuantizedModule } from './shell/quantized-module.js'
+export {
+  type ModelWeight,
+  placeQuantized,
+  QuantizedModule,
+  weightsOf,
+} from './shell/quantized-module.js'
 export { type Shell, type Tie, tie } from './shell/shell.js'
 export { storageRange } from './shell/storage-range.js'
+export { type WeightSlot, weightPath } from './shell/weight-slot.js'

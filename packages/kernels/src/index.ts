@@ -12,7 +12,7 @@ export {
   UnknownKernelError,
 } from './errors.js'
 export type { KernelCall, KernelFunction, KernelParams, KernelResult } from './kernel.js'
-export type { ByteRange, FileRange, MemoryRange } from './pool/byte-range.js'
+export type { ByteRange, FileRange, MemoryRange, Spacing } from './pool/byte-range.js'
 export {
   createKernelPool,
   type KernelPool,
@@ -20,6 +20,7 @@ export {
   type KernelRunOptions,
 } from './pool/kernel-pool.js'
 export type { KernelTask } from './pool/task.js'
+export { readRange as readByteRange } from './pool/transfer.js'
 export {
   type BnbProfile,
   FOUR_BIT_CODES,

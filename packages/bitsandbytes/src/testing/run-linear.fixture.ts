@@ -39,7 +39,7 @@ export async function runLinear(
   { compute = 'fast', memory = 'auto' }: RunOptions = {},
   probes: readonly Probe[] = [],
 ): Promise<LinearRun> {
-  const { path, inFeatures, outFeatures } = module.weight
+  const { path, inFeatures, outFeatures } = module.info
   const graph = createGraph('linear')
   const nodes: Recorded[] = []
   const node: Graph['node'] = (operator, inputs, options) => {

@@ -75,7 +75,7 @@ describe('a tied model whose embeddings are included', () => {
     ) as QuantizedModule[]
     expect([embedding, head].map((module) => module instanceof QuantizedModule)).toEqual([true, true])
     expect(head!.component('weight')).toBe(embedding!.component('weight'))
-    expect([embedding, head].map((module) => module!.weight.kind)).toEqual(['embedding', 'linear'])
+    expect([embedding, head].map((module) => module!.info.kind)).toEqual(['embedding', 'linear'])
     expect(names.filter((name) => name.startsWith(HEAD))).toEqual([])
     expect(await bytes(HEAD, 'weight')).toHaveLength(24 * 32)
   })

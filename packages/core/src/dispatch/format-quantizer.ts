@@ -1,11 +1,17 @@
 import type { QuantizedFormat, Skip, WeightInfo } from '../contract/format.js'
 import type { Environment, FormatContext, QuantizerDefinition, SavedTensor } from '../contract/quantizer.js'
-import type { FloatDtype } from '../contract/tensor.js'
 import { CapabilityError, CheckpointError } from '../errors/families.js'
 import { type Checkpoint, storedWeight } from '../load/checkpoint.js'
 import { isFloatDtype } from '../shell/dtype.js'
-import { Conv1D, Embedding, Linear, replaceModule, walkModules } from '../shell/module.js'
-import { QuantizedModule } from '../shell/quantized-module.js'
+import { walkModules } from '../shell/module.js'
+import {
+  describeWeight,
+  type ModelWeight,
+  placeQuantized,
+  QuantizedModule,
+  tensorName,
+  weightsOf,
+} from '../shell/quantized-module.js'
 import type { Shell } from '../shell/shell.js'
 import type { DefinedConfig } from './define-quantizer.js'
 import {
@@ -48,20 +54,22 @@ export class FormatQuantizer<Config extends object> extends HfQuantizer {
     const skipped: SkippedModule[] = []
     const remarks: string[] = []
     const candidates = this.candidates(shell, checkpoint)
-    for (const [path, module] of candidates) {
-      if (tieOfAlias(shell, path) !== undefined) continue
-      const weight = describeWeight(path, module)
+    for (const candidate of candidates) {
+      const weight = describeWeight(candidate)
+      const { path } = weight
+      if (tieOfAlias(shell, tensorName(candidate)) !== undefined) continue
       const choice = await this.chooseFormat(weight, checkpoint, listedReason(shell, skips, path))
       if ('skip' in choice) {
         skipped.push({ module: path, reason: choice.skip })
       } else {
-        replaceModule(shell.root, path, new QuantizedModule(weight, choice, module))
+        placeQuantized(shell.root, new QuantizedModule(weight, choice, candidate))
         quantized.push(path)
         remarks.push(...(choice.warnings ?? []))
       }
     }
-    for (const [path] of candidates) {
-      const pair = tieOfAlias(shell, path)
+    for (const candidate of candidates) {
+      const { path } = describeWeight(candidate)
+      const pair = tieOfAlias(shell, tensorName(candidate))
       if (pair === undefined) continue
       if (shareComponents(shell, pair)) quantized.push(path)
       else skipped.push({ module: path, reason: this.reasonOfAlias(shell, skips, path) })
@@ -95,10 +103,10 @@ export class FormatQuantizer<Config extends object> extends HfQuantizer {
   }
 
   override load(module: QuantizedModule, checkpoint: Checkpoint): WeightPlan {
-    const { path } = module.weight
+    const { path } = module.info
     if (!this.preQuantized) {
-      const source = checkpoint.tensors.get(`${path}.weight`)
-      if (source === undefined) throw missingTensor(`${path}.weight`, checkpoint)
+      const source = checkpoint.tensors.get(module.tensor)
+      if (source === undefined) throw missingTensor(module.tensor, checkpoint)
       return { kind: 'quantize', source }
     }
     const parts = module.components.map(({ key }) => {
@@ -134,13 +142,14 @@ export class FormatQuantizer<Config extends object> extends HfQuantizer {
     return this.definition.checkpointMetadata?.(tensors, this.config.value) ?? {}
   }
 
-  private candidates(shell: Shell, checkpoint: Checkpoint): [path: string, module: QuantizableModule][] {
-    return [...walkModules(shell.root)].filter(
-      (entry): entry is [string, QuantizableModule] =>
-        entry[1] instanceof Linear ||
-        entry[1] instanceof Conv1D ||
-        (entry[1] instanceof Embedding && this.isEmbeddingQuantized(entry[0], checkpoint)),
-    )
+  private candidates(shell: Shell, checkpoint: Checkpoint): readonly ModelWeight[] {
+    return [...walkModules(shell.root)]
+      .flatMap(([path, module]) => weightsOf(path, module))
+      .filter(
+        ({ slot, modulePath }) =>
+          slot.quantizable &&
+          (slot.kind !== 'embedding' || this.isEmbeddingQuantized(modulePath, checkpoint)),
+      )
   }
 
   private isEmbeddingQuantized(path: string, checkpoint: Checkpoint): boolean {
@@ -213,16 +222,6 @@ function listedReason(shell: Shell, skips: SkipList, path: string): string | und
   const named = skipReason(skips, path)
   if (named !== undefined || partner === undefined || skipReason(skips, partner) === undefined) return named
   return `shares its weight with ${partner}, which stays in float`
-}
-
-type QuantizableModule = QuantizedModule['replaced']
-
-/** Formats see [out, in], also of a layer that stores its float weight as [in, out]. */
-function describeWeight(path: string, module: QuantizableModule): WeightInfo {
-  const [rows, columns] = module.weight.shape as [number, number]
-  const [outFeatures, inFeatures] = module instanceof Conv1D ? [columns, rows] : [rows, columns]
-  const kind = module instanceof Embedding ? 'embedding' : 'linear'
-  return { path, kind, outFeatures, inFeatures, dtype: module.weight.dtype as FloatDtype }
 }
 
 /** A float weight alone: the tensors say that the module was left out. */

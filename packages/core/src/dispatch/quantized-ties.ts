@@ -1,6 +1,5 @@
-import type { WeightInfo } from '../contract/format.js'
-import { type Embedding, findModule, joinPath, Linear, replaceModule } from '../shell/module.js'
-import { QuantizedModule } from '../shell/quantized-module.js'
+import { findModule, joinPath } from '../shell/module.js'
+import { describeWeight, placeQuantized, QuantizedModule, weightsOf } from '../shell/quantized-module.js'
 import type { Shell, Tie } from '../shell/shell.js'
 
 /** The module that shares its weight with the one at `path`, if one does. */
@@ -10,9 +9,9 @@ export function tiedPartner({ ties }: Shell, path: string): string | undefined {
   return pair === undefined ? undefined : ownerPath(pair.alias === name ? pair.target : pair.alias)
 }
 
-/** The tie through which the module at `path` borrows its weight. */
-export const tieOfAlias = ({ ties }: Shell, path: string): Tie | undefined =>
-  ties.find(({ alias }) => alias === joinPath(path, 'weight'))
+/** The tie through which a weight is borrowed, by the name of its tensor. */
+export const tieOfAlias = ({ ties }: Shell, tensor: string): Tie | undefined =>
+  ties.find(({ alias }) => alias === tensor)
 
 /**
  * Quantizes a module that borrows its weight, once the lender is quantized: both hold the same components, which are
@@ -24,12 +23,11 @@ export function shareComponents(shell: Shell, pair: Tie): boolean {
   const [path, lenderPath] = [ownerPath(pair.alias), ownerPath(pair.target)]
   const lender = findModule(shell.root, lenderPath)
   if (!(lender instanceof QuantizedModule)) return false
-  const borrower = findModule(shell.root, path) as Linear | Embedding
-  const kind = borrower instanceof Linear ? 'linear' : 'embedding'
-  const weight: WeightInfo = { ...lender.weight, path, kind }
-  const module = new QuantizedModule(weight, lender.format, borrower)
+  const [borrower] = weightsOf(path, findModule(shell.root, path)!)
+  if (borrower === undefined) return false
+  const module = new QuantizedModule(describeWeight(borrower), lender.format, borrower)
   for (const { key } of lender.components) module.parameters.set(key, lender.component(key))
-  replaceModule(shell.root, path, module)
+  placeQuantized(shell.root, module)
   const pairs = lender.components.map(({ key }) => ({
     alias: joinPath(path, key),
     target: joinPath(lenderPath, key),

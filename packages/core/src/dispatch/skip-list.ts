@@ -1,6 +1,7 @@
 import { matchesModule } from '../shell/match-module.js'
-import { Conv1D, Linear, walkModules } from '../shell/module.js'
+import { walkModules } from '../shell/module.js'
 import type { Shell } from '../shell/shell.js'
+import { weightPath } from '../shell/weight-slot.js'
 
 export interface SkipList {
   readonly entries: readonly SkipEntry[]
@@ -54,12 +55,14 @@ export function resolveSkips(shell: Shell, { user, replace, includesEmbeddings }
 export const skipReason = (list: SkipList, path: string): string | undefined =>
   list.entries.find(({ entry }) => matchesModule(path, entry))?.reason
 
-/** The paths of the linear layers that the list names, to be saved in its place. */
+/** The paths of the linear weights that the list names, to be saved in its place. */
 export const skippedLinears = (shell: Shell, list: SkipList): readonly string[] =>
-  [...walkModules(shell.root)]
-    .filter(([path, module]) => isLinear(module) && skipReason(list, path) !== undefined)
-    .map(([path]) => path)
+  [...walkModules(shell.root)].flatMap(([path, module]) =>
+    module
+      .weights()
+      .filter(({ kind }) => kind !== 'embedding')
+      .map((slot) => weightPath(path, slot))
+      .filter((weight) => skipReason(list, weight) !== undefined),
+  )
 
 const ownerPath = (parameter: string): string => parameter.slice(0, parameter.lastIndexOf('.'))
-
-const isLinear = (module: unknown): boolean => module instanceof Linear || module instanceof Conv1D

@@ -8,6 +8,23 @@ export function subRange(range: ByteRange, offset: number, byteLength: number): 
     : { buffer: range.buffer, byteOffset: range.byteOffset + offset, byteLength }
 }
 
+/** A part of what some ranges are together, in order; empty ranges are left out. */
+export function subRanges(
+  ranges: readonly ByteRange[],
+  offset: number,
+  byteLength: number,
+): readonly ByteRange[] {
+  const found: ByteRange[] = []
+  let start = 0
+  for (const range of ranges) {
+    const first = Math.max(offset, start)
+    const end = Math.min(offset + byteLength, start + range.byteLength)
+    if (first < end) found.push(subRange(range, first - start, end - first))
+    start += range.byteLength
+  }
+  return found
+}
+
 /** Writes `bytes` at the beginning of a range. */
 export async function writeRange(range: ByteRange, bytes: Uint8Array): Promise<void> {
   if (!('fd' in range)) {

@@ -1,15 +1,15 @@
-import { type ByteRange, castFloats, runKernel } from '@hfquant/kernels'
+import { castFloats, runKernel } from '@hfquant/kernels'
 import type { FloatDtype } from '../contract/tensor.js'
-
-import { Conv1D, joinPath, replaceModule, walkModules } from '../shell/module.js'
-import { QuantizedModule } from '../shell/quantized-module.js'
+import { tensorBytes } from '../shell/dtype.js'
+import { walkModules } from '../shell/module.js'
+import { placeFloat, QuantizedModule } from '../shell/quantized-module.js'
 import type { Shell } from '../shell/shell.js'
 import { subRange, writeRange } from './byte-range.js'
 import { dequantizedChunks } from './read-parameter.js'
-import type { TensorStore } from './store.js'
+import type { Place, TensorStore } from './store.js'
 
 /**
- * Puts float modules in the place of the quantized ones, with the weights that those stand for, rounded to the dtype of
+ * Puts float weights in the place of the quantized ones, with the values that those stand for, rounded to the dtype of
  * the shell. Weights are restored piece by piece into `store`.
  *
  * @throws the reason of `signal`, between two weights; the shell is then as it was.
@@ -19,50 +19,62 @@ export async function dequantizeModel(
   store: TensorStore,
   signal?: AbortSignal | undefined,
 ): Promise<void> {
-  const modules = [...walkModules(shell.root)].filter(
-    (entry): entry is readonly [string, QuantizedModule] => entry[1] instanceof QuantizedModule,
+  const modules = [...walkModules(shell.root)].flatMap(([, module]) =>
+    module instanceof QuantizedModule ? [module] : [],
   )
-  const weightOf = (module: QuantizedModule) => module.replaced.weight
   const places = await store.allocate(
-    modules.map(([path, module]) => ({
-      name: joinPath(path, 'weight'),
-      dtype: weightOf(module).dtype,
-      shape: weightOf(module).shape,
+    modules.map(({ tensor, replaced: { parameter } }) => ({
+      name: tensor,
+      dtype: parameter.dtype,
+      shape: parameter.shape,
     })),
   )
-  for (const [path, module] of modules) {
+  for (const module of modules) {
     signal?.throwIfAborted()
-    const { target } = places.get(joinPath(path, 'weight'))!
-    const dtype = weightOf(module).dtype as FloatDtype
-    if (module.replaced instanceof Conv1D) await writeTransposed(module, dtype, target)
-    else await writeRows(module, dtype, target)
+    const { target } = places.get(module.tensor)!
+    if (module.replaced.slot.stored === 'in-out') await writeTurned(module, target)
+    else await writeRows(module, target)
   }
-  for (const [path, module] of modules) {
-    weightOf(module).storage = places.get(joinPath(path, 'weight'))!.storage
-    replaceModule(shell.root, path, module.replaced)
+  for (const module of modules) {
+    module.replaced.parameter.storage = places.get(module.tensor)!.storage
+    placeFloat(shell.root, module)
   }
 }
 
-async function writeRows(module: QuantizedModule, dtype: FloatDtype, target: ByteRange): Promise<void> {
+type Target = Place['target']
+
+async function* floatRows(module: QuantizedModule): AsyncGenerator<Uint8Array> {
+  const dtype = module.replaced.parameter.dtype as FloatDtype
+  for await (const chunk of dequantizedChunks(module)) yield castFloats(chunk, 'float32', dtype)
+}
+
+async function writeRows(module: QuantizedModule, target: Target): Promise<void> {
   let offset = 0
-  for await (const chunk of dequantizedChunks(module)) {
-    const bytes = castFloats(chunk, 'float32', dtype)
+  for await (const bytes of floatRows(module)) {
     await writeRange(subRange(target, offset, bytes.byteLength), bytes)
     offset += bytes.byteLength
   }
 }
 
-/** A layer that stores [in, out]: the whole weight is turned in memory. */
-async function writeTransposed(module: QuantizedModule, dtype: FloatDtype, target: ByteRange): Promise<void> {
-  const { outFeatures, inFeatures } = module.weight
-  const rows = new Uint8Array(target.byteLength)
-  let offset = 0
-  for await (const chunk of dequantizedChunks(module)) {
-    const bytes = castFloats(chunk, 'float32', dtype)
-    rows.set(bytes, offset)
-    offset += bytes.byteLength
-  }
+/** A weight that stores [in, out]: each matrix is completed in memory, and turned. */
+async function writeTurned(module: QuantizedModule, target: Target): Promise<void> {
+  const { outFeatures, inFeatures } = module.replaced.slot
+  const dtype = module.replaced.parameter.dtype as FloatDtype
+  const rows = new Uint8Array(tensorBytes(dtype, [outFeatures, inFeatures]))
   const turned = new Uint8Array(rows.byteLength)
-  runKernel('transposeFloats', { dtype, rows: outFeatures, columns: inFeatures }, [rows], [turned])
-  await writeRange(target, turned)
+  let filled = 0
+  let written = 0
+  for await (const chunk of floatRows(module)) {
+    for (let taken = 0; taken < chunk.byteLength; ) {
+      const part = chunk.subarray(taken, taken + rows.byteLength - filled)
+      rows.set(part, filled)
+      filled += part.byteLength
+      taken += part.byteLength
+      if (filled < rows.byteLength) continue
+      runKernel('transposeFloats', { dtype, rows: outFeatures, columns: inFeatures }, [rows], [turned])
+      await writeRange(subRange(target, written, turned.byteLength), turned)
+      written += turned.byteLength
+      filled = 0
+    }
+  }
 }

@@ -165,7 +165,7 @@ function describeUnexpected({ unexpected }: LoadingReport): string[] {
 const newTensors = (plan: LoadPlan) =>
   [...plan.quantized, ...plan.deferred].flatMap(({ module }) =>
     module.components.map(({ key, dtype, shape }) => ({
-      name: joinPath(module.weight.path, key),
+      name: joinPath(module.info.path, key),
       dtype,
       shape,
     })),
@@ -201,17 +201,17 @@ async function stream(
   }
   for (const { module } of plan.deferred) {
     for (const { key } of module.components) {
-      module.component(key).storage = places.get(joinPath(module.weight.path, key))!.storage
+      module.component(key).storage = places.get(joinPath(module.info.path, key))!.storage
     }
   }
   try {
     for (const { module, source } of plan.quantized) {
-      const path = module.weight.path
+      const { path } = module.info
       const own = new Map(module.components.map(({ key }) => [key, places.get(joinPath(path, key))!]))
       const targets = new Map([...own].map(([key, place]) => [key, place.target]))
       await start(quantizeWeight(module, source, targets, context), (shapes) => {
         for (const [key, place] of own) module.component(key).place(place.storage, shapes.get(key))
-        progress('quantize', `${path}.weight`, source.byteLength)
+        progress('quantize', module.tensor, source.byteLength)
       })
     }
     for (const { name, parameter, source } of plan.stored) {

@@ -63,8 +63,8 @@ export function planLoad(shell: Shell, checkpoint: Checkpoint, quantizer: HfQuan
         place(joinPath(path, key), module.component(key), source)
       }
       if (plan.kind !== 'stored') {
-        const expected = { dtype: module.weight.dtype, shape: module.replaced.weight.shape }
-        const name = joinPath(path, 'weight')
+        const { tensor: name, replaced } = module
+        const expected = { dtype: module.info.dtype, shape: replaced.parameter.shape }
         if (!fits(plan.source, expected)) mismatched.push({ tensor: name, found: plan.source, expected })
         used.add(plan.source)
         const made = plan.kind === 'quantize' ? quantized : deferred
@@ -87,7 +87,7 @@ export function planLoad(shell: Shell, checkpoint: Checkpoint, quantizer: HfQuan
   const unexpected = [...checkpoint.tensors]
     .filter(([name, tensor]) => !used.has(tensor) && !aliases.has(name))
     .map(([name]) => name)
-  const converted = [...quantized, ...deferred].map(({ module }) => `${module.weight.path}.weight`)
+  const converted = [...quantized, ...deferred].map(({ module }) => module.tensor)
   const report = { missing, unexpected, mismatched, converted }
   refuseIncomplete(report, checkpoint)
   return { stored, quantized, deferred, report }

@@ -1,17 +1,17 @@
 import type { ByteRange, KernelResult } from '@hfquant/kernels'
-import type { Component, FinalShapes, QuantizedFormat, WeightInfo } from '../contract/format.js'
+import type { Component, FinalShapes, WeightInfo } from '../contract/format.js'
 import { CheckpointError } from '../errors/families.js'
 import { tensorBytes } from '../shell/dtype.js'
-import { Conv1D } from '../shell/module.js'
 import type { QuantizedModule } from '../shell/quantized-module.js'
 import type { ByteBudget } from './byte-budget.js'
 import { subRange, writeRange } from './byte-range.js'
 import { castValues } from './cast-values.js'
 import type { CheckpointTensor } from './checkpoint.js'
 import { componentRows, floatRows } from './component-rows.js'
-import { readRange } from './read-range.js'
+import { bytesPerRow, type FloatMatrix, readRows, readRowsHere } from './read-rows.js'
 import type { SharedScratch } from './shared-scratch.js'
 import { rowRanges, rowsPerPiece, type StreamContext, settleOnFailure } from './stream-context.js'
+import { checkpointSource } from './tensor-source.js'
 
 /**
  * Quantizes one weight in row ranges, straight from its file into the targets of its components. The result does not
@@ -28,23 +28,20 @@ export async function quantizeWeight(
   targets: ReadonlyMap<string, ByteRange>,
   context: QuantizeContext,
 ): Promise<{ readonly done: Promise<FinalShapes> }> {
-  const { weight, format } = module
+  const { info: weight, format, replaced } = module
   const kept = wholeComponents(module)
   const room = await context.wholeBudget.acquire(byteLengthOf(kept), context.signal)
   const whole = new Map(
     kept.map(({ key, dtype, shape }) => [key, context.scratch.take(tensorBytes(dtype, shape))]),
   )
   const pieces: Promise<void>[] = []
-  const sourceRowBytes = source.byteLength / Math.max(weight.outFeatures, 1)
-  const rowBytes =
-    sourceRowBytes + (source.dtype === weight.dtype ? 0 : tensorBytes(weight.dtype, [weight.inFeatures]))
+  const matrix = { source: checkpointSource(source), slot: replaced.slot, dtype: weight.dtype }
+  const rowBytes = bytesPerRow(matrix)
   const piece = rowsPerPiece(rowBytes, format.rowsPerStep ?? 1, context)
 
-  const matrix = module.replaced instanceof Conv1D ? await transposed(source, weight, context) : source
   await settleOnFailure(pieces, async () => {
     for (const [first, end] of rowRanges(weight.outFeatures, piece)) {
       const grant = await context.budget.acquire((end - first) * rowBytes, context.signal)
-      const input = rowsOf(matrix, weight, first, end)
       const outputs = new Map(
         [...module.components, ...(format.scratch?.(weight) ?? [])].map((component) => [
           component.key,
@@ -53,7 +50,8 @@ export async function quantizeWeight(
             : rowsOfWhole(whole.get(component.key)!, component, weight, first, end),
         ]),
       )
-      const task = quantizeRows({ weight, format, source, input, outputs, first, rows: end - first }, context)
+      const task = quantizeRows({ module, matrix, outputs, first, rows: end - first }, context)
+      // What was turned or cast on the way lives as long as the grant.
       pieces.push(task.finally(() => grant.release()))
       pieces.at(-1)!.catch(() => {})
     }
@@ -72,21 +70,20 @@ export interface QuantizeContext extends StreamContext {
 }
 
 interface RowTask {
-  readonly weight: WeightInfo
-  readonly format: QuantizedFormat
-  readonly source: CheckpointTensor
-  readonly input: ByteRange
+  readonly module: QuantizedModule
+  readonly matrix: FloatMatrix
   readonly outputs: ReadonlyMap<string, ByteRange>
   readonly first: number
   readonly rows: number
 }
 
 async function quantizeRows(task: RowTask, context: StreamContext): Promise<void> {
-  const { weight, format, rows } = task
+  const { matrix, first, rows } = task
+  const { info: weight, format } = task.module
   const kernel = format.quantizeKernel?.(weight)
   if (kernel === undefined) return quantizeRowsHere(task)
   const params = { ...kernel.params, rows, columns: weight.inFeatures, dtype: weight.dtype }
-  const input = await castRows(task, context)
+  const input = await readRows(matrix, [first, first + rows], sharedRoom, context)
   const keys = kernel.components ?? [...task.outputs.keys()]
   const result = await context.pool.run(
     {
@@ -101,24 +98,18 @@ async function quantizeRows(task: RowTask, context: StreamContext): Promise<void
   refuseNonFinite(result, task)
 }
 
-/** The source rows in the weight's dtype. */
-async function castRows(
-  { source, weight, input, rows }: RowTask,
-  context: StreamContext,
-): Promise<ByteRange> {
-  if (source.dtype === weight.dtype) return input
-  const byteLength = tensorBytes(weight.dtype, [rows, weight.inFeatures])
-  const cast = { buffer: new SharedArrayBuffer(byteLength), byteOffset: 0, byteLength }
-  const params = { from: source.dtype, to: weight.dtype }
-  await context.pool.run({ kernel: 'cast', params, inputs: [input], outputs: [cast] }, signalOption(context))
-  return cast
-}
+const sharedRoom = (byteLength: number) => ({
+  buffer: new SharedArrayBuffer(byteLength),
+  byteOffset: 0,
+  byteLength,
+})
 
 /** A format without a kernel works on this thread, one range at a time. */
 async function quantizeRowsHere(task: RowTask): Promise<void> {
-  const { weight, format, source, first, rows } = task
-  const stored = await readInput(task.input, source.file)
-  const bytes = castValues(castValues(stored, source.dtype, weight.dtype), weight.dtype, 'float32')
+  const { matrix, first, rows } = task
+  const { info: weight, format } = task.module
+  const own = await readRowsHere(matrix, first, first + rows)
+  const bytes = castValues(own, weight.dtype, 'float32')
   const values = new Float32Array(bytes.buffer, bytes.byteOffset, rows * weight.inFeatures)
   if (!values.every(Number.isFinite)) refuseNonFinite({ nonFinite: 1 }, task)
   const made = new Map<string, Uint8Array>()
@@ -132,28 +123,8 @@ async function quantizeRowsHere(task: RowTask): Promise<void> {
   }
 }
 
-const readInput = async (input: ByteRange, file: string): Promise<Uint8Array> =>
-  'fd' in input
-    ? readRange({ ...input, file })
-    : new Uint8Array(input.buffer, input.byteOffset, input.byteLength).slice()
-
-/** A weight stored as [inFeatures, outFeatures], turned in memory: its rows lie scattered over the whole of it. */
-async function transposed(
-  source: CheckpointTensor,
-  weight: WeightInfo,
-  context: StreamContext,
-): Promise<ByteRange> {
-  const { byteLength, dtype } = source
-  const turned = { buffer: new SharedArrayBuffer(byteLength), byteOffset: 0, byteLength }
-  const grant = await context.budget.acquire(byteLength, context.signal)
-  const params = { dtype, rows: weight.inFeatures, columns: weight.outFeatures }
-  const task = { kernel: 'transposeFloats', params, inputs: [source], outputs: [turned] }
-  await context.pool.run(task, signalOption(context)).finally(() => grant.release())
-  return turned
-}
-
 async function finish(
-  { format, weight, components }: QuantizedModule,
+  { format, info: weight, components }: QuantizedModule,
   whole: ReadonlyMap<string, SharedArrayBuffer>,
   targets: ReadonlyMap<string, ByteRange>,
   pieces: readonly Promise<void>[],
@@ -174,18 +145,13 @@ async function finish(
 const NO_SHAPES: FinalShapes = new Map()
 
 /** The components that only `finish` completes. */
-const wholeComponents = ({ format, weight, components }: QuantizedModule): readonly Component[] => [
+const wholeComponents = ({ format, info: weight, components }: QuantizedModule): readonly Component[] => [
   ...components.filter(({ layout }) => layout === 'whole'),
   ...(format.scratch?.(weight) ?? []),
 ]
 
 const byteLengthOf = (components: readonly Component[]): number =>
   components.reduce((sum, { dtype, shape }) => sum + tensorBytes(dtype, shape), 0)
-
-function rowsOf(matrix: ByteRange, { outFeatures }: WeightInfo, first: number, end: number): ByteRange {
-  const rowBytes = matrix.byteLength / outFeatures
-  return subRange(matrix, first * rowBytes, (end - first) * rowBytes)
-}
 
 function rowsOfComponent(
   target: ByteRange,
@@ -213,15 +179,15 @@ function rowsOfWhole(
 
 function refuseNonFinite(
   { nonFinite }: Pick<KernelResult, 'nonFinite'>,
-  { weight, source, first, rows }: RowTask,
+  { module, matrix, first, rows }: RowTask,
 ): void {
   if (nonFinite === 0) return
   throw new CheckpointError(
     'TENSOR_NOT_FINITE',
-    `"${weight.path}.weight" in ${source.file} holds NaN or infinity within rows ${first} to ${first + rows - 1}`,
+    `"${module.tensor}" in ${matrix.source.file} holds NaN or infinity within rows ${first} to ${first + rows - 1}`,
     {
-      tensor: `${weight.path}.weight`,
-      file: source.file,
+      tensor: module.tensor,
+      file: matrix.source.file,
       hint: 'No integer format can hold these values; repair the checkpoint, or skip the module.',
     },
   )

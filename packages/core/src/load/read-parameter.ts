@@ -41,7 +41,7 @@ export async function* parameterChunks(parameter: Parameter, dtype: Dtype): Asyn
  * The float32 values of a quantized weight [outFeatures, inFeatures], in pieces of whole rows.
  */
 export async function* dequantizedChunks(module: QuantizedModule): AsyncGenerator<Uint8Array> {
-  const { weight, format, components } = module
+  const { info: weight, format, components } = module
   const step = format.rowsPerStep ?? 1
   const rowsAtOnce = Math.max(
     step,

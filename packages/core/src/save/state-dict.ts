@@ -18,7 +18,7 @@ export function stateDict(shell: Shell): readonly StateEntry[] {
       if (aliases.has(name)) continue
       const { dtype, shape } = parameter
       const component = module instanceof QuantizedModule && key !== 'bias'
-      const quantized = component ? { quantized: { weight: module.weight, format: module.format } } : {}
+      const quantized = component ? { quantized: { weight: module.info, format: module.format } } : {}
       entries.push({ name, dtype, shape, parameter, ...quantized })
     }
   }

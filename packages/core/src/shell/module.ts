@@ -1,5 +1,9 @@
 import type { FloatDtype } from '../contract/tensor.js'
+import { joinPath } from './join-path.js'
 import { Parameter } from './parameter.js'
+import { shapeOfSlot, type WeightSlot } from './weight-slot.js'
+
+export { joinPath }
 
 /**
  * A node of the model's tree: named children and parameters, and no arithmetic. Names are those of the checkpoint, so
@@ -21,19 +25,48 @@ export class Module {
     this.parameters.set(name, parameter)
     return parameter
   }
+
+  /** The float weights of this module itself that may be quantized. One that is quantized is none of them any more. */
+  weights(): readonly WeightSlot[] {
+    return []
+  }
+}
+
+const matrix = (
+  kind: 'linear' | 'embedding',
+  outFeatures: number,
+  inFeatures: number,
+  more: Partial<WeightSlot> = {},
+): WeightSlot => ({
+  ...{ key: 'weight', kind, matrices: 1, outFeatures, inFeatures, stored: 'out-in', quantizable: true },
+  ...more,
+})
+
+export interface LinearOptions {
+  readonly bias?: boolean
+  /** False for a layer that stays in float whatever the method, such as a router: a flipped choice is no small error. */
+  readonly quantizable?: boolean
 }
 
 /** y = x·Wᵀ + b. `weight` [outFeatures, inFeatures], `bias` [outFeatures]. */
 export class Linear extends Module {
+  readonly #quantizable: boolean
+
   constructor(
     readonly inFeatures: number,
     readonly outFeatures: number,
     dtype: FloatDtype,
-    options: { readonly bias?: boolean } = {},
+    { bias = false, quantizable = true }: LinearOptions = {},
   ) {
     super()
+    this.#quantizable = quantizable
     this.parameter('weight', dtype, [outFeatures, inFeatures])
-    if (options.bias) this.parameter('bias', dtype, [outFeatures])
+    if (bias) this.parameter('bias', dtype, [outFeatures])
+  }
+
+  override weights(): readonly WeightSlot[] {
+    const quantizable = this.#quantizable
+    return [matrix('linear', this.outFeatures, this.inFeatures, { quantizable })]
   }
 
   get weight(): Parameter {
@@ -57,6 +90,10 @@ export class Conv1D extends Module {
     this.parameter('bias', dtype, [outFeatures])
   }
 
+  override weights(): readonly WeightSlot[] {
+    return [matrix('linear', this.outFeatures, this.inFeatures, { stored: 'in-out' })]
+  }
+
   get weight(): Parameter {
     return this.parameters.get('weight')!
   }
@@ -77,8 +114,37 @@ export class Embedding extends Module {
     this.parameter('weight', dtype, [count, size])
   }
 
+  override weights(): readonly WeightSlot[] {
+    return [matrix('embedding', this.count, this.size)]
+  }
+
   get weight(): Parameter {
     return this.parameters.get('weight')!
+  }
+}
+
+/** A weight of every expert, [matrices, outFeatures, inFeatures] unless `stored` says otherwise. */
+export type ExpertWeight = Pick<WeightSlot, 'outFeatures' | 'inFeatures'> &
+  Partial<Pick<WeightSlot, 'stored'>>
+
+/** Several matrices of equal shape for each name: the experts of a layer, of which each token meets some. */
+export class Experts extends Module {
+  readonly #slots: readonly WeightSlot[]
+
+  constructor(
+    readonly count: number,
+    weights: Readonly<Record<string, ExpertWeight>>,
+    dtype: FloatDtype,
+  ) {
+    super()
+    this.#slots = Object.entries(weights).map(([key, { outFeatures, inFeatures, stored = 'out-in' }]) => ({
+      ...{ key, kind: 'experts', matrices: count, outFeatures, inFeatures, stored, quantizable: true },
+    }))
+    for (const slot of this.#slots) this.parameter(slot.key, dtype, shapeOfSlot(slot))
+  }
+
+  override weights(): readonly WeightSlot[] {
+    return this.#slots.filter(({ key }) => this.parameters.has(key))
   }
 }
 
@@ -107,5 +173,3 @@ export function findModule(root: Module, path: string): Module | undefined {
   for (const name of path === '' ? [] : path.split('.')) found = found?.children.get(name)
   return found
 }
-
-export const joinPath = (path: string, name: string): string => (path === '' ? name : `${path}.${name}`)

@@ -10,7 +10,7 @@ export async function adopt(
   { module }: DeferredWeight,
   parts: PackedParts,
 ): Promise<void> {
-  const { path } = module.weight
+  const { path } = module.info
   await storeParts(module, parts)
   const layout = settledLayout(layoutOf(module)!, int32s(parts.get('g_idx')!))
   replaceModule(context.shell.root, path, withLayout(module, layout))

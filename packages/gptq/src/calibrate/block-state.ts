@@ -80,9 +80,9 @@ const aligned = (parts: SavedBlock['parts']): SavedBlock['parts'] =>
 const isWhole = ({ parts, warnings, dropped }: SavedBlock, modules: readonly QuantizedModule[]): boolean =>
   Array.isArray(warnings) &&
   Array.isArray(dropped) &&
-  modules.every(({ weight, components }) =>
+  modules.every(({ info, components }) =>
     components.every(({ key, dtype, shape }) => {
-      const bytes = parts.get(weight.path)?.get(key)
+      const bytes = parts.get(info.path)?.get(key)
       return bytes instanceof Uint8Array && bytes.byteLength === tensorBytes(dtype, shape)
     }),
   )

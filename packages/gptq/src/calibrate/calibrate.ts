@@ -37,7 +37,7 @@ export async function calibrate(settings: GptqSettings, context: PostprocessCont
     ...{ settings, context, calibration, batches, tokens, hidden, stopwatch },
     live: new Set(batches.keys()),
     scratch: createScratchArrays(),
-    weights: new Map(deferred.map((weight) => [weight.module.weight.path, weight])),
+    weights: new Map(deferred.map((weight) => [weight.module.info.path, weight])),
     report: progress(context, stopwatch),
   }
   try {
@@ -48,7 +48,7 @@ export async function calibrate(settings: GptqSettings, context: PostprocessCont
     await calibration.closeEmbedding()
     const last = lastBlock(calibration.blocks, deferred)
     for (const [index, path] of calibration.blocks.slice(0, last + 1).entries()) {
-      const own = deferred.filter(({ module }) => isWithin(module.weight.path, path))
+      const own = deferred.filter(({ module }) => isWithin(module.info.path, path))
       const saved = await state.read(
         index,
         own.map(({ module }) => module),
@@ -87,7 +87,7 @@ async function runBlock(
 
 async function takeOver(run: Run, own: readonly DeferredWeight[], saved: SavedBlock): Promise<void> {
   for (const weight of own) {
-    await adopt(run, weight, saved.parts.get(weight.module.weight.path)!)
+    await adopt(run, weight, saved.parts.get(weight.module.info.path)!)
     run.report(weight, undefined)
   }
   for (const warning of saved.warnings) run.context.warn(warning)
@@ -119,7 +119,7 @@ function progress({ deferred, onProgress }: PostprocessContext, stopwatch: Stopw
     doneBytes += source.byteLength
     onProgress?.({
       stage: 'calibrate',
-      tensor: `${module.weight.path}.weight`,
+      tensor: module.tensor,
       ...{ done, total, doneBytes, totalBytes },
       seconds: stopwatch.take(),
       ...figures,
@@ -129,7 +129,7 @@ function progress({ deferred, onProgress }: PostprocessContext, stopwatch: Stopw
 
 /** Nothing has to be computed behind the last block that holds a weight to quantize. */
 const lastBlock = (blocks: readonly string[], deferred: readonly DeferredWeight[]): number =>
-  blocks.findLastIndex((block) => deferred.some(({ module }) => isWithin(module.weight.path, block)))
+  blocks.findLastIndex((block) => deferred.some(({ module }) => isWithin(module.info.path, block)))
 
 const isWithin = (path: string, block: string): boolean => path === block || path.startsWith(`${block}.`)
 

@@ -42,7 +42,7 @@ export function createGroupFactors(
 function planFor({ module }: DeferredWeight, { settings }: GroupContext) {
   const { descAct, actGroupAware, staticGroups, dampPercent, ...own } = settingsFor(
     settings,
-    module.weight.path,
+    module.info.path,
   )!
   const { groupSize } = layoutOf(module)!
   const rules = { groupSize, ungrouped: own.groupSize === -1, descAct, actGroupAware, staticGroups }

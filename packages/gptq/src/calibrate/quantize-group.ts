@@ -100,11 +100,12 @@ async function roundModule(
   reason: string,
   context: GroupContext,
 ): Promise<ModuleResult> {
-  const { path } = weight.module.weight
+  const { info, tensor } = weight.module
+  const { path } = info
   if (context.settings.fallback === 'error') {
     throw new RuntimeError('CALIBRATION_FAILED', `${path} cannot be calibrated: ${reason}`, {
       module: path,
-      tensor: `${path}.weight`,
+      tensor,
       found: reason,
       expected: 'a positive definite Hessian',
       hint: "Use more and more varied calibration text, a larger damp_percent, or fallback: 'rtn'.",
@@ -119,7 +120,7 @@ async function roundModule(
 async function requestFor(weight: DeferredWeight, context: GroupContext): Promise<ColumnsRequest> {
   const { settings, scratch, pool, signal } = context
   const { module } = weight
-  const rules = gridRules(settingsFor(settings, module.weight.path)!, settings)
+  const rules = gridRules(settingsFor(settings, module.info.path)!, settings)
   return { weight: await read(weight, context), layout: layoutOf(module)!, rules, scratch, pool, signal }
 }
 

@@ -30,7 +30,7 @@ export async function quantizeLevel(
     const results = quantizeGroup(own, hessians[index]!, { settings, scratch, stopwatch, pool, signal })
     for await (const { weight, parts, figures, warning } of results) {
       if (warning !== undefined) warn(run, made, warning)
-      made.parts.set(weight.module.weight.path, parts)
+      made.parts.set(weight.module.info.path, parts)
       await adopt(run, weight, parts)
       run.report(weight, figures)
     }

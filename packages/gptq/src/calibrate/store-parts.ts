@@ -21,7 +21,7 @@ export function packParts(
   const parts = new Map(
     module.components.map(({ key, dtype, shape }) => [key, new Uint8Array(tensorBytes(dtype, shape))]),
   )
-  encodeWeight(quantized, rowsOf(parts), module.weight, layout)
+  encodeWeight(quantized, rowsOf(parts), module.info, layout)
   return parts
 }
 

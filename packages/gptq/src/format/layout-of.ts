@@ -8,7 +8,7 @@ export const layoutOf = ({ format }: QuantizedModule): GptqLayout | undefined =>
 
 /** The same weight in the same place, read in another way. */
 export function withLayout(module: QuantizedModule, layout: GptqLayout): QuantizedModule {
-  const changed = new QuantizedModule(module.weight, gptqFormat({ layout }), module.replaced)
+  const changed = new QuantizedModule(module.info, gptqFormat({ layout }), module.replaced)
   for (const [key, parameter] of module.parameters) changed.parameters.set(key, parameter)
   return changed
 }

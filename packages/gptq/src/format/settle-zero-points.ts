@@ -40,10 +40,10 @@ async function settle(
     const layout = layoutOf(module)!
     if (layout.zeroPoints === format) continue
     const zeros = await zeroPointsOf(module)
-    const { outFeatures } = module.weight
+    const { outFeatures } = module.info
     const words = packZeroPoints(zeros, groupsOf(module, layout), outFeatures, layout.bits, format)
     await writeRange(storageRange(module.component('qzeros')).range, new Uint8Array(words.buffer))
-    replaceModule(shell.root, module.weight.path, withLayout(module, { ...layout, zeroPoints: format }))
+    replaceModule(shell.root, module.info.path, withLayout(module, { ...layout, zeroPoints: format }))
   }
   return format
 }
@@ -53,11 +53,11 @@ async function zeroPointsOf(module: QuantizedModule): Promise<Uint8Array> {
   return unpackZeroPoints(
     int32s(await readParameter(module.component('qzeros'))),
     groupsOf(module, layout),
-    module.weight.outFeatures,
+    module.info.outFeatures,
     layout.bits,
     layout.zeroPoints,
   )
 }
 
 const groupsOf = (module: QuantizedModule, layout: GptqLayout): number =>
-  groupCount(module.weight.inFeatures, layout.groupSize)
+  groupCount(module.info.inFeatures, layout.groupSize)

@@ -26,7 +26,7 @@ export async function adoptStoredBiases(
     const stored = storedWeight(checkpoint, path)
     const bias = stored?.tensors.get('bias')
     if (!(module instanceof QuantizedModule) || module.bias !== undefined || bias === undefined) continue
-    const { outFeatures } = module.weight
+    const { outFeatures } = module.info
     if (!isFloatDtype(bias.dtype) || bias.shape.length !== 1 || bias.shape[0] !== outFeatures) {
       const found = `${bias.dtype} [${bias.shape.join(', ')}]`
       throw new CheckpointError(

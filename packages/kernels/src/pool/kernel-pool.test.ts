@@ -109,6 +109,33 @@ describe('moving bytes', () => {
     expect([...new Uint8Array(output.buffer)]).toEqual([2, 3])
   })
 
+  it('takes columns of a matrix as input, from a file and from memory', async () => {
+    const matrix = Uint8Array.from({ length: 20 }, (_, index) => index)
+    const file = join(folder, 'matrix')
+    writeFileSync(file, Buffer.concat([Buffer.alloc(7), matrix]))
+    const fd = openSync(file, 'r')
+    // Columns 1 and 2 of [4, 5].
+    const columns = { byteLength: 8, spacing: { pieceBytes: 2, strideBytes: 5 } }
+    for (const input of [
+      { ...columns, fd, position: 8 },
+      { ...columns, buffer: matrix.buffer, byteOffset: 1 },
+      { ...columns, ...shared(matrix), ...columns, byteOffset: 1 },
+    ]) {
+      const output = shared(8)
+      await pool.run({ kernel: 'copy', params: {}, inputs: [input], outputs: [output] })
+      expect([...new Uint8Array(output.buffer)]).toEqual([1, 2, 6, 7, 11, 12, 16, 17])
+    }
+    const beyond = { ...columns, ...shared(matrix), ...columns, byteOffset: 4 }
+    const task = { kernel: 'copy', params: {}, inputs: [beyond], outputs: [shared(8)] }
+    await expect(pool.run(task)).rejects.toThrow(/input 0, end is 21, expected at most 20/)
+    const halves = { ...beyond, byteOffset: 0, byteLength: 7 }
+    await expect(pool.run({ ...task, inputs: [halves] })).rejects.toThrow(/7 bytes in pieces of 2/)
+    await expect(
+      pool.run({ ...task, inputs: [shared(8)], outputs: [{ ...beyond, byteOffset: 0 }] }),
+    ).rejects.toThrow(/is "spaced"/)
+    closeSync(fd)
+  })
+
   it('an empty tensor is no special case', async () => {
     const task = { kernel: 'copy', params: {}, inputs: [shared(0)], outputs: [shared(0)] }
     await expect(pool.run(task)).resolves.toEqual({ nonFinite: 0 })

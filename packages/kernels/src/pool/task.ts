@@ -2,7 +2,7 @@ import { checkCall } from '../check-call.js'
 import { KernelArgumentError, UnknownKernelError } from '../errors.js'
 import type { KernelParams } from '../kernel.js'
 import { builtInKernels } from '../registry.js'
-import { type ByteRange, isFileRange } from './byte-range.js'
+import { type ByteRange, isFileRange, spanOf } from './byte-range.js'
 
 /** One kernel call; inputs and outputs are those of the kernel, in its order. */
 export interface KernelTask {
@@ -21,6 +21,9 @@ export function checkTask(task: KernelTask): void {
   for (const [i, range] of inputs.entries()) checkRange(kernel, `input ${i}`, range)
   for (const [i, range] of outputs.entries()) {
     checkRange(kernel, `output ${i}`, range)
+    if (range.spacing !== undefined) {
+      throw new KernelArgumentError(kernel, `output ${i}`, 'spaced', 'bytes that lie one after the other')
+    }
     if (!isFileRange(range) && !(range.buffer instanceof SharedArrayBuffer)) {
       throw new KernelArgumentError(
         kernel,
@@ -45,9 +48,10 @@ export function withoutUnusedBytes(task: KernelTask): KernelTask {
 
 function trim(range: ByteRange): ByteRange {
   if (isFileRange(range) || range.buffer instanceof SharedArrayBuffer) return range
-  if (range.byteLength === range.buffer.byteLength) return range
-  const { byteOffset, byteLength } = range
-  return { buffer: range.buffer.slice(byteOffset, byteOffset + byteLength), byteOffset: 0, byteLength }
+  const span = spanOf(range)
+  if (span === range.buffer.byteLength) return range
+  const { byteOffset } = range
+  return { ...range, buffer: range.buffer.slice(byteOffset, byteOffset + span), byteOffset: 0 }
 }
 
 function byteLength(range: ByteRange): number {
@@ -55,8 +59,9 @@ function byteLength(range: ByteRange): number {
 }
 
 function checkRange(kernel: string, which: string, range: ByteRange): void {
+  checkSpacing(kernel, which, range)
   const start = isFileRange(range) ? range.position : range.byteOffset
-  const end = start + range.byteLength
+  const end = start + spanOf(range)
   const whole = [start, range.byteLength, end].every((value) => Number.isSafeInteger(value) && value >= 0)
   if (!whole) {
     throw new KernelArgumentError(
@@ -69,4 +74,17 @@ function checkRange(kernel: string, which: string, range: ByteRange): void {
   if (!isFileRange(range) && end > range.buffer.byteLength) {
     throw new KernelArgumentError(kernel, `${which}, end`, end, `at most ${range.buffer.byteLength}`)
   }
+}
+
+function checkSpacing(kernel: string, which: string, { spacing, byteLength }: ByteRange): void {
+  if (spacing === undefined) return
+  const { pieceBytes, strideBytes } = spacing
+  const isSound = Number.isSafeInteger(pieceBytes) && Number.isSafeInteger(strideBytes) && pieceBytes > 0
+  if (isSound && strideBytes >= pieceBytes && byteLength % pieceBytes === 0) return
+  throw new KernelArgumentError(
+    kernel,
+    `${which}, spacing`,
+    `${byteLength} bytes in pieces of ${pieceBytes}, one every ${strideBytes}`,
+    'whole pieces that do not overlap',
+  )
 }

@@ -1,12 +1,20 @@
 import { readSync, writeSync } from 'node:fs'
 import { KernelIoError } from '../errors.js'
-import { type ByteRange, isFileRange } from './byte-range.js'
+import { type ByteRange, isFileRange, piecesOf } from './byte-range.js'
 
 /** One system call moves at most this much; the kernel's own limit is just below 2 GiB. */
 const MAX_TRANSFER_BYTES = 2 ** 30
 
 /** Reads the whole range into `target`, which has its length. */
 export function readRange(range: ByteRange, target: Uint8Array): void {
+  let done = 0
+  for (const piece of piecesOf(range)) {
+    readPiece(piece, target.subarray(done, done + piece.byteLength))
+    done += piece.byteLength
+  }
+}
+
+function readPiece(range: ByteRange, target: Uint8Array): void {
   if (!isFileRange(range)) {
     target.set(new Uint8Array(range.buffer, range.byteOffset, range.byteLength))
     return

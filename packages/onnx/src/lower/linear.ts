@@ -40,7 +40,7 @@ export const lowerEmbedding: Lowering<Embedding> = (module, path, input, { graph
 }
 
 export const lowerQuantized: Lowering<QuantizedModule> = (module, path, input, context) => {
-  const { weight, format } = module
+  const { info: weight, format } = module
   const { graph, compute, memory } = context
   const layer: LoweringInput = {
     weight,
@@ -84,7 +84,7 @@ const matmulTransposed = (
 const dequantized = (module: QuantizedModule, path: string): ConstantTensor => ({
   name: `${path}.weight.float32`,
   dtype: 'float32',
-  shape: [module.weight.outFeatures, module.weight.inFeatures],
+  shape: [module.info.outFeatures, module.info.inFeatures],
   chunks: () => dequantizedChunks(module),
 })
 

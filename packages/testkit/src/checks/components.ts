@@ -25,7 +25,7 @@ async function statements(bench: Workbench, { config }: NamedConfig): Promise<vo
   const layout = tinyModel()
   const from = await bench.checkpoint(layout)
   const { shell } = await bench.load({ from, layout, config })
-  for (const [path, { weight, format, components }] of quantizedModules(shell)) {
+  for (const [path, { info: weight, format, components }] of quantizedModules(shell)) {
     const contract =
       'components() depends on the weight alone and states name, dtype, largest shape and layout of each tensor'
     demand(format.name !== '', `the format of ${path} has no name`, 'a format has a name for reports')

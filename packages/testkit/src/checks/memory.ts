@@ -41,7 +41,7 @@ async function sizes(bench: Workbench, { config }: NamedConfig): Promise<void> {
     .filter(({ quantized }) => quantized === undefined)
     .reduce((sum, { shape }) => sum + elementCount(shape), 0)
   const standsFor = [...modules.values()].reduce(
-    (sum, { weight }) => sum + weight.outFeatures * weight.inFeatures,
+    (sum, { info }) => sum + info.outFeatures * info.inFeatures,
     kept,
   )
   demand(
@@ -128,7 +128,7 @@ async function largeWeight(
 }
 
 /** Components and scratch that are completed in memory. */
-function workingBytes({ format, weight, components }: QuantizedModule): number {
+function workingBytes({ format, info: weight, components }: QuantizedModule): number {
   const whole = components.filter(({ layout }) => layout === 'whole')
   return sum(
     [...whole, ...(format.scratch?.(weight) ?? [])].map(({ dtype, shape }) => tensorBytes(dtype, shape)),

@@ -62,7 +62,7 @@ async function worstRow(
   wanted: Float32Array,
 ): Promise<{ row: number; share: number }> {
   const found = await restore(module)
-  const { outFeatures, inFeatures } = module.weight
+  const { outFeatures, inFeatures } = module.info
   let worst = { row: 0, share: 0 }
   for (let row = 0; row < outFeatures; row++) {
     let [error, largest] = [0, 0]

@@ -1,4 +1,4 @@
-import { type HfQuantizer, type QuantizedFormat, QuantizedModule, replaceModule } from '@hfquant/core'
+import { type HfQuantizer, placeQuantized, type QuantizedFormat, QuantizedModule } from '@hfquant/core'
 import { quantizedModules } from './tensors.js'
 
 /** Lets every format that a quantizer chooses be replaced by another one, right after preprocess. */
@@ -9,8 +9,8 @@ export const withFormats =
     Object.defineProperty(quantizer, 'preprocess', {
       value: async (...[context]: Parameters<HfQuantizer['preprocess']>) => {
         const result = await preprocess(context)
-        for (const [path, { weight, format, replaced }] of quantizedModules(context.shell)) {
-          replaceModule(context.shell.root, path, new QuantizedModule(weight, change(format), replaced))
+        for (const { info, format, replaced } of quantizedModules(context.shell).values()) {
+          placeQuantized(context.shell.root, new QuantizedModule(info, change(format), replaced))
         }
         return result
       },

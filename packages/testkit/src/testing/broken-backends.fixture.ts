@@ -211,7 +211,7 @@ function withQuantizer(
 
 /** What the loader would have done, in one piece. */
 async function quantizeLate({ module, source }: DeferredWeight): Promise<void> {
-  const { weight, format } = module
+  const { info: weight, format } = module
   const float = new Parameter(source.dtype, source.shape)
   float.storage = { kind: 'file', path: source.file, ...source }
   const values = new Float32Array((await readParameter(float)).slice().buffer)

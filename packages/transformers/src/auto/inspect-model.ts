@@ -1,9 +1,7 @@
 import {
-  Embedding,
   elementCount,
   type FloatDtype,
   type JsonObject,
-  Linear,
   type Module,
   QuantizedModule,
   stateDict,
@@ -38,7 +36,7 @@ export interface ModelInspection {
 
 export interface InspectedModule {
   readonly name: string
-  readonly kind: 'linear' | 'embedding' | 'other'
+  readonly kind: 'linear' | 'embedding' | 'experts' | 'other'
   /** How the weight is stored: the name of a quantized format, or a float dtype. */
   readonly format: string
   readonly quantized: boolean
@@ -101,13 +99,13 @@ export async function inspectModel(
 
 function describeModule(name: string, module: Module): InspectedModule {
   if (module instanceof QuantizedModule) {
-    const { weight, format, components } = module
+    const { info: weight, format, components } = module
     const weightElements = weight.outFeatures * weight.inFeatures
     const weightBytes = components.reduce((sum, part) => sum + tensorBytes(part.dtype, part.shape), 0)
     return { name, kind: weight.kind, format: format.name, quantized: true, weightElements, weightBytes }
   }
   const weight = module.parameters.get('weight') ?? [...module.parameters.values()][0]!
-  const kind = module instanceof Linear ? 'linear' : module instanceof Embedding ? 'embedding' : 'other'
+  const kind = module.weights()[0]?.kind ?? 'other'
   return {
     name,
     kind,

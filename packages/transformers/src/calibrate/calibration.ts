@@ -1,16 +1,15 @@
 import {
   type Calibration,
   type CalibrationStage,
-  type CheckpointTensor,
   ConfigError,
   type ConstantTensor,
+  checkpointSource,
   type DeferredWeight,
   type GraphValue,
   type HiddenStates,
   type LinearGroup,
   type OutputPass,
-  Parameter,
-  parameterChunks,
+  rowChunks,
   type Shell,
   tensorBytes,
 } from '@hfquant/core'
@@ -56,7 +55,7 @@ export function createCalibration(
   const { blocks: traced, end, modules } = model()
   if (traced.length === 0 || end === undefined) return undefined
 
-  const weights = new Map(deferred.map((weight) => [weight.module.weight.path, weight]))
+  const weights = new Map(deferred.map((weight) => [weight.module.info.path, weight]))
   const floats = new Map(
     [...weights].map(([path, weight]) => [`${path}.weight.float32`, floatWeight(weight)]),
   )
@@ -67,7 +66,7 @@ export function createCalibration(
   const closing = (session: GraphSession): Promise<void> => session.close()
 
   let loadedTokenizer: Promise<Tokenizer | undefined> | undefined
-  const widthOf = (path: string) => weights.get(path)?.module.weight.inFeatures
+  const widthOf = (path: string) => weights.get(path)?.module.info.inFeatures
   const stage = (from: GraphValue, to: GraphValue, isLast: boolean): CalibrationStage => {
     const levels = levelsBetween({ graph, from, to, modules, widthOf })
     const openMoments = (groups: readonly LinearGroup[], panelRows: number) =>
@@ -169,24 +168,12 @@ function hiddenStates(result: Awaited<ReturnType<GraphSession['run']>>): HiddenS
 
 /** The weight as it was before quantization: in the dtype that quantization starts from, widened to float32. */
 function floatWeight({ module, source }: DeferredWeight): ConstantTensor {
-  const { path, outFeatures, inFeatures, dtype } = module.weight
-  const parameter = new Parameter(dtype, [outFeatures, inFeatures])
-  parameter.storage = fileStorage(source)
+  const { path, outFeatures, inFeatures, dtype } = module.info
+  const { slot } = module.replaced
   return {
     name: `${path}.weight.float32`,
     dtype: 'float32',
-    shape: parameter.shape,
-    chunks: () => parameterChunks(parameter, 'float32'),
+    shape: [outFeatures, inFeatures],
+    chunks: () => rowChunks({ source: checkpointSource(source), slot, dtype }, 'float32'),
   }
 }
-
-const fileStorage = ({
-  fd,
-  file: path,
-  position,
-  byteLength,
-  dtype,
-}: CheckpointTensor): Parameter['storage'] => ({
-  kind: 'file',
-  ...{ fd, path, position, byteLength, dtype },
-})

@@ -9,7 +9,10 @@ import {
   type Module,
   type Parameter,
   parameterChunks,
+  parameterSource,
   QuantizedModule,
+  rowChunks,
+  type WeightSlot,
 } from '@hfquant/core'
 import { floatBytes, runKernel } from '@hfquant/kernels'
 
@@ -28,10 +31,13 @@ export interface FloatWeight {
 export function floatWeights(path: string, module: Module): ReadonlyMap<string, FloatWeight> {
   if (!(module instanceof QuantizedModule)) {
     return new Map(
-      [...module.parameters].map(([key, parameter]) => [key, stored(joinPath(path, key), parameter)]),
+      [...module.parameters].map(([key, parameter]) => {
+        const slot = module.weights().find((each) => each.key === key)
+        return [key, stored(joinPath(path, key), parameter, slot)]
+      }),
     )
   }
-  const { weight, bias } = module
+  const { info: weight, bias } = module
   const restored: FloatWeight = {
     name: joinPath(path, 'weight'),
     dtype: 'float32',
@@ -42,7 +48,7 @@ export function floatWeights(path: string, module: Module): ReadonlyMap<string, 
   return bias === undefined ? weights : weights.set('bias', stored(joinPath(path, 'bias'), bias))
 }
 
-function stored(name: string, parameter: Parameter): FloatWeight {
+function stored(name: string, parameter: Parameter, slot?: WeightSlot): FloatWeight {
   const { dtype, shape } = parameter
   if (!isFloatDtype(dtype)) {
     throw new CapabilityError('EXPORT_DTYPE', `"${name}" is stored as ${dtype}, expected floats`, {
@@ -50,7 +56,11 @@ function stored(name: string, parameter: Parameter): FloatWeight {
       found: dtype,
     })
   }
-  return { name, dtype, shape, chunks: () => parameterChunks(parameter, dtype) }
+  if (slot === undefined) return { name, dtype, shape, chunks: () => parameterChunks(parameter, dtype) }
+  return {
+    ...{ name, dtype, shape: [slot.matrices * slot.outFeatures, slot.inFeatures] },
+    chunks: () => rowChunks({ source: parameterSource(parameter), slot, dtype }),
+  }
 }
 
 /** Bytes of one row; a bias or norm has rows of one value. */

@@ -1,0 +1,1 @@
+export const joinPath = (path: string, name: string): string => (path === '' ? name : `${path}.${name}`)
