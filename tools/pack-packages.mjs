@@ -2,6 +2,9 @@
  * Packs the packages of this workspace as they would be published.
  *
  *   node tools/pack-packages.mjs FOLDER       writes a tarball for each; prints name, version, size
+ *
+ * The command comes a second time with the package of its name, so that `npx hfquant` finds it there. In the workspace
+ * it stands above that package, because it imports it.
  */
 
 import { execFileSync } from 'node:child_process'
@@ -27,6 +30,9 @@ const PARENTS = ['packages', 'apps']
 /** Never part of a package, and large. */
 const LEFT_OUT = new Set(['node_modules', 'src', '.turbo'])
 
+/** The package that the command is part of, and the one that gets a copy, in a folder of its own. */
+const COMMAND = { owner: '@hfquant/cli', guest: 'hfquant', folder: 'command' }
+
 /** Folder and package.json of every package that is published. */
 export function publishedPackages() {
   return PARENTS.flatMap((parent) => readdirSync(join(root, parent)).map((name) => join(root, parent, name)))
@@ -36,17 +42,26 @@ export function publishedPackages() {
 }
 
 /**
- * Packs them into `out`; the packages have been built. `workspace:*` becomes the version, as pnpm does it when it
- * publishes, and the license of the repository comes with each.
+ * Packs them into `out`; the packages have been built, with their types. `workspace:*` becomes the version, as pnpm
+ * does it when it publishes, and the license of the repository comes with each.
  *
  * @returns a record for each: name, manifest, file (path of the tarball), files (paths inside), size (bytes, compressed)
  */
 export function packPackages(out) {
   const packages = publishedPackages()
+  const unbuilt = packages.flatMap(missingTargets)
+  if (unbuilt.length > 0) {
+    const missing = `not built: ${unbuilt.slice(0, 3).join(', ')}${unbuilt.length > 3 ? ', …' : ''}`
+    throw new Error(
+      `${missing}\nBuild everything with its types first: \`npx turbo run build\` without HFQUANT_BUILD_TYPES.`,
+    )
+  }
   const versions = new Map(packages.map(({ manifest }) => [manifest.name, manifest.version]))
   const staging = mkdtempSync(join(tmpdir(), 'hfquant-pack-'))
   try {
     const folders = packages.map((member, index) => stage(member, join(staging, String(index)), versions))
+    const named = (name) => packages.findIndex(({ manifest }) => manifest.name === name)
+    addCommand(folders[named(COMMAND.guest)], folders[named(COMMAND.owner)])
     mkdirSync(out, { recursive: true })
     const args = ['pack', ...folders, '--json', '--ignore-scripts', '--pack-destination', out]
     const output = execFileSync('npm', args, {
@@ -61,6 +76,40 @@ export function packPackages(out) {
     })
   } finally {
     rmSync(staging, { recursive: true, force: true })
+  }
+}
+
+/** Files that package.json promises and that are not there, types above all: a build may have left them out. */
+export function missingTargets({ folder, manifest: { name, exports = {}, bin = {} } }) {
+  const doors = Object.values(exports).flatMap((door) =>
+    typeof door === 'string' ? [door] : Object.values(door),
+  )
+  const targets = [...doors, ...Object.values(bin)]
+  return targets.filter((path) => !existsSync(join(folder, path))).map((path) => `${name} ${path}`)
+}
+
+/** Both folders are staged. */
+function addCommand(guest, owner) {
+  const read = (folder) => JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
+  const write = (folder, manifest) =>
+    writeFileSync(join(folder, 'package.json'), `${JSON.stringify(manifest, undefined, 2)}\n`)
+  const command = read(owner)
+  const inside = join(guest, COMMAND.folder)
+  for (const path of command.files) cpSync(join(owner, path), join(inside, path), { recursive: true })
+  // The command reads its version there.
+  write(inside, { version: command.version, type: command.type, private: true })
+  write(guest, withCommand(read(guest), command))
+}
+
+/** package.json of the package that gets the command. */
+export function withCommand(manifest, command) {
+  const { [manifest.name]: _, ...needed } = command.dependencies
+  const bin = Object.entries(command.bin).map(([name, path]) => [name, `./${join(COMMAND.folder, path)}`])
+  return {
+    ...manifest,
+    files: [...manifest.files, COMMAND.folder],
+    bin: Object.fromEntries(bin),
+    dependencies: { ...manifest.dependencies, ...needed },
   }
 }
 
@@ -95,8 +144,13 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     console.error('usage: node tools/pack-packages.mjs FOLDER')
     process.exitCode = 2
   } else {
-    for (const { name, manifest, size } of packPackages(resolve(folder))) {
-      console.log(`${name}@${manifest.version}  ${(size / 1024).toFixed(0)} KiB`)
+    try {
+      for (const { name, manifest, size } of packPackages(resolve(folder))) {
+        console.log(`${name}@${manifest.version}  ${(size / 1024).toFixed(0)} KiB`)
+      }
+    } catch (error) {
+      console.error(error.message)
+      process.exitCode = 1
     }
   }
 }

@@ -87,6 +87,18 @@ describe('a warning', () => {
   })
 })
 
+describe.runIf(process.platform === 'linux')('standard output that is full', () => {
+  it.each([
+    ['inspect', demoModel],
+    ['inspect', demoModel, '--json'],
+    ['doctor', '--help'],
+  ])('is an error of one line: %s %s', async (...args) => {
+    const { status, stderr } = await runShell('exec "$@" > /dev/full', args)
+    expect(stderr.trimEnd()).toMatch(/^DISK_FULL: cannot write to standard output: ENOSPC\. [^\n]+$/)
+    expect(status).toBe(1)
+  })
+})
+
 // Windows has no limit for the size of files.
 describe.runIf(process.platform !== 'win32')('a write that fails', () => {
   it('is an error with a code, and leaves nothing behind', async () => {

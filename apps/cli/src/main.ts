@@ -1,6 +1,6 @@
 import { channel } from 'node:diagnostics_channel'
 import { INFO_CHANNEL, type InfoEvent, recipeNames } from 'hfquant'
-import { describeFailure, reportFailure } from './output/failure.js'
+import { describeFailure, outputFailure, reportFailure } from './output/failure.js'
 import { createTerminal } from './output/terminal.js'
 import { createProgram } from './program.js'
 
@@ -16,7 +16,10 @@ for (const name of ['SIGINT', 'SIGTERM'] as const) {
 // The reader of a pipe may have seen enough: `hfquant generate … | head -1`.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(0)
-  throw error
+  terminal.clear()
+  const failure = describeFailure(outputFailure(error), interrupt.signal)
+  if (failure !== undefined) reportFailure(failure, { json: false, verbose, terminal })
+  process.exit(1)
 })
 
 const terminal = createTerminal(process.stderr)

@@ -6,6 +6,7 @@ import { addDoctor } from './commands/doctor.js'
 import { addEval } from './commands/eval.js'
 import { addExport } from './commands/export.js'
 import { addGenerate } from './commands/generate.js'
+import { addHelp } from './commands/help.js'
 import { addInspect } from './commands/inspect.js'
 import { addQuantize } from './commands/quantize.js'
 
@@ -21,7 +22,7 @@ export function createProgram(setup: CommandSetup): Command {
     .configureOutput({ outputError: () => {} })
     .helpCommand(false)
     .addHelpText('after', '\nhfquant <command> --help shows the options and examples of a command.')
-  for (const add of [addQuantize, addInspect, addGenerate, addEval, addExport, addCache, addDoctor])
+  for (const add of [addQuantize, addInspect, addGenerate, addEval, addExport, addCache, addDoctor, addHelp])
     add(program, setup)
   return program
 }

@@ -24,6 +24,17 @@ describe('help', () => {
     },
   )
 
+  it('is also a command, for commands of any depth', async () => {
+    const [all, one, nested] = await Promise.all(
+      [['help'], ['help', 'generate'], ['help', 'cache', 'prune']].map((args) => runCli(args)),
+    )
+    expect([all!.status, all!.stdout]).toEqual([0, (await runCli(['--help'])).stdout])
+    expect([one!.status, one!.stdout]).toEqual([0, (await runCli(['generate', '--help'])).stdout])
+    expect(nested!.stdout).toContain('Usage: hfquant cache prune')
+    const { status, stderr } = await runCli(['help', 'quantise'])
+    expect([status, stderr]).toEqual([2, expect.stringContaining('Did you mean quantize?')])
+  })
+
   it('is shown, as wrong usage, when no command is given', async () => {
     const { status, stdout, stderr } = await runCli([])
     expect([status, stdout]).toEqual([2, ''])

@@ -26,8 +26,15 @@ export const AutoModelForCausalLM = {
 
 /** Loads tokenizers from a folder, or by the name of their model on the hub. */
 export const AutoTokenizer = {
+  /**
+   * @param model a folder with tokenizer.json, or "organisation/name": then the files of the tokenizer are downloaded
+   * into the Hugging Face cache, and no weights.
+   * @throws TokenizerFileError; HubError when a tokenizer cannot be had.
+   */
   async fromPretrained(model: string, { revision }: HubOptions = {}): Promise<transformers.Tokenizer> {
-    return transformers.AutoTokenizer.fromPretrained(await resolveModel(model, downloadOptions(revision, {})))
+    return transformers.AutoTokenizer.fromPretrained(
+      await resolveModel(model, { revision, files: 'tokenizer' }),
+    )
   },
 }
 

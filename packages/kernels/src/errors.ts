@@ -9,6 +9,7 @@ export type KernelErrorCode =
   | 'KERNEL_FAILED'
   | 'KERNEL_WORKER_CRASHED'
   | 'KERNEL_POOL_DISPOSED'
+  | 'PACKAGE_BUNDLED'
 
 /** Details of a `KernelError`; `errno` is the operating system's name of an I/O error, such as `ENOSPC`. */
 export interface KernelErrorOptions {
@@ -128,6 +129,18 @@ export class KernelPoolDisposedError extends KernelError {
   constructor() {
     super('KERNEL_POOL_DISPOSED', 'the kernel pool has been disposed', {
       hint: 'Create another pool with createKernelPool().',
+    })
+  }
+}
+
+/** A file of the packages is not where it was installed. Belongs to the errors of the environment, as in `core`. */
+export class PackageBundledError extends KernelError {
+  static override readonly family: string = 'hfquant.environment.bundled'
+
+  constructor(specifier: string, cause?: unknown) {
+    super('PACKAGE_BUNDLED', `"${specifier}" is not installed where it is looked for: was hfquant bundled?`, {
+      hint: 'Keep hfquant, @hfquant/* and onnxruntime-node out of the bundle (esbuild: --packages=external), and install them beside it.',
+      cause,
     })
   }
 }

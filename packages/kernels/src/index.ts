@@ -9,8 +9,10 @@ export {
   KernelMemoryError,
   KernelPoolDisposedError,
   KernelWorkerCrashedError,
+  PackageBundledError,
   UnknownKernelError,
 } from './errors.js'
+export { installedFile } from './installed-file.js'
 export type { KernelCall, KernelFunction, KernelParams, KernelResult } from './kernel.js'
 export type { ByteRange, FileRange, MemoryRange, Spacing } from './pool/byte-range.js'
 export {

@@ -10,7 +10,7 @@ const root = temporaryFolder()
 describe('export', () => {
   it('writes a GGUF file, and says what it wrote', async () => {
     const out = join(root, 'demo.gguf')
-    const args = ['export', demoModel, out, '--format', 'gguf', '--type', 'Q4_0', '--name', 'demo', '--json']
+    const args = ['export', demoModel, out, '--format', 'gguf', '--type', 'q4_0', '--name', 'demo', '--json']
     const { status, stdout, stderr } = await runCli(args)
     expect(status).toBe(0)
     expect(stderr).toContain('100%')
@@ -35,7 +35,7 @@ describe('export', () => {
     [
       'a type of the other format',
       ['--format', 'onnx', '--type', 'Q4_0'],
-      /^EXPORT_TYPE: .*fp32, fp16, q8, q4, q4f16 /,
+      /^EXPORT_TYPE: .*fp32, fp16, q8, q4, q4f16 .*Did you mean "q4"\?/,
     ],
     ['an option of the other format', ['--format', 'onnx', '--name', 'x'], /^OPTIONS_EXCLUSIVE: --name/],
     ['no format', [], /^USAGE: required option '--format/],

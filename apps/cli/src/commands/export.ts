@@ -88,11 +88,14 @@ function summarize(summary: {
 /** The options that the format knows; `exportModel` checks their values. */
 function readSettings({ format, type, pure, name, preTokenizer }: ExportOptions): ExportModelOptions {
   const types: readonly string[] = EXPORT_TYPES[format]
-  if (type !== undefined && !types.includes(type)) {
+  const known = types.find((one) => plain(one) === plain(type ?? ''))
+  if (type !== undefined && known === undefined) {
+    const likely = types.find((one) => plain(type).startsWith(plain(one)))
     throw new UsageError('EXPORT_TYPE', `--type is ${type}, expected ${types.join(', ')} for ${format}`, {
       field: 'type',
       found: type,
       expected: types,
+      hint: likely && `Did you mean "${likely}"?`,
     })
   }
   if (format === 'onnx') {
@@ -101,5 +104,8 @@ function readSettings({ format, type, pure, name, preTokenizer }: ExportOptions)
       throw new UsageError('OPTIONS_EXCLUSIVE', `${stray} is an option of --format gguf`, { field: stray })
     }
   }
-  return { format, type, pure, name, preTokenizer } as ExportModelOptions
+  return { format, type: known, pure, name, preTokenizer } as ExportModelOptions
 }
+
+/** Other tools write the same types as Q4_0, q4_0 and q4-0. */
+const plain = (type: string): string => type.toLowerCase().replaceAll('-', '_')

@@ -23,10 +23,15 @@ export async function checkRuntime(signal: AbortSignal): Promise<RuntimeCheck> {
     return { ...found, loads: false, problem: 'the demo model computes values that are not finite' }
   } catch (error) {
     signal.throwIfAborted()
+    if (found.onnxruntime === null) return { ...found, loads: false, problem: NOT_INSTALLED }
     const message = error instanceof Error ? error.message : String(error)
     return { ...found, loads: false, problem: `the demo model cannot be run: ${message}` }
   }
 }
+
+const NOT_INSTALLED =
+  'onnxruntime-node is not installed: install hfquant again, with ONNXRUNTIME_NODE_INSTALL=skip in the environment ' +
+  'where NuGet cannot be reached, from which its install script fetches CUDA libraries that hfquant does not use'
 
 /** The runtime is a dependency of a dependency, so that its version is looked up from package to package. */
 const WAY = ['hfquant', '@hfquant/transformers', '@hfquant/onnx', 'onnxruntime-node']

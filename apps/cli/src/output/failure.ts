@@ -1,5 +1,5 @@
 import { CommanderError } from 'commander'
-import { HfquantError } from 'hfquant'
+import { HfquantError, OutputError } from 'hfquant'
 import { printJson } from './print.js'
 import type { Terminal } from './terminal.js'
 
@@ -54,6 +54,15 @@ export function reportFailure(
   terminal.line(`${code}: ${text.replace(/\s*\n\s*/g, ' ')}`)
   if (verbose && stack !== undefined) terminal.line(stack)
   if (json) printJson({ error: { code, message, hint: hint ?? null } })
+}
+
+/** What became of a write to standard output. */
+export function outputFailure(cause: NodeJS.ErrnoException): OutputError {
+  const code = cause.code === 'ENOSPC' ? 'DISK_FULL' : 'OUTPUT_FAILED'
+  return new OutputError(code, `cannot write to standard output: ${cause.code ?? cause.message}`, {
+    cause,
+    hint: 'What was written to it is cut short. Free some space, or send it somewhere else.',
+  })
 }
 
 const isWrongUsage = (error: HfquantError): boolean =>

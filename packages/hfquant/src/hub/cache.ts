@@ -1,9 +1,8 @@
-import { randomUUID } from 'node:crypto'
 import { copyFile, link, mkdir, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 import { OutputError } from '@hfquant/core'
-import { getRepoFolderName } from '@huggingface/hub'
 import type { HubSettings } from './hub-settings.js'
+import { incompleteName, removeLeftBehind } from './incomplete-files.js'
 import type { HubFile } from './needed-files.js'
 
 /**
@@ -17,15 +16,18 @@ import type { HubFile } from './needed-files.js'
  * ```
  */
 export interface CachedModel {
+  readonly blobs: string
   blob(file: HubFile): string
   snapshot(commit: string): string
   ref(revision: string): string
 }
 
 export function cachedModel({ cacheFolder }: HubSettings, model: string): CachedModel {
-  const folder = join(cacheFolder, getRepoFolderName({ type: 'model', name: model }))
+  const folder = join(cacheFolder, `models--${model.replaceAll('/', '--')}`)
+  const blobs = join(folder, 'blobs')
   return {
-    blob: ({ oid }) => join(folder, 'blobs', oid),
+    blobs,
+    blob: ({ oid }) => join(blobs, oid),
     snapshot: (commit) => join(folder, 'snapshots', commit),
     ref: (revision) => join(folder, 'refs', revision),
   }
@@ -55,6 +57,12 @@ export async function writeRef(cached: CachedModel, revision: string, commit: st
   await replace(cached.ref(revision), (temporary) => writeFile(temporary, commit))
 }
 
+/** Removes what processes that were killed left in the parts of the cache that `revision` touches. */
+export async function tidy(cached: CachedModel, revision: string, commit: string): Promise<void> {
+  for (const folder of [cached.blobs, cached.snapshot(commit), dirname(cached.ref(revision))])
+    await removeLeftBehind(folder)
+}
+
 /** Reports a failed write as what it is for the caller: the cache folder is full or may not be written. */
 export async function writingToCache<T>(path: string, write: () => Promise<T>): Promise<T> {
   try {
@@ -70,7 +78,7 @@ export async function writingToCache<T>(path: string, write: () => Promise<T>): 
 }
 
 async function replace(path: string, create: (temporary: string) => Promise<void>): Promise<void> {
-  const temporary = `${path}.${randomUUID()}.incomplete`
+  const temporary = incompleteName(path)
   await writingToCache(path, async () => {
     await mkdir(dirname(path), { recursive: true })
     try {

@@ -1,4 +1,4 @@
-import { rm, writeFile } from 'node:fs/promises'
+import { rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it, vi } from 'vitest'
 import { resolveModel } from './index.js'
@@ -44,6 +44,39 @@ describe('offline', () => {
     vi.stubEnv('HF_HUB_OFFLINE', '1')
     const { message } = await failure(resolveModel(MODEL))
     expect(message).toContain('lacks model-00002-of-00002.safetensors in')
+  })
+
+  it.each([
+    [
+      'the index of shards in the other format',
+      'pytorch_model.bin.index.json',
+      'pytorch_model-00001-of-00002.bin',
+    ],
+    ['the index of older shards', 'model.safetensors.index.json', 'model-00001-of-00002.safetensors'],
+  ])('is content with whole weights beside %s', async (_, index, shard) => {
+    const folder = await resolveModel(MODEL)
+    await writeFile(join(folder, index), JSON.stringify({ weight_map: { a: shard } }))
+    vi.stubEnv('HF_HUB_OFFLINE', '1')
+    expect(await resolveModel(MODEL)).toBe(folder)
+  })
+
+  it('is content with whole shards beside a link without a file', async () => {
+    const folder = await resolveModel(MODEL)
+    await rm(join(folder, 'model.safetensors'))
+    await writeFile(join(folder, 'model-00001-of-00001.safetensors'), '')
+    await symlink('nowhere', join(folder, 'pytorch_model.bin'))
+    vi.stubEnv('HF_HUB_OFFLINE', '1')
+    expect(await resolveModel(MODEL)).toBe(folder)
+  })
+
+  it('counts shards without an index by their names', async () => {
+    const folder = await resolveModel(MODEL)
+    await rm(join(folder, 'model.safetensors'))
+    await writeFile(join(folder, 'model-00002-of-00003.safetensors'), '')
+    vi.stubEnv('HF_HUB_OFFLINE', '1')
+    expect((await failure(resolveModel(MODEL))).message).toContain(
+      'lacks model-00001-of-00003.safetensors, model-00003-of-00003.safetensors in',
+    )
   })
 
   it('is proposed when the hub is away and the cache has the model', async () => {

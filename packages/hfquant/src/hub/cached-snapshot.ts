@@ -2,6 +2,8 @@ import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { CachedModel } from './cache.js'
 import { isCommitHash } from './model-id.js'
+import type { WantedFiles } from './needed-files.js'
+import { isIndex, shardsBeside, weightSets } from './weight-files.js'
 
 /** A snapshot in the cache, and the files that keep it from being loaded. */
 export interface CachedSnapshot {
@@ -16,29 +18,47 @@ const MAX_INDEX_BYTES = 64 * 1024 * 1024
 export async function findSnapshot(
   cached: CachedModel,
   revision: string,
+  wanted: WantedFiles,
 ): Promise<CachedSnapshot | undefined> {
   const commit = isCommitHash(revision) ? revision : (await readText(cached.ref(revision)))?.trim()
   if (commit === undefined || !isCommitHash(commit)) return undefined
   const folder = cached.snapshot(commit)
   const names = await readdir(folder).catch(() => undefined)
-  return names && { folder, missing: await missingFiles(folder, names) }
+  if (names === undefined) return undefined
+  if (wanted === 'tokenizer') return { folder, missing: await absent(folder, ['tokenizer.json']) }
+  const config = await absent(folder, ['config.json'])
+  return { folder, missing: [...config, ...(await missingWeights(folder, names))] }
 }
 
-async function missingFiles(folder: string, names: readonly string[]): Promise<string[]> {
-  const required = new Set(['config.json'])
-  const weights = names.filter((name) => /\.(safetensors|bin)$/.test(name))
-  if (weights.length === 0) required.add('model.safetensors')
-  for (const name of weights) required.add(name)
-  for (const index of names.filter((name) => /\.(safetensors|bin)\.index\.json$/.test(name))) {
-    for (const shard of await shardsOf(join(folder, index))) required.add(shard)
+/** What the best set of weights lacks; nothing if any set is whole, whatever indexes and parts of others are there. */
+async function missingWeights(folder: string, names: readonly string[]): Promise<readonly string[]> {
+  let missing: readonly string[] | undefined
+  for (const set of weightSets([...names, ...(await announced(folder, names))])) {
+    const lacks = await absent(folder, await wholeSet(folder, set))
+    if (lacks.length === 0) return []
+    missing ??= lacks
   }
-  const missing = []
-  for (const name of required) {
-    // A link whose blob is gone is as good as no file.
-    const isThere = names.includes(name) && (await stat(join(folder, name)).catch(() => undefined))
-    if (!isThere) missing.push(name)
-  }
-  return missing
+  return missing ?? ['model.safetensors']
+}
+
+/** Weights that only an index speaks of. */
+async function announced(folder: string, names: readonly string[]): Promise<string[]> {
+  const found = await Promise.all(names.filter(isIndex).map((name) => shardsOf(join(folder, name))))
+  return found.flatMap((shards) => [...shards]).filter((shard) => !names.includes(shard))
+}
+
+/** All files of a set: an index says which, and so do the names of shards. */
+async function wholeSet(folder: string, set: readonly string[]): Promise<string[]> {
+  const shards = await Promise.all(
+    set.map(async (name) => (isIndex(name) ? [...(await shardsOf(join(folder, name)))] : shardsBeside(name))),
+  )
+  return [...new Set(shards.flat())]
+}
+
+/** A link whose blob is gone is as good as no file. */
+async function absent(folder: string, names: readonly string[]): Promise<string[]> {
+  const found = await Promise.all(names.map((name) => stat(join(folder, name)).catch(() => undefined)))
+  return names.filter((_, index) => !found[index]?.isFile())
 }
 
 /** File names in the `weight_map` of an index; none if the file is no index, which the loader reports better. */

@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto'
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { setTimeout as pause } from 'node:timers/promises'
 
 /** Test settings may be changed between requests. */
 export interface HubServer extends AsyncDisposable {
@@ -16,10 +17,24 @@ export interface HubServer extends AsyncDisposable {
   requiredToken: string | undefined
   /** If set, every request is answered with this status. */
   brokenStatus: number | undefined
+  /** After so many answers with `brokenStatus` the hub works again. */
+  brokenAnswers: number
+  /** The `Retry-After` of broken answers. */
+  retryAfter: string
+  /** If set, no request is ever answered. */
+  isSilent: boolean
+  /** If set, each page of the listing names another one. */
+  listsForever: boolean
+  /** If set, files are sent from their first byte, whatever part is asked for. */
+  ignoresRanges: boolean
+  /** The parts of files that were asked for: "name bytes=10-". */
+  readonly ranges: string[]
   /** How many answers with file bytes end half-way. */
   truncatedAnswers: number
   /** If set, a file answer sends half of its bytes and then waits until the client leaves. */
   stalls: boolean
+  /** If set, the bytes of a file come in ten pieces, some milliseconds apart. */
+  drips: boolean
   /** If set, the listing continues on a page of the other origin. */
   continuesElsewhere: boolean
   /** What is sent instead of the bytes of a file. */
@@ -42,11 +57,13 @@ export async function startHubServer(model: string, files: Files): Promise<HubSe
   const api = await listen((request, response) => {
     const { pathname } = new URL(request.url!, 'http://hub')
     hub.requests.push(`${request.method} ${pathname}`)
+    if (hub.isSilent) return
     const refuse = (status: number, code: string) => {
+      if (code === 'Broken') response.setHeader('retry-after', hub.retryAfter)
       response.writeHead(status, { 'x-error-code': code, 'content-type': 'application/json' })
       response.end(JSON.stringify({ error: `${code} for ${request.headers.authorization}` }))
     }
-    if (hub.brokenStatus !== undefined) return refuse(hub.brokenStatus, 'Broken')
+    if (hub.brokenStatus !== undefined && hub.brokenAnswers-- > 0) return refuse(hub.brokenStatus, 'Broken')
     if (hub.requiredToken !== undefined && request.headers.authorization !== `Bearer ${hub.requiredToken}`) {
       return refuse(401, 'RepoNotFound')
     }
@@ -57,8 +74,15 @@ export async function startHubServer(model: string, files: Files): Promise<HubSe
     if (!['main', 'refs%2Fpr%2F1', commit].includes(revision!)) return refuse(404, 'RevisionNotFound')
     if (kind === 'revision') return sendJson(response, { _id: '1', id: model, sha: commit })
     if (hub.continuesElsewhere) response.setHeader('link', `<${storage.origin}/page-2>; rel="next"`)
+    if (hub.listsForever) {
+      response.setHeader('link', `<${api.origin}${pathname}?cursor=more>; rel="next"`)
+      if (kind === 'tree') return sendJson(response, [])
+    }
+    if (pathname.endsWith('/additional_chat_templates')) {
+      return sendJson(response, listing(contents, hub.listed, 'additional_chat_templates/'))
+    }
     if (kind === 'tree') return sendJson(response, listing(contents, hub.listed))
-    const name = decodeURIComponent(pathname.slice(pathname.lastIndexOf('/') + 1))
+    const name = decodeURIComponent(pathname.slice(pathname.indexOf(`/${commit}/`) + commit.length + 2))
     if (!isLarge(name)) return sendFile(hub, request, response, contents, name)
     response.writeHead(302, { location: `${storage.origin}/${name}`, 'x-repo-commit': commit }).end()
   })
@@ -69,8 +93,15 @@ export async function startHubServer(model: string, files: Files): Promise<HubSe
     commit,
     requiredToken: undefined,
     brokenStatus: undefined,
+    brokenAnswers: Number.POSITIVE_INFINITY,
+    retryAfter: '0',
+    isSilent: false,
+    listsForever: false,
+    ignoresRanges: false,
+    ranges: [],
     truncatedAnswers: 0,
     stalls: false,
+    drips: false,
     continuesElsewhere: false,
     forged: new Map(),
     listed: new Map(),
@@ -83,8 +114,14 @@ export async function startHubServer(model: string, files: Files): Promise<HubSe
 
 const isLarge = (name: string): boolean => /\.(safetensors|bin)$/.test(name)
 
-function listing(contents: ReadonlyMap<string, Buffer>, overrides: ReadonlyMap<string, object>): object[] {
-  const files = [...contents].map(([path, bytes]) => ({
+/** The files of one folder, which ends with a slash; "" is the top. */
+function listing(
+  contents: ReadonlyMap<string, Buffer>,
+  overrides: ReadonlyMap<string, object>,
+  folder = '',
+): object[] {
+  const inside = [...contents].filter(([path]) => path.slice(0, path.lastIndexOf('/') + 1) === folder)
+  const files = inside.map(([path, bytes]) => ({
     type: 'file',
     path,
     size: bytes.length,
@@ -94,7 +131,11 @@ function listing(contents: ReadonlyMap<string, Buffer>, overrides: ReadonlyMap<s
     }),
     ...overrides.get(path),
   }))
-  return [...files, { type: 'directory', path: 'original', size: 0, oid: '0'.repeat(40) }]
+  const folders = new Set(
+    [...contents.keys(), 'original/x'].flatMap((path) => /^(.+)\//.exec(path)?.[1] ?? []),
+  )
+  const directories = [...folders].map((path) => ({ type: 'directory', path, size: 0, oid: '0'.repeat(40) }))
+  return folder === '' ? [...files, ...directories] : files
 }
 
 function sendFile(
@@ -106,14 +147,26 @@ function sendFile(
 ): void {
   const whole = hub.forged.get(name) ?? contents.get(name)
   if (!whole) return void response.writeHead(404, { 'x-error-code': 'EntryNotFound' }).end()
-  const start = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0)
+  if (request.headers.range !== undefined) hub.ranges.push(`${name} ${request.headers.range}`)
+  const asked = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0)
+  const start = hub.ignoresRanges ? 0 : asked
   const bytes = whole.subarray(start)
   response.writeHead(start > 0 ? 206 : 200, { 'content-length': bytes.length, etag: `"${name}"` })
   const half = bytes.subarray(0, bytes.length >> 1)
   if (hub.stalls) return void response.write(half)
+  if (hub.drips) return void drip(response, bytes)
   if (hub.truncatedAnswers === 0) return void response.end(bytes)
   hub.truncatedAnswers--
   response.write(half, () => response.destroy())
+}
+
+async function drip(response: ServerResponse, bytes: Buffer): Promise<void> {
+  const step = Math.ceil(bytes.length / 10)
+  for (let start = 0; start < bytes.length && !response.destroyed; start += step) {
+    response.write(bytes.subarray(start, start + step))
+    await pause(5)
+  }
+  response.end()
 }
 
 function sendJson(response: ServerResponse, value: unknown): void {

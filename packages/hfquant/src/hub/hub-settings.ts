@@ -11,17 +11,22 @@ export interface HubSettings {
   /** The folder that holds `models--org--name`. */
   readonly cacheFolder: string
   readonly offline: boolean
+  /** Seconds without a byte after which a connection is given up. */
+  readonly silence: number
 }
+
+const DEFAULT_SILENCE = 30
 
 type Variables = Readonly<Record<string, string | undefined>>
 
 /**
  * Reads the variables that Python's huggingface_hub reads, with the same meaning and precedence: `HF_ENDPOINT`;
  * `HF_HUB_CACHE`, `HUGGINGFACE_HUB_CACHE`, `HF_HOME`, `XDG_CACHE_HOME`; `HF_HUB_OFFLINE`, `TRANSFORMERS_OFFLINE`;
- * `HF_TOKEN`, `HUGGING_FACE_HUB_TOKEN`, `HF_TOKEN_PATH`, `HF_HUB_DISABLE_IMPLICIT_TOKEN`. An empty variable counts as
- * unset.
+ * `HF_TOKEN`, `HUGGING_FACE_HUB_TOKEN`, `HF_TOKEN_PATH`, `HF_HUB_DISABLE_IMPLICIT_TOKEN`; `HF_HUB_DOWNLOAD_TIMEOUT`,
+ * whose default is 30 seconds here. An empty variable counts as unset.
  *
- * @throws ConfigError `HF_ENDPOINT_INVALID`, `HF_TOKEN_INVALID`; neither shows the value
+ * @throws ConfigError `HF_ENDPOINT_INVALID`, `HF_TOKEN_INVALID`, neither of which shows the value;
+ * `HF_TIMEOUT_INVALID`
  */
 export async function hubSettings(variables: Variables): Promise<HubSettings> {
   const value = (name: string) => variables[name]?.trim() || undefined
@@ -39,6 +44,7 @@ export async function hubSettings(variables: Variables): Promise<HubSettings> {
         ),
     cacheFolder: folder('HF_HUB_CACHE') ?? folder('HUGGINGFACE_HUB_CACHE') ?? join(home, 'hub'),
     offline: isOn('HF_HUB_OFFLINE') || isOn('TRANSFORMERS_OFFLINE'),
+    silence: parseSilence(value('HF_HUB_DOWNLOAD_TIMEOUT')),
   }
 }
 
@@ -50,6 +56,25 @@ function parseEndpoint(text: string): string {
     field: 'HF_ENDPOINT',
     hint: 'Set it to an address like https://huggingface.co, without user name, password or query.',
   })
+}
+
+/** What timers of the runtime take; a day. */
+const MAX_SILENCE = 86_400
+
+function parseSilence(text: string | undefined): number {
+  if (text === undefined) return DEFAULT_SILENCE
+  const seconds = /^\d+(\.\d+)?$/.test(text) ? Number(text) : 0
+  if (seconds > 0 && seconds <= MAX_SILENCE) return seconds
+  throw new ConfigError(
+    'HF_TIMEOUT_INVALID',
+    `HF_HUB_DOWNLOAD_TIMEOUT is ${JSON.stringify(text.slice(0, 40))}`,
+    {
+      field: 'HF_HUB_DOWNLOAD_TIMEOUT',
+      found: text,
+      expected: `seconds, above 0 and up to ${MAX_SILENCE}`,
+      hint: `Set it to a number of seconds, or leave it out for ${DEFAULT_SILENCE}.`,
+    },
+  )
 }
 
 /** `fetch` repeats a header that it refuses in its message, so that a damaged token must not get that far. */

@@ -5,7 +5,7 @@ const listed = (...names: string[]) =>
   names.map((path) => ({ type: 'file', path, size: 1, oid: 'a'.repeat(40) }))
 
 const chosen = (...names: string[]) =>
-  neededFiles('org/name', listed('config.json', ...names)).map(({ name }) => name)
+  neededFiles('org/name', listed('config.json', ...names), 'model').map(({ name }) => name)
 
 describe('needed files', () => {
   it('are the configuration, the tokenizer, and the weights at the end', () => {
@@ -38,5 +38,23 @@ describe('needed files', () => {
   it('include PyTorch files only where nothing else exists', () => {
     expect(chosen('pytorch_model.bin', 'training_args.bin')).toEqual(['config.json', 'pytorch_model.bin'])
     expect(chosen('pytorch_model-00001-of-00001.bin', 'pytorch_model.bin.index.json')).toHaveLength(3)
+  })
+
+  it('are the files of the tokenizer alone where nothing else is wanted', () => {
+    const names = [
+      'model.safetensors',
+      'tokenizer.json',
+      'generation_config.json',
+      'additional_chat_templates/rag.jinja',
+    ]
+    const forTokenizer = (...files: string[]) =>
+      neededFiles('org/name', listed(...files), 'tokenizer').map(({ name }) => name)
+    expect(forTokenizer('config.json', ...names)).toEqual([
+      'config.json',
+      'tokenizer.json',
+      'additional_chat_templates/rag.jinja',
+    ])
+    expect(forTokenizer('tokenizer.json')).toEqual(['tokenizer.json'])
+    expect(() => forTokenizer('config.json', 'model.safetensors')).toThrow('has no tokenizer files')
   })
 })

@@ -1,7 +1,9 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { lstat, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { CheckpointError, ConfigError } from '@hfquant/core'
-import { describe, expect, it } from 'vitest'
+import { CheckpointError, ConfigError, type HfquantError, INFO_CHANNEL, type InfoEvent } from '@hfquant/core'
+import { describe, expect, it, vi } from 'vitest'
+import { startHubServer } from './hub-server.fixture.js'
 import { type DownloadProgress, HubError, resolveModel } from './index.js'
 import { FILES, failure, fileRequests, home, hub, MODEL, NEEDED, repository } from './test-hub.fixture.js'
 
@@ -106,6 +108,78 @@ describe('a repository', () => {
     hub.listed.set('pytorch_model.bin', { path: 'other' })
     const error = await failure(resolveModel(MODEL))
     expect(error).toMatchObject({ code: 'HUB_NOT_A_MODEL', message: expect.stringContaining(message) })
+  })
+})
+
+describe('a tokenizer', () => {
+  it('comes without weights, and without a model', async () => {
+    hub.listed.set('config.json', { path: 'other' })
+    hub.listed.set('model.safetensors', { path: 'other.safetensors' })
+    const folder = await resolveModel(MODEL, { files: 'tokenizer' })
+    expect((await readdir(folder)).sort()).toEqual(['tokenizer.json', 'tokenizer_config.json'])
+    vi.stubEnv('HF_HUB_OFFLINE', '1')
+    expect(await resolveModel(MODEL, { files: 'tokenizer' })).toBe(folder)
+    expect((await failure(resolveModel(MODEL))).message).toContain('lacks config.json, model.safetensors')
+  })
+
+  it('brings the templates that have a folder of their own', async () => {
+    await using other = await startHubServer(MODEL, {
+      ...FILES,
+      'additional_chat_templates/rag.jinja': '{{ 1 }}',
+    })
+    vi.stubEnv('HF_ENDPOINT', other.endpoint)
+    const folder = await resolveModel(MODEL, { files: 'tokenizer' })
+    expect(await readFile(join(folder, 'additional_chat_templates', 'rag.jinja'), 'utf8')).toBe('{{ 1 }}')
+  })
+
+  it('may lie in a folder without config.json', async () => {
+    await writeFile(join(home, 'tokenizer.json'), '{}')
+    expect(await resolveModel(home, { files: 'tokenizer' })).toBe(home)
+  })
+})
+
+describe('a mistyped folder', () => {
+  const inHome = async (attempt: () => Promise<unknown>): Promise<HfquantError> => {
+    const before = process.cwd()
+    await mkdir(join(home, 'demo'), { recursive: true })
+    process.chdir(home)
+    try {
+      return await failure(attempt())
+    } finally {
+      process.chdir(before)
+    }
+  }
+
+  it.each<[string, RegExp, () => unknown]>([
+    ['cannot be reached', /could not be reached for "dmeo": ECONNREFUSED/, () => hub[Symbol.asyncDispose]()],
+    ['has no such model', /has no model "dmeo"/, () => {}],
+    ['tells nobody what there is', /refuses access to "dmeo"/, () => (hub.requiredToken = 'x')],
+    ['may not be asked', /"dmeo" \(main\) is not in the cache/, () => vi.stubEnv('HF_HUB_OFFLINE', '1')],
+  ])('is named with both possibilities when the hub %s', async (_, message, prepare) => {
+    await prepare()
+    const error = await inHome(() => resolveModel('dmeo'))
+    expect(error.message).toMatch(/^there is no folder "dmeo", and /)
+    expect(error.message).toMatch(message)
+    expect(error.hint).toContain('Did you mean the folder "demo"?')
+  })
+
+  it('is not looked for on the hub in silence', async () => {
+    const said: string[] = []
+    const listen = (event: unknown) => said.push((event as InfoEvent).message)
+    subscribe(INFO_CHANNEL, listen)
+    try {
+      await inHome(() => resolveModel('dmeo'))
+    } finally {
+      unsubscribe(INFO_CHANNEL, listen)
+    }
+    expect(said).toEqual([
+      expect.stringMatching(/^there is no folder "dmeo", but there is "demo"; http.+ is asked/),
+    ])
+  })
+
+  it('gets the same proposal as a path, and none that is far away', async () => {
+    expect((await inHome(() => resolveModel('./dmeo'))).hint).toContain('Did you mean the folder "demo"?')
+    expect((await inHome(() => resolveModel('llama'))).hint).not.toContain('Did you mean')
   })
 })
 

@@ -1,15 +1,14 @@
-import { stat } from 'node:fs/promises'
-import { isAbsolute, join } from 'node:path'
-import { CheckpointError, ConfigError, configFolders, recoverFolder } from '@hfquant/core'
-import { listFiles, modelInfo } from '@huggingface/hub'
-import { type CachedModel, cachedModel, isComplete, linkIntoSnapshot, writeRef } from './cache.js'
+import { join } from 'node:path'
+import { ConfigError, publishInfo, recoverFolder } from '@hfquant/core'
+import { type CachedModel, cachedModel, isComplete, linkIntoSnapshot, tidy, writeRef } from './cache.js'
 import { findSnapshot } from './cached-snapshot.js'
 import { downloadBlob } from './download-blob.js'
-import { HubError } from './errors.js'
+import { HubError, type HubErrorCode } from './errors.js'
 import { hubFetch } from './hub-fetch.js'
 import { type HubSettings, hubSettings } from './hub-settings.js'
+import { didYouMean, isLocalFolder, similarFolder } from './local-folder.js'
 import { isCommitHash, parseModelId, parseRevision } from './model-id.js'
-import { type HubFile, neededFiles } from './needed-files.js'
+import type { HubFile, WantedFiles } from './needed-files.js'
 
 /** How much of a file has arrived; files that the cache already holds are not reported. */
 export interface DownloadProgress {
@@ -21,21 +20,31 @@ export interface DownloadProgress {
 export interface ResolveModelOptions {
   /** Branch, tag or commit hash on the hub; "main" if absent. Not for a local folder. */
   readonly revision?: string | undefined
+  /** "tokenizer": no weights are fetched, and none need to be there. Default "model". */
+  readonly files?: 'model' | 'tokenizer' | undefined
   readonly signal?: AbortSignal | undefined
   readonly onProgress?: ((progress: DownloadProgress) => void) | undefined
 }
 
-/** More files than any model repository has at its top. */
-const MAX_LISTED_FILES = 10_000
 /** At most one progress report per this many bytes, and one at the end. */
 const PROGRESS_STEP_BYTES = 1024 * 1024
+
+/** A model of the hub, and where it is looked for. */
+interface HubModel {
+  readonly id: string
+  readonly revision: string
+  readonly wanted: WantedFiles
+  readonly settings: HubSettings
+  readonly cached: CachedModel
+}
 
 /**
  * The folder of a model: `model` itself if it is a folder, otherwise the snapshot of the hub model with this id in the
  * cache that all Hugging Face tools share, downloaded if needed. A folder wins over a hub id of the same name.
  *
- * Reads the same environment variables as Python's huggingface_hub, among them `HF_HOME`, `HF_ENDPOINT`, `HF_TOKEN`
- * and `HF_HUB_OFFLINE`.
+ * Reads the same environment variables as Python's huggingface_hub, among them `HF_HOME`, `HF_ENDPOINT`, `HF_TOKEN`,
+ * `HF_HUB_OFFLINE` and `HF_HUB_DOWNLOAD_TIMEOUT`. A download that was killed is taken up where it ended. A hub that
+ * sends nothing for 30 seconds, or answers 429, 503 and the like four times, ends in an error.
  *
  * @throws CheckpointError `MODEL_FOLDER_MISSING`, `CONFIG_MISSING` for a local folder
  * @throws ConfigError for a malformed id, revision or environment variable
@@ -49,8 +58,9 @@ export async function resolveModel(model: string, options: ResolveModelOptions =
     })
   }
   options.signal?.throwIfAborted()
+  const wanted = options.files ?? 'model'
   await recoverFolder(model)
-  if (await isModelFolder(model)) {
+  if (await isLocalFolder(model, wanted)) {
     if (options.revision === undefined) return model
     throw new ConfigError('REVISION_OF_FOLDER', `"${model}" is a local folder, which has no revisions`, {
       field: 'revision',
@@ -61,103 +71,60 @@ export async function resolveModel(model: string, options: ResolveModelOptions =
   const id = parseModelId(model)
   const revision = parseRevision(options.revision ?? 'main')
   const settings = await hubSettings(process.env)
-  const cached = cachedModel(settings, id)
-  if (settings.offline) return resolveFromCache(cached, id, revision)
+  const hubModel = { id, revision, wanted, settings, cached: cachedModel(settings, id) }
+  const similar = await similarFolder(model)
   try {
-    return await download(settings, cached, id, revision, options)
+    return settings.offline ? await resolveFromCache(hubModel) : await ask(hubModel, similar, options)
   } catch (error) {
-    throw await withOfflineHint(error, cached, revision)
+    throw await explained(error, hubModel, similar)
   }
 }
 
-/** @throws CheckpointError if it is a path that cannot be loaded from */
-async function isModelFolder(model: string): Promise<boolean> {
-  const found = await stat(model).catch(() => undefined)
-  if (found?.isDirectory()) {
-    for (const folder of configFolders(model)) {
-      if ((await stat(join(folder, 'config.json')).catch(() => undefined))?.isFile()) return true
-    }
-    throw new CheckpointError('CONFIG_MISSING', `the folder "${model}" has no config.json`, {
-      file: join(model, 'config.json'),
-      hint: 'Give the folder that holds config.json and the weights of a model.',
-    })
-  }
-  if (!found && !isAbsolute(model) && !/^[.~]|\\|:/.test(model)) return false
-  const state = found ? 'is a file' : 'does not exist'
-  throw new CheckpointError('MODEL_FOLDER_MISSING', `"${model}" ${state}; expected the folder of a model`, {
-    file: model,
-    hint: 'Check the path, or give a hub id like "org/name".',
-  })
-}
-
-async function resolveFromCache(cached: CachedModel, model: string, revision: string): Promise<string> {
-  const snapshot = await findSnapshot(cached, revision)
+async function resolveFromCache({ cached, id, revision, wanted }: HubModel): Promise<string> {
+  const snapshot = await findSnapshot(cached, revision, wanted)
   if (snapshot?.missing.length === 0) return snapshot.folder
   const state = snapshot ? `lacks ${snapshot.missing.join(', ')} in the cache` : 'is not in the cache'
-  throw new HubError('HUB_NOT_CACHED', `"${model}" (${revision}) ${state}, and HF_HUB_OFFLINE is set`, {
+  throw new HubError('HUB_NOT_CACHED', `"${id}" (${revision}) ${state}, and HF_HUB_OFFLINE is set`, {
+    field: snapshot && 'revision',
     hint: 'Unset HF_HUB_OFFLINE and TRANSFORMERS_OFFLINE once to download it, or check HF_HOME.',
   })
 }
 
+async function ask(
+  model: HubModel,
+  similar: string | undefined,
+  options: ResolveModelOptions,
+): Promise<string> {
+  const { id, settings } = model
+  if (similar !== undefined) {
+    publishInfo(
+      `there is no folder "${id}", but there is "${similar}"; ${settings.endpoint} is asked for a model called "${id}"`,
+    )
+  }
+  return download(model, options)
+}
+
 async function download(
-  settings: HubSettings,
-  cached: CachedModel,
-  model: string,
-  revision: string,
+  { id, revision, wanted, settings, cached }: HubModel,
   { signal, onProgress }: ResolveModelOptions,
 ): Promise<string> {
-  const fetch = hubFetch(settings, { model, revision, signal })
-  const { commit, files } = await listModel(settings.endpoint, model, revision, fetch)
+  // The library of the hub takes a third of the time in which hfquant is imported.
+  const { listModel } = await import('./list-model.js')
+  const { commit, files } = await listModel({ settings, model: id, revision, wanted, signal })
+  const fetch = hubFetch(settings, { model: id, revision, signal })
   const snapshot = cached.snapshot(commit)
   for (const file of files) {
     if (await isComplete(join(snapshot, file.name), file)) continue
     const path = cached.blob(file)
     if (!(await isComplete(path, file))) {
-      const url = `${settings.endpoint}/${model}/resolve/${commit}/${file.name}`
+      const url = `${settings.endpoint}/${id}/resolve/${commit}/${file.name}`
       await downloadBlob({ fetch, url, file, path, signal, onBytes: reportInSteps(file, onProgress) })
     }
     await linkIntoSnapshot(cached, commit, file)
   }
   if (!isCommitHash(revision)) await writeRef(cached, revision, commit)
+  await tidy(cached, revision, commit)
   return snapshot
-}
-
-/** Which commit the revision stands for now, and what to download of it. */
-async function listModel(
-  hubUrl: string,
-  model: string,
-  revision: string,
-  fetch: typeof globalThis.fetch,
-): Promise<{ commit: string; files: HubFile[] }> {
-  try {
-    const { sha: commit } = await modelInfo({
-      name: model,
-      revision,
-      additionalFields: ['sha'],
-      hubUrl,
-      fetch,
-    })
-    if (!isCommitHash(commit)) throw new TypeError('no commit hash')
-    const listed = []
-    for await (const file of listFiles({
-      repo: { type: 'model', name: model },
-      revision: commit,
-      hubUrl,
-      fetch,
-    })) {
-      if (listed.push(file) > MAX_LISTED_FILES) throw new RangeError(`more than ${MAX_LISTED_FILES} files`)
-    }
-    return { commit, files: neededFiles(model, listed) }
-  } catch (error) {
-    // What the library throws by itself comes from an answer that it could not read.
-    const isUnreadable =
-      error instanceof SyntaxError || error instanceof TypeError || error instanceof RangeError
-    if (!isUnreadable) throw error
-    throw new HubError('HUB_RESPONSE_INVALID', `the answer of ${hubUrl} about "${model}" cannot be read`, {
-      cause: error,
-      hint: 'Check HF_ENDPOINT, and that no login page of a network stands between.',
-    })
-  }
 }
 
 function reportInSteps({ name, size }: HubFile, onProgress: ResolveModelOptions['onProgress']) {
@@ -169,12 +136,36 @@ function reportInSteps({ name, size }: HubFile, onProgress: ResolveModelOptions[
   }
 }
 
-/** Without the hub, an earlier download may do; it could be out of date, so that the user decides. */
-async function withOfflineHint(error: unknown, cached: CachedModel, revision: string): Promise<unknown> {
-  const isAway = HubError.isInstance(error) && ['HUB_UNREACHABLE', 'HUB_UNAVAILABLE'].includes(error.code)
-  if (!isAway || (await findSnapshot(cached, revision))?.missing.length !== 0) return error
-  return new HubError(error.code, error.message, {
-    cause: error.cause,
-    hint: 'The cache holds this model from an earlier download: set HF_HUB_OFFLINE=1 to use it.',
-  })
+/** Failures to find a model, as opposed to failures to fetch what was found. */
+const NOT_FOUND: ReadonlySet<HubErrorCode> = new Set<HubErrorCode>([
+  'HUB_NOT_FOUND',
+  'HUB_UNAUTHORIZED',
+  'HUB_UNREACHABLE',
+  'HUB_NOT_CACHED',
+])
+const AWAY: ReadonlySet<HubErrorCode> = new Set<HubErrorCode>([
+  'HUB_UNREACHABLE',
+  'HUB_UNAVAILABLE',
+  'HUB_TIMEOUT',
+])
+
+/**
+ * Says both things that a name can be, and what else it may have meant. Without the hub, an earlier download may do; it
+ * could be out of date, so that the user decides.
+ */
+async function explained(
+  error: unknown,
+  { id, revision, wanted, cached }: HubModel,
+  similar: string | undefined,
+): Promise<unknown> {
+  if (!HubError.isInstance(error)) return error
+  const { code, cause, found } = error
+  if (AWAY.has(code) && (await findSnapshot(cached, revision, wanted))?.missing.length === 0) {
+    const hint = 'The cache holds this model from an earlier download: set HF_HUB_OFFLINE=1 to use it.'
+    return new HubError(code, error.message, { cause, found, hint })
+  }
+  // An error about a field of the model is about a model that exists.
+  if (!NOT_FOUND.has(code) || error.field !== undefined) return error
+  const message = `there is no folder "${id}", and ${error.message}`
+  return new HubError(code, message, { cause, found, hint: `${didYouMean(similar)}${error.hint}` })
 }

@@ -1,6 +1,6 @@
-import { createRequire } from 'node:module'
 import { Worker } from 'node:worker_threads'
 import { KernelFailedError, KernelWorkerCrashedError } from '../errors.js'
+import { installedFile } from '../installed-file.js'
 import type { KernelResult } from '../kernel.js'
 import { fromErrorData, type WorkerAnswer } from './messages.js'
 import { type KernelTask, withoutUnusedBytes } from './task.js'
@@ -20,7 +20,7 @@ interface Waiting {
 }
 
 export function startPoolWorker(): PoolWorker {
-  const path = createRequire(import.meta.url).resolve('@hfquant/kernels/worker')
+  const path = installedFile('@hfquant/kernels/worker', import.meta.url)
   // Flags of the main thread (loaders, inspectors, test runners) are not for the worker.
   const thread = new Worker(path, { execArgv: [] })
   thread.unref()

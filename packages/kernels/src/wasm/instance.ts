@@ -1,6 +1,6 @@
 /// <reference path="./webassembly.d.ts" />
 import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
+import { installedFile } from '../installed-file.js'
 import type { FloatDtype } from '../reference/float-formats.js'
 
 /** Signatures of `assembly/`; every pointer is an address in `memory`. */
@@ -225,9 +225,8 @@ let compiled: WebAssembly.Module | undefined
 
 /** Compiles the module once per thread and makes an instance of it. */
 export function createWasmKernels(): WasmKernels {
-  // The package finds itself by name, which works from src/ as well as from dist/.
   compiled ??= new WebAssembly.Module(
-    readFileSync(createRequire(import.meta.url).resolve('@hfquant/kernels/kernels.wasm')),
+    readFileSync(installedFile('@hfquant/kernels/kernels.wasm', import.meta.url)),
   )
   return { exports: new WebAssembly.Instance(compiled).exports as unknown as WasmExports }
 }

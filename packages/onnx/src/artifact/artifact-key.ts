@@ -26,8 +26,8 @@ export function artifactKey(graph: Graph, subject: unknown): string {
 }
 
 function versions(): string[] {
+  const own = dirname(installedFile('@hfquant/onnx/session-worker', import.meta.url))
   const require = createRequire(import.meta.url)
-  const own = dirname(require.resolve('@hfquant/onnx/session-worker'))
   return [join(own, '..', 'package.json'), 'onnxruntime-node/package.json'].map(
     (manifest) => (require(manifest) as { version: string }).version,
   )

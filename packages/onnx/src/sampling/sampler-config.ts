@@ -1,3 +1,5 @@
+import type { TokenRules } from './token-rules.js'
+
 /** How tokens are chosen. */
 export interface SamplerConfig {
   /** Choose at random (true) or take the most likely token (false). */
@@ -13,4 +15,6 @@ export interface SamplerConfig {
   /** Above 0; 1: none. */
   readonly repetitionPenalty: number
   readonly seed: number | undefined
+  /** Default: every token may come anywhere. */
+  readonly rules?: TokenRules | undefined
 }

@@ -2,18 +2,20 @@ import { SamplingError } from './errors.js'
 import { filterLogits, penalizeRepetition, softmaxWeights, sum } from './logits-processor.js'
 import { createRandom, type Random } from './random.js'
 import type { SamplerConfig } from './sampler-config.js'
+import { addBiases, forbidTokens } from './token-rules.js'
 
 /**
  * Chooses the next token from its logits (float32 [vocabulary]; left unchanged). `previousTokens` are prompt and
- * answer so far; only the repetition penalty reads them.
+ * answer so far, which the repetition penalty and the rules read.
  */
 export type Sampler = (logits: Float32Array, previousTokens: readonly number[]) => number
 
 /**
- * A sampler with the processors of transformers in their order: repetition penalty, temperature, top-k, top-p, min-p.
+ * A sampler with the processors of transformers in their order: biases of sequences, repetition penalty, tokens that
+ * may not come, temperature, top-k, top-p, min-p.
  * Greedy takes the largest logit, the lowest token among equals. Each sampler has its own random sequence: make one
  * for each generation. It throws SamplingError for logits that are NaN, +Infinity, or -Infinity throughout, also
- * where the repetition penalty made them so.
+ * where the repetition penalty or a rule made them so.
  */
 export function createSampler(config: SamplerConfig): Sampler {
   const random = createRandom(config.seed)
@@ -21,25 +23,45 @@ export function createSampler(config: SamplerConfig): Sampler {
 
   return (logits, previousTokens) => {
     checkLogits(logits)
-    const penalized = config.repetitionPenalty !== 1
-    if (!config.doSample && !penalized) return argmax(logits)
+    const { doSample, repetitionPenalty, rules } = config
+    const penalized = repetitionPenalty !== 1
+    if (!doSample && !penalized && rules === undefined) return argmax(logits)
 
     if (scratch.length !== logits.length) scratch = new Float32Array(logits.length)
     scratch.set(logits)
+    if (rules !== undefined) addBiases(scratch, previousTokens, rules)
     if (penalized) {
-      penalizeRepetition(scratch, previousTokens, config.repetitionPenalty)
-      checkLogits(scratch, config.repetitionPenalty)
+      penalizeRepetition(scratch, previousTokens, repetitionPenalty)
+      checkLogits(scratch, penalty(repetitionPenalty))
     }
-    if (!config.doSample) return argmax(scratch)
+    if (rules !== undefined) {
+      forbidTokens(scratch, previousTokens, rules)
+      checkLogits(scratch, RULES)
+    }
+    if (!doSample) return argmax(scratch)
 
     const candidates = filterLogits(scratch, config)
     return candidates.ids[draw(softmaxWeights(candidates.logits), random)]!
   }
 }
 
-/** @param penalty the repetition penalty, if it is applied already. */
-function checkLogits(logits: Float32Array, penalty?: number): void {
-  const after = penalty === undefined ? '' : ` after a repetition penalty of ${penalty}`
+/** What was done to logits before they are looked at, and what to do if that made them unusable. */
+interface Step {
+  readonly after: string
+  readonly hint: string
+}
+
+const penalty = (value: number): Step => ({
+  after: ` after a repetition penalty of ${value}`,
+  hint: 'Give a repetitionPenalty nearer to 1.',
+})
+const RULES: Step = {
+  after: ' under the rules for tokens',
+  hint: 'Allow more: see suppressTokens, badWordsIds, minNewTokens, noRepeatNgramSize and the forced tokens.',
+}
+
+function checkLogits(logits: Float32Array, step?: Step): void {
+  const after = step?.after ?? ''
   let possible = false
   for (let token = 0; token < logits.length; token++) {
     const logit = logits[token]!
@@ -47,23 +69,19 @@ function checkLogits(logits: Float32Array, penalty?: number): void {
       throw new SamplingError(
         'LOGITS_INVALID',
         `the logit of token ${token} is ${logit}${after}, expected a finite number`,
-        {
-          found: logit,
-          hint: penalty === undefined ? OVERFLOWED : MILDER_PENALTY,
-        },
+        { found: logit, hint: step?.hint ?? OVERFLOWED },
       )
     }
     possible ||= logit !== Number.NEGATIVE_INFINITY
   }
   if (possible) return
   throw new SamplingError('LOGITS_EMPTY', `none of the ${logits.length} tokens is possible${after}`, {
-    hint: penalty === undefined ? 'All logits are -Infinity: check what masks them.' : MILDER_PENALTY,
+    hint: step?.hint ?? 'All logits are -Infinity: check what masks them.',
   })
 }
 
 const OVERFLOWED =
   'The computation overflowed: load the model in a wider dtype or kvCacheDtype, or check its quantization.'
-const MILDER_PENALTY = 'Give a repetitionPenalty nearer to 1.'
 
 function argmax(logits: Float32Array): number {
   let best = 0

@@ -101,6 +101,6 @@ export async function openSession(options: SessionOptions): Promise<DecoderSessi
 }
 
 function samplerConfig(config: SamplerConfig): SamplerConfig {
-  const { doSample, temperature, topK, topP, minP, repetitionPenalty, seed } = config
-  return { doSample, temperature, topK, topP, minP, repetitionPenalty, seed }
+  const { doSample, temperature, topK, topP, minP, repetitionPenalty, seed, rules } = config
+  return { doSample, temperature, topK, topP, minP, repetitionPenalty, seed, rules }
 }

@@ -1,6 +1,6 @@
-import { createRequire } from 'node:module'
 import { Worker } from 'node:worker_threads'
 import { RuntimeError } from '@hfquant/core'
+import { installedFile } from '@hfquant/kernels'
 import { fromErrorRecord } from './error-record.js'
 import type { Answers, Reply, Request } from './protocol.js'
 
@@ -19,7 +19,7 @@ export interface SessionWorker {
 
 export function startSessionWorker(): SessionWorker {
   disableTelemetry()
-  const worker = new Worker(createRequire(import.meta.url).resolve('@hfquant/onnx/session-worker'), {
+  const worker = new Worker(installedFile('@hfquant/onnx/session-worker', import.meta.url), {
     execArgv: [],
   })
   const waiting = new Map<number, { resolve: (answer: never) => void; reject: (error: Error) => void }>()

@@ -23,12 +23,14 @@ import { untilAborted } from './until-aborted.js'
 export class CausalLM implements AsyncDisposable {
   readonly #state: ModelState
   readonly #options: LoadModelOptions
+  readonly #settingsNotMet: readonly string[]
   #tokenizer: Promise<Tokenizer | undefined> | undefined
   #disposal: Promise<void> | undefined
 
   /** @internal */
-  constructor(weights: ModelWeights, options: LoadModelOptions) {
+  constructor(weights: ModelWeights, options: LoadModelOptions, settingsNotMet: readonly string[]) {
     this.#state = createModelState(weights, options)
+    this.#settingsNotMet = settingsNotMet
     this.#options = options
   }
 
@@ -39,7 +41,7 @@ export class CausalLM implements AsyncDisposable {
 
   /** Things worth knowing that are no errors. */
   get warnings(): readonly string[] {
-    return this.#state.version.warnings
+    return [...this.#state.version.warnings, ...this.#settingsNotMet]
   }
 
   /** Undefined for a float model. */
@@ -97,7 +99,12 @@ export class CausalLM implements AsyncDisposable {
     if (config.stop.length > 0) promptTokens(config.stop[0]!, tokenizer)
     checkTokens(promptIds, this.#opened.model.facts)
     const budget = tokenBudget(config, promptIds.length, this.contextLength)
-    const sequence = (await opening).sequence(config)
+    const { constraints, eosTokenIds } = config
+    const rules = constraints && {
+      ...constraints,
+      ...{ eosTokenIds, promptLength: promptIds.length, maxLength: promptIds.length + budget },
+    }
+    const sequence = (await opening).sequence({ ...config, rules })
     try {
       yield* generateText({
         sequence,

@@ -1,4 +1,5 @@
 import { CausalLM } from './causal-lm.js'
+import { settingsNotMet } from './folder-files.js'
 import type { LoadModelOptions } from './load-options.js'
 import { loadWeights } from './model-weights.js'
 import { openModel } from './open-model.js'
@@ -15,7 +16,8 @@ export const AutoModelForCausalLM = {
   async fromPretrained(folder: string, options: LoadModelOptions = {}): Promise<CausalLM> {
     const opened = await openModel(folder, options)
     try {
-      return new CausalLM(await loadWeights(opened, options), options)
+      const weights = await loadWeights(opened, options)
+      return new CausalLM(weights, options, await settingsNotMet(opened.folder, opened.configFile.value))
     } catch (error) {
       await opened.checkpoint.close()
       throw error

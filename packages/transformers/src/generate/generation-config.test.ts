@@ -62,6 +62,54 @@ describe('resolveGenerationConfig', () => {
     })
   })
 
+  it('reads the settings about single tokens, and leaves out those without effect', () => {
+    const file = {
+      min_new_tokens: 3,
+      min_length: 0,
+      no_repeat_ngram_size: 2,
+      suppress_tokens: [1, 2],
+      begin_suppress_tokens: [],
+      bad_words_ids: [[1], [2, 3]],
+      sequence_bias: [[[4, 5], -1.5]],
+      forced_bos_token_id: 0,
+      forced_eos_token_id: -1,
+    }
+    expect(resolveGenerationConfig(file, { forcedEosTokenId: 7 }).constraints).toEqual({
+      minNewTokens: 3,
+      noRepeatNgramSize: 2,
+      suppressTokens: [1, 2],
+      badWordsIds: [[1], [2, 3]],
+      sequenceBias: [[[4, 5], -1.5]],
+      forcedBosTokenId: 0,
+      forcedEosTokenId: [7],
+    })
+    expect(resolveGenerationConfig(file, { minNewTokens: 0 }).constraints).not.toHaveProperty('minNewTokens')
+    expect(resolveGenerationConfig({ min_length: 0, suppress_tokens: null }).constraints).toBeUndefined()
+  })
+
+  it.each([
+    ['a top_k for no limit', { top_k: -1 }],
+    ['a top_p beyond 1', { top_p: 2, do_sample: false }],
+    ['a negative temperature', { temperature: -1, do_sample: true, min_p: 7 }],
+  ])('does not look at numbers that only sampling reads: %s', (_, file) => {
+    expect(resolveGenerationConfig(file, { doSample: false })).toMatchObject({
+      topK: 50,
+      topP: 1,
+      temperature: 1,
+    })
+    expect(failure(() => resolveGenerationConfig(file, { doSample: true })).code).toBe(
+      'GENERATION_CONFIG_INVALID',
+    )
+  })
+
+  it.each([
+    [[1, -1], [1]],
+    [[-1], []],
+    [-1, []],
+  ])('takes -1 among end tokens for none: %j', (eos_token_id, expected) => {
+    expect(resolveGenerationConfig({ eos_token_id }).eosTokenIds).toEqual(expected)
+  })
+
   it('lets options win over the file, and not mentioned or undefined ones not', () => {
     const file = { temperature: 0.6, top_p: 0.9, eos_token_id: 2 }
     const config = resolveGenerationConfig(file, {
@@ -121,6 +169,12 @@ describe('errors of generation settings', () => {
     [{ stop: [] }],
     [{ eosTokenId: [1, -1] }],
     [{ padTokenId: 0.5 }],
+    [{ minNewTokens: -1 }],
+    [{ suppressTokens: [0.5] }],
+    [{ badWordsIds: [[]] }],
+    [{ sequenceBias: [[[], 1]] }],
+    [{ sequenceBias: [[[1], Number.NaN]] }],
+    [{ forcedEosTokenId: [-1] }],
   ])('name an option that cannot be: %j', (options) => {
     const [field, found] = Object.entries(options)[0]!
     const error = failure(() => resolveGenerationConfig({}, options))

@@ -1,4 +1,5 @@
 import { closestName } from '@hfquant/core'
+import type { TokenConstraints } from '@hfquant/onnx'
 import { GenerationConfigError } from './errors.js'
 import {
   type GenerationConfig,
@@ -14,13 +15,17 @@ type Fields = typeof optionFields
 /** The checked values of one source; what it does not mention is undefined. */
 type Values = { readonly [name in keyof Fields]?: NonNullable<ReturnType<Fields[name]['read']>> }
 
+/** Settings that only random choices read. */
+const OF_SAMPLING: ReadonlySet<string> = new Set(['temperature', 'topK', 'topP', 'minP'])
+
 /**
  * Merges the caller's options over the content of generation_config.json, over the defaults of transformers
  * (temperature 1, top_k 50 and top_p 1 when sampling, repetition_penalty 1, greedy).
  *
  * Whether to sample: doSample decides if the caller gives it; else temperature 0 means greedy; else any of
  * temperature, topK, topP, minP and seed means sampling; else the file decides. A length limit of the caller
- * replaces both limits of the file. Unknown keys of the file are left alone, unknown options are an error.
+ * replaces both limits of the file. Numbers of the file that only sampling reads are not looked at where nothing is
+ * sampled. Unknown keys of the file are left alone (see generationWarnings), unknown options are an error.
  * Throws GenerationConfigError.
  */
 export function resolveGenerationConfig(
@@ -29,8 +34,8 @@ export function resolveGenerationConfig(
 ): GenerationConfig {
   refuseUnknownOptions(options)
   const given = readOptions(options)
-  const merged: Values = { ...readFile(file, given), ...given }
-  const doSample = decideSampling(given, merged)
+  const doSample = decideSampling(given, file)
+  const merged: Values = { ...readFile(file, given, doSample), ...given }
   return {
     maxNewTokens: merged.maxNewTokens,
     maxLength: merged.maxLength,
@@ -45,8 +50,32 @@ export function resolveGenerationConfig(
     eosTokenIds: merged.ignoreEos === true ? [] : (merged.eosTokenId ?? []),
     padTokenId: merged.padTokenId,
     bosTokenId: merged.bosTokenId,
+    constraints: constraintsOf(merged),
   }
 }
+
+/** Options about single tokens; those that have no effect are left out, so that nothing is done for them. */
+function constraintsOf(merged: Values): TokenConstraints | undefined {
+  const named = CONSTRAINTS.flatMap((name) => {
+    const value = merged[name]
+    const hasEffect = Array.isArray(value) ? value.length > 0 : value !== undefined
+    const isNone = value === 0 && name !== 'forcedBosTokenId'
+    return hasEffect && !isNone ? [[name, value]] : []
+  })
+  return named.length === 0 ? undefined : Object.fromEntries(named)
+}
+
+const CONSTRAINTS = [
+  'sequenceBias',
+  'noRepeatNgramSize',
+  'badWordsIds',
+  'minLength',
+  'minNewTokens',
+  'forcedBosTokenId',
+  'forcedEosTokenId',
+  'suppressTokens',
+  'beginSuppressTokens',
+] as const satisfies readonly (keyof TokenConstraints)[]
 
 function refuseUnknownOptions(options: object): void {
   for (const name of Object.keys(options)) {
@@ -66,23 +95,28 @@ function readOptions(options: GenerationOptions): Values {
 }
 
 /** Reads what the caller leaves open, so that an option also gets around a wrong field of the file. */
-function readFile(file: JsonObject, given: Values): Values {
+function readFile(file: JsonObject, given: Values, doSample: boolean): Values {
   const limited = given.maxNewTokens !== undefined || given.maxLength !== undefined
   const open = generationOptionNames.filter(
     (name) => given[name] === undefined && !(limited && (name === 'maxNewTokens' || name === 'maxLength')),
   )
   return Object.fromEntries(
     open.flatMap((name) => {
-      const field: { fileKey?: string } = optionFields[name]
-      const value = field.fileKey === undefined ? undefined : file[field.fileKey]
-      return isAbsent(name, value) ? [] : [[name, readValue(name, value, field.fileKey)]]
+      const { fileKey }: { fileKey?: string } = optionFields[name]
+      const value = fileKey === undefined ? undefined : present(name, file[fileKey])
+      const isUnused = !doSample && OF_SAMPLING.has(name) && typeof value === 'number'
+      return value === undefined || isUnused ? [] : [[name, readValue(name, value, fileKey)]]
     }),
   )
 }
 
 /** Null and, for a token id, -1 are how Python writes "none". */
-function isAbsent(name: string, value: unknown): boolean {
-  return value === undefined || value === null || (name.endsWith('TokenId') && value === -1)
+function present(name: string, value: unknown): unknown {
+  if (value === null) return undefined
+  if (!name.endsWith('TokenId')) return value
+  if (!Array.isArray(value)) return value === -1 ? undefined : value
+  const ids = value.filter((id) => id !== -1)
+  return ids.length === 0 && value.length > 0 ? undefined : ids
 }
 
 function readValue(name: keyof Fields, found: unknown, fileKey?: string): unknown {
@@ -106,10 +140,10 @@ function readValue(name: keyof Fields, found: unknown, fileKey?: string): unknow
   )
 }
 
-function decideSampling(given: Values, merged: Values): boolean {
+function decideSampling(given: Values, file: JsonObject): boolean {
   const impliesSampling = ['temperature', 'topK', 'topP', 'minP', 'seed'] as const
   const implied = impliesSampling.some((name) => given[name] !== undefined) ? true : undefined
-  const greedy = merged.temperature === 0
+  const greedy = (given.temperature ?? file.temperature) === 0
   if (given.doSample === true && greedy) {
     throw new GenerationConfigError('GENERATION_OPTION_INVALID', 'doSample is true but temperature is 0', {
       field: 'temperature',
@@ -118,5 +152,8 @@ function decideSampling(given: Values, merged: Values): boolean {
       hint: 'Give a temperature above 0 to sample, or leave out doSample for the most likely tokens.',
     })
   }
-  return given.doSample ?? (greedy ? false : (implied ?? merged.doSample ?? false))
+  const named = given.doSample ?? (greedy ? false : implied)
+  if (named !== undefined) return named
+  const value = present('doSample', file.do_sample)
+  return value !== undefined && (readValue('doSample', value, 'do_sample') as boolean)
 }

@@ -1,4 +1,4 @@
-import type { SamplerConfig } from '@hfquant/onnx'
+import type { SamplerConfig, SequenceBias, TokenConstraints } from '@hfquant/onnx'
 
 /** What a caller may say about one generation; each option replaces the field of generation_config.json. */
 export interface GenerationOptions {
@@ -28,10 +28,28 @@ export interface GenerationOptions {
   readonly bosTokenId?: number | undefined
   /** Go on to the length limit, whatever tokens come. Default false. */
   readonly ignoreEos?: boolean | undefined
+  /** No end token before so many new tokens. Default 0. */
+  readonly minNewTokens?: number | undefined
+  /** No end token before so many tokens, prompt included. Default 0. */
+  readonly minLength?: number | undefined
+  /** No run of so many tokens comes twice, in prompt or answer; 0 means any may. Default 0. */
+  readonly noRepeatNgramSize?: number | undefined
+  /** Tokens that never come. */
+  readonly suppressTokens?: readonly number[] | undefined
+  /** Tokens that do not come first. */
+  readonly beginSuppressTokens?: readonly number[] | undefined
+  /** Sequences of tokens that never come. */
+  readonly badWordsIds?: readonly (readonly number[])[] | undefined
+  /** What is added to the logit of the last token of a sequence, once those before it have come. */
+  readonly sequenceBias?: readonly SequenceBias[] | undefined
+  /** The token after a prompt of one token. */
+  readonly forcedBosTokenId?: number | undefined
+  /** The token, or one of the tokens, at the length limit. */
+  readonly forcedEosTokenId?: number | readonly number[] | undefined
 }
 
 /** The settings of one generation, complete and checked. */
-export interface GenerationConfig extends SamplerConfig {
+export interface GenerationConfig extends Omit<SamplerConfig, 'rules'> {
   readonly maxNewTokens: number | undefined
   readonly maxLength: number | undefined
   readonly stop: readonly string[]
@@ -39,6 +57,8 @@ export interface GenerationConfig extends SamplerConfig {
   readonly eosTokenIds: readonly number[]
   readonly padTokenId: number | undefined
   readonly bosTokenId: number | undefined
+  /** Undefined if every token may come anywhere. */
+  readonly constraints: TokenConstraints | undefined
 }
 
 /** One option: how it is called in generation_config.json, and which values it takes. */
@@ -86,7 +106,30 @@ const oneOrMore = <T>(
   },
 })
 
+/** A list of what `item` accepts, which may be empty. */
+const listOf = <T>(
+  item: (value: unknown) => T | undefined,
+  fileKey: string,
+  expected: string,
+): OptionField<T[]> => ({
+  fileKey,
+  expected,
+  read(value) {
+    const items = Array.isArray(value) ? value.map(item) : [undefined]
+    return items.every((one) => one !== undefined) ? items : undefined
+  },
+})
+
 const tokenId = wholeFrom(0)
+const tokens = (value: unknown): number[] | undefined =>
+  Array.isArray(value) && value.length > 0 && value.every((id) => tokenId.read(id) !== undefined)
+    ? value
+    : undefined
+const biasOf = (value: unknown): SequenceBias | undefined => {
+  const [sequence, bias] = Array.isArray(value) && value.length === 2 ? value : []
+  const ids = tokens(sequence)
+  return ids !== undefined && Number.isFinite(bias) ? [ids, bias] : undefined
+}
 const text = (value: unknown) => (typeof value === 'string' && value !== '' ? value : undefined)
 
 /** Every option; the ranges are those that the processors of transformers accept. */
@@ -105,6 +148,15 @@ export const optionFields = {
   padTokenId: wholeFrom(0, 'pad_token_id'),
   bosTokenId: wholeFrom(0, 'bos_token_id'),
   ignoreEos: truth(),
+  minNewTokens: wholeFrom(0, 'min_new_tokens'),
+  minLength: wholeFrom(0, 'min_length'),
+  noRepeatNgramSize: wholeFrom(0, 'no_repeat_ngram_size'),
+  suppressTokens: listOf(tokenId.read, 'suppress_tokens', 'a list of token ids'),
+  beginSuppressTokens: listOf(tokenId.read, 'begin_suppress_tokens', 'a list of token ids'),
+  badWordsIds: listOf(tokens, 'bad_words_ids', 'a list of lists of token ids'),
+  sequenceBias: listOf(biasOf, 'sequence_bias', 'a list of pairs, each of a list of token ids and a number'),
+  forcedBosTokenId: wholeFrom(0, 'forced_bos_token_id'),
+  forcedEosTokenId: oneOrMore(tokenId.read, 'forced_eos_token_id', 'a token id or a list of them'),
 } satisfies { readonly [name in keyof Required<GenerationOptions>]: OptionField<unknown> }
 
 /** The names of all options. */

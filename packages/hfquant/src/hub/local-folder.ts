@@ -1,0 +1,65 @@
+import { readdir, stat } from 'node:fs/promises'
+import { basename, dirname, isAbsolute, join } from 'node:path'
+import { CheckpointError, closestName, configFolders } from '@hfquant/core'
+import type { WantedFiles } from './needed-files.js'
+
+/**
+ * True if `model` is a folder that can be loaded from, false if it may be the name of a model on the hub.
+ *
+ * @throws CheckpointError `MODEL_FOLDER_MISSING`, `CONFIG_MISSING` for a path that is neither
+ */
+export async function isLocalFolder(model: string, wanted: WantedFiles): Promise<boolean> {
+  const found = await stat(model).catch(() => undefined)
+  if (found?.isDirectory()) {
+    // A tokenizer says itself what its folder lacks.
+    if (wanted === 'model' && !(await hasConfig(model))) throw configMissing(model)
+    return true
+  }
+  if (!found && !isAbsolute(model) && !/^[.~]|\\|:/.test(model)) return false
+  const state = found ? 'is a file' : 'does not exist'
+  const similar = found ? undefined : await similarFolder(model)
+  throw new CheckpointError('MODEL_FOLDER_MISSING', `"${model}" ${state}; expected the folder of a model`, {
+    file: model,
+    hint: `${didYouMean(similar)}Check the path, or give a hub id like "org/name".`,
+  })
+}
+
+async function hasConfig(folder: string): Promise<boolean> {
+  for (const candidate of configFolders(folder)) {
+    if ((await stat(join(candidate, 'config.json')).catch(() => undefined))?.isFile()) return true
+  }
+  return false
+}
+
+function configMissing(model: string): CheckpointError {
+  return new CheckpointError('CONFIG_MISSING', `the folder "${model}" has no config.json`, {
+    file: join(model, 'config.json'),
+    hint: 'Give the folder that holds config.json and the weights of a model.',
+  })
+}
+
+/** A third of the letters may differ; more is another word. */
+const LETTERS_PER_MISTAKE = 3
+/** A folder with more entries is not searched to the end. */
+const MAX_ENTRIES = 10_000
+
+/** The folder beside the place that `model` names whose name is most like it. */
+export async function similarFolder(model: string): Promise<string | undefined> {
+  const parent = dirname(model)
+  const entries = await readdir(parent, { withFileTypes: true }).catch(() => [])
+  const folders = entries
+    .slice(0, MAX_ENTRIES)
+    .filter((entry) => entry.isDirectory() || entry.isSymbolicLink())
+  const name = basename(model)
+  const most = Math.max(1, Math.floor(name.length / LETTERS_PER_MISTAKE))
+  const closest = closestName(
+    name,
+    folders.map((entry) => entry.name),
+    most,
+  )
+  return closest === undefined ? undefined : join(parent, closest)
+}
+
+/** A sentence for the beginning of a hint; empty without a folder. */
+export const didYouMean = (similar: string | undefined): string =>
+  similar === undefined ? '' : `Did you mean the folder "${similar}"? `
