@@ -1,4 +1,4 @@
-// Family: element-wise conversions between float32, bfloat16 and float16.
+// Family: element-wise conversions between float32, bfloat16 and float16, and to them from other numbers.
 import {
   BFLOAT16,
   BFloat16,
@@ -12,6 +12,7 @@ import {
   resultScratch,
   store8,
 } from './dtypes'
+import { widenNumbers, widthOf } from './widen'
 
 function castElements<From, To>(count: usize, source: usize, target: usize): void {
   const end = count & ~7
@@ -26,9 +27,27 @@ function castElements<From, To>(count: usize, source: usize, target: usize): voi
   copyBytes(target + end * sizeof<To>(), resultScratch, rest * sizeof<To>())
 }
 
+/** Elements that are float32 on their way to 16 bits. */
+const BLOCK: usize = 256
+const wide: usize = memory.data(1024, 16)
+
+/** Other numbers than those three: by way of float32, a block at a time. */
+function castNumbers<To>(from: i32, count: usize, source: usize, target: usize): void {
+  const width = widthOf(from)
+  for (let i: usize = 0; i < count; i += BLOCK) {
+    const size = min(BLOCK, count - i)
+    widenNumbers(from, size, source + i * width, wide)
+    castElements<Float32, To>(size, wide, target + i * sizeof<To>())
+  }
+}
+
 /** source [count] of dtype `from` -> target [count] of dtype `to`; equal dtypes are the `copy` kernel. */
 export function cast(from: i32, to: i32, count: usize, source: usize, target: usize): void {
-  if (from == FLOAT32) {
+  if (from > FLOAT16) {
+    if (to == FLOAT32) widenNumbers(from, count, source, target)
+    else if (to == BFLOAT16) castNumbers<BFloat16>(from, count, source, target)
+    else castNumbers<Float16>(from, count, source, target)
+  } else if (from == FLOAT32) {
     if (to == BFLOAT16) castElements<Float32, BFloat16>(count, source, target)
     else castElements<Float32, Float16>(count, source, target)
   } else if (from == BFLOAT16) {

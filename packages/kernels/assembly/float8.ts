@@ -1,11 +1,13 @@
 // Family: reconstruction of floats from eight-bit floats.
 import { BFLOAT16, BFloat16, canonical, copyBytes, FLOAT32, Float16, Float32, resultScratch, store8, widenFloat16 } from './dtypes'
 
-const E4M3: i32 = 0
+/** The formats that `widenFloat8` knows. */
+export const E4M3: i32 = 0
+export const E5M2: i32 = 1
 
 /** Four bytes in lanes -> the numbers that they stand for. */
 @inline
-function widen(bytes: v128, format: i32): v128 {
+export function widenFloat8(bytes: v128, format: i32): v128 {
   if (format != E4M3) return widenFloat16(i32x4.shl(bytes, 8))
   const magnitude = v128.and(bytes, i32x4.splat(0x7f))
   const sign = i32x4.shl(v128.xor(bytes, magnitude), 24)
@@ -25,8 +27,8 @@ function notFinite(value: v128): v128 {
 @inline
 function restore8<T>(format: i32, pointer: usize, target: usize, scale: v128): v128 {
   const wide = v128.load_ext<u8>(pointer)
-  const first = widen(i32x4.extend_low_i16x8_u(wide), format)
-  const second = widen(i32x4.extend_high_i16x8_u(wide), format)
+  const first = widenFloat8(i32x4.extend_low_i16x8_u(wide), format)
+  const second = widenFloat8(i32x4.extend_high_i16x8_u(wide), format)
   store8<T>(target, canonical(f32x4.mul(first, scale)), canonical(f32x4.mul(second, scale)))
   return v128.or(notFinite(first), notFinite(second))
 }

@@ -1,10 +1,11 @@
+import { type CastDtype, castBytes } from './reference/cast-dtypes.js'
 import { type FloatDtype, floatBytes } from './reference/float-formats.js'
 import { runKernel } from './run-kernel.js'
 
-/** The same values in another dtype, rounded to the nearest; for equal dtypes the bytes themselves. */
-export function castFloats(bytes: Uint8Array, from: FloatDtype, to: FloatDtype): Uint8Array {
+/** Numbers of any type as floats, rounded to the nearest; for equal dtypes the bytes themselves. */
+export function castFloats(bytes: Uint8Array, from: CastDtype, to: FloatDtype): Uint8Array {
   if (from === to) return bytes
-  const cast = new Uint8Array((bytes.byteLength / floatBytes(from)) * floatBytes(to))
+  const cast = new Uint8Array((bytes.byteLength / castBytes(from)) * floatBytes(to))
   runKernel('cast', { from, to }, [bytes], [cast])
   return cast
 }

@@ -34,6 +34,7 @@ export type { Bnb4QuantizeParams } from './reference/bnb4-quantize.js'
 export type { Bnb8DequantizeParams } from './reference/bnb8-dequantize.js'
 export type { Bnb8Profile, Bnb8QuantizeParams } from './reference/bnb8-quantize.js'
 export type { CastParams } from './reference/cast.js'
+export { CAST_DTYPES, type CastDtype } from './reference/cast-dtypes.js'
 export type { DequantizeRowsParams } from './reference/dequantize-rows.js'
 export { DYNAMIC_MAP } from './reference/dynamic-map.js'
 export {

@@ -1,20 +1,23 @@
 import { ALL_FINITE, type KernelResult } from '../kernel.js'
-import { viewOf } from './float-access.js'
+import { type CastDtype, castBytes, float32Reader, isFloat } from './cast-dtypes.js'
+import { floatWriter, viewOf } from './float-access.js'
 import {
   type FloatDtype,
   float16BitsToFloat32Bits,
   float32BitsToBfloat16Bits,
   float32BitsToFloat16Bits,
-  floatBytes,
 } from './float-formats.js'
 
 /** Dtypes of the input and of the output of `cast`. */
 export interface CastParams {
-  readonly from: FloatDtype
+  readonly from: CastDtype
   readonly to: FloatDtype
 }
 
-/** Element-wise conversion on the bits, so that the payload of a NaN is under control; equal dtypes copy. */
+/**
+ * Element-wise conversion; equal dtypes copy. Between floats of at most 32 bits it works on the bits, so that the payload
+ * of a NaN is under control. Other numbers become float32 first, as in PyTorch, every NaN the canonical one.
+ */
 export function cast(
   { from, to }: CastParams,
   [source]: readonly Uint8Array[],
@@ -24,9 +27,15 @@ export function cast(
     target!.set(source!)
     return ALL_FINITE
   }
+  const count = source!.byteLength / castBytes(from)
+  if (!isFloat(from)) {
+    const read = float32Reader(from, source!)
+    const write = floatWriter(to, target!)
+    for (let i = 0; i < count; i++) write(i, read(i))
+    return ALL_FINITE
+  }
   const input = viewOf(source!)
   const output = viewOf(target!)
-  const count = source!.byteLength / floatBytes(from)
   for (let i = 0; i < count; i++) {
     const bits = from === 'float32' ? input.getUint32(i * 4, true) : input.getUint16(i * 2, true)
     const wide =

@@ -46,7 +46,7 @@ export function float8Dequantize(
 }
 
 /** 1 sign, 4 exponent (bias 7), 3 mantissa bits; 0x7f is NaN, and there is no infinity. */
-function decodeE4m3(byte: number): number {
+export function decodeE4m3(byte: number): number {
   const sign = byte < 0x80 ? 1 : -1
   const exponent = (byte >> 3) & 15
   const mantissa = byte & 7
