@@ -1,4 +1,4 @@
-import { CheckpointError, type LoadedModel, type OnProgress } from '@hfquant/core'
+import { CheckpointError, type LoadedModel, type OnProgress, readUnreplaced } from '@hfquant/core'
 import type { OpenedModel } from '../../auto/open-model.js'
 import { ggufArchitecture } from './architecture.js'
 import { encodeHeader, type GgufMetadata, type GgufTensorInfo } from './encode-header.js'
@@ -36,11 +36,13 @@ export async function exportGguf(
 ): Promise<GgufResult> {
   const { folder, config, configFile, architecture } = opened
   const target = ggufArchitecture(architecture)
-  const vocabulary = await readVocabulary(folder, {
-    size: config.vocabSize,
-    config: configFile.value,
-    preTokenizer: settings.preTokenizer,
-  })
+  const vocabulary = await readUnreplaced(folder, opened.folderIdentity, () =>
+    readVocabulary(folder, {
+      size: config.vocabSize,
+      config: configFile.value,
+      preTokenizer: settings.preTokenizer,
+    }),
+  )
   const metadata: GgufMetadata = new Map([
     ['general.architecture', { string: target.name }],
     ['general.type', { string: 'model' }],
