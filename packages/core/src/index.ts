@@ -74,9 +74,11 @@ export {
   type WeightPlan,
 } from './dispatch/hf-quantizer.js'
 export { nodeEnvironment } from './dispatch/node-environment.js'
+export { type ImportedPlugIn, importPlugIn, type PlugInRequest } from './dispatch/plug-in.js'
 export {
   knownMethods,
   type LazyQuantizer,
+  type MethodSource,
   type QuantizerBackend,
   registerLazyQuantizer,
   registerQuantizer,
@@ -93,6 +95,7 @@ export {
   RuntimeError,
 } from './errors/families.js'
 export { type ErrorOptions, type ErrorSubject, HfquantError } from './errors/hfquant-error.js'
+export { escapeUnprintable, printable, quote, quoteName } from './errors/quote.js'
 export { formatJson, type JsonNode, PythonFloat, parseJson, toNode, toValue } from './json/json-document.js'
 export {
   oneOf,
@@ -109,6 +112,7 @@ export { cacheFolder } from './load/cache-folder.js'
 export { type Checkpoint, type CheckpointTensor, storedWeight } from './load/checkpoint.js'
 export { dequantizeModel } from './load/dequantize-model.js'
 export { configFolders, type FoundModel, findModel } from './load/find-model.js'
+export { folderIdentity, readOneVersion, readUnreplaced } from './load/folder-version.js'
 export {
   completeModel,
   DEFAULT_MAX_IN_FLIGHT_BYTES,
@@ -118,6 +122,7 @@ export {
   type PlannedModel,
   planModel,
 } from './load/load-model.js'
+export { checkModelFile, copyModelFile, readModelFile } from './load/model-file.js'
 export { openCheckpoint } from './load/open-checkpoint.js'
 export { dequantizedChunks, parameterChunks, readParameter } from './load/read-parameter.js'
 export { type FloatMatrix, type RowRoom, readRows, rowChunks } from './load/read-rows.js'
@@ -127,6 +132,7 @@ export { INFO_CHANNEL, type InfoEvent, publishInfo } from './report/info.js'
 export { describeTensor, type LoadingReport, type Mismatch } from './report/loading-report.js'
 export { type ProcessMemory, processMemory } from './report/process-memory.js'
 export type { OnProgress, ProgressEvent } from './report/progress.js'
+export { publishWarning } from './report/warning.js'
 export { isRunning } from './save/is-running.js'
 export { isOutputFailure, outputError } from './save/output-error.js'
 export { checkOutputFolder, recoverFolder, type StagedFolder, stageFolder } from './save/replace-folder.js'

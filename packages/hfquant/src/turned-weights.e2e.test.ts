@@ -1,121 +1,78 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import {
-  Conv1D,
-  Embedding,
-  findModule,
-  type GraphValue,
-  type JsonObject,
-  Linear,
-  Module,
-  type Shell,
-} from '@hfquant/core'
 import { GPTQConfig } from '@hfquant/gptq'
-import { DECODER, type LoweringContext, lower } from '@hfquant/onnx'
-import { writeSafetensors } from '@hfquant/safetensors'
-import { type DecoderConfig, inspectModel, registerArchitecture } from '@hfquant/transformers'
+import { decoderFamily, layerNorm, registerArchitecture } from '@hfquant/models'
+import { openSafetensors, writeSafetensors } from '@hfquant/safetensors'
+import { inspectModel } from '@hfquant/transformers'
 import { expect, test } from 'vitest'
 import { quantizeModel } from './index.js'
+import { golden } from './testing/golden.fixture.js'
 import { tensorDigests, testFolder } from './testing/gptq.fixture.js'
 
-const [HIDDEN, INNER, VOCABULARY, LAYERS] = [64, 96, 40, 2]
 const folder = testFolder()
+const gpt2 = golden('architectures/gpt2')
 
-interface Config extends DecoderConfig {
-  readonly turned: boolean
-}
-
-/** A decoder without attention whose layers store [in, out] or [out, in], as config.json says. */
-registerArchitecture<Config>({
-  name: 'TurnedForTesting',
-  parseConfig: (json: JsonObject) => ({
-    vocabSize: VOCABULARY,
-    maxPositions: 256,
-    cache: { layers: 0, heads: 1, headSize: HIDDEN },
-    turned: json.turned === true,
+/** GPT-2 as it would be if it stored its projections [out, in]. */
+registerArchitecture(
+  decoderFamily({
+    names: ['RowsOfGPT2ForTesting'],
+    modelTypes: ['rows_of_gpt2'],
+    revision: 1,
+    defaults: { tie_word_embeddings: true },
+    choose: (read) => ({
+      norm: layerNorm(read.number('layer_norm_epsilon')),
+      attention: { projections: 'concatenated', bias: true, outputBias: true },
+      mlp: { kind: 'plain', bias: true },
+      input: { positionOffset: 0 },
+      names: {
+        ...{ base: 'transformer', embedding: 'wte', positions: 'wpe', layers: 'h', finalNorm: 'ln_f' },
+        ...{ projections: 'attn.c_attn', output: 'attn.c_proj', up: 'mlp.c_fc', down: 'mlp.c_proj' },
+        norms: { attentionIn: 'ln_1', mlpIn: 'ln_2' },
+      },
+    }),
   }),
-  build({ turned }, dtype): Shell {
-    const layer = (inFeatures: number, outFeatures: number) =>
-      turned
-        ? new Conv1D(inFeatures, outFeatures, dtype)
-        : new Linear(inFeatures, outFeatures, dtype, { bias: true })
-    const root = new Module()
-    const model = root.child('model', new Module())
-    model.child('embed_tokens', new Embedding(VOCABULARY, HIDDEN, dtype))
-    const layers = model.child('layers', new Module())
-    for (let index = 0; index < LAYERS; index++) {
-      const block = layers.child(String(index), new Module())
-      block.child('up_proj', layer(HIDDEN, INNER))
-      block.child('down_proj', layer(INNER, HIDDEN))
-    }
-    root.child('lm_head', new Linear(HIDDEN, VOCABULARY, dtype))
-    const [inputEmbedding, outputEmbedding] = ['model.embed_tokens', 'lm_head']
-    return { root, dtype, basePrefix: 'model', inputEmbedding, outputEmbedding, ties: [] }
-  },
-  lower(shell, _config, context: LoweringContext) {
-    const { graph, trace } = context
-    const at = (path: string, input: GraphValue) => lower(findModule(shell.root, path)!, path, input, context)
-    let hidden = at('model.embed_tokens', graph.input(DECODER.inputIds, 'int64', ['B', 'S']))
-    for (let index = 0; index < LAYERS; index++) {
-      const path = `model.layers.${index}`
-      trace?.blockBegins(path, hidden)
-      const inner = graph.node('Tanh', [at(`${path}.up_proj`, hidden)])
-      hidden = graph.node('Add', [hidden, at(`${path}.down_proj`, inner)])
-    }
-    trace?.blocksEnd(hidden)
-    const rows = graph.node('Gather', [hidden, graph.input(DECODER.logitsRows, 'int64', ['R'])], {
-      attributes: { axis: { int: 1 } },
-    })
-    graph.output(DECODER.logits, at('lm_head', rows), 'float32', ['B', 'R', VOCABULARY])
-  },
-})
+)
 
-/** The same weights in either order. */
-async function writeModel(turned: boolean): Promise<string> {
-  const path = join(folder, turned ? 'conv1d' : 'linear')
+/** The same weights the other way round. */
+async function writeRows(): Promise<string> {
+  const path = join(folder, 'rows')
   await mkdir(path)
-  const tensor = (name: string, rows: number, columns: number, isTurned = false) => {
-    const valueAt = (row: number, column: number) =>
-      Math.sin(1.7 * (row * columns + column) + name.length) / (1 + ((row + 3 * column) % 7))
-    const shape = isTurned ? [columns, rows] : [rows, columns]
-    const values = Float32Array.from({ length: rows * columns }, (_, index) => {
-      const [first, second] = [Math.floor(index / shape[1]!), index % shape[1]!]
-      return isTurned ? valueAt(second, first) : valueAt(first, second)
-    })
-    return { name, dtype: 'F32' as const, shape, data: new Uint8Array(values.buffer) }
+  const config = JSON.parse(await readFile(join(gpt2, 'config.json'), 'utf8'))
+  const rows = { ...config, architectures: ['RowsOfGPT2ForTesting'], model_type: 'rows_of_gpt2' }
+  await writeFile(join(path, 'config.json'), JSON.stringify(rows))
+  await using opened = await openSafetensors(join(gpt2, 'model.safetensors'))
+  const tensors = []
+  for (const [name, { dtype, shape }] of opened.tensors) {
+    const data = await opened.read(name)
+    const isTurned = /\.(c_attn|c_proj|c_fc)\.weight$/.test(name)
+    tensors.push({ name, dtype, ...(isTurned ? turned(data, shape) : { shape, data }) })
   }
-  const bias = (name: string, size: number) => ({ ...tensor(name, 1, size), shape: [size] })
-  const layers = Array.from({ length: LAYERS }, (_, index) => {
-    const [up, down] = ['up_proj', 'down_proj'].map((each) => `model.layers.${index}.${each}`)
-    return [
-      tensor(`${up}.weight`, INNER, HIDDEN, turned),
-      bias(`${up}.bias`, INNER),
-      tensor(`${down}.weight`, HIDDEN, INNER, turned),
-      bias(`${down}.bias`, HIDDEN),
-    ]
-  })
-  await writeSafetensors(join(path, 'model.safetensors'), [
-    tensor('model.embed_tokens.weight', VOCABULARY, HIDDEN),
-    ...layers.flat(),
-    tensor('lm_head.weight', VOCABULARY, HIDDEN),
-  ])
-  const config = { architectures: ['TurnedForTesting'], turned, dtype: 'float32' }
-  await writeFile(join(path, 'config.json'), JSON.stringify(config))
+  await writeSafetensors(join(path, 'model.safetensors'), tensors)
   return path
 }
 
-test('calibrated quantization of [in, out] weights equals that of the same weights stored [out, in]', async () => {
+function turned(data: Uint8Array, [rows, columns]: readonly number[]) {
+  const values = new Float32Array(data.slice().buffer)
+  const out = Float32Array.from(values, (_, at) => values[(at % rows!) * columns! + Math.floor(at / rows!)]!)
+  return { shape: [columns!, rows!], data: new Uint8Array(out.buffer) }
+}
+
+test('GPTQ of weights stored [in, out] equals that of the same weights stored [out, in]', async () => {
   const dataset = Array.from({ length: 8 }, (_, row) =>
-    Array.from({ length: 64 }, (_token, at) => (at * (row + 3) + row) % VOCABULARY),
+    Array.from({ length: 64 }, (_token, at) => (at * (row + 3) + row) % 100),
   )
-  const [linear, conv1d] = [await writeModel(false), await writeModel(true)]
+  const columns = join(folder, 'columns')
+  await mkdir(columns)
+  for (const name of ['config.json', 'model.safetensors'])
+    await copyFile(join(gpt2, name), join(columns, name))
   const digests = async (from: string) => {
     const quantizationConfig = new GPTQConfig({ bits: 4, groupSize: 32, dataset })
     await quantizeModel(from, `${from}-gptq`, { quantizationConfig })
     return tensorDigests(`${from}-gptq`)
   }
-  expect(await digests(conv1d)).toEqual(await digests(linear))
-  expect((await tensorDigests(`${conv1d}-gptq`)).has('model.layers.1.down_proj.qweight')).toBe(true)
-  const kinds = (await inspectModel(conv1d)).modules.map(({ kind }) => kind)
-  expect(new Set(kinds)).toEqual(new Set(['embedding', 'linear']))
+  const [fromColumns, fromRows] = [await digests(columns), await digests(await writeRows())]
+  expect(fromColumns).toEqual(fromRows)
+  expect(fromColumns.has('transformer.h.1.mlp.c_proj.qweight')).toBe(true)
+  const kinds = (await inspectModel(columns)).modules.map(({ kind }) => kind)
+  expect(new Set(kinds)).toEqual(new Set(['embedding', 'linear', 'other']))
 })

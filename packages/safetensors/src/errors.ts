@@ -9,6 +9,7 @@ const hints = {
   FILE_UNREADABLE: 'Check that the path is a regular file and may be read.',
   FILE_EXISTS: 'Remove the file first or choose another folder.',
   FILE_NOT_WRITABLE: 'Check the free space and the permissions of the folder.',
+  SAFETENSORS_STAND_IN: 'Fetch the file itself.',
   SAFETENSORS_TRUNCATED: 'The file is cut short; fetch it again.',
   SAFETENSORS_TRAILING_BYTES: 'The file is damaged or has something appended; fetch it again.',
   SAFETENSORS_HEADER_TOO_LARGE: 'This is no safetensors file, or a hostile one; do not trust it.',
@@ -54,7 +55,10 @@ export class SafetensorsError extends Error {
   readonly [family]: string
 
   constructor(code: SafetensorsErrorCode, message: string, details: SafetensorsErrorDetails) {
-    super(message, details.cause === undefined ? undefined : { cause: details.cause })
+    super(
+      message.replace(UNPRINTABLE, escaped),
+      details.cause === undefined ? undefined : { cause: details.cause },
+    )
     this.name = new.target.name
     this.code = code
     this.file = details.file
@@ -75,10 +79,18 @@ const MAX_QUOTED_CHARACTERS = 200
 
 /** A name from a file, quoted, escaped and cut, fit for a message. */
 export function quote(text: string): string {
-  return text.length <= MAX_QUOTED_CHARACTERS
-    ? JSON.stringify(text)
-    : `${JSON.stringify(text.slice(0, MAX_QUOTED_CHARACTERS))}…`
+  const quoted = JSON.stringify(text.slice(0, MAX_QUOTED_CHARACTERS)).replace(UNPRINTABLE, escaped)
+  return text.length <= MAX_QUOTED_CHARACTERS ? quoted : `${quoted}…`
 }
+
+/** What JSON leaves as it is and a terminal does not show as a character: C1 controls, directions of writing and the like. */
+const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu
+
+const escaped = (character: string): string =>
+  character
+    .split('')
+    .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+    .join('')
 
 /** A shape from a file, cut, fit for a message. */
 export function quoteShape(shape: readonly number[]): string {

@@ -18,6 +18,7 @@ export {
   type StreamOptions,
 } from './read/open-safetensors.js'
 export { parseSafetensorsIndex, type SafetensorsIndex } from './read/parse-safetensors-index.js'
+export { type StandIn, standInOf } from './read/stand-in.js'
 export { createSafetensorsFile, type SafetensorsFileWriter } from './write/create-safetensors-file.js'
 export { formatSafetensorsIndex, type SafetensorsIndexJson } from './write/format-safetensors-index.js'
 export type { FileLayout, TensorSpec } from './write/layout-file.js'

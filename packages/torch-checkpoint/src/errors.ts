@@ -76,7 +76,10 @@ export class TorchCheckpointError extends Error {
   readonly [family]: string
 
   constructor(code: TorchCheckpointErrorCode, message: string, details: TorchCheckpointErrorDetails) {
-    super(message, details.cause === undefined ? undefined : { cause: details.cause })
+    super(
+      message.replace(UNPRINTABLE, escaped),
+      details.cause === undefined ? undefined : { cause: details.cause },
+    )
     this.name = new.target.name
     this.code = code
     this.file = details.file
@@ -115,10 +118,18 @@ const MAX_QUOTED_CHARACTERS = 200
 
 /** A name from a file, quoted, escaped and cut, fit for a message. */
 export function quote(text: string): string {
-  return text.length <= MAX_QUOTED_CHARACTERS
-    ? JSON.stringify(text)
-    : `${JSON.stringify(text.slice(0, MAX_QUOTED_CHARACTERS))}…`
+  const quoted = JSON.stringify(text.slice(0, MAX_QUOTED_CHARACTERS)).replace(UNPRINTABLE, escaped)
+  return text.length <= MAX_QUOTED_CHARACTERS ? quoted : `${quoted}…`
 }
+
+/** What JSON leaves as it is and a terminal does not show as a character: C1 controls, directions of writing and the like. */
+const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu
+
+const escaped = (character: string): string =>
+  character
+    .split('')
+    .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+    .join('')
 
 /** A dotted name from a file: as it is when it looks like one, quoted otherwise. */
 export function quoteDotted(name: string): string {

@@ -3,7 +3,7 @@ import type { CheckpointHeaders, QuantizationConfig } from '../contract/quantize
 import { ConfigError } from '../errors/families.js'
 import type { FoundIn } from './announce-quantization.js'
 import type { HfQuantizer } from './hf-quantizer.js'
-import { findBackend, methodOf, type QuantizerBackend, recoverConfig } from './registry.js'
+import { findBackend, type MethodSource, methodOf, type QuantizerBackend, recoverConfig } from './registry.js'
 
 /** A configuration as a caller may write it: an instance, or the object that config.json would hold. */
 export type QuantizationConfigInput = QuantizationConfig | object
@@ -25,8 +25,8 @@ export interface MergedQuantization {
 /** Reads a configuration block of any registered method. */
 export const AutoQuantizationConfig = {
   /** @throws ConfigError, EnvironmentError as `findBackend` and the method's parser do. */
-  async fromDict(json: JsonObject): Promise<QuantizationConfig> {
-    return (await findBackend(methodOf(json))).parseConfig(json)
+  async fromDict(json: JsonObject, source?: MethodSource): Promise<QuantizationConfig> {
+    return (await findBackend(methodOf(json), source)).parseConfig(json)
   },
 }
 
@@ -42,8 +42,9 @@ export const AutoQuantizer = {
   async merge(
     saved: JsonObject | null | undefined,
     supplied: QuantizationConfigInput | null | undefined,
+    source?: MethodSource,
   ): Promise<MergedQuantization | undefined> {
-    const request = supplied == null ? undefined : await normalize(supplied)
+    const request = supplied == null ? undefined : await normalize(supplied, source)
     if (saved == null) {
       if (request === undefined) return undefined
       return {
@@ -67,7 +68,7 @@ export const AutoQuantizer = {
         },
       )
     }
-    const backend = request?.backend ?? (await findBackend(method))
+    const backend = request?.backend ?? (await findBackend(method, source))
     return {
       method,
       backend,
@@ -90,6 +91,7 @@ export const AutoQuantizer = {
 
 async function normalize(
   supplied: QuantizationConfigInput,
+  source: MethodSource | undefined,
 ): Promise<{ config: QuantizationConfig; backend: QuantizerBackend }> {
   if (typeof supplied !== 'object' || Array.isArray(supplied)) {
     throw new ConfigError(
@@ -103,11 +105,11 @@ async function normalize(
   }
   if (isConfig(supplied)) {
     const backend =
-      (supplied.backend as QuantizerBackend | undefined) ?? (await findBackend(supplied.quantMethod))
+      (supplied.backend as QuantizerBackend | undefined) ?? (await findBackend(supplied.quantMethod, source))
     return { config: supplied, backend }
   }
   const json = supplied as JsonObject
-  const backend = await findBackend(methodOf(json))
+  const backend = await findBackend(methodOf(json), source)
   return { config: backend.parseConfig(json), backend }
 }
 

@@ -1,52 +1,39 @@
-import { createRequire } from 'node:module'
-import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { EnvironmentError } from '../errors/families.js'
-import type { QuantizerBackend } from './registry.js'
+import { resolvePlugIn } from './trusted-places.js'
 
-/** What the package of a method is called. */
-export const plugInPackage = (method: string): string => `hfquant-backend-${method.replaceAll('_', '-')}`
-
-/**
- * Imports the backend of a method from the package that is named after it, which exports it as `quantizer`.
- *
- * @returns undefined when no such package is installed.
- * @throws EnvironmentError QUANTIZER_BROKEN for a package that is installed and cannot be imported; QUANTIZER_INVALID for
- * one without a backend of this method.
- */
-export async function importPlugIn(method: string): Promise<QuantizerBackend | undefined> {
-  const packageName = plugInPackage(method)
-  let found: { quantizer?: QuantizerBackend }
-  try {
-    const url = resolvePackage(packageName)
-    if (url === undefined) return undefined
-    found = await import(url)
-  } catch (cause) {
-    throw broken(method, packageName, cause)
-  }
-  if (found.quantizer?.quantMethod === method) return found.quantizer
-  throw new EnvironmentError('QUANTIZER_INVALID', `${packageName} exports no \`quantizer\` for "${method}"`, {
-    field: 'quant_method',
-    found: method,
-    hint: 'The package must export `quantizer`, made by defineQuantizer or implementing QuantizerBackend.',
-  })
+/** Who asks for the package of a plug-in, for the errors about it. */
+export interface PlugInRequest {
+  /** The model whose files name the plug-in; absent when a caller names it. */
+  readonly modelFolder?: string | undefined
+  /** The field that names it, such as `quant_method`. */
+  readonly field: string
+  /** What the field says. */
+  readonly found: string
+  /** `code` of the error about a package that cannot be imported. */
+  readonly brokenCode: string
 }
 
+/** A plug-in that was imported, or why it was not. */
+export type ImportedPlugIn =
+  | { readonly exports: Readonly<Record<string, unknown>> }
+  /** `refused` says why the package that is installed may not be imported; undefined when none is. */
+  | { readonly exports?: undefined; readonly refused: string | undefined }
+
 /**
- * Plug-ins are dependencies of the application. Which folder that is nobody says: the one that it is run from, that of
- * its main script, or one above this package.
+ * Imports a package that a file of a model names, from the places that `resolvePlugIn` trusts and from no other.
+ *
+ * @param packageName anything that is no package name is not looked for.
+ * @throws EnvironmentError with `brokenCode` for a package that is installed and cannot be imported.
  */
-function resolvePackage(packageName: string): string | undefined {
-  const script = process.argv[1]
-  const places = [join(process.cwd(), 'package.json'), ...(script ? [script] : []), import.meta.url]
-  for (const place of places) {
-    try {
-      return pathToFileURL(createRequire(place).resolve(packageName)).href
-    } catch (error) {
-      if (!isAbsent(error, packageName)) throw error
-    }
+export async function importPlugIn(packageName: string, request: PlugInRequest): Promise<ImportedPlugIn> {
+  try {
+    const resolution = resolvePlugIn(packageName, request.modelFolder)
+    if (resolution.entry === undefined) return resolution
+    return { exports: await import(pathToFileURL(resolution.entry).href) }
+  } catch (cause) {
+    throw broken(packageName, request, cause)
   }
-  return undefined
 }
 
 /** True for the error of a package that is not there; false for that of one that is, and lacks something. */
@@ -57,15 +44,19 @@ export function isAbsent(error: unknown, packageName: string): boolean {
   return isMissing && message?.includes(`'${packageName}'`) === true
 }
 
-function broken(method: string, packageName: string, cause: unknown): EnvironmentError {
+function broken(
+  packageName: string,
+  { brokenCode, field, found }: PlugInRequest,
+  cause: unknown,
+): EnvironmentError {
   const { code, message = String(cause) } = cause as { code?: string; message?: string }
   const hint =
     code === 'ERR_PACKAGE_PATH_NOT_EXPORTED'
       ? 'In its package.json, name the file under exports["."].default, whatever other conditions there are.'
       : `If it is linked from its sources, build it; otherwise install it again: npm install ${packageName}`
   return new EnvironmentError(
-    'QUANTIZER_BROKEN',
-    `${packageName}, which quant_method "${method}" needs, is installed and cannot be imported: ${message}`,
-    { field: 'quant_method', found: method, hint, cause },
+    brokenCode,
+    `${packageName}, which ${field} "${found}" needs, is installed and cannot be imported: ${message}`,
+    { field, found, hint, cause },
   )
 }

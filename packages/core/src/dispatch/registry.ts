@@ -2,8 +2,9 @@ import type { JsonObject } from '../contract/json.js'
 import type { CheckpointHeaders, QuantizationConfig } from '../contract/quantizer.js'
 import type { ObjectFlattener } from '../contract/stored-object.js'
 import { ConfigError, EnvironmentError } from '../errors/families.js'
+import { quote } from '../errors/quote.js'
 import type { HfQuantizer } from './hf-quantizer.js'
-import { importPlugIn, isAbsent, plugInPackage } from './plug-in.js'
+import { importPlugIn, isAbsent } from './plug-in.js'
 
 /** What a backend package registers: how to read its configuration and how to start its quantizer. */
 export interface QuantizerBackend {
@@ -76,7 +77,7 @@ export function methodOf(json: JsonObject): string {
   for (const entry of lazy.values()) if (entry.claims?.(json)) return entry.quantMethod
   const method = json.quant_method
   if (typeof method === 'string') return method
-  const found = method === undefined ? 'has no quant_method' : `has quant_method ${JSON.stringify(method)}`
+  const found = method === undefined ? 'has no quant_method' : `has quant_method ${quote(method)}`
   throw new ConfigError('QUANT_METHOD_MISSING', `the quantization config ${found}, expected a string`, {
     field: 'quant_method',
     found: method,
@@ -115,20 +116,27 @@ export async function findFlattener(className: string): Promise<ObjectFlattener 
   return undefined
 }
 
+/** What a method's name was read for. */
+export interface MethodSource {
+  /** The model that is being loaded: code that comes with it, or lies around it, is never imported. */
+  readonly modelFolder?: string | undefined
+}
+
 /**
  * The backend of a method: a registered one, or one that is imported now.
  *
- * A method nobody registered is looked for in a package named after it, so that installing a plug-in is enough.
+ * A method nobody registered is looked for in a package named after it, so that installing a plug-in is enough: see
+ * `resolvePlugIn` for where.
  *
  * @throws EnvironmentError QUANTIZER_NOT_INSTALLED for a known method whose package is absent.
  * QUANTIZER_BROKEN and QUANTIZER_INVALID for a plug-in that is installed and cannot be used.
  * @throws ConfigError QUANT_METHOD_UNKNOWN for any other name; a quantized model is never loaded as a float one.
  */
-export async function findBackend(method: string): Promise<QuantizerBackend> {
+export async function findBackend(method: string, source: MethodSource = {}): Promise<QuantizerBackend> {
   const found = registered.get(method)
   if (found !== undefined) return found
   const entry = lazy.get(method)
-  const backend = entry === undefined ? await importNamed(method) : await importLazy(entry)
+  const backend = entry === undefined ? await importNamed(method, source) : await importLazy(entry)
   registered.set(method, backend)
   return backend
 }
@@ -146,27 +154,36 @@ async function importLazy(entry: LazyQuantizer): Promise<QuantizerBackend> {
   }
 }
 
-async function importNamed(method: string): Promise<QuantizerBackend> {
-  // Names travel into paths: what is no package name is not looked for.
-  if (!/^[a-z0-9][a-z0-9_-]*$/.test(method)) throw unknownMethod(method, undefined)
-  const backend = await importPlugIn(method)
-  if (backend === undefined) throw unknownMethod(method, plugInPackage(method))
-  return backend
+async function importNamed(method: string, { modelFolder }: MethodSource): Promise<QuantizerBackend> {
+  if (!METHOD_NAME.test(method)) throw unknownMethod(method, 'Correct the quantization config.')
+  const packageName = `hfquant-backend-${method.replaceAll('_', '-')}`
+  const request = { modelFolder, field: 'quant_method', found: method, brokenCode: 'QUANTIZER_BROKEN' }
+  const imported = await importPlugIn(packageName, request)
+  if (imported.exports === undefined) {
+    const register = 'import the plug-in in the application and call registerQuantizer'
+    const hint =
+      imported.refused === undefined
+        ? `If a plug-in provides it, install it (it would be called ${packageName}) as a dependency of the application, or ${register}.`
+        : `There is a ${packageName}, but ${imported.refused}. If you trust it, ${register}.`
+    throw unknownMethod(method, hint)
+  }
+  const { quantizer } = imported.exports as { quantizer?: QuantizerBackend }
+  if (quantizer?.quantMethod === method) return quantizer
+  throw new EnvironmentError('QUANTIZER_INVALID', `${packageName} exports no \`quantizer\` for "${method}"`, {
+    field: 'quant_method',
+    found: method,
+    hint: 'The package must export `quantizer`, made by defineQuantizer or implementing QuantizerBackend.',
+  })
 }
 
-function unknownMethod(method: string, packageName: string | undefined): ConfigError {
+/** What can be part of a package name. */
+const METHOD_NAME = /^[a-z0-9][a-z0-9_-]*$/
+
+function unknownMethod(method: string, hint: string): ConfigError {
   const known = knownMethods()
   return new ConfigError(
     'QUANT_METHOD_UNKNOWN',
-    `quant_method "${method}" is unknown, expected one of ${known.join(', ')}`,
-    {
-      field: 'quant_method',
-      found: method,
-      expected: known,
-      hint:
-        packageName === undefined
-          ? 'Correct the quantization config.'
-          : `If a plug-in provides it, install it (it would be called ${packageName}) or call registerQuantizer.`,
-    },
+    `quant_method ${quote(method)} is unknown, expected one of ${known.join(', ')}`,
+    { field: 'quant_method', found: method, expected: known, hint },
   )
 }

@@ -22,10 +22,12 @@ export async function settleQuantization(
   if (!promised?.preQuantized) {
     const detected = await AutoQuantizer.detect(checkpoint)
     if (detected === undefined) return promised
-    const merged = await AutoQuantizer.merge(detected, supplied)
+    const merged = await AutoQuantizer.merge(detected, supplied, { modelFolder: checkpoint.folder })
     return merged && { ...merged, foundIn: 'tensors' }
   }
-  if (supplied != null && isFloat(checkpoint)) return AutoQuantizer.merge(undefined, supplied)
+  if (supplied != null && isFloat(checkpoint)) {
+    return AutoQuantizer.merge(undefined, supplied, { modelFolder: checkpoint.folder })
+  }
   await refuseOtherMethod(promised, checkpoint)
   return promised
 }

@@ -1,3 +1,5 @@
+import { printable } from './quote.js'
+
 const family: unique symbol = Symbol.for('hfquant.error.family')
 
 /** What an error is about; every field that applies is filled in, so that a program need not read the message. */
@@ -20,7 +22,7 @@ export interface ErrorOptions extends ErrorSubject {
  * Base of every error that hfquant throws on purpose.
  *
  * `code` is stable and meant for programs, `message` says what was found and what was expected, `hint` says what to
- * do next. `isInstance` works across two installed copies of a package, where `instanceof` does not.
+ * do next; both are one line without control characters, whatever the files they quote from hold. `isInstance` works across two installed copies of a package, where `instanceof` does not.
  */
 export class HfquantError extends Error implements ErrorSubject {
   static readonly family: string = 'hfquant'
@@ -35,10 +37,10 @@ export class HfquantError extends Error implements ErrorSubject {
   readonly [family]: string
 
   constructor(code: string, message: string, options: ErrorOptions = {}) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    super(printable(message), options.cause === undefined ? undefined : { cause: options.cause })
     this.name = new.target.name
     this.code = code
-    this.hint = options.hint
+    this.hint = options.hint === undefined ? undefined : printable(options.hint)
     this.file = options.file
     this.tensor = options.tensor
     this.module = options.module

@@ -22,9 +22,13 @@ export class PythonFloat {
 /** Deeper nesting than any configuration has; a file beyond it is an attack on the stack. */
 const MAX_DEPTH = 200
 
+/** More than any configuration holds. Each takes some hundred bytes of memory, and as few as three of the file. */
+const MAX_VALUES = 500_000
+
 /** @throws SyntaxError with the offset. Accepts NaN and Infinity, which Python writes. */
 export function parseJson(text: string): JsonNode {
   let at = 0
+  let values = 0
   const fail = (what: string): never => {
     throw new SyntaxError(`${what} at offset ${at}`)
   }
@@ -53,6 +57,7 @@ export function parseJson(text: string): JsonNode {
   }
   const value = (depth: number): JsonNode => {
     if (depth > MAX_DEPTH) fail(`more than ${MAX_DEPTH} levels`)
+    if (++values > MAX_VALUES) fail(`more than ${MAX_VALUES} values`)
     const first = peek()
     if (first === '{') return object(depth)
     if (first === '[') return array(depth)

@@ -1,6 +1,8 @@
-import { readFile, stat } from 'node:fs/promises'
+import { basename, dirname } from 'node:path'
+import { standInOf } from '@hfquant/safetensors'
 import type { JsonObject } from '../contract/json.js'
 import { CheckpointError } from '../errors/families.js'
+import { readModelFile } from '../load/model-file.js'
 import { type JsonNode, parseJson, toValue } from './json-document.js'
 
 export interface JsonFile {
@@ -11,11 +13,12 @@ export interface JsonFile {
 }
 
 /** A configuration file of this size describes no model. */
-const MAX_BYTES = 64 * 2 ** 20
+const MAX_BYTES = 16 * 2 ** 20
 
-/** @throws CheckpointError FILE_NOT_FOUND, JSON_INVALID or JSON_NOT_OBJECT. */
+/** @throws CheckpointError as `readModelFile` for a file of its folder; JSON_INVALID or JSON_NOT_OBJECT. */
 export async function readJsonFile(path: string, hint?: string): Promise<JsonFile> {
-  const document = parse(path, await readText(path, hint))
+  const bytes = await readModelFile(dirname(path), basename(path), { maxBytes: MAX_BYTES, hint })
+  const document = parse(path, bytes)
   if (document.kind !== 'object') {
     throw new CheckpointError(
       'JSON_NOT_OBJECT',
@@ -29,40 +32,20 @@ export async function readJsonFile(path: string, hint?: string): Promise<JsonFil
   return { path, document, value: toValue(document) as JsonObject }
 }
 
-async function readText(path: string, hint: string | undefined): Promise<string> {
+/** @throws CheckpointError JSON_INVALID. */
+function parse(path: string, bytes: Uint8Array): JsonNode {
   try {
-    const { size } = await stat(path)
-    if (size > MAX_BYTES)
-      throw new CheckpointError(
-        'FILE_TOO_LARGE',
-        `${path} has ${size} bytes, at most ${MAX_BYTES} expected`,
-        { file: path },
-      )
-    return await readFile(path, 'utf8')
+    return parseJson(new TextDecoder().decode(bytes))
   } catch (cause) {
-    if (CheckpointError.isInstance(cause)) throw cause
-    const { code } = cause as { code?: string }
-    const absent = code === 'ENOENT' || code === 'ENOTDIR'
+    const standIn = standInOf(bytes)
     throw new CheckpointError(
-      absent ? 'FILE_NOT_FOUND' : 'FILE_UNREADABLE',
-      `${path} ${absent ? 'does not exist' : `cannot be read (${code})`}`,
+      'JSON_INVALID',
+      `${path} ${standIn === undefined ? `is not valid JSON: ${(cause as Error).message}` : `is ${standIn.what}, not JSON`}`,
       {
         file: path,
-        hint: hint ?? 'Check the path.',
+        hint: standIn?.hint ?? 'The file is damaged or half-written; download it again.',
         cause,
       },
     )
-  }
-}
-
-function parse(path: string, text: string): JsonNode {
-  try {
-    return parseJson(text.startsWith('\ufeff') ? text.slice(1) : text)
-  } catch (cause) {
-    throw new CheckpointError('JSON_INVALID', `${path} is not valid JSON: ${(cause as Error).message}`, {
-      file: path,
-      hint: 'The file is damaged or half-written; download it again.',
-      cause,
-    })
   }
 }

@@ -57,8 +57,8 @@ export function alignCheckpoint(checkpoint: Checkpoint, shell: Shell): Checkpoin
 /** What the checkpoint holds under a module's path. */
 export function storedWeight(checkpoint: Checkpoint, path: string): StoredWeight | undefined {
   const { files, trusted = false } = checkpoint
-  const tensors = tensorsByModule(checkpoint).get(path)
-  if (tensors === undefined) return undefined
+  const tensors = tensorsBelow(checkpoint, `${path}.`)
+  if (tensors.size === 0) return undefined
   return { tensors, files, trusted, read: async (key) => readTensor(tensors.get(key)!) }
 }
 
@@ -67,22 +67,38 @@ const readTensor = async (tensor: CheckpointTensor) => readRange((await tensor.c
 const STALE_BUFFER = /(^|\.)(rotary_emb\.inv_freq|position_ids)$/
 
 /** "lm_head" of "lm_head.weight", "model.norm" of "model.norm.weight". */
-const firstSegments = (name: string): string => name.split('.').slice(0, -1).slice(0, 2).join('.')
+function firstSegments(name: string): string {
+  const first = name.indexOf('.')
+  const second = name.indexOf('.', first + 1)
+  return name.slice(0, Math.max(0, second < 0 ? first : Math.min(second, name.lastIndexOf('.'))))
+}
 
-const modulesOf = new WeakMap<object, Map<string, Map<string, CheckpointTensor>>>()
+const sortedNames = new WeakMap<object, readonly string[]>()
 
-/** Every tensor under each of its dotted prefixes, made once a checkpoint. */
-function tensorsByModule(checkpoint: Checkpoint): Map<string, Map<string, CheckpointTensor>> {
-  const known = modulesOf.get(checkpoint.tensors)
-  if (known !== undefined) return known
-  const modules = new Map<string, Map<string, CheckpointTensor>>()
-  for (const [name, tensor] of checkpoint.tensors) {
-    for (let dot = name.indexOf('.'); dot >= 0; dot = name.indexOf('.', dot + 1)) {
-      const path = name.slice(0, dot)
-      if (!modules.has(path)) modules.set(path, new Map())
-      modules.get(path)!.set(name.slice(dot + 1), tensor)
-    }
+/**
+ * The tensors whose names begin with a prefix, under the rest of their names. Names are sorted once a checkpoint and
+ * looked up: what files call their tensors may have any length and any number of dots.
+ */
+function tensorsBelow({ tensors }: Checkpoint, prefix: string): Map<string, CheckpointTensor> {
+  let names = sortedNames.get(tensors)
+  if (names === undefined) {
+    names = [...tensors.keys()].sort()
+    sortedNames.set(tensors, names)
   }
-  modulesOf.set(checkpoint.tensors, modules)
-  return modules
+  const found = new Map<string, CheckpointTensor>()
+  for (let at = firstFrom(names, prefix); names[at]?.startsWith(prefix); at++) {
+    found.set(names[at]!.slice(prefix.length), tensors.get(names[at]!)!)
+  }
+  return found
+}
+
+/** Index of the first name that is not before the given one. */
+function firstFrom(names: readonly string[], name: string): number {
+  let [low, high] = [0, names.length]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (names[middle]! < name) low = middle + 1
+    else high = middle
+  }
+  return low
 }

@@ -4,6 +4,7 @@ import type { Environment } from '../contract/quantizer.js'
 import { announceQuantization, type FoundIn } from '../dispatch/announce-quantization.js'
 import type { DeferredWeight, HfQuantizer, PreprocessResult } from '../dispatch/hf-quantizer.js'
 import { CheckpointError } from '../errors/families.js'
+import { quoteName } from '../errors/quote.js'
 import type { LoadingReport } from '../report/loading-report.js'
 import type { OnProgress, ProgressEvent } from '../report/progress.js'
 import { isOutputFailure, outputError } from '../save/output-error.js'
@@ -158,7 +159,7 @@ export async function planModel(options: PlanOptions): Promise<PlannedModel> {
 
 function describeUnexpected({ unexpected }: LoadingReport): string[] {
   if (unexpected.length === 0) return []
-  const names = unexpected.slice(0, 3).join(', ')
+  const names = unexpected.slice(0, 3).map(quoteName).join(', ')
   return [`${unexpected.length} tensors of the checkpoint have no place in the model: ${names}`]
 }
 

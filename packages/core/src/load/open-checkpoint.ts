@@ -1,7 +1,9 @@
 import { access, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { CheckpointError } from '../errors/families.js'
+import { publishInfo } from '../report/info.js'
 import type { Checkpoint } from './checkpoint.js'
+import { checkModelFile, leavingLink } from './model-file.js'
 import { openSafetensorsFiles } from './safetensors-files.js'
 import { openTorchFiles } from './torch-files.js'
 
@@ -16,12 +18,19 @@ const WEIGHT_FILES = [
 /**
  * Opens the weights of a model folder: the first of `WEIGHT_FILES`. Reads headers only.
  *
+ * Weights are often kept on another disk and linked into the folder. A link under one of these names may lead anywhere, since
+ * what it leads to is read as weights or not at all, and never copied as it is; an info event says where. An index, and the
+ * shards that it names, lie in the folder like every other file: see `readModelFile`.
+ *
  * @param preferred file names to look for before those.
  * @throws CheckpointError WEIGHTS_NOT_FOUND or WEIGHTS_PICKLED; any error of @hfquant/safetensors or
  * @hfquant/torch-checkpoint for a damaged or hostile file.
  */
 export async function openCheckpoint(folder: string, preferred: readonly string[] = []): Promise<Checkpoint> {
-  const path = await findWeights(folder, preferred)
+  const name = await findWeights(folder, preferred)
+  const path = join(folder, name)
+  if (name.endsWith('.json')) await checkModelFile(folder, name)
+  else await sayWhereLinkLeads(folder, name)
   return PICKLED.test(path) ? openTorchFiles(path, folder) : openSafetensorsFiles(path, folder)
 }
 
@@ -33,6 +42,12 @@ export async function holdsWeights(folder: string): Promise<boolean> {
 /** Endings of files that are written by pickling, or name such files. */
 const PICKLED = /\.(bin|pt|pth|ckpt)(\.index\.json)?$/
 
+async function sayWhereLinkLeads(folder: string, name: string): Promise<void> {
+  const target = await leavingLink(folder, name)
+  if (target !== undefined) publishInfo(`${join(folder, name)} is a link to ${target}`)
+}
+
+/** The name of the file to open. */
 async function findWeights(folder: string, preferred: readonly string[]): Promise<string> {
   const found = await firstThatExists(folder, [...preferred, ...WEIGHT_FILES])
   if (found !== undefined) return found
@@ -54,8 +69,7 @@ async function findWeights(folder: string, preferred: readonly string[]): Promis
 
 async function firstThatExists(folder: string, names: readonly string[]): Promise<string | undefined> {
   for (const name of names) {
-    const path = join(folder, name)
-    if (await exists(path)) return path
+    if (await exists(join(folder, name))) return name
   }
   return undefined
 }

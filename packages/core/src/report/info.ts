@@ -1,11 +1,12 @@
 import { channel } from 'node:diagnostics_channel'
+import { printable } from '../errors/quote.js'
 
 /** The `node:diagnostics_channel` on which the library says what is worth a line in a log and is no warning. */
 export const INFO_CHANNEL = 'hfquant.info'
 
 /** What the channel carries. */
 export interface InfoEvent {
-  /** One sentence, without a full stop. */
+  /** One sentence, without a full stop or control characters. */
   readonly message: string
 }
 
@@ -13,5 +14,5 @@ const info = channel(INFO_CHANNEL)
 
 /** Nothing is printed unless the application subscribes. */
 export function publishInfo(message: string): void {
-  info.publish({ message } satisfies InfoEvent)
+  info.publish({ message: printable(message) } satisfies InfoEvent)
 }

@@ -1,9 +1,11 @@
-import { copyFile, readdir, writeFile } from 'node:fs/promises'
+import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { FloatDtype } from '../contract/tensor.js'
 import type { HfQuantizer } from '../dispatch/hf-quantizer.js'
 import { CheckpointError } from '../errors/families.js'
 import { formatJson, type JsonNode, toNode } from '../json/json-document.js'
+import { readUnreplaced } from '../load/folder-version.js'
+import { checkModelFile, copyModelFile } from '../load/model-file.js'
 import { type CheckpointStore, createCheckpointStore } from './checkpoint-store.js'
 import { outputError } from './output-error.js'
 import { stageFolder } from './replace-folder.js'
@@ -11,6 +13,8 @@ import { stageFolder } from './replace-folder.js'
 export interface SaveFolderOptions {
   /** The folder that the model came from: its tokenizer and generation files are carried over. */
   readonly sourceFolder: string
+  /** `folderIdentity` of that folder when the model was opened; absent when nobody else writes there. */
+  readonly sourceIdentity?: string | undefined
   /** The model's config.json as it was read. */
   readonly config: JsonNode & { readonly kind: 'object' }
   readonly dtype: FloatDtype
@@ -29,6 +33,9 @@ export async function saveFolder<Result>(
   options: SaveFolderOptions,
   fill: (store: CheckpointStore) => Promise<Result>,
 ): Promise<Result> {
+  const { sourceFolder, sourceIdentity } = options
+  // A file that cannot be taken along is found before hours of work.
+  const carried = await carriedFiles(sourceFolder)
   const staged = await stageFolder(out)
   const metadata: Parameters<typeof createCheckpointStore>[1] = (tensors) =>
     options.quantizer?.checkpointMetadata(tensors) ?? {}
@@ -38,7 +45,9 @@ export async function saveFolder<Result>(
     await store.finish()
     await writeConfig(staged.path, options)
     await writeSidecars(staged.path, options.quantizer)
-    await carryOver(options.sourceFolder, staged.path)
+    const carryOver = () => copyFiles(sourceFolder, carried, staged.path)
+    if (sourceIdentity === undefined) await carryOver()
+    else await readUnreplaced(sourceFolder, sourceIdentity, carryOver)
     await staged.commit(isCheckpointFile)
     return result
   } catch (error) {
@@ -71,18 +80,14 @@ async function writeSidecars(folder: string, quantizer: HfQuantizer | undefined)
   }
 }
 
-async function carryOver(from: string, to: string): Promise<void> {
-  for (const name of await carriedFiles(from)) {
-    await copyFile(join(from, name), join(to, name)).catch((cause) => {
-      throw outputError(cause, join(to, name))
-    })
-  }
+async function copyFiles(from: string, names: readonly string[], to: string): Promise<void> {
+  for (const name of names) await copyModelFile(from, name, join(to, name))
 }
 
 /**
  * The files beside the weights that a saved model takes along: tokenizer, generation settings, chat template.
  *
- * @throws CheckpointError FILE_NOT_FOUND when the folder is gone.
+ * @throws CheckpointError FILE_NOT_FOUND when the folder is gone; as `checkModelFile` for a file that cannot be taken along.
  */
 export async function carriedFiles(from: string): Promise<readonly string[]> {
   const names = await readdir(from).catch((cause) => {
@@ -96,7 +101,9 @@ export async function carriedFiles(from: string): Promise<readonly string[]> {
       },
     )
   })
-  return names.filter((name) => CARRIED.test(name)).sort()
+  const carried = names.filter((name) => CARRIED.test(name)).sort()
+  await Promise.all(carried.map((name) => checkModelFile(from, name)))
+  return carried
 }
 
 /** What makes a folder usable without its origin: how to generate, how to tokenize, how to talk. */

@@ -44,10 +44,16 @@ export const architecturePackage = (modelType: string): string =>
   `hfquant-model-${modelType.toLowerCase().replaceAll('_', '-')}`
 
 /**
- * Looks a package up that is named after a model type and exports `architecture`; undefined when it is not installed.
- * How packages are found is the caller's business: it knows which folders are to be trusted.
+ * Looks a package up that is named after a model type and exports `architecture`; `refused` says why one that is installed
+ * may not be imported. Where packages may come from is the caller's business: it knows which folders are to be trusted.
  */
-export type ImportArchitecture = (packageName: string) => Promise<Architecture | undefined>
+export type ImportArchitecture = (
+  packageName: string,
+  modelType: string,
+) => Promise<
+  | { readonly architecture: Architecture }
+  | { readonly architecture?: undefined; readonly refused?: string | undefined }
+>
 
 /**
  * The model that a config.json describes: of the family that `architectures` names, any entry of it, or else
@@ -62,29 +68,25 @@ export async function describeModel(
 ): Promise<ModelDescription> {
   const named = namesIn(json)
   const { model_type: type } = json
-  const found =
-    named
-      .flatMap(spellingsOf)
-      .map((name) => byName.get(name))
-      .find((architecture) => architecture !== undefined) ??
-    (typeof type === 'string' ? (byType.get(type) ?? (await imported(type, importPackage))) : undefined)
-  if (found !== undefined) return found.describe(json)
-  throw unknown(named, type)
-}
-
-async function imported(type: string, importPackage: ImportArchitecture): Promise<Architecture | undefined> {
-  // Names travel into paths: what is no package name is not looked for.
-  if (!/^[a-z0-9][a-z0-9_-]{0,99}$/i.test(type)) return undefined
-  const found = await importPackage(architecturePackage(type))
-  if (found !== undefined) registerArchitecture(found)
-  return found
+  const known = named
+    .flatMap(spellingsOf)
+    .map((name) => byName.get(name))
+    .find((architecture) => architecture !== undefined)
+  if (known !== undefined) return known.describe(json)
+  if (typeof type !== 'string') throw unknown(named, type)
+  const ofType = byType.get(type)
+  if (ofType !== undefined) return ofType.describe(json)
+  const found = await importPackage(architecturePackage(type), type)
+  if (found.architecture === undefined) throw unknown(named, type, found.refused)
+  registerArchitecture(found.architecture)
+  return found.architecture.describe(json)
 }
 
 /** Entries of `architectures`; older files have one name in place of a list. */
 const namesIn = ({ architectures: named }: JsonObject): readonly string[] =>
   (Array.isArray(named) ? named : [named]).filter((name): name is string => typeof name === 'string')
 
-function unknown(named: readonly string[], type: unknown): Error {
+function unknown(named: readonly string[], type: unknown, refused?: string): Error {
   const asked =
     named.length > 0 ? `architectures ${JSON.stringify(named)}` : `model_type ${JSON.stringify(type)}`
   const reason = reasonsLeftOut(named, type)
@@ -108,7 +110,10 @@ function unknown(named: readonly string[], type: unknown): Error {
       field: named.length > 0 ? 'architectures' : 'model_type',
       found: named.length > 0 ? named : type,
       expected: known,
-      hint: `A package of this name would add it: ${wanted}; or call registerArchitecture.`,
+      hint:
+        refused === undefined
+          ? `A package of this name would add it: ${wanted}; or call registerArchitecture.`
+          : `${wanted} is installed, and ${refused}.`,
     },
   )
 }

@@ -32,7 +32,7 @@ describe('a Llama config.json', () => {
     [{ num_key_value_heads: 3 }, 'FIELD_VALUE', 'num_key_value_heads'],
     [{ attention_bias: 'yes' }, 'FIELD_TYPE', 'attention_bias'],
     [{ rms_norm_eps: null, hidden_act: 'softsign' }, 'ACTIVATION', 'hidden_act'],
-    [{ head_dim: 13 }, 'HEAD_SIZE', 'head_dim'],
+    [{ head_dim: 2048 }, 'HEAD_SIZE', 'head_dim'],
     [{ rope_scaling: { rope_type: 'spiral', factor: 2 } }, 'ROPE_SCALING_UNKNOWN', 'rope_scaling.rope_type'],
     [{ rope_scaling: { type: 'linear' } }, 'ROPE_SCALING', 'rope_scaling.factor'],
     [{ rope_scaling: [] }, 'FIELD_TYPE', 'rope_scaling'],

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
+import { installedFile } from '@hfquant/kernels'
 import type { Graph } from '../graph/graph.js'
 import { describeProcessor } from '../processor.js'
 import { graphDigest } from './write-artifact.js'

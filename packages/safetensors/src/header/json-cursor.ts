@@ -1,3 +1,5 @@
+import { quote } from '../errors.js'
+
 /** A value of a JSON text; objects have no prototype, so that `__proto__` is a key like any other. */
 export type JsonValue =
   | string
@@ -55,7 +57,7 @@ export function createJsonCursor(text: string, fail: (problem: JsonProblem) => n
   let depth = 0
 
   const syntax = (expected: string): never => {
-    const found = position < text.length ? JSON.stringify(text.slice(position, position + 12)) : 'the end'
+    const found = position < text.length ? quote(text.slice(position, position + 12)) : 'the end'
     return fail({ kind: 'syntax', message: `expected ${expected} at character ${position}, found ${found}` })
   }
 

@@ -45,7 +45,9 @@ export function parseEntries(text: string, file: string) {
 
 type Refuse = (code: SafetensorsErrorCode, problem: string) => never
 
+/** Some writers leave null where there is nothing to say; the reference library reads it as nothing. */
 function readMetadata(json: JsonCursor, metadata: Record<string, string>, refuse: Refuse): void {
+  if (json.peek() === 'n') return json.skip()
   if (json.peek() !== '{') refuse('SAFETENSORS_BAD_METADATA', 'must be an object of strings')
   json.object((key) => {
     if (json.peek() !== '"') refuse('SAFETENSORS_BAD_METADATA', `the value of ${quote(key)} is not a string`)

@@ -7,6 +7,7 @@ import { openRegularFile, readFully } from './open-regular-file.js'
 import { openSafetensors, type SafetensorsFile } from './open-safetensors.js'
 import { parseSafetensorsIndex, type SafetensorsIndex } from './parse-safetensors-index.js'
 import { resolveShard } from './resolve-shard.js'
+import { standInOf } from './stand-in.js'
 
 /** One file or all shards of an index, open together. */
 export interface SafetensorsCheckpoint extends AsyncDisposable {
@@ -66,21 +67,28 @@ export async function openSafetensorsIndex(indexPath: string): Promise<Safetenso
 }
 
 async function readIndexText(path: string): Promise<string> {
-  const handle = await openRegularFile(path)
+  const { handle, size } = await openRegularFile(path)
   try {
-    const { size } = await handle.stat()
     if (size > MAX_INDEX_BYTES) {
       const problem = `${path} has ${size} bytes; an index may have ${MAX_INDEX_BYTES}`
       throw new SafetensorsError('INDEX_BAD', problem, { file: path })
     }
     const bytes = new Uint8Array(size)
     await readFully(handle, path, bytes, 0)
+    refuseStandIn(bytes, path)
     return decodeIndex(bytes, path)
   } catch (cause) {
     throw fileError(cause, path, 'read')
   } finally {
     await handle.close()
   }
+}
+
+function refuseStandIn(bytes: Uint8Array, file: string): void {
+  const standIn = standInOf(bytes)
+  if (standIn === undefined) return
+  const { what, hint } = standIn
+  throw new SafetensorsError('INDEX_BAD', `${file} is ${what} instead of the index`, { file, hint })
 }
 
 function decodeIndex(bytes: Uint8Array, file: string): string {

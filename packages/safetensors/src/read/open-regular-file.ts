@@ -1,20 +1,34 @@
+import { constants } from 'node:fs'
 import { type FileHandle, open, stat } from 'node:fs/promises'
 import { fileError, SafetensorsError } from '../errors.js'
 
+/** A file that was opened for reading. */
+export interface RegularFile {
+  readonly handle: FileHandle
+  /** Bytes when it was opened. */
+  readonly size: number
+}
+
 /**
- * Opens a file for reading. Anything but a regular file is refused before it is opened: opening a pipe would wait
- * for its writer.
+ * Opens a file for reading. Anything but a regular file is refused before it is opened: opening a pipe would wait for
+ * its writer, opening a device may do something. What takes the place of a regular file meanwhile is not waited for.
  */
-export async function openRegularFile(path: string): Promise<FileHandle> {
+export async function openRegularFile(path: string): Promise<RegularFile> {
+  let handle: FileHandle | undefined
   try {
-    if (!(await stat(path)).isFile()) {
-      throw new SafetensorsError('FILE_UNREADABLE', `${path} is not a regular file`, { file: path })
+    if ((await stat(path)).isFile()) {
+      handle = await open(path, READ_REGULAR)
+      const opened = await handle.stat()
+      if (opened.isFile()) return { handle, size: opened.size }
     }
-    return await open(path, 'r')
+    throw new SafetensorsError('FILE_UNREADABLE', `${path} is not a regular file`, { file: path })
   } catch (cause) {
+    await handle?.close()
     throw fileError(cause, path, 'read')
   }
 }
+
+const READ_REGULAR = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | (constants.O_NOCTTY ?? 0)
 
 /** Bytes per call to the operating system: small enough that an aborted signal is noticed soon. */
 const BYTES_PER_CALL = 16 * 1024 * 1024

@@ -6,6 +6,7 @@ import { LENGTH_FIELD_BYTES, readHeaderLength } from '../header/read-header-leng
 import type { SafetensorsHeader, TensorEntry } from '../header/tensor-entry.js'
 import { byteRange, type TensorRange } from './byte-range.js'
 import { openRegularFile, readFully } from './open-regular-file.js'
+import { standInAt } from './stand-in.js'
 
 export interface ReadOptions extends TensorRange {
   /** Stops between two calls to the operating system; the promise rejects with the signal's reason. */
@@ -45,11 +46,8 @@ const DEFAULT_CHUNK_BYTES = 4 * 1024 * 1024
  * @throws {@link SafetensorsError} FILE_NOT_FOUND, FILE_UNREADABLE or what is wrong with the header
  */
 export async function openSafetensors(path: string): Promise<SafetensorsFile> {
-  const handle = await openRegularFile(path)
+  const { handle, size } = await openRegularFile(path)
   try {
-    const { size } = await handle.stat().catch((cause: unknown) => {
-      throw fileError(cause, path, 'read')
-    })
     return openedFile(handle, path, size, await readHeader(handle, path, size))
   } catch (error) {
     await handle.close()
@@ -60,10 +58,25 @@ export async function openSafetensors(path: string): Promise<SafetensorsFile> {
 async function readHeader(handle: FileHandle, path: string, fileBytes: number): Promise<SafetensorsHeader> {
   const start = new Uint8Array(Math.min(LENGTH_FIELD_BYTES, fileBytes))
   await readFully(handle, path, start, 0)
+  if (looksLikeText(start)) await refuseStandIn(handle, path)
   // The length is checked against the limit and the file before memory is taken for it.
   const header = new Uint8Array(LENGTH_FIELD_BYTES + readHeaderLength(start, path, fileBytes))
   await readFully(handle, path, header, 0)
   return parseSafetensorsHeader(header, { file: path, byteLength: fileBytes })
+}
+
+/** The upper bytes of the length of a header are zero. */
+const looksLikeText = (start: Uint8Array): boolean => start.byteLength === 0 || start.at(-1) !== 0
+
+async function refuseStandIn(handle: FileHandle, path: string): Promise<void> {
+  const standIn = await standInAt(handle).catch((cause: unknown) => {
+    throw fileError(cause, path, 'read')
+  })
+  if (standIn === undefined) return
+  throw new SafetensorsError('SAFETENSORS_STAND_IN', `${path} is ${standIn.what} instead of the weights`, {
+    file: path,
+    hint: standIn.hint,
+  })
 }
 
 function openedFile(

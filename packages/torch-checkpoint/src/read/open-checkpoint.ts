@@ -5,6 +5,7 @@ import { openTorchFile } from './open-torch-file.js'
 import { parseIndex, type TorchIndex } from './parse-index.js'
 import { openRegularFile } from './regular-file.js'
 import { resolveShard } from './resolve-shard.js'
+import { refuseStandIn } from './stand-in.js'
 import type { TorchFile } from './torch-file.js'
 
 /** One file or all shards of an index, open together. */
@@ -60,6 +61,7 @@ async function readIndexText(path: string): Promise<string> {
     }
     const bytes = new Uint8Array(file.byteLength)
     await file.readInto(bytes, 0)
+    refuseStandIn(new TextDecoder('latin1').decode(bytes.subarray(0, 256)), refuse)
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
   } catch (cause) {
     if (cause instanceof TypeError) refuse('INDEX_BAD', 'the index is not UTF-8 text', { cause })

@@ -9,6 +9,7 @@ import type { TorchTensor } from '../tensors/torch-value.js'
 import { readZipCheckpoint } from '../zip/read-zip-checkpoint.js'
 import type { Container } from './container.js'
 import { openRegularFile, type RegularFile } from './regular-file.js'
+import { refuseStandIn } from './stand-in.js'
 import { contiguousRange } from './tensor-range.js'
 import type { TorchFile } from './torch-file.js'
 
@@ -38,20 +39,16 @@ export async function openTorchFile(path: string): Promise<TorchFile> {
 }
 
 async function readContainer(file: RegularFile, refuse: Refuse, budget: Budget): Promise<Container> {
-  const start = new Uint8Array(Math.min(file.byteLength, 32))
+  const start = new Uint8Array(Math.min(file.byteLength, 256))
   await file.readInto(start, 0)
   const text = new TextDecoder('latin1').decode(start)
   if (text.startsWith('PK\x03\x04')) return readZipCheckpoint(file, refuse, budget)
   // Every pickle of protocol 2 or later begins with PROTO.
   if (start[0] === 0x80) return readLegacyCheckpoint(file, refuse, budget)
-  if (text.startsWith('version https://git-lfs')) {
-    return refuse('FORMAT_UNKNOWN', 'the file is a Git LFS pointer', {
-      hint: 'Fetch the real file with `git lfs pull`.',
-    })
-  }
+  refuseStandIn(text, refuse)
   return refuse(
     'FORMAT_UNKNOWN',
-    `neither a zip nor a pre-zip file of torch.save; it begins with ${quote(text)}`,
+    `neither a zip nor a pre-zip file of torch.save; it begins with ${quote(text.slice(0, 32))}`,
   )
 }
 

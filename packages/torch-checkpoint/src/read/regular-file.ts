@@ -1,3 +1,4 @@
+import { constants } from 'node:fs'
 import { type FileHandle, open, stat } from 'node:fs/promises'
 import { fileError, TorchCheckpointError } from '../errors.js'
 
@@ -18,22 +19,24 @@ const BYTES_PER_CALL = 16 * 1024 * 1024
 
 /**
  * Opens a file for reading. Anything but a regular file is refused before it is opened: opening a pipe would wait for
- * its writer.
+ * its writer, opening a device may do something. What takes the place of a regular file meanwhile is not waited for.
  */
 export async function openRegularFile(path: string): Promise<RegularFile> {
   let handle: FileHandle | undefined
   try {
-    if (!(await stat(path)).isFile()) {
-      throw new TorchCheckpointError('FILE_UNREADABLE', `${path} is not a regular file`, { file: path })
+    if ((await stat(path)).isFile()) {
+      handle = await open(path, READ_REGULAR)
+      const opened = await handle.stat()
+      if (opened.isFile()) return regularFile(handle, path, opened.size)
     }
-    handle = await open(path, 'r')
-    const { size } = await handle.stat()
-    return regularFile(handle, path, size)
+    throw new TorchCheckpointError('FILE_UNREADABLE', `${path} is not a regular file`, { file: path })
   } catch (cause) {
     await handle?.close()
     throw fileError(cause, path)
   }
 }
+
+const READ_REGULAR = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | (constants.O_NOCTTY ?? 0)
 
 function regularFile(handle: FileHandle, path: string, byteLength: number): RegularFile {
   const readOnce = async (target: Uint8Array, offset: number, length: number, position: number) => {

@@ -1,4 +1,11 @@
-import { type JsonObject, type LoadingReport, type QuantizationConfigInput, saveModel } from '@hfquant/core'
+import {
+  folderIdentity,
+  type JsonObject,
+  type LoadingReport,
+  type QuantizationConfigInput,
+  readUnreplaced,
+  saveModel,
+} from '@hfquant/core'
 import { createKernelPool } from '@hfquant/kernels'
 import { type GenerationOptions, resolveGenerationConfig, tokenBudget } from '../generate/index.js'
 import type { Tokenizer } from '../tokenizer/index.js'
@@ -24,7 +31,10 @@ export class CausalLM implements AsyncDisposable {
   readonly #state: ModelState
   readonly #options: LoadModelOptions
   readonly #settingsNotMet: readonly string[]
+  /** Of the folder that the model came from. A model that is saved there takes its place. */
+  #folderIdentity: string | undefined
   #tokenizer: Promise<Tokenizer | undefined> | undefined
+  #generationDefaults: Promise<JsonObject> | undefined
   #disposal: Promise<void> | undefined
 
   /** @internal */
@@ -32,6 +42,7 @@ export class CausalLM implements AsyncDisposable {
     this.#state = createModelState(weights, options)
     this.#settingsNotMet = settingsNotMet
     this.#options = options
+    this.#folderIdentity = weights.opened.folderIdentity
   }
 
   /** What became of the tensors of the checkpoint. */
@@ -87,10 +98,7 @@ export class CausalLM implements AsyncDisposable {
     const { signal, ...settings } = options
     checkSignal(signal)
     signal?.throwIfAborted()
-    const config = resolveGenerationConfig(
-      await generationDefaults(this.#opened.folder, this.config),
-      settings,
-    )
+    const config = resolveGenerationConfig(await this.#generationSettings(), settings)
     // Opened while the tokenizer is read.
     const opening = untilAborted(this.#state.session(), signal)
     opening.catch(() => {})
@@ -138,8 +146,19 @@ export class CausalLM implements AsyncDisposable {
 
   /** The tokenizer beside the weights; undefined when the folder has none. */
   tokenizer(): Promise<Tokenizer | undefined> {
-    this.#tokenizer ??= findTokenizer(this.#opened.folder)
+    this.#tokenizer ??= this.#readBeside(findTokenizer)
     return this.#tokenizer
+  }
+
+  #generationSettings(): Promise<JsonObject> {
+    this.#generationDefaults ??= this.#readBeside((folder) => generationDefaults(folder, this.config))
+    return this.#generationDefaults
+  }
+
+  /** Reads files beside the weights; those of another model that was put in their place are refused. */
+  #readBeside<Result>(read: (folder: string) => Promise<Result>): Promise<Result> {
+    const { folder } = this.#opened
+    return readUnreplaced(folder, this.#folderIdentity, () => read(folder))
   }
 
   /** Bytes of all parameters as they are stored: each tied one once. */
@@ -162,10 +181,15 @@ export class CausalLM implements AsyncDisposable {
     await this.#state.run(async (signal) => {
       const shell = await this.#state.fill(signal)
       const { folder, configFile, dtype, quantizer } = this.#opened
+      const sourceIdentity = this.#folderIdentity
+      const replacesSource = (await folderIdentity(out)) === sourceIdentity
+      // What is read beside the weights is that of the files, whatever is saved.
+      if (replacesSource) await Promise.allSettled([this.tokenizer(), this.#generationSettings()])
       const { workers, maxInFlightBytes } = this.#options
       await using pool = createKernelPool(workers === undefined ? {} : { workers })
-      const source = { sourceFolder: folder, config: configFile.document, dtype, quantizer }
+      const source = { sourceFolder: folder, sourceIdentity, config: configFile.document, dtype, quantizer }
       await saveModel(out, { ...source, ...options, signal, shell, pool, maxInFlightBytes })
+      if (replacesSource) this.#folderIdentity = await folderIdentity(folder)
     }, options.signal)
   }
 

@@ -1,6 +1,6 @@
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { cacheFolder, type OnProgress, OutputError, RuntimeError } from '@hfquant/core'
+import { cacheFolder, type OnProgress, OutputError, publishWarning, RuntimeError } from '@hfquant/core'
 import {
   type Artifact,
   type ArtifactDescription,
@@ -35,13 +35,13 @@ export async function openKept(
   cache: CacheShape,
   threads: number | undefined,
 ): Promise<DecoderSession | undefined> {
-  const artifact = await findArtifact(cacheFolder(), key, warn)
+  const artifact = await findArtifact(cacheFolder(), key, publishWarning)
   if (artifact === undefined) return undefined
   try {
     return await openArtifact(artifact, cache, threads)
   } catch (error) {
     // Another process may have removed it a moment ago. Whatever it is, a fresh one is not worse.
-    warn(
+    publishWarning(
       `the compiled model ${artifact.modelPath} cannot be opened (${(error as Error).message}); it is made again`,
     )
     await removeArtifact(cacheFolder(), key).catch(() => {})
@@ -71,7 +71,7 @@ export async function compile(
     } catch (error) {
       const isPlace = OutputError.isInstance(error) || RuntimeError.isInstance(error)
       if (!isPlace || options.signal.aborted) throw error
-      warn(`the compiled model is not kept for later starts: ${error.message}`)
+      publishWarning(`the compiled model is not kept for later starts: ${error.message}`)
     }
   }
   return openOnce(graph, cache, options)
@@ -106,5 +106,3 @@ const openArtifact = (
   cache: CacheShape,
   threads: number | undefined,
 ) => openSession({ modelPath, cache, threads, optimized: true })
-
-const warn = (message: string): void => process.emitWarning(message, 'HfquantWarning')

@@ -4,6 +4,8 @@ import {
   type JsonObject,
   type LoadedModel,
   type MergedQuantization,
+  printable,
+  publishWarning,
 } from '@hfquant/core'
 import type { OpenedModel } from './open-model.js'
 
@@ -43,8 +45,8 @@ export function warn(merged: MergedQuantization | undefined, warnings: readonly 
   const ignored = (merged?.ignored ?? []).map(
     (key) => `${key} was ignored: the checkpoint is quantized with another value`,
   )
-  const all = [...warnings, ...ignored]
-  for (const warning of all) process.emitWarning(warning, 'HfquantWarning')
+  const all = [...warnings, ...ignored].map(printable)
+  for (const warning of all) publishWarning(warning)
   return all
 }
 

@@ -45,7 +45,9 @@ export async function quantizeVersion(
   const supplied = await readQuantize(how)
   options.signal?.throwIfAborted()
   const { folder } = version.opened
-  const merged = await AutoQuantizer.merge(version.quantization?.config, supplied)
+  const merged = await AutoQuantizer.merge(version.quantization?.config, supplied, {
+    modelFolder: folder,
+  })
   if (merged?.preQuantized) {
     confirmRecipe(merged, folder)
     return { ...version, warnings: [...version.warnings, ...warn(merged, [])] }

@@ -1,10 +1,13 @@
+import { join } from 'node:path'
 import {
   AutoQuantizer,
   CapabilityError,
   type Checkpoint,
   ConfigError,
+  configFolders,
   type FloatDtype,
   findModel,
+  folderIdentity,
   type HfQuantizer,
   isFloatDtype,
   type JsonFile,
@@ -12,6 +15,8 @@ import {
   type MergedQuantization,
   openCheckpoint,
   parseFloatDtype,
+  publishWarning,
+  readOneVersion,
   recoverFolder,
   settleQuantization,
 } from '@hfquant/core'
@@ -27,6 +32,8 @@ import { refuseCompiled } from './refuse-compiled.js'
 /** A model folder whose configuration and headers have been read, and nothing else. */
 export interface OpenedModel {
   readonly folder: string
+  /** Of `folder` when the model was opened: files beside the weights are read later, of the same folder. */
+  readonly folderIdentity: string | undefined
   readonly configFile: JsonFile
   readonly model: ModelDescription
   readonly checkpoint: Checkpoint
@@ -36,7 +43,11 @@ export interface OpenedModel {
   readonly quantizer: HfQuantizer | undefined
 }
 
-/** @throws ConfigError, CheckpointError or EnvironmentError, before any weight is read. */
+/**
+ * Opens one version of a folder: one that is replaced meanwhile is read again.
+ *
+ * @throws ConfigError, CheckpointError or EnvironmentError, before any weight is read.
+ */
 export async function openModel(folder: string, given: LoadModelOptions): Promise<OpenedModel> {
   await refuseCompiled(folder)
   checkLoadOptions(given)
@@ -48,13 +59,23 @@ export async function openModel(folder: string, given: LoadModelOptions): Promis
   given.signal?.throwIfAborted()
   const options = given.quantize == null ? given : { ...given, quantizationConfig: await int8Config() }
   await recoverFolder(folder)
+  const configs = configFolders(folder).map((parent) => join(parent, 'config.json'))
+  return readOneVersion(
+    folder,
+    configs,
+    () => openVersion(folder, options),
+    ({ checkpoint }) => checkpoint.close(),
+  )
+}
+
+async function openVersion(folder: string, options: LoadModelOptions): Promise<OpenedModel> {
   const found = await findModel(folder)
   const { configFile } = found
   const { path } = configFile
-  for (const warning of found.warnings) process.emitWarning(warning, 'HfquantWarning')
-  const model = await inFile(path, () => describeModel(configFile.value, importArchitecture))
+  for (const warning of found.warnings) publishWarning(warning)
+  const model = await inFile(path, () => describeModel(configFile.value, importArchitecture(folder)))
   const block = found.quantization
-  const promised = await inFile(block?.path ?? path, () => mergeQuantization(block?.json, options))
+  const promised = await inFile(block?.path ?? path, () => mergeQuantization(block?.json, options, folder))
   const preferred = promised && AutoQuantizer.create(promised).weightFiles()
   const checkpoint = await openCheckpoint(found.weightsFolder, preferred)
   try {
@@ -70,6 +91,7 @@ export async function openModel(folder: string, given: LoadModelOptions): Promis
     const dtype = quantizer?.updateDtype(resolved, named) ?? resolved
     return {
       ...{ folder: found.folder, configFile, model, checkpoint, dtype, merged, quantizer },
+      folderIdentity: await folderIdentity(found.folder),
       cacheDtype: options.kvCacheDtype ?? 'float32',
     }
   } catch (error) {
@@ -81,9 +103,10 @@ export async function openModel(folder: string, given: LoadModelOptions): Promis
 async function mergeQuantization(
   saved: JsonObject | null | undefined,
   { quantizationConfig, allowUnknownQuantMethod = false }: LoadModelOptions,
+  modelFolder: string,
 ): Promise<MergedQuantization | undefined> {
   try {
-    return await AutoQuantizer.merge(saved, quantizationConfig)
+    return await AutoQuantizer.merge(saved, quantizationConfig, { modelFolder })
   } catch (error) {
     const isUnknown = ConfigError.isInstance(error) && error.code === 'QUANT_METHOD_UNKNOWN'
     if (isUnknown && allowUnknownQuantMethod && quantizationConfig == null) return undefined

@@ -88,8 +88,9 @@ async function write(
   options: LoadModelOptions,
   maxShardBytes: number | undefined,
 ): Promise<LoadedModel> {
-  const { folder, configFile, dtype, quantizer } = opened
-  const target = { sourceFolder: folder, config: configFile.document, dtype, quantizer, maxShardBytes }
+  const { folder, folderIdentity: sourceIdentity, configFile, dtype, quantizer } = opened
+  const source = { sourceFolder: folder, sourceIdentity, config: configFile.document }
+  const target = { ...source, dtype, quantizer, maxShardBytes }
   if (!quantizer?.sizesDependOnValues)
     return saveFolder(out, target, (store) => fillModel(opened, store, options))
   const { workers, maxInFlightBytes, signal } = options

@@ -46,6 +46,18 @@ describe('AutoTokenizer.fromPretrained', () => {
     expect(error.message).toContain(join('tokenizer.json'))
   })
 
+  it('refuses lists in lists without end, in every file', async () => {
+    const deep = `${'['.repeat(1e6)}${']'.repeat(1e6)}`
+    const expected = { code: 'TOKENIZER_FILE_INVALID', message: expect.stringContaining('levels') }
+    expect(await failure({ 'tokenizer.json': `{"model": ${deep}}` })).toMatchObject(expected)
+    const files = { 'tokenizer.json': { model } }
+    expect(await failure({ ...files, 'tokenizer_config.json': `{"a": ${deep}}` })).toMatchObject(expected)
+    // Brackets in texts are no levels.
+    const vocab = { ['["\\'.repeat(100)]: 0 }
+    const tokenizer = { 'tokenizer.json': { model: { type: 'BPE', vocab, merges: [] } } }
+    expect((await withFolder(tokenizer, AutoTokenizer.fromPretrained)).vocabSize).toBe(1)
+  })
+
   it('refuses a configuration that is larger than any real one', async () => {
     const error = await failure({
       'tokenizer.json': { model },

@@ -1,5 +1,6 @@
-import { readdir, readFile, stat } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { CheckpointError, readModelFile } from '@hfquant/core'
 import { TokenizerFileError } from './errors.js'
 import { isObject, type JsonObject } from './json.js'
 
@@ -22,7 +23,7 @@ export interface TokenizerFiles {
 
 /** Reads every tokenizer file of a folder. Throws TokenizerFileError. */
 export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles> {
-  const tokenizer = await readJson(join(folder, 'tokenizer.json'), MAX_TOKENIZER_BYTES)
+  const tokenizer = await readJson(folder, 'tokenizer.json', MAX_TOKENIZER_BYTES)
   if (tokenizer === undefined) {
     throw new TokenizerFileError('TOKENIZER_FILE_MISSING', `there is no tokenizer.json in ${folder}`, {
       file: join(folder, 'tokenizer.json'),
@@ -31,28 +32,37 @@ export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles
   }
   return {
     tokenizer,
-    config: (await readJson(join(folder, 'tokenizer_config.json'), MAX_SMALL_FILE_BYTES)) ?? {},
-    specialTokensMap: (await readJson(join(folder, 'special_tokens_map.json'), MAX_SMALL_FILE_BYTES)) ?? {},
+    config: (await readJson(folder, 'tokenizer_config.json', MAX_SMALL_FILE_BYTES)) ?? {},
+    specialTokensMap: (await readJson(folder, 'special_tokens_map.json', MAX_SMALL_FILE_BYTES)) ?? {},
     templateFiles: await readTemplateFiles(folder),
   }
 }
 
+const ADDITIONAL = 'additional_chat_templates'
+
 async function readTemplateFiles(folder: string): Promise<Map<string, string>> {
   const templates = new Map<string, string>()
-  const main = await readText(join(folder, 'chat_template.jinja'), MAX_SMALL_FILE_BYTES)
+  const main = await readText(folder, 'chat_template.jinja', MAX_SMALL_FILE_BYTES)
   if (main !== undefined) templates.set('default', main)
-  const more = join(folder, 'additional_chat_templates')
-  for (const name of await listFiles(more)) {
+  for (const name of await listFiles(join(folder, ADDITIONAL))) {
     if (!name.endsWith('.jinja')) continue
-    const text = await readText(join(more, name), MAX_SMALL_FILE_BYTES)
+    const text = await readText(folder, join(ADDITIONAL, name), MAX_SMALL_FILE_BYTES)
     if (text !== undefined) templates.set(name.slice(0, -'.jinja'.length), text)
   }
   return templates
 }
 
-async function readJson(file: string, limit: number): Promise<JsonObject | undefined> {
-  const text = await readText(file, limit)
+async function readJson(folder: string, name: string, maxBytes: number): Promise<JsonObject | undefined> {
+  const text = await readText(folder, name, maxBytes)
   if (text === undefined) return undefined
+  const file = join(folder, name)
+  if (isTooDeep(text)) {
+    throw new TokenizerFileError(
+      'TOKENIZER_FILE_INVALID',
+      `${file} has more than ${MAX_DEPTH} levels of lists and objects`,
+      { file, expected: MAX_DEPTH, hint: 'No tokenizer is built like this; do not trust the file.' },
+    )
+  }
   let value: unknown
   try {
     value = JSON.parse(text)
@@ -74,26 +84,41 @@ async function readJson(file: string, limit: number): Promise<JsonObject | undef
   return value
 }
 
+/** Stages of a tokenizer may hold others; what comes later walks through them by recursion. */
+const MAX_DEPTH = 64
+
+/** Looks at the text, because the values of a large vocabulary are many and most of its text is in strings. */
+function isTooDeep(text: string): boolean {
+  let depth = 0
+  for (let at = 0; at < text.length; at++) {
+    const symbol = text[at]
+    if (symbol === '"') at = endOfString(text, at)
+    else if (symbol === '[' || symbol === '{') {
+      if (++depth > MAX_DEPTH) return true
+    } else if (symbol === ']' || symbol === '}') depth--
+  }
+  return false
+}
+
+/** Where the quote is that ends a string; the end of the text when there is none. */
+function endOfString(text: string, start: number): number {
+  for (let end = text.indexOf('"', start + 1); end >= 0; end = text.indexOf('"', end + 1)) {
+    let slashes = 0
+    while (text[end - 1 - slashes] === '\\') slashes++
+    if (slashes % 2 === 0) return end
+  }
+  return text.length
+}
+
 /** Text without a byte order mark, or undefined when there is no such file. */
-async function readText(file: string, limit: number): Promise<string | undefined> {
+async function readText(folder: string, name: string, maxBytes: number): Promise<string | undefined> {
   try {
-    const { size } = await stat(file)
-    if (size > limit) {
-      throw new TokenizerFileError(
-        'TOKENIZER_FILE_TOO_LARGE',
-        `${file} has ${size} bytes, the limit is ${limit}`,
-        {
-          file,
-          found: size,
-          expected: limit,
-          hint: 'Check that the file is what its name says.',
-        },
-      )
-    }
-    const text = await readFile(file, 'utf8')
-    return text.startsWith('\uFEFF') ? text.slice(1) : text
+    return new TextDecoder().decode(await readModelFile(folder, name, { maxBytes }))
   } catch (cause) {
-    return absentOrThrow(file, cause)
+    if (!CheckpointError.isInstance(cause)) throw cause
+    const { code, message, file, hint, found, expected } = cause
+    if (code === 'FILE_NOT_FOUND') return undefined
+    throw new TokenizerFileError(`TOKENIZER_${code}`, message, { file, hint, found, expected, cause })
   }
 }
 

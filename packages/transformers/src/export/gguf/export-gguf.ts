@@ -3,6 +3,7 @@ import {
   CheckpointError,
   type LoadedModel,
   type OnProgress,
+  readUnreplaced,
   type Shell,
   walkModules,
 } from '@hfquant/core'
@@ -44,11 +45,13 @@ export async function exportGguf(
 ): Promise<GgufResult> {
   const { folder, model, configFile } = opened
   const target = model.gguf?.() ?? notKnown(model.name)
-  const vocabulary = await readVocabulary(folder, {
-    size: model.facts.vocabSize,
-    config: configFile.value,
-    preTokenizer: settings.preTokenizer,
-  })
+  const vocabulary = await readUnreplaced(folder, opened.folderIdentity, () =>
+    readVocabulary(folder, {
+      size: model.facts.vocabSize,
+      config: configFile.value,
+      preTokenizer: settings.preTokenizer,
+    }),
+  )
   const metadata: GgufMetadata = new Map([
     ['general.architecture', { string: target.architecture }],
     ['general.type', { string: 'model' }],

@@ -1,6 +1,6 @@
 import { mkdir, open } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type LoadedModel, type OnProgress, outputError, stageFolder } from '@hfquant/core'
+import { type LoadedModel, type OnProgress, outputError, readUnreplaced, stageFolder } from '@hfquant/core'
 import { createGraph, writeArtifact } from '@hfquant/onnx'
 import type { OpenedModel } from '../../auto/open-model.js'
 import { checkExportable } from './check-exportable.js'
@@ -49,7 +49,8 @@ export async function exportOnnx(
       signal,
       onProgress: onProgress && ((event) => onProgress({ ...event, stage: 'export' })),
     })
-    const warnings = await copyTokenizer(opened.folder, staged.path)
+    const { folder: source, folderIdentity } = opened
+    const warnings = await readUnreplaced(source, folderIdentity, () => copyTokenizer(source, staged.path))
     await writeConfig(staged.path, configFile, { type, modelFile: files.model })
     const sizes = await Promise.all(Object.values(files).map((file) => syncedSize(join(folder, file))))
     await staged.commit(isExportedFile)

@@ -1,6 +1,6 @@
-import { copyFile, readdir, writeFile } from 'node:fs/promises'
+import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { formatJson, type JsonFile, outputError, toNode } from '@hfquant/core'
+import { copyModelFile, formatJson, type JsonFile, outputError, toNode } from '@hfquant/core'
 import type { OnnxType } from './onnx-type.js'
 
 /**
@@ -30,11 +30,7 @@ export async function writeConfig(
  */
 export async function copyTokenizer(from: string, to: string): Promise<readonly string[]> {
   const names = (await readdir(from)).filter((name) => CARRIED.test(name))
-  for (const name of names) {
-    await copyFile(join(from, name), join(to, name)).catch((cause) => {
-      throw outputError(cause, join(to, name))
-    })
-  }
+  for (const name of names) await copyModelFile(from, name, join(to, name))
   const missing = ['tokenizer.json', 'tokenizer_config.json'].filter((name) => !names.includes(name))
   return missing.map((name) => `there is no ${name}: the exported model takes token ids, but no text`)
 }

@@ -1,0 +1,39 @@
+import type { FileHandle } from 'node:fs/promises'
+
+/** What lies under the name of a file instead of it, and how to get the file. */
+export interface StandIn {
+  /** "a Git LFS pointer" */
+  readonly what: string
+  readonly hint: string
+}
+
+/** As much of a file as `standInOf` looks at. */
+export const STAND_IN_BYTES = 256
+
+/**
+ * What downloads leave in place of a file: the pointer of a clone without Git LFS, or the web page of a sign-in or an error.
+ *
+ * @param start the first `STAND_IN_BYTES` bytes of the file, or fewer.
+ */
+export function standInOf(start: Uint8Array): StandIn | undefined {
+  const text = new TextDecoder('latin1')
+    .decode(start.subarray(0, STAND_IN_BYTES))
+    .replace(/^\u00ef\u00bb\u00bf/, '')
+  if (/^version https:\/\/(git-lfs|hawser)\./.test(text)) {
+    return { what: 'a Git LFS pointer', hint: 'Fetch the real file with `git lfs pull`.' }
+  }
+  if (/^\s*(<!--.*?-->\s*)*<(!doctype\s+html|html|head)\b/is.test(text)) {
+    return {
+      what: 'a web page (HTML)',
+      hint: 'Download the file again, signed in where the model asks for it.',
+    }
+  }
+  return undefined
+}
+
+/** Of a file that is open. */
+export async function standInAt(handle: FileHandle): Promise<StandIn | undefined> {
+  const start = new Uint8Array(STAND_IN_BYTES)
+  const { bytesRead } = await handle.read(start, 0, STAND_IN_BYTES, 0)
+  return standInOf(start.subarray(0, bytesRead))
+}
