@@ -33,7 +33,7 @@ const MAY_IMPORT = {
   '@hfquant/bitsandbytes': RUNNING,
   '@hfquant/gptq': RUNNING,
   hfquant: LIBRARIES,
-  '@hfquant/testkit': ['@hfquant/core', '@hfquant/safetensors', '@hfquant/onnx'],
+  '@hfquant/testkit': ['@hfquant/core', '@hfquant/models', '@hfquant/safetensors', '@hfquant/onnx'],
   'create-hfquant-backend': [],
   '@hfquant/cli': ['hfquant'],
   '@hfquant/server': ['hfquant'],

@@ -1,3 +1,10 @@
+export {
+  type ArchitectureCheck,
+  type ArchitectureOptions,
+  type ArchitectureRefusal,
+  architectureChecks,
+} from './architecture/architecture-checks.js'
+export { describeArchitecture } from './architecture/describe-architecture.js'
 export { ContractBreach } from './conformance/breach.js'
 export type { Ability, ConformanceCheck, Topic } from './conformance/check.js'
 export {
@@ -17,15 +24,8 @@ export {
 } from './conformance/workbench.js'
 export { describeQuantizer } from './describe-quantizer.js'
 export { type FakeMachine, fakeEnvironment } from './fake-environment.js'
-export type { ArchitectureSize } from './models/architectures/size.js'
-export {
-  type ArchitectureName,
-  architectureNames,
-  type TinyArchitecture,
-  type TinyArchitectureOptions,
-  tinyArchitecture,
-} from './models/architectures/tiny-architecture.js'
 export { type Damage, damageCheckpoint } from './models/damage.js'
 export { buildShell, type ModelLayout, type ModuleSpec } from './models/layout.js'
+export { type ArchitectureSize, TINY_LLAMA, tinyConfig, writeTinyModel } from './models/tiny-architecture.js'
 export { lowerTinyModel, type TinyModelOptions, tinyModel } from './models/tiny-model.js'
 export { type CheckpointOptions, writeCheckpoint } from './models/write-checkpoint.js'

@@ -7,7 +7,7 @@ import { configOf, plainJson } from '../conformance/json.js'
 import type { ConformanceOptions } from '../conformance/options.js'
 import { demandSameTensors, readStoredTensors } from '../conformance/tensors.js'
 import type { Workbench } from '../conformance/workbench.js'
-import { tinyArchitecture } from '../models/architectures/tiny-architecture.js'
+import { TINY_LLAMA, writeTinyModel } from '../models/tiny-architecture.js'
 import { demandClose } from './computation.js'
 
 const topic = 'front door'
@@ -46,10 +46,7 @@ export function frontDoorChecks(options: ConformanceOptions): readonly Conforman
 }
 
 /** A tiny Llama; greedy decoding of random weights is as good as that of others. */
-export function writeLlama(bench: Workbench): Promise<string> {
-  const { layout, config } = tinyArchitecture('llama')
-  return bench.checkpoint(layout, { config })
-}
+export const writeLlama = (bench: Workbench): Promise<string> => writeTinyModel(bench.newFolder(), TINY_LLAMA)
 
 const PROMPT = [3, 14, 15, 92, 65, 35, 89, 79, 32, 38, 46, 26]
 

@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type FloatDtype, type JsonObject, walkParameters } from '@hfquant/core'
+import { type FloatDtype, type JsonObject, type Shell, walkParameters } from '@hfquant/core'
 import { type SafetensorsDtype, writeSafetensors } from '@hfquant/safetensors'
 import { buildShell, type ModelLayout } from './layout.js'
 import { encodeFloats, gaussian } from './values.js'
@@ -31,15 +31,22 @@ const SAFETENSORS_NAMES: Readonly<Record<FloatDtype, SafetensorsDtype>> = {
  *
  * @returns the folder.
  */
-export async function writeCheckpoint(
+export const writeCheckpoint = (
   folder: string,
   layout: ModelLayout,
+  options: CheckpointOptions = {},
+): Promise<string> => writeShell(folder, buildShell(layout, options.dtype), options)
+
+/** The same for a model on the meta device. */
+export async function writeShell(
+  folder: string,
+  shell: Shell,
   options: CheckpointOptions = {},
 ): Promise<string> {
   const { dtype = 'float32', seed = 'weights', omit = [], values = {}, config = {} } = options
   await mkdir(folder, { recursive: true })
-  const left = new Set([...omit, ...(layout.ties ?? []).map(({ alias }) => alias)])
-  const tensors = [...walkParameters(buildShell(layout, dtype).root)]
+  const left = new Set([...omit, ...shell.ties.map(({ alias }) => alias)])
+  const tensors = [...walkParameters(shell.root)]
     .filter(([name]) => !left.has(name))
     .map(([name, { shape, dtype: own }]) => {
       const floats = generate(`${seed}/${name}`, name, shape)

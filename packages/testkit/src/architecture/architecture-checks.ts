@@ -1,0 +1,210 @@
+import { join } from 'node:path'
+import { type JsonObject, type QuantizationConfigInput, readJsonFile } from '@hfquant/core'
+import type { Architecture } from '@hfquant/models'
+import { openSafetensors } from '@hfquant/safetensors'
+import { demand } from '../conformance/breach.js'
+import type { FrontDoor, FrontDoorModel } from '../conformance/front-door.js'
+import { tinyConfig, writeTinyModel } from '../models/tiny-architecture.js'
+
+/** One thing that every family of models does. */
+export interface ArchitectureCheck {
+  /** What it is about: a column of a table of families. */
+  readonly subject: string
+  readonly title: string
+  /**
+   * @param folder an empty one.
+   * @throws ContractBreach that says what is wrong.
+   */
+  run(folder: string): Promise<void>
+}
+
+/** A change of config.json, and the error with which it is refused. */
+export interface ArchitectureRefusal {
+  readonly change: JsonObject
+  readonly code: string
+  readonly field: string
+}
+
+export interface ArchitectureOptions {
+  /** Loads models as an application does: `AutoModelForCausalLM`. */
+  readonly frontDoor: FrontDoor
+  /**
+   * Folders of models with `expected.safetensors` beside them, made by another implementation: `input_ids` [2, tokens],
+   * `logits` [2, tokens, vocabulary], and `greedy`, of which the first 8 tokens are a prompt.
+   */
+  readonly goldens: readonly string[]
+  /** Ways to quantize, by name. Each is tried on a tiny model of the family. */
+  readonly configs?: Readonly<Record<string, QuantizationConfigInput>>
+  /** Largest error of exact logits, as a share of the largest one; default 2e-5. */
+  readonly largestError?: number
+  readonly refused?: readonly ArchitectureRefusal[]
+}
+
+/** Everything that is tried on a family. Checks of quantization are made on a tiny model with the config of a golden. */
+export function architectureChecks(
+  architecture: Architecture,
+  options: ArchitectureOptions,
+): readonly ArchitectureCheck[] {
+  const { frontDoor, goldens, configs = {}, largestError = 2e-5, refused = [] } = options
+  const [first] = goldens
+  const config = async () => (await readJsonFile(join(first!, 'config.json'))).value
+  const tiny = async (folder: string) => writeTinyModel(folder, tinyConfig(await config()))
+  const golden = (folder: string): ArchitectureCheck => ({
+    subject: 'runs',
+    title: `computes and decodes what is expected of ${folder.split(/[\\/]/).at(-1)}`,
+    run: () => computesGolden(frontDoor, folder, largestError),
+  })
+  return [
+    ...goldens.map(golden),
+    {
+      subject: 'beside others',
+      title: 'a sequence gets the same logits alone and beside others, to the bit',
+      run: async (folder) => sameBesideOthers(frontDoor, await tiny(folder)),
+    },
+    ...Object.entries(configs).map(
+      ([name, quantizationConfig]): ArchitectureCheck => ({
+        subject: name,
+        title: `${name}: quantized, saved and loaded again it computes the same, alone and beside others`,
+        run: async (folder) =>
+          quantizes(frontDoor, await tiny(join(folder, 'float')), folder, quantizationConfig),
+      }),
+    ),
+    ...refused.map(
+      ({ change, code, field }): ArchitectureCheck => ({
+        subject: 'refuses',
+        title: `${JSON.stringify(change)} is refused with ${code}, naming ${field}`,
+        run: async () => refuses(architecture, { ...(await config()), ...change }, code, field),
+      }),
+    ),
+  ]
+}
+
+const contract = 'a definition computes what the family computes elsewhere'
+
+async function computesGolden(door: FrontDoor, folder: string, largestError: number): Promise<void> {
+  await using expected = await openSafetensors(join(folder, 'expected.safetensors'))
+  const integers = async (name: string) =>
+    Array.from(new BigInt64Array((await expected.read(name)).slice().buffer), Number)
+  const floats = async (name: string) => new Float32Array((await expected.read(name)).slice().buffer)
+  const ids = await integers('input_ids')
+  const [wanted, greedy] = [await floats('logits'), await integers('greedy')]
+  await using model = await door.fromPretrained(folder, { compute: 'exact' })
+  const rows = [ids.slice(0, ids.length / 2), ids.slice(ids.length / 2)]
+  const { logits } = await model.forward({ inputIds: rows })
+  const error = relativeError(logits, wanted)
+  demand(error < largestError, `the largest error of a logit is ${error} of the largest logit`, contract)
+  if (expected.tensors.has('logits_short')) {
+    const short = await floats('logits_short')
+    const half = await model.forward({ inputIds: rows.map((row) => row.slice(0, row.length / 2)) })
+    const shortError = relativeError(half.logits, short)
+    demand(shortError < largestError, `of a short sequence the largest error is ${shortError}`, contract)
+  }
+  const prompt = greedy.slice(0, 8)
+  const tokens = await decode(model, prompt, greedy.length - 8)
+  demand(tokens.join() === greedy.slice(8).join(), `decodes ${tokens}, expected ${greedy.slice(8)}`, contract)
+}
+
+/** max |found − wanted| / max |wanted| */
+function relativeError(found: Float32Array, wanted: Float32Array): number {
+  if (found.length !== wanted.length) return Number.NaN
+  let [error, most] = [0, 0]
+  for (const [index, value] of wanted.entries()) {
+    error = Math.max(error, Math.abs(found[index]! - value))
+    most = Math.max(most, Math.abs(value))
+  }
+  return error / most
+}
+
+async function decode(model: FrontDoorModel, prompt: readonly number[], count: number): Promise<number[]> {
+  const tokens: number[] = []
+  const options = { maxNewTokens: count, temperature: 0, ignoreEos: true }
+  for await (const { tokenId } of model.generate({ inputIds: prompt }, options)) tokens.push(tokenId)
+  return tokens
+}
+
+async function sameBesideOthers(door: FrontDoor, folder: string): Promise<void> {
+  await using model = await door.fromPretrained(folder)
+  await demandSameBesideOthers(model)
+}
+
+const token = (at: number, seed: number) => (at * (7 + seed) + 13 * seed) % 96
+const prompt = (length: number, seed: number) => Array.from({ length }, (_, at) => token(at, seed))
+
+/** Logits of a batch and of its rows; tokens of generations at once and of each. */
+async function demandSameBesideOthers(model: FrontDoorModel): Promise<void> {
+  const promise = 'a sequence has the same bits alone and beside others'
+  const rows = [1, 2, 3].map((seed) => prompt(21, seed))
+  const together = (await model.forward({ inputIds: rows })).logits
+  for (const [index, row] of rows.entries()) {
+    const { logits } = await model.forward({ inputIds: [row] })
+    const own = together.subarray(index * logits.length, (index + 1) * logits.length)
+    demand(
+      Buffer.compare(bytesOf(own), bytesOf(logits)) === 0,
+      `logits of row ${index} differ by up to ${relativeError(own, logits)}`,
+      promise,
+    )
+  }
+  const prompts = [5, 40, 23].map((length, index) => prompt(length, index + 4))
+  const atOnce = await Promise.all(prompts.map((ids) => decode(model, ids, 12)))
+  for (const [index, ids] of prompts.entries()) {
+    const alone = await decode(model, ids, 12)
+    demand(
+      alone.join() === atOnce[index]!.join(),
+      `prompt ${index} goes on with ${alone}, not ${atOnce[index]}`,
+      promise,
+    )
+  }
+}
+
+const bytesOf = ({ buffer, byteOffset, byteLength }: Float32Array) =>
+  new Uint8Array(buffer, byteOffset, byteLength)
+
+async function quantizes(
+  door: FrontDoor,
+  from: string,
+  folder: string,
+  quantizationConfig: QuantizationConfigInput,
+): Promise<void> {
+  const saved = join(folder, 'quantized')
+  const inputIds = [prompt(17, 1), prompt(17, 2)]
+  await using model = await door.fromPretrained(from, { quantizationConfig, compute: 'exact' })
+  const { logits } = await model.forward({ inputIds })
+  demand(logits.every(Number.isFinite), 'logits are not finite', 'a quantized model computes')
+  const float = await logitsOf(door, from, inputIds)
+  demand(relativeError(logits, float) > 0, 'no logit changes', 'linear layers of the blocks are quantized')
+  await model.savePretrained(saved)
+  const again = await logitsOf(door, saved, inputIds)
+  demand(
+    relativeError(again, logits) === 0,
+    `logits differ by ${relativeError(again, logits)}`,
+    'what is saved is loaded',
+  )
+  await using fast = await door.fromPretrained(saved)
+  await demandSameBesideOthers(fast)
+}
+
+async function logitsOf(
+  door: FrontDoor,
+  folder: string,
+  inputIds: readonly (readonly number[])[],
+): Promise<Float32Array> {
+  await using model = await door.fromPretrained(folder, { compute: 'exact' })
+  return (await model.forward({ inputIds })).logits
+}
+
+async function refuses(
+  architecture: Architecture,
+  config: JsonObject,
+  code: string,
+  field: string,
+): Promise<void> {
+  const promise = 'a value that is not offered is refused by its name'
+  try {
+    architecture.describe(config)
+  } catch (error) {
+    const found = error as { readonly code?: string; readonly field?: string }
+    demand(found.code === code && found.field === field, `throws ${found.code} about ${found.field}`, promise)
+    return
+  }
+  demand(false, 'it is accepted', promise)
+}
