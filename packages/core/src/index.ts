@@ -139,6 +139,7 @@ export { checkOutputFolder, recoverFolder, type StagedFolder, stageFolder } from
 export { carriedFiles, type SaveFolderOptions, saveFolder } from './save/save-folder.js'
 export { type SaveModelOptions, saveModel } from './save/save-model.js'
 export { type StateEntry, stateDict } from './save/state-dict.js'
+export type { CheckpointMapping, CheckpointRule } from './shell/checkpoint-mapping.js'
 export { type DeviceMap, resolveDeviceMap } from './shell/device-map.js'
 export {
   dtypeBits,

@@ -1,4 +1,4 @@
-import { defineQuantizer, type QuantizerBackend, type QuantizerDefinition } from '@hfquant/core'
+import { defineQuantizer, type QuantizerBackend, type QuantizerDefinition, skip } from '@hfquant/core'
 import { checkpointMetadata } from './checkpoint-metadata.js'
 import type { TorchAoBaseConfig } from './configs/base-config.js'
 import { isOutdated, leavesOf } from './configs/config-classes.js'
@@ -38,6 +38,7 @@ export const torchao: TorchAoBackend = defineQuantizer<TorchAoSettings>({
   tensorName: currentName,
   rewritesConfig: ({ isLegacy }) => isLegacy,
   formatFor(weight, { quantType }, context) {
+    if (weight.kind === 'experts') return skip('holds several matrices, for which no reader has a layout')
     if (!context.preQuantized) return quantType.formatFor(weight)
     const config = quantType instanceof FqnToConfig ? quantType.configFor(weight) : quantType
     return storedFormat(weight, config, context)

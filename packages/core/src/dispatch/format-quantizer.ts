@@ -52,11 +52,16 @@ export class FormatQuantizer<Config extends object> extends HfQuantizer {
     const skips = this.resolveSkips(shell)
     const quantized: string[] = []
     const skipped: SkippedModule[] = []
+    const kept: SkippedModule[] = []
     const remarks: string[] = []
     const candidates = this.candidates(shell, checkpoint)
     for (const candidate of candidates) {
       const weight = describeWeight(candidate)
       const { path } = weight
+      if (!candidate.slot.quantizable) {
+        kept.push({ module: path, reason: ALWAYS_FLOAT })
+        continue
+      }
       if (tieOfAlias(shell, tensorName(candidate)) !== undefined) continue
       const choice = await this.chooseFormat(weight, checkpoint, listedReason(shell, skips, path))
       if ('skip' in choice) {
@@ -84,7 +89,12 @@ export class FormatQuantizer<Config extends object> extends HfQuantizer {
     ]
     if (quantized.length === 0) warnings.push('no module was quantized')
     const promised = this.preQuantized ? skipped.filter(({ module }) => !skipReason(skips, module)) : []
-    return { quantized, skipped, promised: promised.map(({ module }) => module), warnings }
+    return {
+      quantized,
+      skipped: [...skipped, ...kept],
+      promised: promised.map(({ module }) => module),
+      warnings,
+    }
   }
 
   /** The configuration promises quantized tensors, and there is none: which of the two is wrong is not ours to guess. */
@@ -147,8 +157,7 @@ export class FormatQuantizer<Config extends object> extends HfQuantizer {
       .flatMap(([path, module]) => weightsOf(path, module))
       .filter(
         ({ slot, modulePath }) =>
-          slot.quantizable &&
-          (slot.kind !== 'embedding' || this.isEmbeddingQuantized(modulePath, checkpoint)),
+          slot.kind !== 'embedding' || this.isEmbeddingQuantized(modulePath, checkpoint),
       )
   }
 
@@ -215,6 +224,8 @@ export class FormatQuantizer<Config extends object> extends HfQuantizer {
     this.config = this.toConfig(value, config.explicitKeys)
   }
 }
+
+const ALWAYS_FLOAT = 'stays in float with every method'
 
 /** Why a module is on the skip list: it is named, or the module that it shares its weight with. */
 function listedReason(shell: Shell, skips: SkipList, path: string): string | undefined {

@@ -13,13 +13,13 @@ export function renameTensors(checkpoint: Checkpoint, rename: (name: string) => 
   const tensors = new Map<string, CheckpointTensor>()
   for (const [name, tensor] of entries) {
     const other = tensors.get(name)
-    if (other !== undefined) throw duplicate(name, other, tensor)
+    if (other !== undefined) throw duplicateTensor(name, other, tensor)
     tensors.set(name, tensor)
   }
   return { ...checkpoint, tensors }
 }
 
-const duplicate = (name: string, first: CheckpointTensor, second: CheckpointTensor) =>
+export const duplicateTensor = (name: string, first: CheckpointTensor, second: CheckpointTensor) =>
   new CheckpointError('TENSOR_DUPLICATE', `"${first.name}" and "${second.name}" are both "${name}"`, {
     tensor: name,
     file: second.file,

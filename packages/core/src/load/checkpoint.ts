@@ -16,6 +16,8 @@ export interface CheckpointTensor extends TensorInfo {
    * that lives as long as the checkpoint.
    */
   readonly contiguous?: (signal?: AbortSignal) => Promise<CheckpointTensor>
+  /** Present when the tensor is made of others, one behind the other: `fd` and `position` then say nothing. */
+  readonly parts?: readonly CheckpointTensor[]
 }
 
 /** The opened files of a checkpoint. Headers have been read and checked, tensor data has not been touched. */
@@ -62,7 +64,11 @@ export function storedWeight(checkpoint: Checkpoint, path: string): StoredWeight
   return { tensors, files, trusted, read: async (key) => readTensor(tensors.get(key)!) }
 }
 
-const readTensor = async (tensor: CheckpointTensor) => readRange((await tensor.contiguous?.()) ?? tensor)
+async function readTensor(tensor: CheckpointTensor): Promise<Uint8Array> {
+  const found = (await tensor.contiguous?.()) ?? tensor
+  if (found.parts === undefined) return readRange(found)
+  return new Uint8Array(Buffer.concat(await Promise.all(found.parts.map(readRange))))
+}
 
 const STALE_BUFFER = /(^|\.)(rotary_emb\.inv_freq|position_ids)$/
 

@@ -1,41 +1,64 @@
 import type { ByteRange } from '@hfquant/kernels'
-import type { Dtype } from '../contract/tensor.js'
 import { dtypeBits, elementCount } from '../shell/dtype.js'
 import type { Parameter } from '../shell/parameter.js'
-import { subRange } from './byte-range.js'
+import { subRange, subRanges } from './byte-range.js'
 import { rowRanges, rowsPerPiece, type StreamContext, settleOnFailure } from './stream-context.js'
+import type { TensorSource } from './tensor-source.js'
 
 /**
  * Copies a tensor in pieces, cast to the parameter's dtype where the stored one differs.
  *
  * Resolves once every piece is under way; `done` resolves when the last byte is written.
+ *
+ * @param targets the ranges that the tensor is written to, one behind the other.
  */
 export async function copyTensor(
-  source: ByteRange,
-  stored: Dtype,
+  { dtype: stored, ranges }: Pick<TensorSource, 'dtype' | 'ranges'>,
   parameter: Pick<Parameter, 'dtype' | 'shape'>,
-  target: ByteRange,
+  targets: readonly ByteRange[],
   context: StreamContext,
 ): Promise<{ readonly done: Promise<void> }> {
   const cast = stored !== parameter.dtype
-  const units = cast ? elementCount(parameter.shape) : source.byteLength
+  const sourceBytes = ranges.reduce((sum, { byteLength }) => sum + byteLength, 0)
+  const units = cast ? elementCount(parameter.shape) : sourceBytes
   const fromBytes = cast ? dtypeBits(stored) / 8 : 1
   const toBytes = cast ? dtypeBits(parameter.dtype) / 8 : 1
+  const kernel = cast
+    ? { kernel: 'cast', params: { from: stored, to: parameter.dtype } }
+    : { kernel: 'copy', params: {} }
+  const options = context.signal === undefined ? {} : { signal: context.signal }
   const pieces: Promise<unknown>[] = []
   await settleOnFailure(pieces, async () => {
     for (const [first, end] of rowRanges(units, rowsPerPiece(fromBytes, 1, context))) {
       const grant = await context.budget.acquire((end - first) * fromBytes, context.signal)
-      const task = {
-        kernel: cast ? 'cast' : 'copy',
-        params: cast ? { from: stored, to: parameter.dtype } : {},
-        inputs: [subRange(source, first * fromBytes, (end - first) * fromBytes)],
-        outputs: [subRange(target, first * toBytes, (end - first) * toBytes)],
-      }
-      const options = context.signal === undefined ? {} : { signal: context.signal }
-      pieces.push(context.pool.run(task, options).finally(() => grant.release()))
+      const steps = [...pairRanges(ranges, targets, [first, end], [fromBytes, toBytes])].map(
+        ([input, output]) => context.pool.run({ ...kernel, inputs: [input], outputs: [output] }, options),
+      )
+      const piece = settleOnFailure(steps, () => Promise.all(steps))
+      pieces.push(piece.finally(() => grant.release()))
       pieces.at(-1)!.catch(() => {})
     }
   })
   const done = settleOnFailure(pieces, () => Promise.all(pieces))
   return { done: done.then(() => {}) }
+}
+
+/** Cuts the elements `first` to `end` - 1 so that each piece lies in one range of either side. */
+function* pairRanges(
+  sources: readonly ByteRange[],
+  targets: readonly ByteRange[],
+  [first, end]: readonly [number, number],
+  [fromBytes, toBytes]: readonly [number, number],
+): Generator<readonly [input: ByteRange, output: ByteRange]> {
+  let at = first
+  for (const input of subRanges(sources, first * fromBytes, (end - first) * fromBytes)) {
+    const count = input.byteLength / fromBytes
+    let offset = 0
+    for (const output of subRanges(targets, at * toBytes, count * toBytes)) {
+      const bytes = (output.byteLength / toBytes) * fromBytes
+      yield [subRange(input, offset, bytes), output]
+      offset += bytes
+    }
+    at += count
+  }
 }

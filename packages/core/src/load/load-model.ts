@@ -17,12 +17,14 @@ import { renameTensors, untieEmbeddings } from './adjust-checkpoint.js'
 import { createByteBudget } from './byte-budget.js'
 import { alignCheckpoint, type Checkpoint, type CheckpointTensor } from './checkpoint.js'
 import { copyTensor } from './copy-tensor.js'
+import { mapCheckpoint } from './map-checkpoint.js'
 import { type LoadPlan, planLoad } from './plan.js'
 import { type QuantizeContext, quantizeWeight } from './quantize-weight.js'
 import { settleTies } from './settle-ties.js'
 import { createSharedScratch } from './shared-scratch.js'
-import type { Place, TensorStore } from './store.js'
+import { type Place, type TensorStore, targetsOf } from './store.js'
 import { streamSignal } from './stream-context.js'
+import { checkpointSource, storageOf } from './tensor-source.js'
 
 /** Enough for every worker to be busy, little enough for a small container. */
 export const DEFAULT_MAX_IN_FLIGHT_BYTES = 256 * 2 ** 20
@@ -133,7 +135,7 @@ export async function planModel(options: PlanOptions): Promise<PlannedModel> {
   const { checkpoint: opened } = options
   const renamed =
     quantizer === undefined ? opened : renameTensors(opened, (name) => quantizer.tensorName(name))
-  const aligned = alignCheckpoint(renamed, shell)
+  const aligned = alignCheckpoint(mapCheckpoint(renamed, shell.checkpoint ?? []), shell)
   signal?.throwIfAborted()
   quantizer?.validateEnvironment(environment)
   const requested = resolveDeviceMap(options.deviceMap, environment.devices)
@@ -218,11 +220,10 @@ async function stream(
     for (const { name, parameter, source } of plan.stored) {
       const place = copied.length > 0 ? places.get(name) : undefined
       if (place === undefined) {
-        const { fd, file: path, position, byteLength, dtype } = source
-        parameter.storage = { kind: 'file', fd, path, position, byteLength, dtype }
+        parameter.storage = storageOf(source)
         continue
       }
-      await start(copyTensor(source, source.dtype, parameter, place.target, context), () => {
+      await start(copyTensor(checkpointSource(source), parameter, targetsOf(place), context), () => {
         parameter.storage = place.storage
         progress('copy', name, source.byteLength)
       })

@@ -5,7 +5,8 @@ import type { Parameter } from '../shell/parameter.js'
 import type { QuantizedModule } from '../shell/quantized-module.js'
 import { castValues } from './cast-values.js'
 import { componentRows, floatRows } from './component-rows.js'
-import { readRange } from './read-range.js'
+import { readBytesHere } from './read-rows.js'
+import { parameterSource } from './tensor-source.js'
 
 const PIECE_BYTES = 4 * 2 ** 20
 
@@ -84,11 +85,8 @@ const storedDtype = ({ storage }: Parameter): Dtype => {
   return storage.dtype
 }
 
-async function storedBytes({ storage }: Parameter, offset: number, byteLength: number): Promise<Uint8Array> {
-  if (storage.kind === 'memory') return new Uint8Array(storage.buffer, offset, byteLength).slice()
-  if (storage.kind === 'meta') throw new TypeError('a parameter on the meta device has no bytes')
-  return readRange({ fd: storage.fd, file: storage.path, position: storage.position + offset, byteLength })
-}
+const storedBytes = (parameter: Parameter, offset: number, byteLength: number): Promise<Uint8Array> =>
+  readBytesHere(parameterSource(parameter), offset, byteLength)
 
 /** A value is what the parameter's dtype makes of it, even when it is then widened again. */
 const castThrough = (raw: Uint8Array, stored: Dtype, own: Dtype, wanted: Dtype): Uint8Array =>

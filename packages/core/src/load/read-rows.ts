@@ -155,6 +155,18 @@ function locateRows({ source, slot }: FloatMatrix, first: number, end: number): 
   return located
 }
 
+/** Some bytes of a tensor in the order of the file, read by this thread. */
+export async function readBytesHere(
+  { ranges, file }: TensorSource,
+  offset: number,
+  byteLength: number,
+): Promise<Uint8Array> {
+  const pieces = await Promise.all(
+    subRanges(ranges, offset, byteLength).map((range) => readHere(range, file)),
+  )
+  return pieces.length === 1 ? pieces[0]! : new Uint8Array(Buffer.concat(pieces))
+}
+
 /** Spaced pieces are many and small: waiting for each of them would take longer than reading does. */
 async function readHere(range: ByteRange, file: string): Promise<Uint8Array> {
   if ('fd' in range && range.spacing === undefined) return readRange({ ...range, file })

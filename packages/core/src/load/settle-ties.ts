@@ -1,6 +1,7 @@
 import { type Shell, untie } from '../shell/shell.js'
 import { type Checkpoint, type CheckpointTensor, storedWeight } from './checkpoint.js'
-import { readRange } from './read-range.js'
+import { readBytesHere } from './read-rows.js'
+import { checkpointSource } from './tensor-source.js'
 
 /**
  * Breaks the ties that a checkpoint contradicts: it holds the alias itself, and not the same bytes. Those of a checkpoint
@@ -33,11 +34,11 @@ async function sameBytes(first: CheckpointTensor, second: CheckpointTensor): Pro
   if (first.dtype !== second.dtype || first.byteLength !== second.byteLength) return false
   const [left, right] = [(await first.contiguous?.()) ?? first, (await second.contiguous?.()) ?? second]
   // A pickled checkpoint stores what a tie shares once.
-  if (left.fd === right.fd && left.position === right.position) return true
+  if (left.parts === undefined && left.fd === right.fd && left.position === right.position) return true
   for (let offset = 0; offset < left.byteLength; offset += PIECE_BYTES) {
     const byteLength = Math.min(PIECE_BYTES, left.byteLength - offset)
     const [a, b] = await Promise.all(
-      [left, right].map((tensor) => readRange({ ...tensor, position: tensor.position + offset, byteLength })),
+      [left, right].map((tensor) => readBytesHere(checkpointSource(tensor), offset, byteLength)),
     )
     if (Buffer.compare(a!, b!) !== 0) return false
   }

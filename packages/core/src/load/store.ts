@@ -18,13 +18,25 @@ export interface TensorStore {
 
 export interface NamedTensor extends TensorInfo {
   readonly name: string
+  /** The tensors that a checkpoint keeps it as, one behind the other; absent for one of the same name and shape. */
+  readonly savedAs?: readonly SavedPart[]
+}
+
+export interface SavedPart {
+  readonly name: string
+  readonly shape: readonly number[]
 }
 
 /** Where a tensor is written, and where it is read afterwards. */
 export interface Place {
   readonly target: ByteRange
+  /** Present when the tensor is written in parts, one behind the other: `target` is then the first of them. */
+  readonly parts?: readonly ByteRange[]
   readonly storage: Storage
 }
+
+/** The ranges that a tensor is written to. */
+export const targetsOf = ({ target, parts }: Place): readonly ByteRange[] => parts ?? [target]
 
 /** Up to this size new tensors are kept in memory; beyond it they go to a file that the system may page out. */
 const MEMORY_LIMIT = 256 * 2 ** 20

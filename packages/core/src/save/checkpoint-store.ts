@@ -4,10 +4,29 @@ import { createSafetensorsFile, formatSafetensorsIndex, layoutSafetensors } from
 import type { SavedTensor } from '../contract/quantizer.js'
 import type { NamedTensor, Place, TensorStore } from '../load/store.js'
 import { elementCount, toSafetensorsDtype } from '../shell/dtype.js'
+import type { Storage } from '../shell/parameter.js'
 import { outputError } from './output-error.js'
 
 /** As the Python library. */
 const DEFAULT_MAX_SHARD_BYTES = 50e9
+
+/** The tensors of the file that hold one of the model. */
+const asSaved = ({ savedAs, ...tensor }: NamedTensor & SavedTensor): readonly SavedTensor[] =>
+  savedAs?.map((part) => ({ ...tensor, ...part })) ?? [tensor]
+
+function placeOf({ name, savedAs, dtype }: NamedTensor, places: ReadonlyMap<string, FilePlace>): Place {
+  if (savedAs === undefined) return places.get(name)!
+  const parts = savedAs.map((part) => places.get(part.name)!)
+  return {
+    target: parts[0]!.target,
+    parts: parts.map(({ target }) => target),
+    storage: { kind: 'parts', parts: parts.map(({ storage }) => storage), dtype },
+  }
+}
+
+interface FilePlace extends Place {
+  readonly storage: Extract<Storage, { kind: 'file' }>
+}
 
 export interface CheckpointStore extends TensorStore {
   /** Makes everything durable and closes the files. */
@@ -28,7 +47,8 @@ export function createCheckpointStore(
   const files: Awaited<ReturnType<typeof createSafetensorsFile>>[] = []
   return {
     scope: 'all',
-    async allocate(tensors) {
+    async allocate(wanted) {
+      const tensors = wanted.flatMap(asSaved)
       const specs = tensors.map(({ name, dtype, shape }) => ({
         name,
         dtype: toSafetensorsDtype(dtype),
@@ -39,7 +59,7 @@ export function createCheckpointStore(
         maxShardBytes,
         totalParameters: tensors.reduce((sum, { shape }) => sum + elementCount(shape), 0),
       })
-      const places = new Map<string, Place>()
+      const places = new Map<string, FilePlace>()
       const dtypeOf = new Map(tensors.map((tensor: NamedTensor) => [tensor.name, tensor.dtype]))
       try {
         if (layout.index !== undefined)
@@ -61,7 +81,7 @@ export function createCheckpointStore(
       } catch (cause) {
         throw outputError(cause, folder)
       }
-      return places
+      return new Map(wanted.map((tensor) => [tensor.name, placeOf(tensor, places)]))
     },
     async finish() {
       try {

@@ -3,10 +3,11 @@ import { CapabilityError } from '../errors/families.js'
 import { createByteBudget } from '../load/byte-budget.js'
 import { copyTensor } from '../load/copy-tensor.js'
 import { DEFAULT_MAX_IN_FLIGHT_BYTES } from '../load/load-model.js'
+import { targetsOf } from '../load/store.js'
 import { streamSignal } from '../load/stream-context.js'
 import type { OnProgress } from '../report/progress.js'
 import type { Shell } from '../shell/shell.js'
-import { storageRange } from '../shell/storage-range.js'
+import { storageRanges } from '../shell/storage-range.js'
 import { isOutputFailure, outputError } from './output-error.js'
 import { type SaveFolderOptions, saveFolder } from './save-folder.js'
 import { stateDict } from './state-dict.js'
@@ -53,8 +54,8 @@ export async function saveModel(out: string, options: SaveModelOptions): Promise
     const running: Promise<void>[] = []
     try {
       for (const { name, parameter } of entries) {
-        const { range, dtype } = storageRange(parameter)
-        const copy = await copyTensor(range, dtype, parameter, places.get(name)!.target, context)
+        const targets = targetsOf(places.get(name)!)
+        const copy = await copyTensor(storageRanges(parameter), parameter, targets, context)
         const report = () => {
           done += 1
           doneBytes += parameter.byteLength

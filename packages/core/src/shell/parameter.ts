@@ -5,15 +5,17 @@ import { tensorBytes } from './dtype.js'
 export type Storage =
   | { readonly kind: 'meta' }
   | { readonly kind: 'memory'; readonly buffer: SharedArrayBuffer; readonly dtype: Dtype }
-  | {
-      readonly kind: 'file'
-      /** Open for reading as long as the model lives. */
-      readonly fd: number
-      readonly path: string
-      readonly position: number
-      readonly byteLength: number
-      readonly dtype: Dtype
-    }
+  | (FilePart & { readonly kind: 'file'; readonly dtype: Dtype })
+  /** Ranges of files that are the tensor one behind the other. */
+  | { readonly kind: 'parts'; readonly parts: readonly FilePart[]; readonly dtype: Dtype }
+
+export interface FilePart {
+  /** Open for reading as long as the model lives. */
+  readonly fd: number
+  readonly path: string
+  readonly position: number
+  readonly byteLength: number
+}
 
 const META: Storage = { kind: 'meta' }
 
@@ -40,6 +42,6 @@ export class Parameter implements TensorInfo {
 /** The first bytes of a storage. */
 function beginning(storage: Storage, byteLength: number): Storage {
   if (storage.kind === 'file') return { ...storage, byteLength }
-  if (storage.kind === 'meta' || storage.buffer.byteLength === byteLength) return storage
+  if (storage.kind !== 'memory' || storage.buffer.byteLength === byteLength) return storage
   return { ...storage, buffer: storage.buffer.slice(0, byteLength) }
 }

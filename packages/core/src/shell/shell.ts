@@ -1,4 +1,5 @@
 import type { FloatDtype } from '../contract/tensor.js'
+import type { CheckpointMapping } from './checkpoint-mapping.js'
 import { findModule, type Module } from './module.js'
 
 /** A model on the meta device: what it is made of, before any weight is read. */
@@ -12,6 +13,8 @@ export interface Shell {
   readonly inputEmbedding: string
   /** Path of the output projection. */
   readonly outputEmbedding: string
+  /** Under which names, and in which parts, a checkpoint keeps tensors that the model has otherwise. */
+  readonly checkpoint?: CheckpointMapping
   /** Pairs of parameter names that share one parameter: `alias` is left out of a saved checkpoint. */
   ties: readonly Tie[]
 }

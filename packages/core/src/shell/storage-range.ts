@@ -2,13 +2,25 @@ import type { ByteRange } from '@hfquant/kernels'
 import type { Dtype } from '../contract/tensor.js'
 import type { Parameter } from './parameter.js'
 
-/** The stored bytes of a parameter and their dtype. A parameter on the meta device has none. */
-export function storageRange({ storage }: Parameter): { readonly range: ByteRange; readonly dtype: Dtype } {
+/** The stored bytes of a parameter, in ranges that are the tensor one behind the other, and their dtype. */
+export function storageRanges({ storage }: Parameter): {
+  readonly ranges: readonly ByteRange[]
+  readonly dtype: Dtype
+} {
   if (storage.kind === 'meta') throw new TypeError('a parameter on the meta device has no bytes')
+  const { dtype } = storage
   if (storage.kind === 'memory') {
-    const { buffer, dtype } = storage
-    return { range: { buffer, byteOffset: 0, byteLength: buffer.byteLength }, dtype }
+    const { buffer } = storage
+    return { ranges: [{ buffer, byteOffset: 0, byteLength: buffer.byteLength }], dtype }
   }
-  const { fd, position, byteLength, dtype } = storage
-  return { range: { fd, position, byteLength }, dtype }
+  const parts = storage.kind === 'parts' ? storage.parts : [storage]
+  return { ranges: parts.map(({ fd, position, byteLength }) => ({ fd, position, byteLength })), dtype }
+}
+
+/** The stored bytes of a parameter that lie in one range, such as a component, and their dtype. */
+export function storageRange(parameter: Parameter): { readonly range: ByteRange; readonly dtype: Dtype } {
+  const { ranges, dtype } = storageRanges(parameter)
+  const [range] = ranges
+  if (range === undefined || ranges.length > 1) throw new TypeError('the parameter does not lie in one range')
+  return { range, dtype }
 }

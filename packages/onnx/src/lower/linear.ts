@@ -1,4 +1,5 @@
 import {
+  CapabilityError,
   type ConstantTensor,
   type Conv1D,
   dequantizedChunks,
@@ -57,6 +58,12 @@ export const lowerQuantized: Lowering<QuantizedModule> = (module, path, input, c
         chunks: () => parameterChunks(parameter, dtype),
       })
     },
+  }
+  if (weight.kind === 'experts') {
+    throw new CapabilityError('NO_LOWERING', `nothing says how to compute the experts of ${path}`, {
+      module: path,
+      hint: 'Load a model without mixture of experts.',
+    })
   }
   if (weight.kind === 'embedding') {
     const rows = compute === 'exact' ? undefined : format.lowerEmbedding?.(graph, layer)
