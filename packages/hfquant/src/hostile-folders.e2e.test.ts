@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { afterAll, afterEach, describe, expect, test, vi } from 'vitest'
 import { demoModel } from './demo/index.js'
 import { AutoModelForCausalLM, inspectModel, quantizeModel, recipe } from './index.js'
+import { golden } from './testing/golden.fixture.js'
 import { copyModel } from './testing/tiny-llama.fixture.js'
 
 const parent = mkdtempSync(join(tmpdir(), 'hfquant-hostile-'))
@@ -13,8 +14,11 @@ afterAll(() => rmSync(parent, { recursive: true, force: true }))
 afterEach(() => vi.restoreAllMocks())
 
 let copies = 0
-const copy = (change?: Parameters<typeof copyModel>[2]) =>
-  copyModel(demoModel, join(parent, `model-${copies++}`), change)
+const copyOf = (model: string, change?: Parameters<typeof copyModel>[2]) =>
+  copyModel(model, join(parent, `model-${copies++}`), change)
+
+/** The smallest model there is, without a tokenizer. */
+const copy = (change?: Parameters<typeof copyModel>[2]) => copyOf(golden('architectures/llama'), change)
 
 const generate = async (folder: string) => {
   await using model = await AutoModelForCausalLM.fromPretrained(folder)
@@ -67,7 +71,7 @@ describe.skipIf(process.platform === 'win32')('a named pipe in the place of a fi
   test.each(['generation_config.json', 'tokenizer.json', 'tokenizer_config.json', 'chat_template.jinja'])(
     '%s',
     async (name) => {
-      const folder = await copy()
+      const folder = await copyOf(demoModel)
       await rm(join(folder, name), { force: true })
       execFileSync('mkfifo', [join(folder, name)])
       await expect(generate(folder)).rejects.toMatchObject({
@@ -111,13 +115,13 @@ test('a private file is not published by way of a link', async () => {
 describe('a folder that is replaced', () => {
   /** Puts another model in its place, as saving does. */
   async function replace(folder: string): Promise<void> {
-    const next = await copy((config) => ({ ...config, marker: 'new' }))
+    const next = await copyOf(demoModel, (config) => ({ ...config, marker: 'new' }))
     await rename(folder, `${folder}-old`)
     await rename(next, folder)
   }
 
   test('after it was loaded gives no tokenizer and no settings of the other model', async () => {
-    const folder = await copy()
+    const folder = await copyOf(demoModel)
     await using model = await AutoModelForCausalLM.fromPretrained(folder)
     await replace(folder)
     const replaced = { code: 'FOLDER_REPLACED', file: folder }
@@ -128,7 +132,7 @@ describe('a folder that is replaced', () => {
   })
 
   test('by the model itself keeps what lies beside the weights', async () => {
-    const folder = await copy()
+    const folder = await copyOf(demoModel)
     await using model = await AutoModelForCausalLM.fromPretrained(folder)
     await model.savePretrained(folder)
     expect((await model.tokenizer())?.encode('Once').length).toBeGreaterThan(0)
@@ -150,7 +154,7 @@ describe('a folder that is replaced', () => {
     const folder = await copy()
     const turns = takeTurns(folder, [models.a, models.b])
     const seen = new Set<string>()
-    for (let round = 0; round < 20; round++) {
+    for (let round = 0; round < 10; round++) {
       const found = await savedWeights(folder).catch(({ code }: { code: string }) => ({ code }))
       if ('code' in found) seen.add(found.code)
       else if (found.marker !== undefined) {
