@@ -154,7 +154,7 @@ describe('a folder that is replaced', () => {
     const folder = await copy()
     const turns = takeTurns(folder, [models.a, models.b])
     const seen = new Set<string>()
-    for (let round = 0; round < 10; round++) {
+    for (let round = 0; round < 5; round++) {
       const found = await savedWeights(folder).catch(({ code }: { code: string }) => ({ code }))
       if ('code' in found) seen.add(found.code)
       else if (found.marker !== undefined) {
