@@ -30,7 +30,7 @@ const verbose = argv.includes('--verbose')
 process.removeAllListeners('warning')
 process.on('warning', ({ name, message, stack }) => {
   if (name === 'HfquantWarning') terminal.line(`warning: ${message}`)
-  else if (verbose) terminal.line(stack ?? message)
+  else if (verbose) for (const line of (stack ?? message).split('\n')) terminal.line(line)
 })
 
 channel(INFO_CHANNEL).subscribe((event) => terminal.line(`info: ${(event as InfoEvent).message}`))

@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { AutoModelForCausalLM, type GenerationOptions, recipe } from 'hfquant'
 import { type CommandSetup, type CommonOptions, MODEL, withCommonOptions } from '../command-setup.js'
 import { nonNegativeNumber, wholeNumber } from '../option-values.js'
-import { printJson } from '../output/print.js'
+import { printJson, printText } from '../output/print.js'
 import { startTokenClock } from '../token-clock.js'
 
 interface GenerateOptions
@@ -65,7 +65,7 @@ async function generate(
     tokenIds.push(piece.tokenId)
     text += piece.text
     clock.tick()
-    if (!json) process.stdout.write(piece.text)
+    if (!json) printText(piece.text)
   }
   terminal.clear()
   if (json) printJson({ text, tokenIds, tokensPerSecond: clock.perSecond() })

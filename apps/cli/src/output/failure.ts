@@ -52,7 +52,7 @@ export function reportFailure(
   const sentence = /[.!?]$/.test(message) ? message : `${message}.`
   const text = hint === undefined ? sentence : `${sentence} ${hint}`
   terminal.line(`${code}: ${text.replace(/\s*\n\s*/g, ' ')}`)
-  if (verbose && stack !== undefined) terminal.line(stack)
+  if (verbose && stack !== undefined) for (const line of stack.split('\n')) terminal.line(line)
   if (json) printJson({ error: { code, message, hint: hint ?? null } })
 }
 

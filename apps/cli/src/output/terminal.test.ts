@@ -1,6 +1,7 @@
 import { Writable } from 'node:stream'
 import type { WriteStream } from 'node:tty'
 import { describe, expect, it } from 'vitest'
+import { printText } from './print.js'
 import { createTerminal } from './terminal.js'
 
 /** A stream that keeps what is written to it. */
@@ -58,5 +59,28 @@ describe('in a log', () => {
     const { stream, text } = record({ isTTY: false })
     createTerminal(stream).progress({ ...whole, stage: 'evaluate', totalBytes: 0 })
     expect(text()).toMatch(/^evaluate 100%/)
+  })
+})
+
+const HOSTILE = '\x1b[2J\x1b]0;owned\x07\nINFO: all is well\x9b'
+
+describe('names and texts from files', () => {
+  it.each([true, false])('are shown, not obeyed (on a terminal: %s)', (isTTY) => {
+    const { stream, text } = record({ isTTY, columns: 200 })
+    const terminal = createTerminal(stream)
+    terminal.line(`warning: ${HOSTILE}`)
+    terminal.progress({ ...whole, tensor: HOSTILE })
+    const shown = text().replaceAll(CLEAR, '')
+    expect(shown).not.toMatch(/[^\P{Cc}\n]/u)
+    expect(shown.split('\n')[0]).toBe('warning: \\u001b[2J\\u001b]0;owned\\u0007\\nINFO: all is well\\u009b')
+  })
+
+  it('of a model that writes to a terminal keep nothing but line breaks, and are left alone for a program', () => {
+    const terminal = record({ isTTY: true })
+    printText(`one\n\ttwo ${HOSTILE}`, terminal.stream)
+    expect(terminal.text()).toBe('one\n\ttwo \\u001b[2J\\u001b]0;owned\\u0007\nINFO: all is well\\u009b')
+    const pipe = record({ isTTY: false })
+    printText(HOSTILE, pipe.stream)
+    expect(pipe.text()).toBe(HOSTILE)
   })
 })

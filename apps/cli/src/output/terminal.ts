@@ -1,4 +1,5 @@
 import type { WriteStream } from 'node:tty'
+import { printable } from 'hfquant'
 
 /** Progress of a stage; the library's events fit. */
 export interface Progress {
@@ -13,6 +14,7 @@ export interface Progress {
 
 /** Standard error: lines, and one progress bar below them if it is a terminal. */
 export interface Terminal {
+  /** Names from files may be in it: it stays one line, without control characters. */
   line(text: string): void
   progress(event: Progress): void
   /** Takes the bar away. */
@@ -21,7 +23,7 @@ export interface Terminal {
 
 /** On a terminal a bar; elsewhere, in logs and pipes, a line now and then. */
 export function createTerminal(stream: WriteStream): Terminal {
-  const line = (text: string) => void stream.write(`${text}\n`)
+  const line = (text: string) => void stream.write(`${printable(text)}\n`)
   return stream.isTTY ? withBar(stream, line) : withLines(line)
 }
 
@@ -48,7 +50,7 @@ function withBar(stream: WriteStream, write: (text: string) => void): Terminal {
       const share = shareOf(event)
       const full = Math.round(share * BAR_CELLS)
       const bar = '█'.repeat(full) + '░'.repeat(BAR_CELLS - full)
-      const text = `${event.stage} ${bar} ${percent(share)} ${event.tensor}`
+      const text = printable(`${event.stage} ${bar} ${percent(share)} ${event.tensor}`)
       stream.write(`\r\x1b[2K${text.slice(0, (stream.columns || 80) - 1)}`)
     },
   }

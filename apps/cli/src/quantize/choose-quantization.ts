@@ -39,7 +39,7 @@ export async function chooseQuantization(
   folder: string,
   choice: QuantizationChoice,
 ): Promise<QuantizationConfig> {
-  if (choice.config !== undefined) return readConfig(choice.config, choice.calibration)
+  if (choice.config !== undefined) return readConfig(choice.config, choice.calibration, folder)
   return recipe(choice.recipe!, await calibrationOf(folder, choice))
 }
 

@@ -6,14 +6,19 @@ import { AutoQuantizationConfig, ConfigError, HfquantError, type QuantizationCon
  * the config.json of a quantized model.
  *
  * @param calibration a file of texts, for methods that calibrate
+ * @param modelFolder the model that is to be quantized, from which no plug-in is imported
  * @throws ConfigError CONFIG_UNREADABLE, CONFIG_INVALID, or what the method finds wrong, naming the file.
  */
-export async function readConfig(file: string, calibration: string | undefined): Promise<QuantizationConfig> {
+export async function readConfig(
+  file: string,
+  calibration: string | undefined,
+  modelFolder: string,
+): Promise<QuantizationConfig> {
   const json = await readObject(file)
   const block = isObject(json.quantization_config) ? json.quantization_config : json
   const dataset = calibration === undefined ? {} : { dataset: { file: calibration } }
   try {
-    return await AutoQuantizationConfig.fromDict({ ...block, ...dataset })
+    return await AutoQuantizationConfig.fromDict({ ...block, ...dataset }, { modelFolder })
   } catch (error) {
     if (!HfquantError.isInstance(error) || error.file !== undefined) throw error
     const { code, message, hint, field, found, expected } = error

@@ -1,5 +1,6 @@
 import type { JsonObject } from '../contract/json.js'
 import { ConfigError } from '../errors/families.js'
+import { quote } from '../errors/quote.js'
 
 /** Fields of a configuration, checked. `undefined` and null mean the default. All throw ConfigError FIELD_TYPE. */
 
@@ -38,15 +39,11 @@ export function oneOf<Value extends string | number>(
   key: string,
 ): Value {
   if (allowed.includes(value as Value)) return value as Value
-  throw new ConfigError(
-    'FIELD_VALUE',
-    `${key} is ${JSON.stringify(value)}, expected one of ${allowed.join(', ')}`,
-    {
-      field: key,
-      found: value,
-      expected: allowed,
-    },
-  )
+  throw new ConfigError('FIELD_VALUE', `${key} is ${quote(value)}, expected one of ${allowed.join(', ')}`, {
+    field: key,
+    found: value,
+    expected: allowed,
+  })
 }
 
 function read<T>(
@@ -59,7 +56,7 @@ function read<T>(
   const value = Object.hasOwn(json, key) ? json[key] : undefined
   if (value === undefined || value === null) return fallback
   if (accepts(value)) return value as T
-  throw new ConfigError('FIELD_TYPE', `${key} is ${JSON.stringify(value)}, expected ${expected}`, {
+  throw new ConfigError('FIELD_TYPE', `${key} is ${quote(value)}, expected ${expected}`, {
     field: key,
     found: value,
     expected,

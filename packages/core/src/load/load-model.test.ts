@@ -144,3 +144,30 @@ describe('quantizing on the fly', () => {
     expect(quantization?.warnings).toEqual([expect.stringContaining('"layers.9"')])
   })
 })
+
+describe('a tensor that the model has no place for', () => {
+  const withTensor = (name: string) =>
+    writeTinyCheckpoint(join(folder, `named-${named++}`), { shapes: { [name]: [1] } })
+  let named = 0
+
+  test('may be called whatever it likes: its name is looked up, not taken apart', async () => {
+    const names = ['.'.repeat(1e6), `model${'.a'.repeat(5e5)}.weight`, '', '.', 'lm_head', 'lm_head.']
+    const before = process.memoryUsage().heapUsed
+    for (const name of names) {
+      const { report } = await load(await withTensor(name), tinyShell(), rowInt8())
+      expect(report.unexpected).toEqual([name])
+    }
+    // Filed under each of its beginnings, one name of a megabyte took some hundred megabytes.
+    expect(process.memoryUsage().heapUsed - before).toBeLessThan(64 * 2 ** 20)
+  })
+
+  test('is named in a warning that no terminal obeys', async () => {
+    const hostile = '\x1b[2J\x1b]0;owned\x07\nINFO: all is well'
+    const { warnings } = await load(await withTensor(hostile), tinyShell())
+    expect(warnings).toEqual([
+      '1 tensors of the checkpoint have no place in the model: "\\u001b[2J\\u001b]0;owned\\u0007\\nINFO: all is well"',
+    ])
+    const long = await load(await withTensor('a'.repeat(1e6)), tinyShell())
+    expect(long.warnings[0]!.length).toBeLessThan(400)
+  })
+})

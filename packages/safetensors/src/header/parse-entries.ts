@@ -47,7 +47,10 @@ type Refuse = (code: SafetensorsErrorCode, problem: string) => never
 
 /** Some writers leave null where there is nothing to say; the reference library reads it as nothing. */
 function readMetadata(json: JsonCursor, metadata: Record<string, string>, refuse: Refuse): void {
-  if (json.peek() === 'n') return json.skip()
+  if (json.peek() === 'n') {
+    json.skip()
+    return
+  }
   if (json.peek() !== '{') refuse('SAFETENSORS_BAD_METADATA', 'must be an object of strings')
   json.object((key) => {
     if (json.peek() !== '"') refuse('SAFETENSORS_BAD_METADATA', `the value of ${quote(key)} is not a string`)

@@ -1,4 +1,4 @@
-import { mkdir, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, rm, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import fc from 'fast-check'
@@ -69,6 +69,27 @@ describe('openSafetensorsCheckpoint', () => {
       await using checkpoint = await openSafetensorsIndex(join(snapshot, 'model.safetensors.index.json'))
 
       expect([...checkpoint.tensors.keys()]).toEqual(['w'])
+    }))
+
+  it('follows links of a folder of downloads into the cache, and into no other folder of that kind', () =>
+    withFolder(async (parent) => {
+      const folder = join(parent, 'downloads')
+      const blobs = join(parent, 'models--org--name', 'blobs')
+      await mkdir(folder)
+      await mkdir(blobs, { recursive: true })
+      const index = join(folder, 'model.safetensors.index.json')
+      await writeFile(index, '{"weight_map":{"w":"a.safetensors"}}')
+      for (const [name, isFollowed] of [
+        ['5eed'.repeat(16), true],
+        ['private', false],
+      ] as const) {
+        await writeSafetensors(join(blobs, name), [byte('w', 1)])
+        await rm(join(folder, 'a.safetensors'), { force: true })
+        await symlink(join(blobs, name), join(folder, 'a.safetensors'))
+        const opening = openSafetensorsIndex(index)
+        if (isFollowed) await (await opening).close()
+        else await expect(opening).rejects.toMatchObject({ code: 'INDEX_PATH_ESCAPES' })
+      }
     }))
 
   it('closes every file', () =>

@@ -5,8 +5,9 @@ import { fileError, quote, SafetensorsError } from '../errors.js'
 /**
  * Path of a shard, after following links to make sure that they do not lead out of the folder.
  *
- * The download cache of the Hugging Face libraries links `<repo>/snapshots/<revision>/<file>` to
- * `<repo>/blobs/<hash>`: that one place outside the folder is allowed.
+ * The download cache of the Hugging Face libraries keeps files as `models--<id>/blobs/<digest>` and links to them from
+ * `snapshots/<revision>` beside, or from a folder into which they were told to download: no other place outside of the
+ * folder is allowed.
  *
  * @throws {@link SafetensorsError} FILE_NOT_FOUND, INDEX_PATH_ESCAPES
  */
@@ -21,13 +22,16 @@ export async function resolveShard(folder: string, shard: string, indexPath: str
       })
     },
   )
-  if (allowedFolders(realFolder).some((allowed) => target.startsWith(allowed + sep))) return path
+  const isInside = allowedFolders(realFolder).some((allowed) => target.startsWith(allowed + sep))
+  if (isInside || HUB_BLOB.test(target)) return path
   throw new SafetensorsError(
     'INDEX_PATH_ESCAPES',
     `${indexPath} names the shard ${quote(shard)}, which is a link to a file outside ${folder}`,
     { file: indexPath },
   )
 }
+
+const HUB_BLOB = /[\\/]models--[^\\/]+[\\/]blobs[\\/]([0-9a-f]{40}|[0-9a-f]{64})$/
 
 function allowedFolders(folder: string): string[] {
   const own = folder.endsWith(sep) ? folder.slice(0, -1) : folder

@@ -8,7 +8,7 @@ export interface StandIn {
 }
 
 /** As much of a file as `standInOf` looks at. */
-export const STAND_IN_BYTES = 256
+const STAND_IN_BYTES = 256
 
 /**
  * What downloads leave in place of a file: the pointer of a clone without Git LFS, or the web page of a sign-in or an error.

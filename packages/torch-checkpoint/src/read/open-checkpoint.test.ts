@@ -44,3 +44,24 @@ describe('openTorchCheckpoint', () => {
       expect([...checkpoint.entries.keys()]).toEqual(['w'])
     }))
 })
+
+describe('what a download left in place of a file is called so', () => {
+  it.each([
+    ['a Git LFS pointer', 'version https://git-lfs.github.com/spec/v1\noid sha256:0123\nsize 2\n', /Git LFS/],
+    ['a web page', '\n<!doctype HTML>\n<html><body>Sign in</body></html>', /web page \(HTML\)/],
+  ])('%s, as weights, shard or index', (_, content, message) =>
+    withFolder(async (folder) => {
+      const refused = {
+        code: expect.stringMatching(/FORMAT_UNKNOWN/),
+        message: expect.stringMatching(message),
+      }
+      await writeFile(join(folder, 'a.bin'), content)
+      await expect(openTorchCheckpoint(join(folder, 'a.bin'))).rejects.toMatchObject(refused)
+      const index = join(folder, 'pytorch_model.bin.index.json')
+      await writeFile(index, '{"weight_map":{"w":"a.bin"}}')
+      await expect(openTorchCheckpoint(index)).rejects.toMatchObject(refused)
+      await writeFile(index, content)
+      await expect(openTorchCheckpoint(index)).rejects.toMatchObject({ ...refused, file: index })
+    }),
+  )
+})

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { read } from 'node:fs'
 import { realpath, stat } from 'node:fs/promises'
 import { promisify } from 'node:util'
-import type { Checkpoint, CheckpointTensor } from '@hfquant/core'
+import { type Checkpoint, CheckpointError, type CheckpointTensor } from '@hfquant/core'
 
 /**
  * What tells one checkpoint from every other without reading it: the headers, and per file the digest that the Hugging
@@ -15,7 +15,12 @@ import type { Checkpoint, CheckpointTensor } from '@hfquant/core'
 export async function checkpointIdentity(checkpoint: Checkpoint): Promise<string> {
   const tensors = [...checkpoint.tensors.values()]
   const paths = [...new Set(tensors.map(({ file }) => file))]
-  const files = await Promise.all(paths.map(fileIdentity))
+  const files = await Promise.all(paths.map(fileIdentity)).catch((cause) => {
+    throw new CheckpointError('FOLDER_REPLACED', `${checkpoint.path} was replaced while it was read`, {
+      ...{ file: checkpoint.path, cause },
+      hint: 'Load the model again once nobody writes it.',
+    })
+  })
   const hash = createHash('sha256').update(JSON.stringify(files))
   for (const { name, dtype, shape, file, position, byteLength } of tensors) {
     hash.update(JSON.stringify([name, dtype, shape, paths.indexOf(file), position, byteLength]))

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { CheckpointError, type JsonObject, publishInfo, readJsonFile } from '@hfquant/core'
+import { CheckpointError, type JsonObject, publishInfo, publishWarning, readJsonFile } from '@hfquant/core'
 import { generationWarnings } from '../generate/index.js'
 import { AutoTokenizer, type Tokenizer } from '../tokenizer/index.js'
 
@@ -25,7 +25,7 @@ export async function generationDefaults(folder: string, config: JsonObject): Pr
 export async function settingsNotMet(folder: string, config: JsonObject): Promise<readonly string[]> {
   try {
     const { warnings, remarks } = generationWarnings(await generationDefaults(folder, config))
-    for (const warning of warnings) process.emitWarning(warning, 'HfquantWarning')
+    for (const warning of warnings) publishWarning(warning)
     for (const remark of remarks) publishInfo(remark)
     return warnings
   } catch (error) {

@@ -1,0 +1,204 @@
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { cp, mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, afterEach, describe, expect, test, vi } from 'vitest'
+import { demoModel } from './demo/index.js'
+import { AutoModelForCausalLM, inspectModel, quantizeModel, recipe } from './index.js'
+import { golden } from './testing/golden.fixture.js'
+import { copyModel } from './testing/tiny-llama.fixture.js'
+
+const parent = mkdtempSync(join(tmpdir(), 'hfquant-hostile-'))
+afterAll(() => rmSync(parent, { recursive: true, force: true }))
+afterEach(() => vi.restoreAllMocks())
+
+let copies = 0
+const copyOf = (model: string, change?: Parameters<typeof copyModel>[2]) =>
+  copyModel(model, join(parent, `model-${copies++}`), change)
+
+/** The smallest model there is, without a tokenizer. */
+const copy = (change?: Parameters<typeof copyModel>[2]) => copyOf(golden('architectures/llama'), change)
+
+const generate = async (folder: string) => {
+  await using model = await AutoModelForCausalLM.fromPretrained(folder)
+  let text = ''
+  for await (const piece of model.generate('Once', { maxNewTokens: 2 })) text += piece.text
+  return text
+}
+
+describe('code that lies in a model folder', () => {
+  /** The method is named by a file of the model, its package lies in the model, and the process works there. */
+  async function plant(nameIt: (folder: string) => Promise<void>): Promise<string> {
+    const folder = await copy()
+    await nameIt(folder)
+    const name = 'hfquant-backend-evil'
+    const planted = join(folder, 'node_modules', name)
+    await mkdir(planted, { recursive: true })
+    await writeFile(join(planted, 'package.json'), JSON.stringify({ name, exports: './index.cjs' }))
+    await writeFile(join(planted, 'index.cjs'), 'globalThis.evil = true')
+    await writeFile(join(folder, 'package.json'), JSON.stringify({ dependencies: { [name]: '*' } }))
+    return folder
+  }
+
+  const block = JSON.stringify({ quant_method: 'evil' })
+  test.each<[string, (folder: string) => Promise<void>]>([
+    [
+      'config.json',
+      (folder) => editJson(join(folder, 'config.json'), { quantization_config: { quant_method: 'evil' } }),
+    ],
+    ['quantize_config.json', (folder) => writeFile(join(folder, 'quantize_config.json'), block)],
+    ['quant_config.json', (folder) => writeFile(join(folder, 'quant_config.json'), block)],
+  ])('never runs, whoever works in the folder: named by %s', async (_, nameIt) => {
+    const folder = await plant(nameIt)
+    vi.spyOn(process, 'cwd').mockReturnValue(folder)
+    for (const use of [
+      () => inspectModel(folder),
+      () => AutoModelForCausalLM.fromPretrained(folder),
+      () => quantizeModel(folder, join(parent, 'out'), { quantizationConfig: { quant_method: 'evil' } }),
+    ]) {
+      await expect(use()).rejects.toMatchObject({ code: expect.stringMatching(/UNKNOWN|NOT_FOUND/) })
+    }
+    expect(globalThis).not.toHaveProperty('evil')
+  })
+})
+
+async function editJson(path: string, change: object): Promise<void> {
+  await writeFile(path, JSON.stringify({ ...JSON.parse(await readFile(path, 'utf8')), ...change }))
+}
+
+describe.skipIf(process.platform === 'win32')('a named pipe in the place of a file is not waited for', () => {
+  test.each(['generation_config.json', 'tokenizer.json', 'tokenizer_config.json', 'chat_template.jinja'])(
+    '%s',
+    async (name) => {
+      const folder = await copyOf(demoModel)
+      await rm(join(folder, name), { force: true })
+      execFileSync('mkfifo', [join(folder, name)])
+      await expect(generate(folder)).rejects.toMatchObject({
+        code: expect.stringMatching(/FILE_UNREADABLE$/),
+      })
+    },
+  )
+
+  test.each(['config.json', 'quantize_config.json', 'model.safetensors'])('%s', async (name) => {
+    const folder = await copy()
+    await rm(join(folder, name), { force: true })
+    execFileSync('mkfifo', [join(folder, name)])
+    await expect(inspectModel(folder)).rejects.toMatchObject({ code: 'FILE_UNREADABLE' })
+  })
+})
+
+test('a private file is not published by way of a link', async () => {
+  await writeFile(join(parent, 'key'), 'a private key')
+  const quantizationConfig = await recipe('int8-weight-only')
+  for (const name of [
+    'vocab.json',
+    'merges.txt',
+    'tokenizer.json',
+    'generation_config.json',
+    'tokenizer.model',
+  ]) {
+    const folder = await copy()
+    await rm(join(folder, name), { force: true })
+    await symlink('../key', join(folder, name))
+    const out = join(parent, 'published')
+    for (const dryRun of [true, false]) {
+      await expect(quantizeModel(folder, out, { quantizationConfig, dryRun })).rejects.toMatchObject({
+        code: 'FILE_OUTSIDE_FOLDER',
+        file: join(folder, name),
+      })
+    }
+    expect(existsSync(out)).toBe(false)
+  }
+})
+
+describe('a folder that is replaced', () => {
+  /** Puts another model in its place, as saving does. */
+  async function replace(folder: string): Promise<void> {
+    const next = await copyOf(demoModel, (config) => ({ ...config, marker: 'new' }))
+    await rename(folder, `${folder}-old`)
+    await rename(next, folder)
+  }
+
+  test('after it was loaded gives no tokenizer and no settings of the other model', async () => {
+    const folder = await copyOf(demoModel)
+    await using model = await AutoModelForCausalLM.fromPretrained(folder)
+    await replace(folder)
+    const replaced = { code: 'FOLDER_REPLACED', file: folder }
+    await expect(model.tokenizer()).rejects.toMatchObject(replaced)
+    await expect(model.generate('Once').next()).rejects.toMatchObject(replaced)
+    await expect(model.savePretrained(join(parent, 'mixture'))).rejects.toMatchObject(replaced)
+    expect(existsSync(join(parent, 'mixture'))).toBe(false)
+  })
+
+  test('by the model itself keeps what lies beside the weights', async () => {
+    const folder = await copyOf(demoModel)
+    await using model = await AutoModelForCausalLM.fromPretrained(folder)
+    await model.savePretrained(folder)
+    expect((await model.tokenizer())?.encode('Once').length).toBeGreaterThan(0)
+    const out = join(parent, 'kept')
+    await model.savePretrained(out)
+    expect(existsSync(join(out, 'tokenizer.json'))).toBe(true)
+  })
+
+  test('again and again while it is loaded is one model or the other, or an error', async () => {
+    const marked = (marker: string) => copy((config) => ({ ...config, marker }))
+    const models = { a: await marked('a'), b: await marked('b') }
+    const path = join(models.b, 'model.safetensors')
+    const bytes = await readFile(path)
+    bytes[bytes.length - 1]! ^= 0x80
+    await writeFile(path, bytes)
+    const weightsOf = { a: await savedWeights(models.a), b: await savedWeights(models.b) }
+    expect(weightsOf.a.weights).not.toEqual(weightsOf.b.weights)
+
+    const folder = await copy()
+    const turns = takeTurns(folder, [models.a, models.b])
+    const seen = new Set<string>()
+    for (let round = 0; round < 5; round++) {
+      const found = await savedWeights(folder).catch(({ code }: { code: string }) => ({ code }))
+      if ('code' in found) seen.add(found.code)
+      else if (found.marker !== undefined) {
+        expect(found.weights.equals(weightsOf[found.marker].weights)).toBe(true)
+      }
+    }
+    await turns.end()
+    const gone = [
+      'FOLDER_REPLACED',
+      'FILE_NOT_FOUND',
+      'WEIGHTS_NOT_FOUND',
+      'CONFIG_MISSING',
+      'MODEL_FOLDER_MISSING',
+    ]
+    expect([...seen].filter((code) => !gone.includes(code))).toEqual([])
+  })
+
+  /** Loads a folder and saves what was loaded: the configuration's marker, and the weights that came with it. */
+  async function savedWeights(folder: string) {
+    const out = join(parent, `saved-${copies++}`)
+    await using model = await AutoModelForCausalLM.fromPretrained(folder)
+    const { marker } = model.config as { marker?: 'a' | 'b' }
+    await model.savePretrained(out)
+    const weights = await readFile(join(out, 'model.safetensors'))
+    await rm(out, { recursive: true })
+    return { marker, weights }
+  }
+
+  /** Puts copies of the models into one folder, one after the other. */
+  function takeTurns(folder: string, models: readonly string[]) {
+    let ends = false
+    const running = (async () => {
+      for (let turn = 0; !ends; turn++) {
+        await cp(models[turn % models.length]!, `${folder}-next`, { recursive: true })
+        await rename(folder, `${folder}-aside`)
+        await rename(`${folder}-next`, folder)
+        await rm(`${folder}-aside`, { recursive: true })
+      }
+    })()
+    return {
+      end() {
+        ends = true
+        return running
+      },
+    }
+  }
+})
