@@ -5,6 +5,7 @@ import { BILLION, makeCheckpoint } from './make-checkpoint.js'
 import { type DecodeFigures, measureDecode } from './measure-decode.js'
 import { measureGptqLayer } from './measure-gptq-layer.js'
 import { measureQuantize, type QuantizeFigures } from './measure-quantize.js'
+import { TEMPLATES_USAGE } from './python-judge/command.js'
 
 const USAGE = `usage:
   pnpm bench make-checkpoint FOLDER [--layers 22] [--vocabulary 32000]
@@ -21,7 +22,9 @@ const USAGE = `usage:
   --digests  also runs 1 and 4 workers and small budgets, and compares every byte that was written
   --json     figures as JSON
 
-${COMPARE_USAGE}`
+${COMPARE_USAGE}
+
+${TEMPLATES_USAGE}`
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

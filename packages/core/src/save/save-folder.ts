@@ -1,5 +1,5 @@
-import { readdir, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdir, readdir, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import type { FloatDtype } from '../contract/tensor.js'
 import type { HfQuantizer } from '../dispatch/hf-quantizer.js'
 import { CheckpointError } from '../errors/families.js'
@@ -81,7 +81,13 @@ async function writeSidecars(folder: string, quantizer: HfQuantizer | undefined)
 }
 
 async function copyFiles(from: string, names: readonly string[], to: string): Promise<void> {
-  for (const name of names) await copyModelFile(from, name, join(to, name))
+  for (const name of names) {
+    const path = join(to, name)
+    await mkdir(dirname(path), { recursive: true }).catch((cause) => {
+      throw outputError(cause, path)
+    })
+    await copyModelFile(from, name, path)
+  }
 }
 
 /**
@@ -101,9 +107,26 @@ export async function carriedFiles(from: string): Promise<readonly string[]> {
       },
     )
   })
-  const carried = names.filter((name) => CARRIED.test(name)).sort()
+  const templates = names.includes(TEMPLATES_FOLDER) ? await namedTemplates(from) : []
+  const carried = [...names.filter((name) => CARRIED.test(name)), ...templates].sort()
   await Promise.all(carried.map((name) => checkModelFile(from, name)))
   return carried
+}
+
+/** Where transformers keeps chat templates beyond the default one, each in a file with its name. */
+const TEMPLATES_FOLDER = 'additional_chat_templates'
+
+async function namedTemplates(from: string): Promise<string[]> {
+  const names = await readdir(join(from, TEMPLATES_FOLDER)).catch((cause) => {
+    // A file of that name holds no templates.
+    if (cause.code === 'ENOTDIR') return []
+    throw new CheckpointError('FILE_UNREADABLE', `${join(from, TEMPLATES_FOLDER)} cannot be read`, {
+      file: join(from, TEMPLATES_FOLDER),
+      hint: 'Check the permissions of the folder.',
+      cause,
+    })
+  })
+  return names.filter((name) => name.endsWith('.jinja')).map((name) => `${TEMPLATES_FOLDER}/${name}`)
 }
 
 /** What makes a folder usable without its origin: how to generate, how to tokenize, how to talk. */
@@ -114,4 +137,6 @@ const CARRIED =
 const isCheckpointFile = (name: string): boolean =>
   /^(config\.json|quantize_config\.json|(model|pytorch_model)[^/]*\.(safetensors|bin|index\.json)|.*\.safetensors(\.index\.json)?)$/.test(
     name,
-  ) || CARRIED.test(name)
+  ) ||
+  name === TEMPLATES_FOLDER ||
+  CARRIED.test(name)

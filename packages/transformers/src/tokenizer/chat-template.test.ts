@@ -119,7 +119,77 @@ describe('errors of chat templates', () => {
 
   it('limit what a template may allocate', async () => {
     expect((await failWith('{{ range(1000000000) | length }}')).message).toContain('the limit is 100000')
-    expect((await failWith('{{ range(0, 1, 0) }}')).message).toContain('a step other than 0')
+    expect((await failWith('{{ range(0, 1, 0) }}')).message).toContain('must not be zero')
+  })
+
+  it('name the message and the line', async () => {
+    const tokenizer = await load({
+      'chat_template.jinja': '{% for m in messages %}\n{{ m.role }}:\n{{ m.content + 1 }}\n{% endfor %}',
+    })
+    const error = failure(() => tokenizer.applyChatTemplate([{ role: 'user', content: 2 }, user]))
+    expect(error).toMatchObject({ code: 'CHAT_TEMPLATE_FAILED', field: 'messages[1]' })
+    expect(error.message).toContain(
+      "(at messages[1], line 3): unsupported operand type(s) for +: 'str' and 'int'",
+    )
+    expect((await failWith('a\n{% if %}')).message).toContain(
+      'does not parse, line 2: expected an expression',
+    )
+  })
+
+  it.each([
+    ['turns of loops', '{% for a in range(100000) %}{% for b in range(100000) %}{% endfor %}{% endfor %}'],
+    [
+      'a list in itself',
+      '{% set ns = namespace(s=[1]) %}{% for i in range(30) %}{% set ns.s = [ns.s, ns.s] %}{% endfor %}{{ ns.s|tojson }}',
+    ],
+    [
+      'a list that doubles',
+      '{% set ns = namespace(s=[1, 2, 3, 4]) %}{% for i in range(30) %}{% set ns.s = ns.s + ns.s %}{% endfor %}',
+    ],
+    [
+      'a text that doubles',
+      "{% set ns = namespace(s='ab') %}{% for i in range(60) %}{% set ns.s = ns.s ~ ns.s %}{% endfor %}",
+    ],
+    [
+      'equality of doubled lists',
+      '{% set ns = namespace(s=[1], t=[1]) %}{% for i in range(40) %}{% set ns.s = [ns.s, ns.s] %}{% set ns.t = [ns.t, ns.t] %}{% endfor %}{{ ns.s == ns.t }}',
+    ],
+    ['a macro in itself', '{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}'],
+    ['widths', "{{ '%9999999999d' % 1 }}"],
+    ['replacements', "{{ ('a' * 1000000)|replace('a', 'b' * 1000) }}"],
+    ['powers', '{{ 7 ** (7 ** 9) }}'],
+  ])(
+    'limit what a template takes: %s',
+    async (_name, template) => {
+      expect((await failWith(template)).code).toBe('CHAT_TEMPLATE_FAILED')
+    },
+    20_000,
+  )
+
+  it.each([
+    ['white space', `${' '.repeat(200_000)}a`, `${' '.repeat(200_000)}a`],
+    ['filters', `{{ 'a'${'|trim'.repeat(150)} }}`, 'a'],
+  ])(
+    'read long templates in linear time: %s',
+    async (_name, template, text) => {
+      const tokenizer = await load({ 'chat_template.jinja': template })
+      expect(tokenizer.applyChatTemplate([user])).toBe(text)
+    },
+    20_000,
+  )
+
+  it.each(['(', '[', '-', 'not ', '1 if 1 else '])('refuse what nests without end: %j', async (piece) => {
+    expect((await failWith(`{{ ${piece.repeat(50_000)}1 }}`)).code).toBe('CHAT_TEMPLATE_INVALID')
+  })
+
+  it('refuse to continue what cannot be continued', async () => {
+    const tokenizer = await load({ 'chat_template.jinja': '{{ messages[-1].role }}{# content #}' })
+    const last = [{ role: 'assistant', content: 'Sure' }]
+    const refuse = (messages: ChatMessage[], more = {}) =>
+      failure(() => tokenizer.applyChatTemplate(messages, { continueFinalMessage: true, ...more }))
+    expect(refuse(last).message).toContain('does not write the whole text of the last message')
+    expect(refuse([{ role: 'assistant', content: null }]).message).toContain('messages[0] has no text')
+    expect(refuse(last, { addGenerationPrompt: true }).code).toBe('CHAT_OPTIONS_INVALID')
   })
 
   it.each([[[]], [[{ content: 'x' }]], ['Hello']])('name messages that are none: %j', async (messages) => {

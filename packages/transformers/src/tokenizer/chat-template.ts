@@ -1,6 +1,6 @@
-import { Environment, Interpreter, parse, tokenize } from '@huggingface/jinja'
+import { compileTemplate, TemplateFailure } from '../jinja/index.js'
+import { markFinalMessage } from './continue-message.js'
 import { ChatTemplateError } from './errors.js'
-import { strftime } from './strftime.js'
 
 /** One turn of a conversation; templates may read further fields (name, tool_calls, …). */
 export interface ChatMessage {
@@ -13,6 +13,7 @@ export interface ChatMessage {
 export interface ChatTemplateInput {
   readonly messages: readonly ChatMessage[]
   readonly addGenerationPrompt: boolean
+  readonly continueFinalMessage: boolean
   readonly tools: readonly unknown[] | undefined
   readonly documents: readonly unknown[] | undefined
   /** Special tokens and the caller's own variables, which come last and win. */
@@ -20,41 +21,33 @@ export interface ChatTemplateInput {
   readonly now: Date
 }
 
-/** As in Jinja's sandbox: a template cannot allocate at will. */
-const MAX_RANGE = 100_000
-
-/** Marks a refusal that the template itself asked for. */
-class Refusal extends Error {}
-
 /** Parses a template once; the result renders conversations. Throws ChatTemplateError, now and when rendering. */
 export function compileChatTemplate(source: string): (input: ChatTemplateInput) => string {
-  const program = parseTemplate(source)
+  const render = compileOrThrow(source)
   return (input) => {
-    const variables = new Environment(createGlobals(input.now))
-    const values = {
-      messages: input.messages,
+    const marked = input.continueFinalMessage ? markFinalMessage(input.messages, source) : undefined
+    const messages = marked?.messages ?? input.messages
+    const variables = {
+      messages,
       tools: input.tools ?? null,
       documents: input.documents ?? null,
       add_generation_prompt: input.addGenerationPrompt,
       ...input.variables,
     }
-    try {
-      for (const [name, value] of Object.entries(values)) variables.set(name, value)
-      const result: unknown = new Interpreter(variables).run(program).value
-      return String(result)
-    } catch (cause) {
-      throw renderingFailed(cause)
-    }
+    const result = render({ variables, now: input.now })
+    if ('failure' in result) throw renderingFailed(result.failure, placeOf(result.inUse, messages))
+    return marked === undefined ? result.text : marked.cut(result.text)
   }
 }
 
-function parseTemplate(source: string): ReturnType<typeof parse> {
+function compileOrThrow(source: string): ReturnType<typeof compileTemplate> {
   try {
-    return parse(tokenize(source, { lstrip_blocks: true, trim_blocks: true }))
+    return compileTemplate(source)
   } catch (cause) {
+    if (!(cause instanceof TemplateFailure)) throw cause
     throw new ChatTemplateError(
       'CHAT_TEMPLATE_INVALID',
-      `the chat template does not parse: ${messageOf(cause)}`,
+      `the chat template does not parse, line ${cause.line}: ${cause.message}`,
       {
         cause,
         hint: 'Compare it with the one in the original repository, or pass another one as chatTemplate.',
@@ -63,49 +56,28 @@ function parseTemplate(source: string): ReturnType<typeof parse> {
   }
 }
 
-function createGlobals(now: Date): Environment {
-  const globals = new Environment()
-  const constants = { true: true, True: true, false: false, False: false, none: null, None: null }
-  for (const [name, value] of Object.entries(constants)) globals.set(name, value)
-  globals.set('raise_exception', (message: unknown) => {
-    throw new Refusal(String(message))
-  })
-  globals.set('strftime_now', (format: unknown) => strftime(now, String(format)))
-  globals.set('range', range)
-  return globals
+/** The message that the template was at, as `messages[index]`. */
+function placeOf(inUse: readonly object[], messages: readonly object[]): string | undefined {
+  const index = inUse.map((value) => messages.indexOf(value)).find((at) => at >= 0)
+  return index === undefined ? undefined : `messages[${index}]`
 }
 
-/** Python's range. */
-function range(first: unknown, second?: unknown, third: unknown = 1): number[] {
-  const [start, stop, step] = second === undefined ? [0, first, third] : [first, second, third]
-  if (!isWhole(start) || !isWhole(stop) || !isWhole(step) || step === 0) {
-    throw new Error('range() takes whole numbers and a step other than 0')
-  }
-  const length = Math.max(0, Math.ceil((stop - start) / step))
-  if (length > MAX_RANGE) throw new Error(`range() has ${length} elements, the limit is ${MAX_RANGE}`)
-  return Array.from({ length }, (_, index) => start + index * step)
-}
-
-function isWhole(value: unknown): value is number {
-  return typeof value === 'number' && Number.isInteger(value)
-}
-
-function renderingFailed(cause: unknown): ChatTemplateError {
-  return cause instanceof Refusal
+function renderingFailed(cause: TemplateFailure, field: string | undefined): ChatTemplateError {
+  const where = [field, cause.line && `line ${cause.line}`].filter(Boolean).join(', ')
+  const place = where === '' ? '' : ` (at ${where})`
+  return cause.kind === 'refused'
     ? new ChatTemplateError(
         'CHAT_TEMPLATE_REFUSED',
-        `the chat template refuses this conversation: ${cause.message}`,
+        `the chat template refuses this conversation${place}: ${cause.message}`,
         {
           cause,
+          field,
           hint: 'Change the roles or their order as the message says; some models take no system message.',
         },
       )
-    : new ChatTemplateError('CHAT_TEMPLATE_FAILED', `the chat template failed: ${messageOf(cause)}`, {
+    : new ChatTemplateError('CHAT_TEMPLATE_FAILED', `the chat template failed${place}: ${cause.message}`, {
         cause,
+        field,
         hint: 'Check that the messages have the fields that this model expects.',
       })
-}
-
-function messageOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause)
 }

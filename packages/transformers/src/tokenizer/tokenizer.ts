@@ -22,6 +22,11 @@ export interface DecodeOptions {
 export interface ChatTemplateOptions {
   /** End with the header of the assistant's answer, so that the model writes one. Default false. */
   readonly addGenerationPrompt?: boolean
+  /**
+   * End with the text of the last message, for a model that goes on from there; excludes `addGenerationPrompt`.
+   * Default false.
+   */
+  readonly continueFinalMessage?: boolean
   /** Tools as JSON schemas, for templates that know tools. */
   readonly tools?: readonly JsonObject[]
   /** Documents for retrieval, for templates that know them. */
@@ -117,9 +122,11 @@ export function createTokenizer(files: TokenizerFiles): Tokenizer {
     },
 
     applyChatTemplate(messages, options = {}) {
+      checkChatOptions(options)
       const input: ChatTemplateInput = {
         messages: checkMessages(messages),
         addGenerationPrompt: options.addGenerationPrompt ?? false,
+        continueFinalMessage: options.continueFinalMessage ?? false,
         tools: options.tools,
         documents: options.documents,
         variables: { ...special, ...options.variables },
@@ -152,4 +159,13 @@ function checkMessages(messages: readonly ChatMessage[]): readonly ChatMessage[]
     field: 'messages',
     hint: 'Pass for example [{ role: "user", content: "Hello" }].',
   })
+}
+
+function checkChatOptions({ addGenerationPrompt, continueFinalMessage }: ChatTemplateOptions): void {
+  if (!addGenerationPrompt || !continueFinalMessage) return
+  throw new ChatTemplateError(
+    'CHAT_OPTIONS_INVALID',
+    'continueFinalMessage goes on with the last message, and addGenerationPrompt begins another',
+    { field: 'continueFinalMessage', hint: 'Pass one of the two.' },
+  )
 }
