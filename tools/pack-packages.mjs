@@ -30,8 +30,8 @@ const PARENTS = ['packages', 'apps']
 /** Never part of a package, and large. */
 const LEFT_OUT = new Set(['node_modules', 'src', '.turbo'])
 
-/** The package that the command is part of, and the one that gets a copy, in a folder of its own. */
-const COMMAND = { owner: '@hfquant/cli', guest: 'hfquant', folder: 'command' }
+/** The package that the command is part of, and the one that gets a copy. */
+const COMMAND = { owner: '@hfquant/cli', guest: 'hfquant' }
 
 /** Folder and package.json of every package that is published. */
 export function publishedPackages() {
@@ -88,27 +88,22 @@ export function missingTargets({ folder, manifest: { name, exports = {}, bin = {
   return targets.filter((path) => !existsSync(join(folder, path))).map((path) => `${name} ${path}`)
 }
 
-/** Both folders are staged. */
+/** Both folders are staged. The command finds package.json and the library from there as it does in its own package. */
 function addCommand(guest, owner) {
   const read = (folder) => JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
-  const write = (folder, manifest) =>
-    writeFileSync(join(folder, 'package.json'), `${JSON.stringify(manifest, undefined, 2)}\n`)
-  const command = read(owner)
-  const inside = join(guest, COMMAND.folder)
-  for (const path of command.files) cpSync(join(owner, path), join(inside, path), { recursive: true })
-  // The command reads its version there.
-  write(inside, { version: command.version, type: command.type, private: true })
-  write(guest, withCommand(read(guest), command))
+  const manifest = withCommand(read(guest), read(owner))
+  for (const path of read(owner).files)
+    cpSync(join(owner, path), join(guest, path), { recursive: true, force: false, errorOnExist: true })
+  writeFileSync(join(guest, 'package.json'), `${JSON.stringify(manifest, undefined, 2)}\n`)
 }
 
 /** package.json of the package that gets the command. */
-export function withCommand(manifest, command) {
-  const { [manifest.name]: _, ...needed } = command.dependencies
-  const bin = Object.entries(command.bin).map(([name, path]) => [name, `./${join(COMMAND.folder, path)}`])
+export function withCommand(manifest, { bin, files, dependencies }) {
+  const { [manifest.name]: _, ...needed } = dependencies
   return {
     ...manifest,
-    files: [...manifest.files, COMMAND.folder],
-    bin: Object.fromEntries(bin),
+    files: [...new Set([...manifest.files, ...files])],
+    bin,
     dependencies: { ...manifest.dependencies, ...needed },
   }
 }

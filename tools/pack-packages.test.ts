@@ -27,13 +27,14 @@ test('a package that was built without its types is not packed', () => {
 test('the command comes with the package of its name, and brings what it depends on', () => {
   const manifest = { name: 'hfquant', files: ['dist'], dependencies: { '@hfquant/core': '0.1.0' } }
   const command = {
+    files: ['bin', 'dist'],
     bin: { hfquant: './bin/hfquant.js' },
     dependencies: { hfquant: '0.1.0', commander: '^14.0.0' },
   }
   expect(withCommand(manifest, command)).toEqual({
     name: 'hfquant',
-    files: ['dist', 'command'],
-    bin: { hfquant: './command/bin/hfquant.js' },
+    files: ['dist', 'bin'],
+    bin: { hfquant: './bin/hfquant.js' },
     dependencies: { '@hfquant/core': '0.1.0', commander: '^14.0.0' },
   })
 })
