@@ -28,7 +28,7 @@ export function describeFailure(error: unknown, signal: AbortSignal): Failure | 
     return { code: 'USAGE', message: shown, hint: 'Add --help to see what is offered.', stack, exitCode: 2 }
   }
   if (signal.aborted) {
-    const message = 'interrupted, nothing half-written was left behind'
+    const message = 'interrupted, no output was left half-written'
     return { code: 'INTERRUPTED', message, hint: undefined, stack, exitCode: 130 }
   }
   if (HfquantError.isInstance(error)) {
