@@ -7,6 +7,27 @@ export {
   type KernelPool,
   roundHalfToEven,
 } from '@hfquant/kernels'
+export { cacheFolder, isTrusted } from './cache/cache-folder.js'
+export {
+  type CacheEntry,
+  type EntryManifest,
+  entryFolder,
+  isTrustedEntry,
+  listEntries,
+  MANIFEST_FILE,
+  markUsed,
+  pruneEntries,
+  readManifest,
+  removeEntry,
+} from './cache/entries.js'
+export { digestParts, type FileDigests, fileDigests, joinDigests, PART_BYTES } from './cache/file-digests.js'
+export { hubCacheFolder, hubHome } from './cache/hub-cache-folder.js'
+export {
+  createScratchFolder,
+  createTemporaryFolder,
+  createWorkFolder,
+  type WorkFolder,
+} from './cache/work-folder.js'
 export type {
   Calibration,
   CalibrationStage,
@@ -96,6 +117,12 @@ export {
 } from './errors/families.js'
 export { type ErrorOptions, type ErrorSubject, HfquantError } from './errors/hfquant-error.js'
 export { escapeUnprintable, printable, quote, quoteName } from './errors/quote.js'
+export { isRunning } from './files/is-running.js'
+export { isOutputFailure, outputError } from './files/output-error.js'
+export { type StagedFile, stageFile } from './files/stage-file.js'
+export { checkOutputFolder, recoverFolder, type StagedFolder, stageFolder } from './files/stage-folder.js'
+export { ownerOf, workTag } from './files/work-tag.js'
+export { writeFully } from './files/write-fully.js'
 export { formatJson, type JsonNode, PythonFloat, parseJson, toNode, toValue } from './json/json-document.js'
 export {
   oneOf,
@@ -108,8 +135,8 @@ export {
 } from './json/read-field.js'
 export { type JsonFile, readJsonFile } from './json/read-json-file.js'
 export { writeRange } from './load/byte-range.js'
-export { cacheFolder } from './load/cache-folder.js'
 export { type Checkpoint, type CheckpointTensor, storedWeight } from './load/checkpoint.js'
+export { checkpointIdentity } from './load/checkpoint-identity.js'
 export { dequantizeModel } from './load/dequantize-model.js'
 export { configFolders, type FoundModel, findModel } from './load/find-model.js'
 export { folderIdentity, readOneVersion, readUnreplaced } from './load/folder-version.js'
@@ -126,16 +153,13 @@ export { checkModelFile, copyModelFile, readModelFile } from './load/model-file.
 export { openCheckpoint } from './load/open-checkpoint.js'
 export { dequantizedChunks, parameterChunks, readParameter } from './load/read-parameter.js'
 export { type FloatMatrix, type RowRoom, readRows, rowChunks } from './load/read-rows.js'
-export { createScratchStore, type Place, type TensorStore } from './load/store.js'
+export { createScratchStore, openUnnamed, type Place, type TensorStore } from './load/store.js'
 export { checkpointSource, parameterSource, type TensorSource } from './load/tensor-source.js'
 export { INFO_CHANNEL, type InfoEvent, publishInfo } from './report/info.js'
 export { describeTensor, type LoadingReport, type Mismatch } from './report/loading-report.js'
 export { type ProcessMemory, processMemory } from './report/process-memory.js'
 export type { OnProgress, ProgressEvent } from './report/progress.js'
 export { publishWarning } from './report/warning.js'
-export { isRunning } from './save/is-running.js'
-export { isOutputFailure, outputError } from './save/output-error.js'
-export { checkOutputFolder, recoverFolder, type StagedFolder, stageFolder } from './save/replace-folder.js'
 export { carriedFiles, type SaveFolderOptions, saveFolder } from './save/save-folder.js'
 export { type SaveModelOptions, saveModel } from './save/save-model.js'
 export { type StateEntry, stateDict } from './save/state-dict.js'

@@ -3,7 +3,7 @@ import { cpSync, readFileSync, writeFileSync } from 'node:fs'
 import { mkdir, rename, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { GPTQConfig } from '@hfquant/gptq'
-import { describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { AutoModelForCausalLM, listCompiledModels, recipe } from './index.js'
 import { golden } from './testing/golden.fixture.js'
 import {
@@ -18,6 +18,7 @@ import {
 } from './testing/starts.fixture.js'
 
 useOwnCaches()
+afterEach(() => vi.unstubAllEnvs())
 
 describe('a start from a compiled model', () => {
   test.each([
@@ -94,8 +95,10 @@ async function quantizedBy(name: string): Promise<string> {
 
 /** A copy of a model as it lies in the cache of the Hugging Face hub, where a file is named by its digest. */
 async function inHubCache(model: string): Promise<{ folder: string; blob: string }> {
-  const repository = join(newFolder(), 'models--organisation--name')
-  const folder = join(repository, 'snapshots', 'revision')
+  const hub = newFolder()
+  vi.stubEnv('HF_HUB_CACHE', hub)
+  const repository = join(hub, 'models--organisation--name')
+  const folder = join(repository, 'snapshots', 'c0ffee'.padEnd(40, '0'))
   cpSync(model, folder, { recursive: true })
   const blob = join(repository, 'blobs', createHash('sha256').update(model).digest('hex'))
   await mkdir(join(repository, 'blobs'))

@@ -1,6 +1,6 @@
 import { execFile, fork } from 'node:child_process'
 import { once } from 'node:events'
-import { readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { chmodSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { stat, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -9,7 +9,13 @@ import { quantizer as bitsandbytes } from '@hfquant/bitsandbytes'
 import { defineQuantizer } from '@hfquant/core'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { demoModel } from './demo/index.js'
-import { AutoModelForCausalLM, type LoadModelOptions, listCompiledModels, recipe } from './index.js'
+import {
+  AutoModelForCausalLM,
+  cacheFolder,
+  type LoadModelOptions,
+  listCompiledModels,
+  recipe,
+} from './index.js'
 import { golden } from './testing/golden.fixture.js'
 import {
   changeConfig,
@@ -157,7 +163,7 @@ describe('several processes', () => {
     const runs = await Promise.all([1, 2].map(() => run([demoModel, 'nf4'])))
     expect(runs[1]!.logits).toBe(runs[0]!.logits)
     expect(await listCompiledModels()).toHaveLength(1)
-    expect(readdirSync(join(cache, 'work'))).toEqual([])
+    expect(readdirSync(join(cacheFolder(), 'work'))).toEqual([])
     expect(await run([demoModel, 'nf4'])).toEqual({ stages: [], logits: runs[0]!.logits })
   })
 
@@ -165,10 +171,10 @@ describe('several processes', () => {
     const child = fork(program, [demoModel, 'nf4'], { stdio: 'ignore' })
     child.on('message', ({ stage }: { stage: string }) => stage === 'compile' && child.kill('SIGKILL'))
     expect(await once(child, 'exit')).toEqual([null, 'SIGKILL'])
-    expect(readdirSync(join(cache, 'work'))).toHaveLength(1)
+    expect(readdirSync(join(cacheFolder(), 'work'))).toHaveLength(1)
     expect(await listCompiledModels()).toEqual([])
     expect((await run([demoModel, 'nf4'])).stages).toEqual(['quantize', 'compile'])
-    expect(readdirSync(join(cache, 'work'))).toEqual([])
+    expect(readdirSync(join(cacheFolder(), 'work'))).toEqual([])
   })
 })
 
@@ -184,7 +190,10 @@ describe('a cache that does not help', () => {
   test('because it is damaged is repaired, with a warning', async () => {
     const cold = await start(MODEL)
     const [artifact] = await listCompiledModels()
-    truncateSync(join(cache, 'artifacts', artifact!.id, 'weights.bin'), 4096)
+    const weights = join(cacheFolder(), 'artifacts', artifact!.id, 'weights.bin')
+    chmodSync(weights, 0o600)
+    truncateSync(weights, 4096)
+    chmodSync(weights, 0o444)
     const again = await start(MODEL)
     expect(again.stages).toEqual(['compile'])
     expect(again.logits).toEqual(cold.logits)
@@ -197,7 +206,7 @@ describe('a cache that does not help', () => {
   test('because what is in it cannot be opened is repaired, with a warning', async () => {
     const cold = await start(MODEL)
     const model = await AutoModelForCausalLM.fromPretrained(MODEL)
-    rmSync(join(cache, 'artifacts'), { recursive: true })
+    rmSync(join(cacheFolder(), 'artifacts'), { recursive: true })
     expect((await model.forward(INPUT)).logits).toEqual(cold.logits)
     for (const used of [cold.model, model]) await used.dispose()
   })

@@ -9,6 +9,7 @@ export {
   CheckpointError,
   ConfigError,
   cacheFolder,
+  createWorkFolder,
   DeviceMapError,
   EnvironmentError,
   escapeUnprintable,

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { workTag } from '@hfquant/core'
 import { afterAll, expect, test } from 'vitest'
 import { demoModel } from './demo/index.js'
 import { AutoModelForCausalLM, quantizeModel, recipe } from './index.js'
@@ -38,7 +39,7 @@ test('a process killed while it saves leaves a complete model, and the next save
     expect(complete).toContain(await digestOf(out))
   }
   // The moment that is too short to be met by chance: after the first of the two renames.
-  await rename(out, join(parent, 'work', '.model.hfquant-old-999999999'))
+  await rename(out, join(parent, 'work', `.model.hfquant-old-${workTag().replace(/^\d+/, '999999999')}`))
   await (await AutoModelForCausalLM.fromPretrained(out)).dispose()
   expect(complete).toContain(await digestOf(out))
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { demoModel } from './demo/index.js'
-import { AutoModelForCausalLM, type CausalLM, listCompiledModels, recipe } from './index.js'
+import { AutoModelForCausalLM, type CausalLM, cacheFolder, listCompiledModels, recipe } from './index.js'
 import { golden } from './testing/golden.fixture.js'
 
 /** Many sequences at once, and prompts that begin alike: nobody's answer depends on who else is there. */
@@ -78,7 +78,7 @@ describe.each([
     ])
     expect([first, ...others]).toEqual(wanted)
     const [compiled] = (await listCompiledModels()).filter(({ source }) => source === quantized)
-    const graph = readFileSync(join(process.env.HFQUANT_CACHE!, 'artifacts', compiled!.id, 'model.onnx'))
+    const graph = readFileSync(join(cacheFolder(), 'artifacts', compiled!.id, 'model.onnx'))
     expect(graph.includes('paired_tokens')).toBe(isPaired)
     expect([MAX_NEW_TOKENS, 'enough']).toContain(
       cancelled instanceof Error ? cancelled.message : (cancelled as number[]).length,

@@ -3,7 +3,7 @@ import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeEach, describe, expect, test, vi } from 'vitest'
-import { AutoModelForCausalLM, inspectModel, quantizeModel, recipe } from './index.js'
+import { AutoModelForCausalLM, cacheFolder, inspectModel, quantizeModel, recipe } from './index.js'
 import { golden, readAll } from './testing/golden.fixture.js'
 import { type PickledTensor, type Storages, torchFile } from './testing/torch-file.fixture.js'
 
@@ -121,7 +121,7 @@ describe('a pickled folder', () => {
     expect(await readAll(join(ours, 'model.safetensors'))).toEqual(
       await readAll(join(theirs, 'model.safetensors')),
     )
-    expect(await readdir(join(parent, 'cache'))).toEqual([])
+    expect(await readdir(join(cacheFolder(), 'work'))).toEqual([])
   })
 
   test('whose views repeat a few bytes many times over is refused before they fill the disk', async () => {

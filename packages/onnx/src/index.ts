@@ -1,15 +1,7 @@
-export {
-  type Artifact,
-  findArtifact,
-  type ListedArtifact,
-  listArtifacts,
-  pruneArtifacts,
-  removeArtifact,
-} from './artifact/artifact-cache.js'
+export { type Artifact, findArtifact, removeArtifact } from './artifact/artifact-cache.js'
 export { artifactKey } from './artifact/artifact-key.js'
 export { type CompileArtifactOptions, compileArtifact } from './artifact/compile-artifact.js'
-export type { ArtifactDescription, Manifest } from './artifact/manifest.js'
-export { createWorkFolder, type WorkFolder } from './artifact/work-folder.js'
+export type { ArtifactDescription } from './artifact/manifest.js'
 export { type ArtifactOptions, writeArtifact } from './artifact/write-artifact.js'
 export { type CutValue, createGraph, type Graph } from './graph/graph.js'
 export type { Dimension, GraphPort } from './graph/graph-parts.js'

@@ -23,4 +23,5 @@ export { createSafetensorsFile, type SafetensorsFileWriter } from './write/creat
 export { formatSafetensorsIndex, type SafetensorsIndexJson } from './write/format-safetensors-index.js'
 export type { FileLayout, TensorSpec } from './write/layout-file.js'
 export { type CheckpointLayout, type LayoutOptions, layoutSafetensors } from './write/layout-safetensors.js'
+export { type Writer, writeFully } from './write/write-fully.js'
 export { type TensorWithData, writeSafetensors } from './write/write-safetensors.js'

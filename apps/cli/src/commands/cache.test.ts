@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs'
+import { readdirSync, rmSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { AutoModelForCausalLM } from 'hfquant'
 import { beforeAll, describe, expect, it } from 'vitest'
@@ -6,6 +6,8 @@ import { temporaryFolder } from '../testing/checkpoint.fixture.js'
 import { golden, runCli } from '../testing/run-cli.fixture.js'
 
 const HFQUANT_CACHE = join(temporaryFolder(), 'cache')
+/** The folder of hfquant's own in it. */
+const ownFolder = () => join(HFQUANT_CACHE, readdirSync(HFQUANT_CACHE)[0]!)
 const cache = (...args: string[]) => runCli(['cache', ...args], { HFQUANT_CACHE })
 
 const FLOAT = golden('gptq/tiny-llama-fp32')
@@ -70,7 +72,7 @@ describe('cache', () => {
     const { stdout } = await cache('prune', '--max-size', String(last!.bytes), '--json')
     expect(JSON.parse(stdout).removed).toMatchObject([{ model: basename(FLOAT) }])
     expect(await listed()).toEqual([last])
-    rmSync(join(HFQUANT_CACHE, 'artifacts', last!.id, 'manifest.json'))
+    rmSync(join(ownFolder(), 'artifacts', last!.id, 'manifest.json'))
     expect((await cache('ls')).stdout).toMatch(/ damaged /)
     await cache('prune', '--max-size', '1TB')
     expect(await listed()).toEqual([])

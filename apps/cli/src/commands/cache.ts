@@ -15,7 +15,10 @@ import { printJson, printLines } from '../output/print.js'
 export function addCache(program: Command, _setup: CommandSetup): void {
   const cache = program
     .command('cache')
-    .description('Show or remove compiled models, which let a model start without being quantized again.')
+    .description(
+      'Show or remove compiled models, which let a model start without being quantized again, and what is kept of ' +
+        'calibrations that were interrupted.',
+    )
   withCommonOptions(
     cache.command('ls').description('List compiled models, the one that was used last first.'),
     ['hfquant cache ls'],
@@ -45,16 +48,16 @@ async function list({ json }: CommonOptions): Promise<void> {
     printJson({ folder, bytes, models })
     return
   }
-  const rows = models.map(({ id, model, method, bytes: size, lastUsed }) => [
+  const rows = models.map(({ kind, id, model, method, bytes: size, lastUsed }) => [
     id.slice(0, SHORT_ID),
     model ?? 'damaged',
-    method ?? 'float',
+    kind === 'compiled' ? (method ?? 'float') : `${method}, interrupted`,
     formatBytes(size),
     lastUsed.toISOString().slice(0, 16).replace('T', ' '),
   ])
   const table =
     rows.length === 0 ? [] : formatTable([['id', 'model', 'method', 'size', 'last used'], ...rows])
-  printLines([...table, `${plural(models.length, 'compiled model')}, ${formatBytes(bytes)} in ${folder}`])
+  printLines([...table, `${countOf(models)}, ${formatBytes(bytes)} in ${folder}`])
 }
 
 async function prune({ json, maxSize }: CommonOptions & { readonly maxSize: number }): Promise<void> {
@@ -76,7 +79,14 @@ async function remove(
 function report(removed: readonly CompiledModel[], json: true | undefined): void {
   const bytes = totalBytes(removed)
   if (json) printJson({ bytes, removed })
-  else printLines([`removed ${plural(removed.length, 'compiled model')}, ${formatBytes(bytes)}`])
+  else printLines([`removed ${countOf(removed)}, ${formatBytes(bytes)}`])
+}
+
+function countOf(models: readonly CompiledModel[]): string {
+  const compiled = models.filter(({ kind }) => kind === 'compiled').length
+  const rest = models.length - compiled
+  const text = plural(compiled, 'compiled model')
+  return rest === 0 ? text : `${text}, ${plural(rest, 'interrupted calibration')}`
 }
 
 /** Enough to name one of a few hundred. */

@@ -1,6 +1,4 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import { cacheFolder } from 'hfquant'
+import { cacheFolder, createWorkFolder, HfquantError } from 'hfquant'
 
 export interface CacheCheck {
   readonly folder: string
@@ -8,18 +6,15 @@ export interface CacheCheck {
   readonly problem?: string
 }
 
-/** Writes a file into the cache folder, which is made if need be, and removes it. */
+/** Makes a folder in the cache folder, which is made if need be, and removes it. */
 export async function checkCacheFolder(): Promise<CacheCheck> {
   const folder = cacheFolder()
-  const probe = join(folder, `doctor-${process.pid}`)
   try {
-    await mkdir(folder, { recursive: true })
-    await writeFile(probe, 'probe')
-    await rm(probe)
+    await (await createWorkFolder(folder)).remove()
     return { folder, writable: true }
   } catch (error) {
-    const reason = (error as NodeJS.ErrnoException).code ?? String(error)
-    const problem = `the cache folder ${folder} cannot be written (${reason}); set HFQUANT_CACHE to one that can`
+    const reason = HfquantError.isInstance(error) ? error.message : String(error)
+    const problem = `the cache folder ${folder} cannot be used (${reason}); set HFQUANT_CACHE to one that can`
     return { folder, writable: false, problem }
   }
 }

@@ -1,5 +1,7 @@
 import { write } from 'node:fs'
+import { promisify } from 'node:util'
 import type { ByteRange } from '@hfquant/kernels'
+import { type Writer, writeFully } from '@hfquant/safetensors'
 
 /** A part of a range. */
 export function subRange(range: ByteRange, offset: number, byteLength: number): ByteRange {
@@ -31,13 +33,10 @@ export async function writeRange(range: ByteRange, bytes: Uint8Array): Promise<v
     new Uint8Array(range.buffer, range.byteOffset, range.byteLength).set(bytes)
     return
   }
-  let done = 0
-  while (done < bytes.byteLength) done += await writeOnce(range.fd, bytes, done, range.position + done)
+  await writeFully({ write: (...call) => writeOnce(range.fd, ...call) }, bytes, range.position)
 }
 
-const writeOnce = (fd: number, bytes: Uint8Array, offset: number, position: number) =>
-  new Promise<number>((resolve, reject) =>
-    write(fd, bytes, offset, bytes.byteLength - offset, position, (error, count) =>
-      error ? reject(error) : resolve(count),
-    ),
-  )
+const writeOnce = promisify(write) as unknown as (
+  fd: number,
+  ...call: Parameters<Writer['write']>
+) => ReturnType<Writer['write']>

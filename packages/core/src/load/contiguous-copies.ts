@@ -1,7 +1,7 @@
 import { closeSync } from 'node:fs'
 import type { TorchTensor } from '@hfquant/torch-checkpoint'
 import { CheckpointError } from '../errors/families.js'
-import { outputError } from '../save/output-error.js'
+import { outputError } from '../files/output-error.js'
 import { writeRange } from './byte-range.js'
 import type { CheckpointTensor } from './checkpoint.js'
 import { openUnnamed } from './store.js'
@@ -27,14 +27,15 @@ const LEAST_LIMIT = 64 * 2 ** 20
  */
 export function createContiguousCopies(bytesOnDisk: number, folder: string): ContiguousCopies {
   const limit = Math.max(bytesOnDisk, LEAST_LIMIT)
-  let fd: number | undefined
+  let opening: Promise<number> | undefined
   let end = 0
   let copied = 0
 
   async function copy(tensor: CheckpointTensor, source: TorchTensor, signal?: AbortSignal) {
     const { byteLength } = source
     if (copied + byteLength > limit) throw tooLarge(tensor, limit)
-    fd ??= openUnnamed(folder)
+    opening ??= openUnnamed(folder)
+    const fd = await opening
     const placed: CheckpointTensor = { ...tensor, fd, position: end }
     end += byteLength
     copied += byteLength
@@ -67,8 +68,8 @@ export function createContiguousCopies(bytesOnDisk: number, folder: string): Con
       }
     },
     close() {
-      if (fd !== undefined) closeSync(fd)
-      fd = undefined
+      void opening?.then(closeSync, () => {})
+      opening = undefined
     },
   }
 }

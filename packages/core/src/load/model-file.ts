@@ -2,7 +2,7 @@ import { constants, type Stats } from 'node:fs'
 import { type FileHandle, lstat, open, realpath, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { CheckpointError } from '../errors/families.js'
-import { outputError } from '../save/output-error.js'
+import { outputError } from '../files/output-error.js'
 import { liesIn } from './lies-in.js'
 
 /**

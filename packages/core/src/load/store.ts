@@ -1,9 +1,9 @@
-import { randomUUID } from 'node:crypto'
-import { closeSync, mkdirSync, openSync, unlinkSync } from 'node:fs'
+import { closeSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ByteRange } from '@hfquant/kernels'
+import { createScratchFolder } from '../cache/work-folder.js'
 import type { TensorInfo } from '../contract/tensor.js'
-import { outputError } from '../save/output-error.js'
+import { outputError } from '../files/output-error.js'
 import { tensorBytes } from '../shell/dtype.js'
 import type { Storage } from '../shell/parameter.js'
 
@@ -49,7 +49,7 @@ export function createScratchStore(cacheFolder: string): TensorStore {
     async allocate(tensors) {
       const total = tensors.reduce((sum, { dtype, shape }) => sum + tensorBytes(dtype, shape), 0)
       if (total <= MEMORY_LIMIT) return inMemory(tensors)
-      file = openUnnamed(cacheFolder)
+      file = await openUnnamed(cacheFolder)
       return inFile(tensors, file, cacheFolder)
     },
     release() {
@@ -83,15 +83,19 @@ function inFile(tensors: readonly NamedTensor[], fd: number, path: string): Map<
   return places
 }
 
-/** A file without a name: the system frees it when the process ends, however it ends. */
-export function openUnnamed(folder: string): number {
-  const path = join(folder, `scratch-${randomUUID()}`)
+/**
+ * A file without a name, in the cache folder or in that for temporary files: the system frees it when the process ends,
+ * however it ends.
+ *
+ * @throws OutputError when neither can be written.
+ */
+export async function openUnnamed(cacheFolder: string): Promise<number> {
+  const { path, remove } = await createScratchFolder(cacheFolder)
   try {
-    mkdirSync(folder, { recursive: true })
-    const fd = openSync(path, 'wx+')
-    unlinkSync(path)
-    return fd
+    return openSync(join(path, 'scratch'), 'wx+', 0o600)
   } catch (cause) {
     throw outputError(cause, path)
+  } finally {
+    await remove()
   }
 }

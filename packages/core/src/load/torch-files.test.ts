@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { openSafetensors } from '@hfquant/safetensors'
 import { afterAll, describe, expect, test, vi } from 'vitest'
+import { cacheFolder } from '../cache/cache-folder.js'
 import { fromSafetensorsDtype } from '../shell/dtype.js'
 import { temporaryFolder } from '../testing/tiny-model.fixture.js'
 import type { Checkpoint, CheckpointTensor } from './checkpoint.js'
@@ -48,7 +49,7 @@ describe('a pickled checkpoint of plain tensors', () => {
     const copies = await Promise.all([first!.contiguous!(), first!.contiguous!()])
     expect(copies[0]).toBe(copies[1])
     expect(copies[0]!.contiguous).toBeUndefined()
-    expect(await readdir(join(folder, 'cache'))).toEqual([])
+    expect(await readdir(join(cacheFolder(), 'work'))).toEqual([])
   })
 
   test('a copy that was aborted is made when it is asked for again', async () => {

@@ -1,11 +1,11 @@
 import { basename } from 'node:path'
 import { openTorchCheckpoint, type TorchObject, type TorchTensor } from '@hfquant/torch-checkpoint'
+import { cacheFolder } from '../cache/cache-folder.js'
 import type { FlatCheckpoint, FlatTensor } from '../contract/stored-object.js'
 import type { Dtype } from '../contract/tensor.js'
 import { findFlattener } from '../dispatch/registry.js'
 import { CheckpointError } from '../errors/families.js'
 import { isDtype, tensorBytes } from '../shell/dtype.js'
-import { cacheFolder } from './cache-folder.js'
 import type { Checkpoint, CheckpointTensor } from './checkpoint.js'
 import { type ContiguousCopies, createContiguousCopies } from './contiguous-copies.js'
 

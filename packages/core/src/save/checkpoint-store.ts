@@ -2,10 +2,10 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createSafetensorsFile, formatSafetensorsIndex, layoutSafetensors } from '@hfquant/safetensors'
 import type { SavedTensor } from '../contract/quantizer.js'
+import { outputError } from '../files/output-error.js'
 import type { NamedTensor, Place, TensorStore } from '../load/store.js'
 import { elementCount, toSafetensorsDtype } from '../shell/dtype.js'
 import type { Storage } from '../shell/parameter.js'
-import { outputError } from './output-error.js'
 
 /** As the Python library. */
 const DEFAULT_MAX_SHARD_BYTES = 50e9

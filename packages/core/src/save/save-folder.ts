@@ -3,12 +3,12 @@ import { dirname, join } from 'node:path'
 import type { FloatDtype } from '../contract/tensor.js'
 import type { HfQuantizer } from '../dispatch/hf-quantizer.js'
 import { CheckpointError } from '../errors/families.js'
+import { outputError } from '../files/output-error.js'
+import { stageFolder } from '../files/stage-folder.js'
 import { formatJson, type JsonNode, toNode } from '../json/json-document.js'
 import { readUnreplaced } from '../load/folder-version.js'
 import { checkModelFile, copyModelFile } from '../load/model-file.js'
 import { type CheckpointStore, createCheckpointStore } from './checkpoint-store.js'
-import { outputError } from './output-error.js'
-import { stageFolder } from './replace-folder.js'
 
 export interface SaveFolderOptions {
   /** The folder that the model came from: its tokenizer and generation files are carried over. */
@@ -48,7 +48,8 @@ export async function saveFolder<Result>(
     const carryOver = () => copyFiles(sourceFolder, carried, staged.path)
     if (sourceIdentity === undefined) await carryOver()
     else await readUnreplaced(sourceFolder, sourceIdentity, carryOver)
-    await staged.commit(isCheckpointFile)
+    const weights = new Set(options.quantizer?.weightFiles())
+    await staged.commit((name) => isModelFile(name) || weights.has(name))
     return result
   } catch (error) {
     store.release()
@@ -133,10 +134,11 @@ async function namedTemplates(from: string): Promise<string[]> {
 const CARRIED =
   /^(generation_config\.json|tokenizer.*\.(json|model)|special_tokens_map\.json|added_tokens\.json|vocab\.(json|txt)|merges\.txt|chat_template\.(jinja|json))$/
 
-/** Files of an older checkpoint in the same folder, which the new one replaces. */
-const isCheckpointFile = (name: string): boolean =>
-  /^(config\.json|quantize_config\.json|(model|pytorch_model)[^/]*\.(safetensors|bin|index\.json)|.*\.safetensors(\.index\.json)?)$/.test(
+/**
+ * Files of an older model in the same folder, which the new one replaces: what a model is saved as, under exactly these
+ * names, and so what would be read with the new one. Weights under other names are somebody's own.
+ */
+const isModelFile = (name: string): boolean =>
+  /^((config|quantize_config|quant_config|generation_config|tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab|chat_template)\.json|tokenizer\.model|vocab\.txt|merges\.txt|chat_template\.jinja|model(-\d{5}-of-\d{5})?\.safetensors|model\.safetensors\.index\.json)$/.test(
     name,
-  ) ||
-  name === TEMPLATES_FOLDER ||
-  CARRIED.test(name)
+  ) || name === TEMPLATES_FOLDER

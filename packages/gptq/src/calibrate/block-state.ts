@@ -1,8 +1,22 @@
-import { createHash, randomUUID } from 'node:crypto'
-import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { createHash } from 'node:crypto'
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
 import { deserialize, serialize } from 'node:v8'
-import { type Checkpoint, outputError, type QuantizedModule, tensorBytes } from '@hfquant/core'
+import {
+  type Checkpoint,
+  checkpointIdentity,
+  createWorkFolder,
+  type EntryManifest,
+  entryFolder,
+  isTrustedEntry,
+  MANIFEST_FILE,
+  OutputError,
+  outputError,
+  type QuantizedModule,
+  removeEntry,
+  tensorBytes,
+  workTag,
+} from '@hfquant/core'
 import { formatSettings } from '../config/format-settings.js'
 import type { GptqSettings } from '../config/settings.js'
 
@@ -25,45 +39,86 @@ export interface BlockState {
 }
 
 /** Raised when the same settings come to mean other bytes. */
-const REVISION = 2
+const REVISION = 3
 
-/** The folder of a task follows from everything that its result depends on. */
+/**
+ * The folder of a task follows from everything that its result depends on. It is an entry of the cache folder until the
+ * task is done, so that what nobody takes up again is listed and pruned.
+ *
+ * @param warn told when the cache folder cannot be used: the run then keeps nothing.
+ */
 export async function openBlockState(
-  cacheFolder: string,
+  cache: string,
   settings: GptqSettings,
   checkpoint: Checkpoint,
   sequences: readonly Int32Array[],
+  warn: (message: string) => void,
 ): Promise<BlockState> {
-  const folder = join(cacheFolder, `gptq-${await taskKey(settings, checkpoint, sequences)}`)
+  const key = await taskKey(settings, checkpoint, sequences)
+  const folder = entryFolder(cache, 'calibrations', key)
   const fileOf = (block: number) => join(folder, `block-${block}`)
+  const put = (path: string, bytes: string | Uint8Array) => putFile(cache, path, bytes)
+  const isKept = await isWritable(cache, warn)
+  let isClaimed = false
+  const claim = async () => {
+    if (isClaimed) return
+    const manifest: EntryManifest = {
+      ...{ key, model: basename(checkpoint.folder), source: checkpoint.folder, method: 'gptq' },
+      created: new Date().toISOString(),
+      owner: workTag(),
+    }
+    await mkdir(folder, { recursive: true, mode: 0o700 })
+    await put(join(folder, MANIFEST_FILE), `${JSON.stringify(manifest, undefined, 2)}\n`)
+    isClaimed = true
+  }
   return {
     async read(block, modules) {
+      if (!(await isTrustedEntry(cache, 'calibrations', key))) return undefined
       try {
         const saved = deserialize(await readFile(fileOf(block))) as SavedBlock
-        return isWhole(saved, modules) ? { ...saved, parts: aligned(saved.parts) } : undefined
+        if (!isWhole(saved, modules)) return undefined
+        await claim().catch(() => {})
+        return { ...saved, parts: aligned(saved.parts) }
       } catch {
         // Absent, or cut short by whatever ended the earlier run: the block is made again.
         return undefined
       }
     },
     async write(block, saved) {
-      const draft = join(folder, `draft-${randomUUID()}`)
+      if (!isKept) return
       try {
-        await mkdir(folder, { recursive: true })
-        const file = await open(draft, 'wx')
-        try {
-          await file.writeFile(serialize(saved))
-          await file.sync()
-        } finally {
-          await file.close()
-        }
-        await rename(draft, fileOf(block))
+        await claim()
+        await put(fileOf(block), serialize(saved))
       } catch (cause) {
-        await rm(draft, { force: true })
         throw outputError(cause, folder)
       }
     },
-    clear: () => rm(folder, { recursive: true, force: true }),
+    clear: async () => {
+      if (isClaimed) await removeEntry(cache, 'calibrations', key)
+    },
+  }
+}
+
+async function isWritable(cache: string, warn: (message: string) => void): Promise<boolean> {
+  try {
+    await (await createWorkFolder(cache)).remove()
+    return true
+  } catch (error) {
+    if (!OutputError.isInstance(error)) throw error
+    warn(`a run that is interrupted begins anew: ${error.message}`)
+    return false
+  }
+}
+
+/** Whole or not at all. */
+async function putFile(cache: string, path: string, bytes: string | Uint8Array): Promise<void> {
+  const work = await createWorkFolder(cache)
+  try {
+    const draft = join(work.path, 'draft')
+    await writeFile(draft, bytes, { mode: 0o600, flush: true })
+    await rename(draft, path)
+  } finally {
+    await work.remove()
   }
 }
 
@@ -110,11 +165,8 @@ async function taskKey(
       dynamic.map(({ pattern }) => pattern),
     ]),
   )
-  for (const name of (await readdir(checkpoint.folder)).sort()) {
-    if (!checkpoint.files.includes(name) && name !== 'config.json') continue
-    const { size, mtimeMs } = await stat(join(checkpoint.folder, name))
-    hash.update(JSON.stringify([join(checkpoint.folder, name), size, mtimeMs]))
-  }
+  hash.update(await checkpointIdentity(checkpoint))
+  hash.update(await readFile(join(checkpoint.folder, 'config.json')).catch(() => ''))
   for (const ids of sequences) hash.update(JSON.stringify(ids.length)).update(ids)
   return hash.digest('hex').slice(0, 32)
 }

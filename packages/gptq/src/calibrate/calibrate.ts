@@ -30,7 +30,7 @@ export async function calibrate(settings: GptqSettings, context: PostprocessCont
   const sequences = await collectSequences(settings, calibration)
   const batches = planBatches(sequences)
   const tokens = sequences.reduce((sum, { length }) => sum + length, 0)
-  const state = await openBlockState(cacheFolder(), settings, checkpoint, sequences)
+  const state = await openBlockState(cacheFolder(), settings, checkpoint, sequences, context.warn)
   const hidden = createHiddenStore({ folder: cacheFolder(), maxBytes: settings.maxHiddenBytes, tokens })
   const stopwatch = createStopwatch()
   const run: Run = {

@@ -1,7 +1,6 @@
-import { randomUUID } from 'node:crypto'
-import { type FileHandle, mkdir, open, unlink } from 'node:fs/promises'
-import { join } from 'node:path'
-import { type HiddenStates, outputError } from '@hfquant/core'
+import { closeSync, read as readAt } from 'node:fs'
+import { promisify } from 'node:util'
+import { type HiddenStates, openUnnamed, outputError, writeRange } from '@hfquant/core'
 
 /** The hidden states of all batches: in memory up to a limit, in a file without a name beyond it. */
 export interface HiddenStore {
@@ -20,7 +19,7 @@ interface Place {
 }
 
 export interface HiddenStoreOptions {
-  /** Where the file lies. */
+  /** The cache folder, in which the file lies. */
   readonly folder: string
   /** Bytes that stay in memory. */
   readonly maxBytes: number
@@ -35,7 +34,7 @@ export function createHiddenStore({ folder, maxBytes, tokens }: HiddenStoreOptio
   let memory: Float32Array | undefined
   let kept = 0
   let end = 0
-  let file: FileHandle | undefined
+  let file: number | undefined
 
   const placeFor = ({ data, shape }: HiddenStates): Place => {
     memory ??= new Float32Array(Math.min(Math.floor(maxBytes / 4), tokens * shape[2]))
@@ -49,16 +48,14 @@ export function createHiddenStore({ folder, maxBytes, tokens }: HiddenStoreOptio
   const write = async (bytes: Uint8Array, position: number) => {
     try {
       file ??= await openUnnamed(folder)
-      for (let done = 0; done < bytes.length; ) {
-        done += (await file.write(bytes, done, bytes.length - done, position + done)).bytesWritten
-      }
+      await writeRange({ fd: file, position, byteLength: bytes.length }, bytes)
     } catch (cause) {
       throw outputError(cause, folder)
     }
   }
   const read = async (bytes: Uint8Array, position: number) => {
     for (let done = 0; done < bytes.length; ) {
-      const { bytesRead } = await file!.read(bytes, done, bytes.length - done, position + done)
+      const { bytesRead } = await readFrom(file!, bytes, done, bytes.length - done, position + done)
       if (bytesRead === 0) throw outputError(new Error('the file of hidden states ended early'), folder)
       done += bytesRead
     }
@@ -81,7 +78,7 @@ export function createHiddenStore({ folder, maxBytes, tokens }: HiddenStoreOptio
     async close() {
       memory = undefined
       places.clear()
-      await file?.close()
+      if (file !== undefined) closeSync(file)
       file = undefined
     },
   }
@@ -90,11 +87,4 @@ export function createHiddenStore({ folder, maxBytes, tokens }: HiddenStoreOptio
 const bytesOf = ({ buffer, byteOffset, byteLength }: Float32Array): Uint8Array =>
   new Uint8Array(buffer, byteOffset, byteLength)
 
-/** The system frees it when the process ends, however it ends. */
-async function openUnnamed(folder: string): Promise<FileHandle> {
-  await mkdir(folder, { recursive: true })
-  const path = join(folder, `hidden-${randomUUID()}`)
-  const file = await open(path, 'wx+')
-  await unlink(path)
-  return file
-}
+const readFrom = promisify(readAt)

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { ConfigError } from '@hfquant/core'
+import { ConfigError, hubCacheFolder, hubHome } from '@hfquant/core'
 
 /** Where the hub is, who asks, and where its files are kept. */
 export interface HubSettings {
@@ -31,7 +31,6 @@ type Variables = Readonly<Record<string, string | undefined>>
 export async function hubSettings(variables: Variables): Promise<HubSettings> {
   const value = (name: string) => variables[name]?.trim() || undefined
   const folder = (name: string) => value(name)?.replace(/^~(?=$|[/\\])/, homedir())
-  const home = folder('HF_HOME') ?? join(folder('XDG_CACHE_HOME') ?? join(homedir(), '.cache'), 'huggingface')
   const isOn = (name: string) => /^(1|on|yes|true)$/i.test(value(name) ?? '')
   return {
     endpoint: parseEndpoint(value('HF_ENDPOINT') ?? 'https://huggingface.co'),
@@ -40,9 +39,9 @@ export async function hubSettings(variables: Variables): Promise<HubSettings> {
       : parseToken(
           value('HF_TOKEN') ??
             value('HUGGING_FACE_HUB_TOKEN') ??
-            (await readToken(folder('HF_TOKEN_PATH') ?? join(home, 'token'))),
+            (await readToken(folder('HF_TOKEN_PATH') ?? join(hubHome(variables), 'token'))),
         ),
-    cacheFolder: folder('HF_HUB_CACHE') ?? folder('HUGGINGFACE_HUB_CACHE') ?? join(home, 'hub'),
+    cacheFolder: hubCacheFolder(variables),
     offline: isOn('HF_HUB_OFFLINE') || isOn('TRANSFORMERS_OFFLINE'),
     silence: parseSilence(value('HF_HUB_DOWNLOAD_TIMEOUT')),
   }

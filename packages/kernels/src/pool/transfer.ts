@@ -20,7 +20,7 @@ function readPiece(range: ByteRange, target: Uint8Array): void {
     return
   }
   const what = `reading ${describe(range.fd, range.position, range.byteLength)}`
-  transfer(what, range.byteLength, (done, length) =>
+  transfer(what, range.byteLength, TOO_SHORT, (done, length) =>
     readSync(range.fd, target, done, length, range.position + done),
   )
 }
@@ -32,19 +32,26 @@ export function writeRange(range: ByteRange, source: Uint8Array): void {
     return
   }
   const what = `writing ${describe(range.fd, range.position, range.byteLength)}`
-  transfer(what, range.byteLength, (done, length) =>
+  transfer(what, range.byteLength, FULL, (done, length) =>
     writeSync(range.fd, source, done, length, range.position + done),
   )
 }
 
-function transfer(what: string, byteLength: number, move: (done: number, length: number) => number): void {
+/** What it means that a call moves nothing and gives no reason. */
+const TOO_SHORT = { hint: 'The file is shorter than its header says, or was cut while it was in use.' }
+const FULL = { errno: 'ENOSPC', hint: 'The disk may be full; free some space.' }
+
+function transfer(
+  what: string,
+  byteLength: number,
+  meaning: { readonly errno?: string; readonly hint: string },
+  move: (done: number, length: number) => number,
+): void {
   let done = 0
   while (done < byteLength) {
     const moved = attempt(what, () => move(done, Math.min(byteLength - done, MAX_TRANSFER_BYTES)))
     if (moved === 0) {
-      throw new KernelIoError(`${what} stopped after ${done} bytes`, {
-        hint: 'The file is shorter than its header says, or was cut while it was in use.',
-      })
+      throw new KernelIoError(`${what} stopped after ${done} bytes`, meaning)
     }
     done += moved
   }

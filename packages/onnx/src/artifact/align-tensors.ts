@@ -1,6 +1,6 @@
 import { type FileHandle, open, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { outputError, RuntimeError } from '@hfquant/core'
+import { outputError, RuntimeError, writeFully } from '@hfquant/core'
 import { decodeModel, type ExternalEntry, encodeStored } from '../graph/onnx-schema.js'
 import { MODEL_FILE, nextPage, WEIGHTS_FILE } from './files.js'
 
@@ -26,7 +26,7 @@ export async function alignTensors(folder: string): Promise<void> {
     const file = await open(weightsPath, 'r+')
     try {
       const { size } = await file.stat()
-      const place = createMover(file, size)
+      const place = createMover(file, size, weightsPath)
       for (const { external_data } of initializers) await alignEntries(external_data, place)
     } finally {
       await file.close()
@@ -43,15 +43,19 @@ type Mover = (offset: number, byteLength: number) => Promise<number>
 /** What the runtime's allocator gives the buffers that kernels pack into. */
 const ALIGNMENT = 64
 
-function createMover(file: FileHandle, size: number): Mover {
+function createMover(file: FileHandle, size: number, path: string): Mover {
   let end = size
   return async (offset, byteLength) => {
     if (offset + byteLength > size) throw short(offset + byteLength, size)
     if (offset % ALIGNMENT === 0) return offset
     const bytes = new Uint8Array(byteLength)
-    await file.read(bytes, 0, byteLength, offset)
+    for (let done = 0; done < byteLength; ) {
+      const { bytesRead } = await file.read(bytes, done, byteLength - done, offset + done)
+      if (bytesRead === 0) throw short(offset + byteLength, offset + done)
+      done += bytesRead
+    }
     const position = nextPage(end)
-    await file.write(bytes, 0, byteLength, position)
+    await writeFully(file, bytes, position, path)
     end = position + byteLength
     return position
   }

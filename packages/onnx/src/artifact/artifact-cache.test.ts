@@ -1,22 +1,24 @@
-import { execFileSync } from 'node:child_process'
-import { createHash } from 'node:crypto'
 import {
+  chmodSync,
+  cpSync,
   existsSync,
-  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
+  statSync,
   truncateSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs'
-import { hostname, tmpdir } from 'node:os'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { listEntries, pruneEntries } from '@hfquant/core'
 import { afterAll, describe, expect, test } from 'vitest'
 import { createGraph } from '../graph/graph.js'
 import { constant, floatBytes } from '../testing/run-graph.fixture.js'
-import { findArtifact, listArtifacts, pruneArtifacts, removeArtifact } from './artifact-cache.js'
+import { findArtifact, removeArtifact } from './artifact-cache.js'
 import { artifactKey } from './artifact-key.js'
 import { compileArtifact } from './compile-artifact.js'
 
@@ -75,7 +77,7 @@ describe('a compiled model', () => {
     const cache = newCache()
     const keys = await Promise.all([compile(cache, 8), compile(cache, 8), compile(cache, 8)])
     expect(new Set(keys).size).toBe(1)
-    expect(await listArtifacts(cache)).toHaveLength(1)
+    expect(await listEntries(cache)).toHaveLength(1)
     expect(readdirSync(join(cache, 'work'))).toEqual([])
   })
 
@@ -90,6 +92,21 @@ describe('a compiled model', () => {
       'another graph',
       (folder) => flipByte(join(folder, 'model.onnx')),
       /model\.onnx is not what was written/,
+    ],
+    [
+      'other weights of the same size',
+      (folder) => flipByte(join(folder, 'weights.bin')),
+      /bytes 0 to \d+ of weights\.bin are not what was written/,
+    ],
+    [
+      'other weights of the same size and time',
+      (folder) => {
+        const path = join(folder, 'weights.bin')
+        const { atime, mtime } = statSync(path)
+        flipByte(path)
+        utimesSync(path, atime, mtime)
+      },
+      /weights\.bin are not what was written/,
     ],
     ['no manifest', (folder) => rmSync(join(folder, 'manifest.json')), /manifest\.json is missing/],
     [
@@ -110,12 +127,50 @@ describe('a compiled model', () => {
     expect((await find(cache, key)).artifact).toBeDefined()
   })
 
+  test('whose files were copied, as from a backup, is read once and used', async () => {
+    const cache = newCache()
+    const key = await compile(cache, 8)
+    const folder = artifactFolder(cache, key)
+    cpSync(folder, `${folder}-copy`, { recursive: true })
+    rmSync(folder, { recursive: true })
+    renameSync(`${folder}-copy`, folder)
+    expect((await find(cache, key)).artifact).toBeDefined()
+    expect(readFileSync(join(cache, 'digests.json'), 'utf8')).toContain(
+      `,${statSync(join(folder, 'weights.bin')).ino},`,
+    )
+  })
+
+  test.skipIf(process.getuid === undefined)('can be written by nobody', async () => {
+    const cache = newCache()
+    const folder = artifactFolder(cache, await compile(cache, 8))
+    const modes = readdirSync(folder).map((name) => statSync(join(folder, name)).mode & 0o222)
+    expect(modes).toEqual([0, 0, 0])
+    expect(statSync(folder).mode & 0o022).toBe(0)
+  })
+
+  test.skipIf(process.getuid === undefined)(
+    'that others could have written is not used, and says so',
+    async () => {
+      for (const name of ['.', 'weights.bin', 'model.onnx', 'manifest.json']) {
+        const cache = newCache()
+        const key = await compile(cache, 8)
+        chmodSync(join(artifactFolder(cache, key), name), 0o777)
+        expect(await find(cache, key)).toEqual({
+          artifact: undefined,
+          warnings: [
+            expect.stringMatching(/is not used: it belongs to another user, or others may write it/),
+          ],
+        })
+      }
+    },
+  )
+
   test('is removed by its name; removing what is not there is no error', async () => {
     const cache = newCache()
     const key = await compile(cache, 8)
     await removeArtifact(cache, key)
     await removeArtifact(cache, key)
-    expect(await listArtifacts(cache)).toEqual([])
+    expect(await listEntries(cache)).toEqual([])
   })
 })
 
@@ -132,31 +187,11 @@ describe('pruning', () => {
     // Finding it is using it.
     useAt(cache, keys[2]!, 10)
     await find(cache, keys[2]!)
-    const bytes = (await listArtifacts(cache)).find(({ key }) => key === keys[2])!.bytes
-    const removed = await pruneArtifacts(cache, bytes)
+    const bytes = (await listEntries(cache)).find(({ key }) => key === keys[2])!.bytes
+    const removed = await pruneEntries(cache, bytes)
     expect(removed.map(({ key }) => key)).toEqual([keys[3], keys[0], keys[1]])
-    expect((await listArtifacts(cache)).map(({ key }) => key)).toEqual([keys[2]])
-    expect(await pruneArtifacts(cache, bytes)).toEqual([])
-  })
-
-  test('leaves the work of running processes alone, and removes that of killed ones', async () => {
-    const cache = newCache()
-    const host = createHash('sha256').update(hostname()).digest('hex').slice(0, 8)
-    const ended = Number(execFileSync(process.execPath, ['-p', 'process.pid']).toString())
-    const folders = {
-      own: `${process.pid}.${host}.a`,
-      running: `${process.ppid}.${host}.b`,
-      killed: `${ended}.${host}.c`,
-      elsewhere: `${ended}.00000000.d`,
-      longAgo: `${ended}.00000000.e`,
-    }
-    for (const name of Object.values(folders)) mkdirSync(join(cache, 'work', name), { recursive: true })
-    const twoDaysAgo = Date.now() / 1000 - 48 * 3600
-    utimesSync(join(cache, 'work', folders.longAgo), twoDaysAgo, twoDaysAgo)
-    await pruneArtifacts(cache, 0)
-    expect(readdirSync(join(cache, 'work')).sort()).toEqual(
-      [folders.own, folders.running, folders.elsewhere].sort(),
-    )
+    expect((await listEntries(cache)).map(({ key }) => key)).toEqual([keys[2]])
+    expect(await pruneEntries(cache, bytes)).toEqual([])
   })
 })
 

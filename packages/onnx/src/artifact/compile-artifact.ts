@@ -1,14 +1,13 @@
-import { mkdir, open, readdir, rm, statfs } from 'node:fs/promises'
+import { chmod, mkdir, open, readdir, rm, statfs } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
-import { outputError } from '@hfquant/core'
+import { createWorkFolder, outputError } from '@hfquant/core'
 import type { Graph } from '../graph/graph.js'
 import { startSessionWorker } from '../session/session-worker-host.js'
 import { alignTensors } from './align-tensors.js'
 import { type Artifact, publishArtifact } from './artifact-cache.js'
 import { MODEL_FILE, WEIGHTS_FILE } from './files.js'
-import { type ArtifactDescription, writeManifest } from './manifest.js'
-import { createWorkFolder } from './work-folder.js'
+import { type ArtifactDescription, noteWeights, writeManifest } from './manifest.js'
 import { type ArtifactOptions, writeArtifact } from './write-artifact.js'
 
 export interface CompileArtifactOptions extends ArtifactOptions {
@@ -43,7 +42,8 @@ export async function compileArtifact(
     await rm(plain, { recursive: true })
     await alignTensors(packed)
     await writeManifest(packed, key, description)
-    await syncFiles(packed)
+    await sealFiles(packed)
+    await noteWeights(cache, packed)
     return await publishArtifact(cache, key, packed)
   } catch (cause) {
     throw isErrno(cause) ? outputError(cause, work.path) : cause
@@ -75,11 +75,16 @@ const LEAST_SPACE = 2 ** 20
 
 const noSpace = (): Error => Object.assign(new Error('no space left'), { code: 'ENOSPC' })
 
-/** Makes the files durable before they get their name: after a power failure a whole file is there, or none. */
-async function syncFiles(folder: string): Promise<void> {
+/**
+ * Makes the files durable before they get their name: after a power failure a whole file is there, or none. And
+ * read-only: a mapped file that somebody cuts short ends every process that computes with it.
+ */
+async function sealFiles(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
-    const file = await open(join(folder, name), 'r+')
+    const path = join(folder, name)
+    const file = await open(path, 'r+')
     await file.sync().finally(() => file.close())
+    await chmod(path, 0o444)
   }
 }
 

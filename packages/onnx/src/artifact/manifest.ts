@@ -1,32 +1,33 @@
 import { createHash } from 'node:crypto'
-import { readFile, stat, writeFile } from 'node:fs/promises'
+import { open, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import {
+  digestParts,
+  type EntryManifest,
+  fileDigests,
+  joinDigests,
+  MANIFEST_FILE,
+  PART_BYTES,
+  readManifest,
+} from '@hfquant/core'
 import { MODEL_FILE, WEIGHTS_FILE } from './files.js'
 
 /** What a compiled model was made from, for people. */
-export interface ArtifactDescription {
-  /** Name of the model. */
-  readonly model: string
-  /** Path of the model folder. */
-  readonly source: string
-  /** `quant_method`; null for a float model. */
-  readonly method: string | null
+export interface ArtifactDescription extends Pick<EntryManifest, 'model' | 'source' | 'method'> {
   /** What whoever finds the compiled model should know, as JSON. */
   readonly notes: unknown
 }
 
 /** The file that makes a folder a compiled model. It is written last, and says what the others must be. */
-export interface Manifest extends ArtifactDescription {
-  readonly key: string
-  /** ISO 8601. */
-  readonly created: string
+interface Manifest extends EntryManifest, ArtifactDescription {
   /** Bytes of each file. */
   readonly bytes: Readonly<Record<string, number>>
-  /** SHA-256 of the graph. The weights are too large to be read before they are used. */
+  /** SHA-256 of the graph. */
   readonly graphDigest: string
+  /** SHA-256 of each part of the weights, as `digestParts` has it; none where there are no weights. */
+  readonly weightsDigests: readonly string[]
 }
 
-export const MANIFEST_FILE = 'manifest.json'
 const FILES = [MODEL_FILE, WEIGHTS_FILE]
 
 /** Describes the files of a folder, and puts the description beside them. */
@@ -35,27 +36,40 @@ export async function writeManifest(
   key: string,
   { model, source, method, notes }: ArtifactDescription,
 ): Promise<void> {
+  const sizes = new Map(await fileSizes(folder))
   const manifest: Manifest = {
     ...{ key, model, source, method, notes },
     created: new Date().toISOString(),
-    bytes: Object.fromEntries(await fileSizes(folder)),
+    bytes: Object.fromEntries(sizes),
     graphDigest: await digestOf(join(folder, MODEL_FILE)),
+    weightsDigests: await withWeights(folder, sizes, (fd, size) => digestParts(fd, size)),
   }
   await writeFile(join(folder, MANIFEST_FILE), `${JSON.stringify(manifest, undefined, 2)}\n`)
 }
 
+/** Notes that the weights are what the manifest says, for a folder that was written a moment ago and is read-only now. */
+export async function noteWeights(cache: string, folder: string): Promise<void> {
+  const { weightsDigests } = (await readManifest<Manifest>(folder))!
+  await withWeights(folder, new Map(await fileSizes(folder)), async (fd) => {
+    await fileDigests(cache).note(fd, joinDigests(weightsDigests))
+    return []
+  })
+}
+
 /**
- * Reads the manifest of a folder and looks at what it describes.
+ * Reads the manifest of a folder and looks at what it describes. The weights are read only if the file is not the one
+ * that was looked at before, by its inode and its times.
  *
- * @returns undefined when there is no folder, and what is wrong with one that is damaged.
+ * @returns what is wrong with a folder that is damaged.
  */
 export async function checkManifest(
+  cache: string,
   folder: string,
   key: string,
-): Promise<Manifest | { readonly damage: string } | undefined> {
-  if ((await stat(folder).catch(() => undefined)) === undefined) return undefined
-  const manifest = await readManifest(folder)
-  if (manifest === undefined) return { damage: `${MANIFEST_FILE} is missing or unreadable` }
+): Promise<Manifest | { readonly damage: string }> {
+  const manifest = await readManifest<Manifest>(folder)
+  if (manifest === undefined || !isWhole(manifest))
+    return { damage: `${MANIFEST_FILE} is missing or unreadable` }
   if (manifest.key !== key) return { damage: `${MANIFEST_FILE} belongs to another model` }
   const sizes = new Map(await fileSizes(folder))
   for (const name of FILES) {
@@ -66,24 +80,49 @@ export async function checkManifest(
   if ((await digestOf(join(folder, MODEL_FILE))) !== manifest.graphDigest) {
     return { damage: `${MODEL_FILE} is not what was written` }
   }
-  return manifest
+  const [damage] = await withWeights(folder, sizes, (fd, size) => checkWeights(cache, fd, size, manifest))
+  return damage === undefined ? manifest : { damage }
 }
 
-/** The manifest as it stands, of whatever was written there. */
-export async function readManifest(folder: string): Promise<Manifest | undefined> {
-  try {
-    const manifest = JSON.parse(await readFile(join(folder, MANIFEST_FILE), 'utf8')) as Manifest
-    const { key, model, source, created, bytes, graphDigest } = manifest
-    const texts = [key, model, source, created, graphDigest]
-    const isWhole =
-      texts.every((value) => typeof value === 'string') && typeof bytes === 'object' && bytes !== null
-    return isWhole ? manifest : undefined
-  } catch {
-    return undefined
+async function checkWeights(
+  cache: string,
+  fd: number,
+  size: number,
+  { weightsDigests: expected }: Manifest,
+): Promise<string[]> {
+  const digests = fileDigests(cache)
+  const whole = joinDigests(expected)
+  if ((await digests.known(fd)) === whole) return []
+  const found = await digestParts(fd, size)
+  const part = found.findIndex((digest, index) => digest !== expected[index])
+  if (part < 0 && found.length === expected.length) {
+    await digests.note(fd, whole)
+    return []
   }
+  const start = Math.max(part, 0) * PART_BYTES
+  const end = Math.min(start + PART_BYTES, size)
+  return [`bytes ${start} to ${end} of ${WEIGHTS_FILE} are not what was written`]
 }
 
-/** [name, bytes] of those files that there are; a graph whose constants are all small has no weights file. */
+const isWhole = ({ bytes, graphDigest, weightsDigests }: Manifest): boolean =>
+  typeof bytes === 'object' &&
+  bytes !== null &&
+  typeof graphDigest === 'string' &&
+  Array.isArray(weightsDigests)
+
+/** A graph whose constants are all small has no weights file: then there is nothing to say of it. */
+async function withWeights(
+  folder: string,
+  sizes: ReadonlyMap<string, number>,
+  use: (fd: number, size: number) => Promise<string[]>,
+): Promise<string[]> {
+  const size = sizes.get(WEIGHTS_FILE)
+  if (size === undefined) return []
+  const file = await open(join(folder, WEIGHTS_FILE), 'r')
+  return use(file.fd, size).finally(() => file.close())
+}
+
+/** [name, bytes] of those files that there are. */
 async function fileSizes(folder: string): Promise<(readonly [string, number])[]> {
   const sizes = await Promise.all(
     FILES.map(async (name) => [name, (await stat(join(folder, name)).catch(() => undefined))?.size] as const),

@@ -1,7 +1,14 @@
 import { createHash } from 'node:crypto'
 import { type FileHandle, open, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type ConstantTensor, type OnProgress, outputError, RuntimeError, tensorBytes } from '@hfquant/core'
+import {
+  type ConstantTensor,
+  type OnProgress,
+  outputError,
+  RuntimeError,
+  tensorBytes,
+  writeFully,
+} from '@hfquant/core'
 import type { ByteLocation, Graph } from '../graph/graph.js'
 import { encodeModel } from '../graph/onnx-schema.js'
 import { MODEL_FILE, nextPage, WEIGHTS_FILE } from './files.js'
@@ -80,9 +87,7 @@ async function writeConstants(
     let written = 0
     for await (const bytes of tensor.chunks()) {
       if (written + bytes.byteLength <= byteLength) {
-        await file.write(bytes, 0, bytes.byteLength, offset + written).catch((cause) => {
-          throw outputError(cause, path)
-        })
+        await writeFully(file, bytes, offset + written, path)
       }
       written += bytes.byteLength
     }

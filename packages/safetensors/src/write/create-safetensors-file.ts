@@ -1,6 +1,7 @@
 import { type FileHandle, open, rm } from 'node:fs/promises'
 import { fileError, quote, SafetensorsError } from '../errors.js'
 import type { FileLayout } from './layout-file.js'
+import { writeFully } from './write-fully.js'
 
 /** A file with its header and full length; data goes to the positions of its layout, in any order. */
 export interface SafetensorsFileWriter extends AsyncDisposable {
@@ -30,7 +31,7 @@ export async function createSafetensorsFile(
 ): Promise<SafetensorsFileWriter> {
   const handle = await attempt(path, () => open(path, 'wx+'))
   try {
-    await writeFully(handle, path, layout.header, 0)
+    await attempt(path, () => writeFully(handle, layout.header, 0))
     await attempt(path, () => handle.truncate(layout.byteLength))
     return writerOf(handle, path, layout)
   } catch (error) {
@@ -75,7 +76,8 @@ function writerOf(handle: FileHandle, path: string, layout: FileLayout): Safeten
     },
     async write(name, bytes, byteOffset = 0) {
       assertOpen()
-      await writeFully(handle, path, bytes, positionOf(name, bytes, byteOffset))
+      const position = positionOf(name, bytes, byteOffset)
+      await attempt(path, () => writeFully(handle, bytes, position))
     },
     async sync() {
       assertOpen()
@@ -88,22 +90,6 @@ function writerOf(handle: FileHandle, path: string, layout: FileLayout): Safeten
     [Symbol.asyncDispose]: () => writer.close(),
   }
   return writer
-}
-
-/** Linux writes at most 2 GiB at once, and any call may write less than asked for. */
-const BYTES_PER_CALL = 1024 * 1024 * 1024
-
-async function writeFully(
-  handle: FileHandle,
-  path: string,
-  bytes: Uint8Array,
-  position: number,
-): Promise<void> {
-  for (let done = 0; done < bytes.byteLength; ) {
-    const wanted = Math.min(bytes.byteLength - done, BYTES_PER_CALL)
-    const { bytesWritten } = await attempt(path, () => handle.write(bytes, done, wanted, position + done))
-    done += bytesWritten
-  }
 }
 
 async function attempt<T>(path: string, action: () => Promise<T>): Promise<T> {

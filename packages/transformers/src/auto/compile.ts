@@ -1,12 +1,18 @@
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { cacheFolder, type OnProgress, OutputError, publishWarning, RuntimeError } from '@hfquant/core'
+import {
+  cacheFolder,
+  createScratchFolder,
+  createTemporaryFolder,
+  type OnProgress,
+  OutputError,
+  publishWarning,
+  RuntimeError,
+  type WorkFolder,
+} from '@hfquant/core'
 import {
   type Artifact,
   type ArtifactDescription,
   type CacheShape,
   compileArtifact,
-  createWorkFolder,
   type DecoderSession,
   findArtifact,
   type Graph,
@@ -79,20 +85,19 @@ export async function compile(
 
 async function openOnce(graph: Graph, cache: CacheShape, options: CompileOptions): Promise<DecoderSession> {
   try {
-    return await openWithin(cacheFolder(), graph, cache, options)
+    return await openWithin(await createScratchFolder(cacheFolder()), graph, cache, options)
   } catch (error) {
     if (!OutputError.isInstance(error)) throw error
-    return await openWithin(join(tmpdir(), 'hfquant'), graph, cache, options)
+    return await openWithin(await createTemporaryFolder(), graph, cache, options)
   }
 }
 
 async function openWithin(
-  folder: string,
+  work: WorkFolder,
   graph: Graph,
   cache: CacheShape,
   { threads, signal, onProgress }: CompileOptions,
 ): Promise<DecoderSession> {
-  const work = await createWorkFolder(folder)
   try {
     const modelPath = await writeArtifact(work.path, graph, { signal, onProgress })
     return await openSession({ modelPath, cache, threads })

@@ -1,8 +1,15 @@
-import { ConfigError, cacheFolder } from '@hfquant/core'
-import { type ListedArtifact, listArtifacts, pruneArtifacts, removeArtifact } from '@hfquant/onnx'
+import {
+  type CacheEntry,
+  ConfigError,
+  cacheFolder,
+  listEntries,
+  pruneEntries,
+  removeEntry,
+} from '@hfquant/core'
 
-/** A compiled model in the cache folder. */
+/** A compiled model in the cache folder, or what is left there of a calibration that was interrupted. */
 export interface CompiledModel {
+  readonly kind: 'compiled' | 'calibration'
   readonly id: string
   /** Name of the model it was made from; undefined for one that is damaged. */
   readonly model: string | undefined
@@ -14,19 +21,19 @@ export interface CompiledModel {
   readonly lastUsed: Date
 }
 
-/** The compiled models of this machine; the one that was used last comes first. */
+/** What is kept in the cache folder of the user; what was used last comes first. */
 export const listCompiledModels = async (): Promise<readonly CompiledModel[]> =>
-  (await listArtifacts(cacheFolder())).map(toCompiledModel)
+  (await listEntries(cacheFolder())).map(toCompiledModel)
 
 /**
- * Removes damaged compiled models, then those that were not used for the longest time, until the rest has at most
+ * Removes damaged entries of the cache folder, then those that were not used for the longest time, until the rest has at most
  * `maxBytes`. A model that is in use goes on working, and what another process is writing is not touched.
  *
  * @returns those that were removed.
  * @throws OutputError when the cache folder cannot be written.
  */
 export const pruneCompiledModels = async (maxBytes: number): Promise<readonly CompiledModel[]> =>
-  (await pruneArtifacts(cacheFolder(), maxBytes)).map(toCompiledModel)
+  (await pruneEntries(cacheFolder(), maxBytes)).map(toCompiledModel)
 
 /**
  * Removes every compiled model of a name, or the one of an id.
@@ -49,11 +56,14 @@ export async function removeCompiledModels(name: string): Promise<readonly Compi
       hint: known.length === 0 ? 'The cache holds none.' : `There is ${known.join(', ')}.`,
     })
   }
-  for (const { id } of meant) await removeArtifact(cacheFolder(), id)
+  for (const { id, kind } of meant) await removeEntry(cacheFolder(), FOLDERS[kind], id)
   return meant
 }
 
-const toCompiledModel = ({ key, manifest, bytes, lastUsed }: ListedArtifact): CompiledModel => ({
+const FOLDERS = { compiled: 'artifacts', calibration: 'calibrations' } as const
+
+const toCompiledModel = ({ kind, key, manifest, bytes, lastUsed }: CacheEntry): CompiledModel => ({
+  kind: kind === 'artifacts' ? 'compiled' : 'calibration',
   id: key,
   model: manifest?.model,
   source: manifest?.source,

@@ -1,6 +1,7 @@
 import { basename, resolve } from 'node:path'
 import {
   CapabilityError,
+  checkpointIdentity,
   HfquantError,
   type JsonObject,
   type LoadedModel,
@@ -9,7 +10,6 @@ import {
 } from '@hfquant/core'
 import { type ArtifactDescription, artifactKey, type Graph } from '@hfquant/onnx'
 import { type LoweredSource, lowerModel } from '../lower/lower-model.js'
-import { checkpointIdentity } from './checkpoint-identity.js'
 import { planOpened } from './fill-model.js'
 import type { LoadModelOptions } from './load-options.js'
 import { type ModelQuantization, quantizationOf, withQuantization } from './model-quantization.js'
@@ -48,7 +48,7 @@ export async function nameModel(
   const graph = tryLower({ model, cacheDtype, shell: outline.shell, compute, memory })
   if (graph === undefined) return undefined
   const method = quantizer && [quantizer.quantMethod, quantizer.revision, quantizer.config.toDict()]
-  const identity = await checkpointIdentity(opened.checkpoint)
+  const identity = await checkpointIdentity(opened.checkpoint, options.signal)
   const family = [model.name, model.revision]
   const subject = [NOTES_REVISION, identity, configFile.value, family, method, dtype, compute, memory]
   return { key: artifactKey(graph, subject), outline, quantization: quantizationOf(sketch, outline) }

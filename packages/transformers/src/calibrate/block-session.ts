@@ -1,6 +1,5 @@
-import { type ConstantTensor, cacheFolder, type HiddenStates } from '@hfquant/core'
+import { type ConstantTensor, cacheFolder, createScratchFolder, type HiddenStates } from '@hfquant/core'
 import {
-  createWorkFolder,
   DECODER,
   type Graph,
   type GraphSession,
@@ -19,7 +18,7 @@ export async function openPart(
   source: (constant: ConstantTensor) => ConstantTensor,
   threads: GraphThreads,
 ): Promise<GraphSession> {
-  const work = await createWorkFolder(cacheFolder())
+  const work = await createScratchFolder(cacheFolder())
   try {
     const part: Graph = Object.create(graph, { constants: { value: graph.constants.map(source) } })
     return await threads.open(await writeArtifact(work.path, part))

@@ -6,6 +6,7 @@ import { PRE_TOKENIZERS, type PreTokenizerName } from './gguf/pre-tokenizer.js'
 import { GGUF_TYPES, type GgufType } from './gguf/tensor-type.js'
 import { exportOnnx } from './onnx/export-onnx.js'
 import { ONNX_TYPES, type OnnxType } from './onnx/onnx-type.js'
+import { refuseInput } from './refuse-input.js'
 
 /** Values of `type` by format; the first of each is the default. */
 export const EXPORT_TYPES = { gguf: GGUF_TYPES, onnx: ONNX_TYPES } as const
@@ -54,7 +55,8 @@ export interface ExportModelResult {
  *
  * @param out a file for GGUF, a folder for ONNX; it appears complete or not at all.
  * @throws ConfigError for options; whatever loading the model throws; CapabilityError for what the format has no place
- * for; CheckpointError for a vocabulary or weights that it cannot hold; OutputError; the reason of `signal`.
+ * for; CheckpointError for a vocabulary or weights that it cannot hold; OutputError, OUTPUT_IS_INPUT among them; the
+ * reason of `signal`.
  */
 export async function exportModel(
   folder: string,
@@ -66,6 +68,7 @@ export async function exportModel(
   const opened = await openModel(folder, { signal })
   const store = createScratchStore(cacheFolder())
   try {
+    await refuseInput(opened, out)
     const loaded = await fillModel(opened, store, { signal })
     if (options.format === 'gguf') {
       const { type = 'F16', name, preTokenizer } = options

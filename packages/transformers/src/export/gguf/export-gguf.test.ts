@@ -152,7 +152,10 @@ test('values beyond float16 are kept in float32, with a warning', async () => {
 test('an older file is replaced, and what a killed export left is removed', async () => {
   const out = join(root, 'replaced', 'model.gguf')
   await exportModel(demoModel, out, { format: 'gguf', type: 'Q4_0' })
-  await writeFile(join(root, 'replaced', '.model.gguf.hfquant-new-999999999-deadbeef'), 'half')
+  await writeFile(
+    join(root, 'replaced', `.model.gguf.hfquant-new-${workTag().replace(/^\d+/, '999999999')}`),
+    'half',
+  )
   await exportModel(demoModel, out, { format: 'gguf', type: 'Q8_0' })
   expect(await readdir(join(root, 'replaced'))).toEqual(['model.gguf'])
   expect((await readGguf(out)).metadata.get('general.file_type')).toBe(7)

@@ -5,6 +5,7 @@ import {
   type OnProgress,
   readUnreplaced,
   type Shell,
+  stageFile,
   walkModules,
 } from '@hfquant/core'
 import { type GgufMetadata, type GgufModel, knownArchitectures } from '@hfquant/models'
@@ -14,7 +15,6 @@ import { encodeHeader, type GgufTensorInfo } from './encode-header.js'
 import { encodeTensor, type GgufTensor, needsFloat32 } from './encode-tensor.js'
 import { modelName } from './model-name.js'
 import type { PreTokenizerName } from './pre-tokenizer.js'
-import { stageFile } from './stage-file.js'
 import { FILE_TYPE, type GgufType, tensorType, tensorTypeBytes } from './tensor-type.js'
 import { readVocabulary } from './vocabulary.js'
 
@@ -144,7 +144,7 @@ async function write(
   { signal, onProgress }: GgufSettings,
 ): Promise<number> {
   const header = encodeHeader(metadata, infos)
-  const file = await stageFile(out)
+  const file = await stageFile(out, isGguf)
   try {
     await file.write(header.bytes)
     let doneBytes = header.bytes.byteLength
@@ -171,6 +171,9 @@ async function write(
     throw error
   }
 }
+
+/** By its first four bytes. */
+const isGguf = (start: Uint8Array): boolean => Buffer.from(start.subarray(0, 4)).toString('latin1') === 'GGUF'
 
 function checkSize({ weight }: GgufTensor, found: number, expected: number): void {
   if (found === expected) return
