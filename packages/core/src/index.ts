@@ -155,6 +155,7 @@ export { dequantizedChunks, parameterChunks, readParameter } from './load/read-p
 export { type FloatMatrix, type RowRoom, readRows, rowChunks } from './load/read-rows.js'
 export { createScratchStore, openUnnamed, type Place, type TensorStore } from './load/store.js'
 export { checkpointSource, parameterSource, type TensorSource } from './load/tensor-source.js'
+export { compilePattern, type Pattern, type PatternMode } from './pattern/compile-pattern.js'
 export { INFO_CHANNEL, type InfoEvent, publishInfo } from './report/info.js'
 export { describeTensor, type LoadingReport, type Mismatch } from './report/loading-report.js'
 export { type ProcessMemory, processMemory } from './report/process-memory.js'
@@ -173,7 +174,7 @@ export {
   parseFloatDtype,
   tensorBytes,
 } from './shell/dtype.js'
-export { matchesModule } from './shell/match-module.js'
+export { matchesModule, moduleMatcher } from './shell/match-module.js'
 export {
   Conv1D,
   Embedding,

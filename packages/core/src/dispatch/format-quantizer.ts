@@ -1,4 +1,5 @@
 import type { QuantizedFormat, Skip, WeightInfo } from '../contract/format.js'
+import type { JsonObject } from '../contract/json.js'
 import type { Environment, FormatContext, QuantizerDefinition, SavedTensor } from '../contract/quantizer.js'
 import { CapabilityError, CheckpointError } from '../errors/families.js'
 import { type Checkpoint, storedWeight } from '../load/checkpoint.js'
@@ -176,8 +177,10 @@ export class FormatQuantizer<Config extends object> extends HfQuantizer {
 
   private resolveSkips(shell: Shell): SkipList {
     const { definition, config } = this
+    const user = definition.skipModules?.(config.value)
     return resolveSkips(shell, {
-      user: definition.skipModules?.(config.value),
+      user,
+      field: fieldOf(user, config.toDict()),
       replace: this.preQuantized || (definition.replacesDefaultSkips?.(config.value) ?? false),
       includesEmbeddings: definition.includesEmbeddings?.(config.value) ?? false,
     })
@@ -226,6 +229,11 @@ export class FormatQuantizer<Config extends object> extends HfQuantizer {
 }
 
 const ALWAYS_FLOAT = 'stays in float with every method'
+/** The key under which a method keeps its skip list. */
+function fieldOf(list: readonly string[] | undefined, json: JsonObject): string {
+  const isList = (value: unknown) => JSON.stringify(value) === JSON.stringify(list)
+  return Object.keys(json).find((key) => isList(json[key])) ?? 'the skip list'
+}
 
 /** Why a module is on the skip list: it is named, or the module that it shares its weight with. */
 function listedReason(shell: Shell, skips: SkipList, path: string): string | undefined {

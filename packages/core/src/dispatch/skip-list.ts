@@ -1,4 +1,4 @@
-import { matchesModule } from '../shell/match-module.js'
+import { moduleMatcher } from '../shell/match-module.js'
 import { walkModules } from '../shell/module.js'
 import type { Shell } from '../shell/shell.js'
 import { weightPath } from '../shell/weight-slot.js'
@@ -12,13 +12,14 @@ export interface SkipList {
 interface SkipEntry {
   readonly entry: string
   readonly reason: string
+  readonly matches: (path: string) => boolean
 }
 
 /**
  * Modules that every method leaves in float unless told otherwise: the output projection, and both ends of a tie. A
  * method that includes the embeddings takes input and output embedding off the list.
  */
-function defaultSkips(shell: Shell, includesEmbeddings: boolean): readonly SkipEntry[] {
+function defaultSkips(shell: Shell, includesEmbeddings: boolean): readonly Omit<SkipEntry, 'matches'>[] {
   const tied = shell.ties.flatMap(({ alias, target }) => [
     { entry: ownerPath(alias), reason: `shares its weight with ${ownerPath(target)}` },
     { entry: ownerPath(target), reason: `shares its weight with ${ownerPath(alias)}` },
@@ -35,25 +36,37 @@ export interface SkipRequest {
   /** True when the user's list takes the place of the defaults instead of adding to them. */
   readonly replace: boolean
   readonly includesEmbeddings: boolean
+  /** The field that holds the user's list, for errors. */
+  readonly field: string
 }
 
-/** The skip list of a model: the defaults, and what the user adds to them or puts in their place. */
-export function resolveSkips(shell: Shell, { user, replace, includesEmbeddings }: SkipRequest): SkipList {
-  const defaults = replace && user !== undefined ? [] : defaultSkips(shell, includesEmbeddings)
+/**
+ * The skip list of a model: the defaults, and what the user adds to them or puts in their place.
+ *
+ * @throws ConfigError PATTERN_INVALID, PATTERN_NOT_OFFERED
+ */
+export function resolveSkips(shell: Shell, request: SkipRequest): SkipList {
+  const { user = [], includesEmbeddings, field } = request
+  const defaults =
+    request.replace && request.user !== undefined ? [] : defaultSkips(shell, includesEmbeddings)
   const paths = [...walkModules(shell.root)].map(([path]) => path)
-  const added = (user ?? []).filter((entry) => !defaults.some((known) => known.entry === entry))
+  const named = user.map((entry) => ({
+    entry,
+    reason: `is named by the skip list ("${entry}")`,
+    matches: moduleMatcher(entry, field),
+  }))
   return {
     entries: [
-      ...defaults,
-      ...added.map((entry) => ({ entry, reason: `is named by the skip list ("${entry}")` })),
+      ...defaults.map((skip) => ({ ...skip, matches: moduleMatcher(skip.entry) })),
+      ...named.filter(({ entry }) => !defaults.some((known) => known.entry === entry)),
     ],
-    unmatched: (user ?? []).filter((entry) => !paths.some((path) => matchesModule(path, entry))),
+    unmatched: named.filter(({ matches }) => !paths.some(matches)).map(({ entry }) => entry),
   }
 }
 
 /** Why a module is on the list, or undefined. */
 export const skipReason = (list: SkipList, path: string): string | undefined =>
-  list.entries.find(({ entry }) => matchesModule(path, entry))?.reason
+  list.entries.find(({ matches }) => matches(path))?.reason
 
 /** The paths of the linear weights that the list names, to be saved in its place. */
 export const skippedLinears = (shell: Shell, list: SkipList): readonly string[] =>

@@ -34,9 +34,12 @@ export function quote(value: unknown): string {
 /** A name from a file: as it is when it looks like one, quoted otherwise. */
 export const quoteName = (name: string): string => (/^[\w./:-]{1,200}$/.test(name) ? name : quote(name))
 
+/** JSON where there is such a form, and 5n for a BigInt. */
 function jsonOf(value: unknown): string {
+  if (typeof value === 'bigint') return `${value}n`
   try {
-    return JSON.stringify(value) ?? String(value)
+    const text = JSON.stringify(value, (_key, inner) => (typeof inner === 'bigint' ? `${inner}n` : inner))
+    return text ?? String(value)
   } catch {
     return `a value that JSON cannot hold (${typeof value})`
   }

@@ -1,4 +1,5 @@
 import { DeviceMapError } from '../errors/families.js'
+import { quote } from '../errors/quote.js'
 import { type Module, walkParameters } from './module.js'
 
 /** Module path (or '' for the whole model) to device name. */
@@ -27,7 +28,7 @@ export function resolveDeviceMap(
   if (typeof argument !== 'object' || argument === null || Array.isArray(argument)) {
     throw new DeviceMapError(
       'DEVICE_MAP_TYPE',
-      `deviceMap is ${describe(argument)}, expected a string or an object`,
+      `deviceMap is ${quote(argument)}, expected a string or an object`,
       {
         field: 'deviceMap',
         hint: `Use "auto", a device (${devices.join(', ')}), or { "module.path": "device" }.`,
@@ -65,7 +66,7 @@ function checkDevice(device: unknown, devices: readonly string[], path: string):
   const where = path === '' ? 'deviceMap' : `deviceMap["${path}"]`
   throw new DeviceMapError(
     'DEVICE_UNKNOWN',
-    `${where} is ${describe(device)}, expected one of ${devices.join(', ')}`,
+    `${where} is ${quote(device)}, expected one of ${devices.join(', ')}`,
     {
       field: 'deviceMap',
       found: device,
@@ -74,6 +75,3 @@ function checkDevice(device: unknown, devices: readonly string[], path: string):
     },
   )
 }
-
-const describe = (value: unknown): string =>
-  typeof value === 'string' ? `"${value}"` : String(JSON.stringify(value))

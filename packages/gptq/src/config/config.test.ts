@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { GPTQConfig, gptq, recipes } from '../index.js'
+import { matchingRule, readDynamicRules } from './dynamic-rules.js'
 
 describe('GPTQConfig', () => {
   test('has the defaults of transformers and writes the keys of GPTQModel', () => {
@@ -37,9 +38,15 @@ describe('GPTQConfig', () => {
     [{ bits: 4, mse: -1 }, 'mse'],
     [{ bits: 4, samples: 0 }, 'samples'],
     [{ bits: 4, dynamic: { '+:(': {} } }, 'dynamic'],
+    [{ bits: 4, dynamic: { '-:(a)\\1': {} } }, 'dynamic'],
     [{ bits: 4, dynamic: { x: 3 } }, 'dynamic'],
   ])('refuses %j by the name of the field', (options, field) => {
     expect(() => new GPTQConfig(options as never)).toThrow(expect.objectContaining({ field }))
+  })
+
+  test('a rule that a backtracking engine never answers is answered', () => {
+    const rules = readDynamicRules({ '+:(([a-z0-9._]+)+)+!': { bits: 8 }, '.*q_proj': { bits: 3 } })
+    expect(matchingRule(rules, 'model.layers.0.self_attn.q_proj')?.overrides).toEqual({ bits: 3 })
   })
 
   test('act-order turns the group-aware order off', () => {

@@ -1,10 +1,10 @@
-import { ConfigError, type JsonObject } from '@hfquant/core'
+import { ConfigError, compilePattern, type JsonObject, type Pattern } from '@hfquant/core'
 
 /** One entry of `dynamic`: modules that stay in float, or are quantized with other settings. */
 export interface DynamicRule {
   /** As it is written, prefix included. */
   readonly pattern: string
-  readonly expression: RegExp
+  readonly expression: Pattern
   readonly excludes: boolean
   /** Keys of the configuration that take the place of the general ones. */
   readonly overrides: JsonObject
@@ -14,7 +14,7 @@ export interface DynamicRule {
  * Reads `dynamic`. Patterns match from the start of the module path, not to its end; excluding rules go first, as
  * GPTQModel orders them.
  *
- * @throws ConfigError for an entry that is no object, or a pattern that is no regular expression.
+ * @throws ConfigError for an entry that is no object, or a pattern that `compilePattern` refuses.
  */
 export function readDynamicRules(dynamic: JsonObject): readonly DynamicRule[] {
   const rules = Object.entries(dynamic).map(([pattern, overrides]): DynamicRule => {
@@ -23,12 +23,8 @@ export function readDynamicRules(dynamic: JsonObject): readonly DynamicRule[] {
       throw invalid(pattern, overrides, 'an object of settings')
     }
     const source = /^[-+]:/.test(pattern) ? pattern.slice(2) : pattern
-    try {
-      const expression = new RegExp(`^(?:${source})`)
-      return { pattern, expression, excludes, overrides: (overrides ?? {}) as JsonObject }
-    } catch (cause) {
-      throw invalid(pattern, source, 'a regular expression', cause)
-    }
+    const expression = compilePattern(source, 'match', 'dynamic')
+    return { pattern, expression, excludes, overrides: (overrides ?? {}) as JsonObject }
   })
   return [...rules.filter(({ excludes }) => excludes), ...rules.filter(({ excludes }) => !excludes)]
 }
@@ -47,11 +43,10 @@ export function withHeadRule(rules: readonly DynamicRule[], head: string): reado
 export const matchingRule = (rules: readonly DynamicRule[], path: string): DynamicRule | undefined =>
   rules.find(({ expression }) => expression.test(path))
 
-const invalid = (pattern: string, found: unknown, expected: string, cause?: unknown): ConfigError =>
+const invalid = (pattern: string, found: unknown, expected: string): ConfigError =>
   new ConfigError('FIELD_VALUE', `dynamic["${pattern}"] is ${JSON.stringify(found)}, expected ${expected}`, {
     field: 'dynamic',
     found,
     expected,
     hint: 'Patterns are regular expressions for module paths; "-:" in front leaves the modules in float.',
-    cause,
   })

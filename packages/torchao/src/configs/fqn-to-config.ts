@@ -1,4 +1,4 @@
-import { ConfigError, type Skip, skip, type WeightInfo } from '@hfquant/core'
+import { compilePattern, type Pattern, type Skip, skip, type WeightInfo } from '@hfquant/core'
 import { wrong } from '../encoding/decode.js'
 import { mapValue, type ObjectValue, objectValue, type Value } from '../encoding/values.js'
 import type { TorchAoFormat } from '../tensors/torchao-format.js'
@@ -8,7 +8,6 @@ const CLASS_NAME = 'FqnToConfig'
 
 /** Longer than any list of a real model's modules, short enough to be matched against all of its weights. */
 const MAX_ENTRIES = 10_000
-const MAX_PATTERN_LENGTH = 1000
 
 type Entries = Readonly<Record<string, TorchAoBaseConfig | null>>
 
@@ -33,16 +32,18 @@ export class FqnToConfig implements TorchAoBaseConfig {
   readonly className = CLASS_NAME
   readonly version = 1
   readonly fqnToConfig: Entries
-  private readonly patterns: readonly (readonly [key: string, pattern: RegExp])[]
+  private readonly patterns: readonly (readonly [key: string, pattern: Pattern])[]
 
-  /** @throws ConfigError for a pattern that is no regular expression, or for too many entries. */
+  /** @throws ConfigError for a pattern that `compilePattern` refuses, or for too many entries. */
   constructor(fqnToConfig: Entries) {
     const keys = Object.keys(fqnToConfig)
     if (keys.length > MAX_ENTRIES) {
       throw wrong('FIELD_VALUE', 'fqn_to_config', `${keys.length} entries`, `at most ${MAX_ENTRIES}`)
     }
     this.fqnToConfig = fqnToConfig
-    this.patterns = keys.filter((key) => key.startsWith('re:')).map((key) => [key, compile(key)])
+    this.patterns = keys
+      .filter((key) => key.startsWith(PREFIX))
+      .map((key) => [key, compilePattern(key.slice(PREFIX.length), 'fullmatch', 'fqn_to_config')])
   }
 
   encoded(): ObjectValue {
@@ -107,23 +108,4 @@ export class FqnToConfig implements TorchAoBaseConfig {
 }
 
 const DEFAULT = '_default'
-
-function compile(key: string): RegExp {
-  const source = key.slice('re:'.length)
-  if (source.length <= MAX_PATTERN_LENGTH) {
-    try {
-      return new RegExp(`^(?:${source})$`)
-    } catch {
-      // Said below, for both reasons.
-    }
-  }
-  throw new ConfigError(
-    'FIELD_VALUE',
-    `fqn_to_config has the pattern "${key.slice(0, 200)}", which is no regular expression of at most ${MAX_PATTERN_LENGTH} characters`,
-    {
-      field: 'fqn_to_config',
-      found: key.slice(0, 200),
-      hint: 'Write the pattern in the syntax of JavaScript.',
-    },
-  )
-}
+const PREFIX = 're:'
