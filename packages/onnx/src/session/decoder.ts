@@ -2,6 +2,7 @@ import { InferenceSession, Tensor } from 'onnxruntime-node'
 import { type CacheArray, cacheElements, cacheTensor, newCacheArray } from './cache-array.js'
 import { DECODER } from './decoder-ports.js'
 import type { CacheShape } from './protocol.js'
+import { runtimeCall } from './runtime-call.js'
 import { type Batch, createSequences, type Sequence, type Sequences } from './sequences.js'
 import { int64, type NewTokens, tokenLayout } from './token-layout.js'
 
@@ -32,13 +33,14 @@ export async function openDecoder(
   shape: CacheShape,
   { threads, optimized }: OpenOptions,
 ): Promise<Decoder> {
-  const session = await InferenceSession.create(modelPath, {
+  const settings: InferenceSession.SessionOptions = {
     executionProviders: ['cpu'],
     graphOptimizationLevel: optimized ? 'disabled' : 'all',
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
     logSeverityLevel: 3,
-  })
+  }
+  const session = await runtimeCall(() => InferenceSession.create(modelPath, settings))
   const sequences = createSequences(shape)
   const layers = shape.layers.flatMap((cache, layer) => (cache.kind === 'kv' ? [{ ...cache, layer }] : []))
   const nothing = newCacheArray(shape, 0)
@@ -87,7 +89,7 @@ export async function openDecoder(
       [DECODER.longSequence]: int64(areLong.map(Number), [batch, 1]),
     }
     const asked = Object.fromEntries(Object.entries(feeds).filter(([name]) => asks.has(name)))
-    const result = await session.run(asked, outputs)
+    const result = await runtimeCall(() => session.run(asked, outputs))
     const logits = layout.logits(result[DECODER.logits]!.data as Float32Array, tokens)
     return { result, logits }
   }
@@ -136,7 +138,7 @@ export async function openDecoder(
         ]),
       )
     },
-    close: () => session.release(),
+    close: () => runtimeCall(() => session.release()),
   }
 }
 

@@ -1,5 +1,6 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node'
 import type { GraphTensor, SumPort, TensorRecord } from './protocol.js'
+import { runtimeCall } from './runtime-call.js'
 
 /** Any graph in a session of this thread. */
 export interface GraphRunner {
@@ -13,7 +14,7 @@ export interface GraphRunner {
 }
 
 export async function openGraphRunner(modelPath: string, threads: number): Promise<GraphRunner> {
-  const session = await InferenceSession.create(modelPath, {
+  const settings: InferenceSession.SessionOptions = {
     executionProviders: ['cpu'],
     graphOptimizationLevel: 'all',
     intraOpNumThreads: threads,
@@ -25,13 +26,14 @@ export async function openGraphRunner(modelPath: string, threads: number): Promi
     // Products are large; threads that wait leave the cores to the kernels of the worker pool.
     extra: { session: { intra_op: { allow_spinning: '0' } } },
     logSeverityLevel: 3,
-  })
+  }
+  const session = await runtimeCall(() => InferenceSession.create(modelPath, settings))
   let kept: ReadonlyMap<string, Tensor> | undefined
   return {
     async run(feeds, outputs, into) {
       const given = toTensors(into)
       const fetches = Object.fromEntries(outputs.map((name) => [name, given[name] ?? null]))
-      const result = await session.run(toTensors(feeds), fetches)
+      const result = await runtimeCall(() => session.run(toTensors(feeds), fetches))
       return Object.fromEntries(outputs.map((name) => [name, fromTensor(result[name]!)]))
     },
     async accumulate(feeds, sums) {
@@ -43,7 +45,7 @@ export async function openGraphRunner(modelPath: string, threads: number): Promi
         inputs[input] = kept.get(output)!
         outputs[output] = kept.get(output)!
       }
-      await session.run(inputs, outputs)
+      await runtimeCall(() => session.run(inputs, outputs))
     },
     takeSums() {
       const taken = [...(kept ?? [])]
@@ -57,7 +59,7 @@ export async function openGraphRunner(modelPath: string, threads: number): Promi
     },
     async close() {
       kept = undefined
-      await session.release()
+      await runtimeCall(() => session.release())
     },
   }
 }

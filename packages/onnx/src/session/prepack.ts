@@ -1,5 +1,6 @@
 import { InferenceSession } from 'onnxruntime-node'
 import type { PrepackTarget } from './protocol.js'
+import { runtimeCall } from './runtime-call.js'
 
 /**
  * Lets the runtime optimize a model and write it down, with the weights in the order in which its kernels read them.
@@ -7,7 +8,7 @@ import type { PrepackTarget } from './protocol.js'
  * ones from the file, which it can map, if they are equal.
  */
 export async function prepack(modelPath: string, target: PrepackTarget, threads: number): Promise<void> {
-  const session = await InferenceSession.create(modelPath, {
+  const settings: InferenceSession.SessionOptions = {
     executionProviders: ['cpu'],
     graphOptimizationLevel: 'all',
     optimizedModelFilePath: target.modelPath,
@@ -22,6 +23,7 @@ export async function prepack(modelPath: string, target: PrepackTarget, threads:
       },
     },
     logSeverityLevel: 3,
-  })
-  await session.release()
+  }
+  const session = await runtimeCall(() => InferenceSession.create(modelPath, settings))
+  await runtimeCall(() => session.release())
 }

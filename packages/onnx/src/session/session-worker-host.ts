@@ -2,7 +2,9 @@ import { Worker } from 'node:worker_threads'
 import { RuntimeError } from '@hfquant/core'
 import { installedFile } from '@hfquant/kernels'
 import { fromErrorRecord } from './error-record.js'
+import { createExitGate } from './exit-gate.js'
 import type { Answers, Reply, Request } from './protocol.js'
+import type { SessionWorkerData } from './runtime-call.js'
 
 /** The thread of a session. Sequences aside, calls are answered in order; while none is under way it does not keep the process alive. */
 export interface SessionWorker {
@@ -19,8 +21,10 @@ export interface SessionWorker {
 
 export function startSessionWorker(): SessionWorker {
   disableTelemetry()
+  const { gate, forget } = createExitGate()
   const worker = new Worker(installedFile('@hfquant/onnx/session-worker', import.meta.url), {
     execArgv: [],
+    workerData: { gate } satisfies SessionWorkerData,
   })
   const waiting = new Map<number, { resolve: (answer: never) => void; reject: (error: Error) => void }>()
   let calls = 0
@@ -42,7 +46,10 @@ export function startSessionWorker(): SessionWorker {
     if (waiting.size === 0) worker.unref()
   })
   worker.on('error', (error) => fail(sessionError(error.message, error)))
-  worker.on('exit', () => fail(closed === undefined ? sessionError('the session thread ended') : closedBy))
+  worker.on('exit', () => {
+    forget()
+    fail(closed === undefined ? sessionError('the session thread ended') : closedBy)
+  })
 
   const call: SessionWorker['call'] = (request, transfer = []) => {
     if (closed !== undefined && request.kind !== 'close') return Promise.reject(closedBy)
