@@ -10,6 +10,10 @@ export function castFloats(bytes: Uint8Array, from: CastDtype, to: FloatDtype): 
   return cast
 }
 
+/** True when one of the values is a NaN or an infinity. */
+export const holdsNonFinite = (bytes: Uint8Array, dtype: FloatDtype): boolean =>
+  runKernel('holdsNonFinite', { dtype }, [bytes], []).nonFinite > 0
+
 /** Stored values as numbers, in memory of their own: bytes that come out of a file begin anywhere. */
 export function widenFloats(bytes: Uint8Array, dtype: FloatDtype): Float32Array {
   const values = new Float32Array(bytes.byteLength / floatBytes(dtype))

@@ -6,6 +6,7 @@ export type KernelErrorCode =
   | 'KERNEL_UNKNOWN'
   | 'KERNEL_IO'
   | 'KERNEL_MEMORY'
+  | 'ADDRESS_SPACE'
   | 'KERNEL_FAILED'
   | 'KERNEL_WORKER_CRASHED'
   | 'KERNEL_POOL_DISPOSED'
@@ -97,6 +98,20 @@ export class KernelMemoryError extends KernelError {
     super('KERNEL_MEMORY', message, {
       ...options,
       hint: 'Split the tensor into row ranges and run one task for each.',
+    })
+  }
+}
+
+/** The system refuses the addresses that WebAssembly reserves for an instance; the family is that of an unfit environment. */
+export class AddressSpaceError extends KernelError {
+  static override readonly family: string = 'hfquant.environment.address-space'
+
+  constructor(cause: unknown) {
+    const message =
+      'the system refuses addresses for WebAssembly, which reserves about 10 GB of them (not of memory) in each thread'
+    super('ADDRESS_SPACE', message, {
+      hint: 'Raise the limit of virtual memory (`ulimit -v unlimited`, or that of the batch system), and limit resident memory instead.',
+      cause,
     })
   }
 }

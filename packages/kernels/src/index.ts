@@ -1,5 +1,6 @@
-export { castFloats, widenFloats } from './cast-floats.js'
+export { castFloats, holdsNonFinite, widenFloats } from './cast-floats.js'
 export {
+  AddressSpaceError,
   KernelArgumentError,
   KernelError,
   type KernelErrorCode,

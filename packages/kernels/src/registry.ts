@@ -11,6 +11,7 @@ import { gptqFactorKernel } from './kernels/gptq-factor.js'
 import { gptqGridKernel } from './kernels/gptq-grid.js'
 import { dequantizeColumnsKernel, packColumnsKernel, unpackColumnsKernel } from './kernels/gptq-pack.js'
 import { gptqRowsKernel } from './kernels/gptq-rows.js'
+import { holdsNonFiniteKernel } from './kernels/holds-non-finite.js'
 import { intGroupsKernel } from './kernels/int-groups.js'
 import { int4OffsetDequantizeKernel, int4OffsetQuantizeKernel } from './kernels/int4-offset.js'
 import { int8RowsKernel } from './kernels/int8-rows.js'
@@ -25,6 +26,7 @@ import { transposeFloatsKernel } from './kernels/transpose-floats.js'
 const definitions: readonly KernelDefinition[] = [
   copyKernel,
   castKernel,
+  holdsNonFiniteKernel,
   rowAbsMaxKernel,
   int8RowsKernel,
   intGroupsKernel,

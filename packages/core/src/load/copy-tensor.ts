@@ -1,7 +1,8 @@
 import type { ByteRange } from '@hfquant/kernels'
-import { dtypeBits, elementCount } from '../shell/dtype.js'
+import { dtypeBits, elementCount, isFloatDtype } from '../shell/dtype.js'
 import type { Parameter } from '../shell/parameter.js'
 import { subRange, subRanges } from './byte-range.js'
+import { type FloatPassage, notFinite } from './not-finite.js'
 import { rowRanges, rowsPerPiece, type StreamContext, settleOnFailure } from './stream-context.js'
 import type { TensorSource } from './tensor-source.js'
 
@@ -11,14 +12,21 @@ import type { TensorSource } from './tensor-source.js'
  * Resolves once every piece is under way; `done` resolves when the last byte is written.
  *
  * @param targets the ranges that the tensor is written to, one behind the other.
+ * @param origin names the tensor in errors
+ * @throws CheckpointError TENSOR_NOT_FINITE for floats that are NaN or infinity, or become it in the parameter's dtype.
  */
 export async function copyTensor(
   { dtype: stored, ranges }: Pick<TensorSource, 'dtype' | 'ranges'>,
   parameter: Pick<Parameter, 'dtype' | 'shape'>,
   targets: readonly ByteRange[],
   context: StreamContext,
+  origin: Pick<FloatPassage, 'tensor' | 'file'>,
 ): Promise<{ readonly done: Promise<void> }> {
-  const cast = stored !== parameter.dtype
+  // Floats of one dtype are cast as well: that looks at every value on its way.
+  const cast = stored !== parameter.dtype || isFloatDtype(stored)
+  const refuse = () => {
+    throw notFinite({ ...origin, from: stored, to: parameter.dtype })
+  }
   const sourceBytes = ranges.reduce((sum, { byteLength }) => sum + byteLength, 0)
   const units = cast ? elementCount(parameter.shape) : sourceBytes
   const fromBytes = cast ? dtypeBits(stored) / 8 : 1
@@ -34,8 +42,8 @@ export async function copyTensor(
       const steps = [...pairRanges(ranges, targets, [first, end], [fromBytes, toBytes])].map(
         ([input, output]) => context.pool.run({ ...kernel, inputs: [input], outputs: [output] }, options),
       )
-      const piece = settleOnFailure(steps, () => Promise.all(steps))
-      pieces.push(piece.finally(() => grant.release()))
+      const piece = settleOnFailure(steps, () => Promise.all(steps)).finally(() => grant.release())
+      pieces.push(piece.then((results) => results.some(({ nonFinite }) => nonFinite > 0) && refuse()))
       pieces.at(-1)!.catch(() => {})
     }
   })

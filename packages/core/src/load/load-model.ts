@@ -220,10 +220,11 @@ async function stream(
     for (const { name, parameter, source } of plan.stored) {
       const place = copied.length > 0 ? places.get(name) : undefined
       if (place === undefined) {
-        parameter.storage = storageOf(source)
+        parameter.storage = storageOf(source, name)
         continue
       }
-      await start(copyTensor(checkpointSource(source), parameter, targetsOf(place), context), () => {
+      const origin = { tensor: name, file: source.file }
+      await start(copyTensor(checkpointSource(source), parameter, targetsOf(place), context, origin), () => {
         parameter.storage = place.storage
         progress('copy', name, source.byteLength)
       })

@@ -1,10 +1,12 @@
-import { runKernel } from '@hfquant/kernels'
+import { holdsNonFinite, runKernel } from '@hfquant/kernels'
 import type { Dtype } from '../contract/tensor.js'
 import { dtypeBits, elementCount, isFloatDtype } from '../shell/dtype.js'
 import type { Parameter } from '../shell/parameter.js'
 import type { QuantizedModule } from '../shell/quantized-module.js'
 import { castValues } from './cast-values.js'
 import { componentRows, floatRows } from './component-rows.js'
+import { storagePath } from '../shell/storage-range.js'
+import { notFinite } from './not-finite.js'
 import { readBytesHere } from './read-rows.js'
 import { parameterSource } from './tensor-source.js'
 
@@ -24,7 +26,11 @@ export async function readParameter(parameter: Parameter): Promise<Uint8Array> {
   return whole
 }
 
-/** The bytes of a parameter in pieces, cast to `dtype` where it is stored in another float dtype. */
+/**
+ * The bytes of a parameter in pieces, cast to `dtype` where it is stored in another float dtype.
+ *
+ * @throws CheckpointError TENSOR_NOT_FINITE for floats that are NaN or infinity, or become it in one of the dtypes.
+ */
 export async function* parameterChunks(parameter: Parameter, dtype: Dtype): AsyncGenerator<Uint8Array> {
   const stored = storedDtype(parameter)
   const unit = isFloatDtype(stored) ? dtypeBits(stored) / 8 : 1
@@ -34,7 +40,9 @@ export async function* parameterChunks(parameter: Parameter, dtype: Dtype): Asyn
   for (let first = 0; first < total; first += piece) {
     const count = Math.min(piece, total - first)
     const raw = await storedBytes(parameter, first * unit, count * unit)
-    yield castThrough(raw, stored, parameter.dtype, dtype)
+    const values = castThrough(raw, stored, parameter.dtype, dtype)
+    if (isFloatDtype(dtype) && holdsNonFinite(values, dtype)) throw refusal(parameter, stored, dtype)
+    yield values
   }
 }
 
@@ -91,6 +99,13 @@ const storedBytes = (parameter: Parameter, offset: number, byteLength: number): 
 /** A value is what the parameter's dtype makes of it, even when it is then widened again. */
 const castThrough = (raw: Uint8Array, stored: Dtype, own: Dtype, wanted: Dtype): Uint8Array =>
   castValues(castValues(raw, stored, own), own, wanted)
+
+/** Of the two casts, the error names the one that loses the values. */
+const refusal = (parameter: Parameter, from: Dtype, to: Dtype) => {
+  const { storage, dtype: own } = parameter
+  const { tensor = 'a tensor' } = storage.kind === 'file' || storage.kind === 'parts' ? storage : {}
+  return notFinite({ tensor, file: storagePath(parameter), from, to: own === 'float16' ? own : to })
+}
 
 const bytesOf = (values: Float32Array): Uint8Array =>
   new Uint8Array(values.buffer, values.byteOffset, values.byteLength)

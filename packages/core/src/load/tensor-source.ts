@@ -1,7 +1,7 @@
 import type { ByteRange } from '@hfquant/kernels'
 import type { Dtype } from '../contract/tensor.js'
 import type { Parameter, Storage } from '../shell/parameter.js'
-import { storageRanges } from '../shell/storage-range.js'
+import { storagePath, storageRanges } from '../shell/storage-range.js'
 import type { CheckpointTensor } from './checkpoint.js'
 
 /** Where the bytes of a tensor lie. */
@@ -21,20 +21,18 @@ export const checkpointSource = (tensor: CheckpointTensor): TensorSource => ({
 
 /** @throws TypeError for a parameter on the meta device. */
 export function parameterSource(parameter: Parameter): TensorSource {
-  const { storage } = parameter
-  const file =
-    storage.kind === 'file' ? storage.path : storage.kind === 'parts' ? storage.parts[0]?.path : undefined
-  return { ...storageRanges(parameter), file: file ?? 'memory' }
+  return { ...storageRanges(parameter), file: storagePath(parameter) }
 }
 
-/** A parameter's storage that refers to the tensor where it is. */
-export function storageOf(tensor: CheckpointTensor): Storage {
+/** A parameter's storage that refers to the tensor where it is. `name` is what errors call it. */
+export function storageOf(tensor: CheckpointTensor, name: string): Storage {
   const { dtype } = tensor
   const parts = partsOf(tensor).map(({ fd, file: path, position, byteLength }) => ({
     ...{ fd, path, position, byteLength },
   }))
   const [only] = parts
-  return parts.length === 1 ? { kind: 'file', ...only!, dtype } : { kind: 'parts', parts, dtype }
+  return parts.length === 1 ? { kind: 'file', ...only!, dtype, tensor: name }
+    : { kind: 'parts', parts, dtype, tensor: name }
 }
 
 const partsOf = (tensor: CheckpointTensor): readonly CheckpointTensor[] => tensor.parts ?? [tensor]

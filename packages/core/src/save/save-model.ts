@@ -8,7 +8,7 @@ import { targetsOf } from '../load/store.js'
 import { streamSignal } from '../load/stream-context.js'
 import type { OnProgress } from '../report/progress.js'
 import type { Shell } from '../shell/shell.js'
-import { storageRanges } from '../shell/storage-range.js'
+import { storagePath, storageRanges } from '../shell/storage-range.js'
 import { type SaveFolderOptions, saveFolder } from './save-folder.js'
 import { stateDict } from './state-dict.js'
 
@@ -55,7 +55,8 @@ export async function saveModel(out: string, options: SaveModelOptions): Promise
     try {
       for (const { name, parameter } of entries) {
         const targets = targetsOf(places.get(name)!)
-        const copy = await copyTensor(storageRanges(parameter), parameter, targets, context)
+        const origin = { tensor: name, file: storagePath(parameter) }
+        const copy = await copyTensor(storageRanges(parameter), parameter, targets, context, origin)
         const report = () => {
           done += 1
           doneBytes += parameter.byteLength

@@ -5,9 +5,14 @@ import { tensorBytes } from './dtype.js'
 export type Storage =
   | { readonly kind: 'meta' }
   | { readonly kind: 'memory'; readonly buffer: SharedArrayBuffer; readonly dtype: Dtype }
-  | (FilePart & { readonly kind: 'file'; readonly dtype: Dtype })
+  | (FilePart & {
+      readonly kind: 'file'
+      readonly dtype: Dtype
+      /** Name of the tensor, where it comes from a checkpoint. */
+      readonly tensor?: string
+    })
   /** Ranges of files that are the tensor one behind the other. */
-  | { readonly kind: 'parts'; readonly parts: readonly FilePart[]; readonly dtype: Dtype }
+  | { readonly kind: 'parts'; readonly parts: readonly FilePart[]; readonly dtype: Dtype; readonly tensor?: string }
 
 export interface FilePart {
   /** Open for reading as long as the model lives. */

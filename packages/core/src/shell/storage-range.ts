@@ -2,6 +2,12 @@ import type { ByteRange } from '@hfquant/kernels'
 import type { Dtype } from '../contract/tensor.js'
 import type { Parameter } from './parameter.js'
 
+/** The file that holds a parameter, for messages. */
+export const storagePath = ({ storage }: Parameter): string => {
+  if (storage.kind === 'parts') return storage.parts[0]!.path
+  return storage.kind === 'file' ? storage.path : 'memory'
+}
+
 /** The stored bytes of a parameter, in ranges that are the tensor one behind the other, and their dtype. */
 export function storageRanges({ storage }: Parameter): {
   readonly ranges: readonly ByteRange[]

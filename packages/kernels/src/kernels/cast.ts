@@ -1,4 +1,4 @@
-import { ALL_FINITE, type KernelDefinition } from '../kernel.js'
+import type { KernelDefinition } from '../kernel.js'
 import { type CastParams, cast } from '../reference/cast.js'
 import { CAST_DTYPES, type CastDtype, castBytes } from '../reference/cast-dtypes.js'
 import { floatBytes } from '../reference/float-formats.js'
@@ -6,7 +6,7 @@ import { DTYPE_NUMBER } from '../wasm/instance.js'
 
 /**
  * Element-wise conversion with PyTorch's results: nearest even, overflow to infinity, NaN stays NaN. Whole numbers,
- * float64 and eight-bit floats without scales are read as well.
+ * float64 and eight-bit floats without scales are read as well. `nonFinite` is 1 when the output holds NaN or infinity.
  */
 export const castKernel: KernelDefinition<CastParams> = {
   name: 'cast',
@@ -23,7 +23,9 @@ export const castKernel: KernelDefinition<CastParams> = {
       const count = byteLength / castBytes(from)
       exports.cast(SOURCE_NUMBER[from], DTYPE_NUMBER[to], count, byteOffset, target!.byteOffset)
     }
-    return ALL_FINITE
+    return {
+      nonFinite: exports.holdsNonFinite(DTYPE_NUMBER[to], target!.byteLength, target!.byteOffset),
+    }
   },
 }
 

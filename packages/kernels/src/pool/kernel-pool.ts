@@ -27,6 +27,7 @@ export interface KernelPool extends AsyncDisposable {
    * @throws {UnknownKernelError} neither built in nor exported by `task.module`
    * @throws {KernelIoError} a range could not be read or written whole; see `errno`
    * @throws {KernelMemoryError} the task does not fit into one WebAssembly memory
+   * @throws {AddressSpaceError} the system refuses the addresses that each thread reserves
    * @throws {KernelFailedError} a plug-in kernel threw or could not be imported
    * @throws {KernelWorkerCrashedError} the worker ended; the pool replaces it
    * @throws {KernelPoolDisposedError} the pool has been disposed

@@ -1,4 +1,5 @@
 import {
+  AddressSpaceError,
   KernelError,
   type KernelErrorCode,
   KernelFailedError,
@@ -25,7 +26,8 @@ export interface ErrorData {
 
 /** Worker side: any thrown value as plain data. */
 export function toErrorData(kernel: string, thrown: unknown): ErrorData {
-  const error = KernelError.isInstance(thrown)
+  const isTyped = KernelError.isInstance(thrown) || AddressSpaceError.isInstance(thrown)
+  const error = isTyped
     ? thrown
     : new KernelFailedError(`kernel "${kernel}" failed: ${messageOf(thrown)}`, { cause: thrown })
   return {
@@ -42,6 +44,7 @@ export function toErrorData(kernel: string, thrown: unknown): ErrorData {
 /** Main side: the typed error again. */
 export function fromErrorData(kernel: string, data: ErrorData): KernelError {
   const { code, message, known } = data
+  if (code === 'ADDRESS_SPACE') return new AddressSpaceError(data.cause)
   if (code === 'KERNEL_IO') return new KernelIoError(message, data)
   if (code === 'KERNEL_MEMORY') return new KernelMemoryError(message, data)
   if (code === 'KERNEL_FAILED') return new KernelFailedError(message, data)

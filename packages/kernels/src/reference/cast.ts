@@ -1,4 +1,4 @@
-import { ALL_FINITE, type KernelResult } from '../kernel.js'
+import type { KernelResult } from '../kernel.js'
 import { type CastDtype, castBytes, float32Reader, isFloat } from './cast-dtypes.js'
 import { floatWriter, viewOf } from './float-access.js'
 import {
@@ -7,6 +7,7 @@ import {
   float32BitsToBfloat16Bits,
   float32BitsToFloat16Bits,
 } from './float-formats.js'
+import { holdsNonFinite } from './holds-non-finite.js'
 
 /** Dtypes of the input and of the output of `cast`. */
 export interface CastParams {
@@ -25,14 +26,14 @@ export function cast(
 ): KernelResult {
   if (from === to) {
     target!.set(source!)
-    return ALL_FINITE
+    return holdsNonFinite({ dtype: to }, [target!])
   }
   const count = source!.byteLength / castBytes(from)
   if (!isFloat(from)) {
     const read = float32Reader(from, source!)
     const write = floatWriter(to, target!)
     for (let i = 0; i < count; i++) write(i, read(i))
-    return ALL_FINITE
+    return holdsNonFinite({ dtype: to }, [target!])
   }
   const input = viewOf(source!)
   const output = viewOf(target!)
@@ -48,5 +49,5 @@ export function cast(
         true,
       )
   }
-  return ALL_FINITE
+  return holdsNonFinite({ dtype: to }, [target!])
 }

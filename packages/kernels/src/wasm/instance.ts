@@ -1,5 +1,6 @@
 /// <reference path="./webassembly.d.ts" />
 import { readFileSync } from 'node:fs'
+import { AddressSpaceError } from '../errors.js'
 import { installedFile } from '../installed-file.js'
 import type { FloatDtype } from '../reference/float-formats.js'
 
@@ -11,6 +12,7 @@ export interface WasmExports {
   hostTable(): number
   copy(byteLength: number, source: number, target: number): void
   cast(from: number, to: number, count: number, source: number, target: number): void
+  holdsNonFinite(dtype: number, byteLength: number, source: number): number
   rowAbsMax(dtype: number, rows: number, columns: number, source: number, target: number): number
   intGroups(
     dtype: number,
@@ -223,10 +225,24 @@ export const MAPPING_NUMBER = { symmetric: 0, symmetricNoClippingErr: 1, asymmet
 
 let compiled: WebAssembly.Module | undefined
 
-/** Compiles the module once per thread and makes an instance of it. */
+/**
+ * Compiles the module once per thread and makes an instance of it.
+ *
+ * @throws AddressSpaceError where the addresses of a process are limited
+ */
 export function createWasmKernels(): WasmKernels {
   compiled ??= new WebAssembly.Module(
     readFileSync(installedFile('@hfquant/kernels/kernels.wasm', import.meta.url)),
   )
-  return { exports: new WebAssembly.Instance(compiled).exports as unknown as WasmExports }
+  return { exports: instantiate(compiled).exports as unknown as WasmExports }
+}
+
+/** The module of the package is sound and imports nothing: what is short is room. */
+function instantiate(module: WebAssembly.Module): WebAssembly.Instance {
+  try {
+    return new WebAssembly.Instance(module)
+  } catch (cause) {
+    if (cause instanceof RangeError) throw new AddressSpaceError(cause)
+    throw cause
+  }
 }
