@@ -105,6 +105,14 @@ describe('arguments of the wrong type are typed errors', () => {
     await expect(model.forward({} as never)).rejects.toMatchObject({ code: 'INPUT_TYPE' })
     await expect(generate(undefined)).rejects.toMatchObject({ code: 'PROMPT_TYPE' })
     await expect(generate([1, 2])).rejects.toMatchObject({ code: 'PROMPT_TYPE' })
+    await expect(generate({ inputIds: new DataView(new ArrayBuffer(8)) })).rejects.toMatchObject({
+      code: 'PROMPT_TYPE',
+    })
+    await expect(generate({ inputIds: [2n ** 40n] })).rejects.toMatchObject({ code: 'TOKEN_OUT_OF_RANGE' })
+    await expect(generate({ inputIds: [1] }, { seed: 5n })).rejects.toMatchObject({
+      code: 'GENERATION_OPTION_INVALID',
+      message: expect.stringContaining('seed is 5n'),
+    })
     await expect(generate('text')).rejects.toMatchObject({ code: 'TOKENIZER_MISSING' })
     await expect(generate({ inputIds: [1] }, { stop: 'x' })).rejects.toMatchObject({
       code: 'TOKENIZER_MISSING',

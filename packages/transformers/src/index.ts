@@ -1,5 +1,5 @@
 export { CausalLM } from './auto/causal-lm.js'
-export type { Prompt } from './auto/check-tokens.js'
+export type { Prompt, TokenIds } from './auto/check-tokens.js'
 export {
   type CompiledModel,
   listCompiledModels,

@@ -9,7 +9,7 @@ import {
 import { createKernelPool } from '@hfquant/kernels'
 import { type GenerationOptions, resolveGenerationConfig, tokenBudget } from '../generate/index.js'
 import type { Tokenizer } from '../tokenizer/index.js'
-import { checkBatch, checkTokens, type Prompt, promptTokens } from './check-tokens.js'
+import { checkBatch, checkTokens, type Prompt, promptTokens, type TokenIds } from './check-tokens.js'
 import { findTokenizer, generationDefaults } from './folder-files.js'
 import type { ForwardResult } from './forward-result.js'
 import { type GeneratedPiece, generateText } from './generate-text.js'
@@ -75,10 +75,9 @@ export class CausalLM implements AsyncDisposable {
    *
    * @throws ConfigError for ragged or empty sequences, tokens outside of the vocabulary, or too many positions.
    */
-  async forward(input: { readonly inputIds: readonly (readonly number[])[] }): Promise<ForwardResult> {
-    const { inputIds } = input ?? {}
+  async forward(input: { readonly inputIds: readonly TokenIds[] }): Promise<ForwardResult> {
     const { facts } = this.#opened.model
-    checkBatch(inputIds, facts)
+    const inputIds = checkBatch(input?.inputIds, facts)
     const session = await this.#state.session()
     const logits = await session.forward(Int32Array.from(inputIds.flat()), inputIds.length)
     return { logits, shape: [inputIds.length, inputIds[0]!.length, facts.vocabSize] }

@@ -1,14 +1,32 @@
-import { ConfigError } from '@hfquant/core'
+import { ConfigError, quote } from '@hfquant/core'
 import type { ModelFacts } from '@hfquant/models'
 import type { Tokenizer } from '../tokenizer/index.js'
 
 /** A text, or token ids that are used as they are. */
-export type Prompt = string | { readonly inputIds: readonly number[] }
+export type Prompt = string | { readonly inputIds: TokenIds }
+
+/** Token ids in a list or in the typed array of a tensor; 64-bit integers are BigInts there. */
+export type TokenIds =
+  | readonly (number | bigint)[]
+  | Int32Array
+  | Uint32Array
+  | Uint16Array
+  | Uint8Array
+  | BigInt64Array
+  | BigUint64Array
+
+/** The ids as numbers; undefined for something that is no list of them. What each is worth is checked later. */
+function tokenNumbers(ids: unknown): readonly number[] | undefined {
+  const isList = Array.isArray(ids) || (ArrayBuffer.isView(ids) && !(ids instanceof DataView))
+  if (!isList) return undefined
+  return Array.from(ids as ArrayLike<unknown>, (id) => (typeof id === 'bigint' ? Number(id) : (id as number)))
+}
 
 /** @throws ConfigError for something that is no prompt, or a text for a model without a tokenizer. */
 export function promptTokens(prompt: Prompt, tokenizer: Tokenizer | undefined): readonly number[] {
   if (typeof prompt !== 'string') {
-    if (Array.isArray(prompt?.inputIds)) return prompt.inputIds
+    const ids = tokenNumbers(prompt?.inputIds)
+    if (ids !== undefined) return ids
     throw new ConfigError('PROMPT_TYPE', 'the prompt is neither a text nor { inputIds }', {
       field: 'prompt',
       found: prompt,
@@ -27,27 +45,32 @@ export function promptTokens(prompt: Prompt, tokenizer: Tokenizer | undefined): 
 }
 
 /**
- * Sequences of equal length.
+ * Sequences of equal length, as numbers.
  *
  * @throws ConfigError for no sequence, ragged ones, or tokens that do not fit the model.
  */
-export function checkBatch(inputIds: readonly (readonly number[])[], facts: ModelFacts): void {
-  if (!Array.isArray(inputIds) || !inputIds.every(Array.isArray)) {
+export function checkBatch(
+  inputIds: readonly TokenIds[],
+  facts: ModelFacts,
+): readonly (readonly number[])[] {
+  const sequences = Array.isArray(inputIds) ? inputIds.map(tokenNumbers) : [undefined]
+  if (!sequences.every((ids) => ids !== undefined)) {
     throw new ConfigError('INPUT_TYPE', 'inputIds is no list of token lists', {
       field: 'inputIds',
       found: inputIds,
       hint: 'Pass { inputIds: [[1, 2, 3]] }.',
     })
   }
-  const length = inputIds[0]?.length ?? 0
-  const ragged = inputIds.find((ids) => ids.length !== length)
+  const length = sequences[0]?.length ?? 0
+  const ragged = sequences.find((ids) => ids.length !== length)
   if (ragged !== undefined) {
     throw new ConfigError('INPUT_RAGGED', `inputIds has sequences of ${length} and ${ragged.length} tokens`, {
       field: 'inputIds',
       hint: 'Pass sequences of equal length, or one at a time.',
     })
   }
-  for (const ids of inputIds.length === 0 ? [[]] : inputIds) checkTokens(ids, facts)
+  for (const ids of sequences.length === 0 ? [[]] : sequences) checkTokens(ids, facts)
+  return sequences
 }
 
 /** @throws ConfigError for no tokens, more than the context holds, or one outside of the vocabulary. */
@@ -68,7 +91,7 @@ export function checkTokens(ids: readonly number[], { vocabSize, maxPositions }:
   if (wrong < 0) return
   throw new ConfigError(
     'TOKEN_OUT_OF_RANGE',
-    `token ${ids[wrong]} at position ${wrong} is not in the vocabulary`,
+    `token ${quote(ids[wrong])} at position ${wrong} is not in the vocabulary`,
     {
       field: 'inputIds',
       found: ids[wrong],

@@ -23,6 +23,7 @@ import {
 import { describeModel, type ModelDescription } from '@hfquant/models'
 import type { CacheDtype } from '@hfquant/onnx'
 import { importArchitecture } from '../lower/import-architecture.js'
+import { checkPositions } from './check-positions.js'
 import { confirmRecipe } from './confirm-recipe.js'
 import { includeHead } from './include-head.js'
 import { checkLoadOptions, type LoadModelOptions } from './load-options.js'
@@ -79,6 +80,7 @@ async function openVersion(folder: string, options: LoadModelOptions): Promise<O
   const preferred = promised && AutoQuantizer.create(promised).weightFiles()
   const checkpoint = await openCheckpoint(found.weightsFolder, preferred)
   try {
+    await inFile(path, async () => checkPositions(model.facts, checkpoint.bytesOnDisk))
     const settled = await settleQuantization(promised, checkpoint, options.quantizationConfig)
     if (settled?.preQuantized && options.quantizationConfig != null) confirmRecipe(settled, folder)
     const merged =

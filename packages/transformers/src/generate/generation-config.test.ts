@@ -166,7 +166,6 @@ describe('errors of generation settings', () => {
     [{ seed: -1 }],
     [{ seed: 2 ** 53 }],
     [{ stop: '' }],
-    [{ stop: [] }],
     [{ eosTokenId: [1, -1] }],
     [{ padTokenId: 0.5 }],
     [{ minNewTokens: -1 }],
@@ -181,6 +180,23 @@ describe('errors of generation settings', () => {
     expect(error).toMatchObject({ code: 'GENERATION_OPTION_INVALID', field, found })
     expect(error.message).toMatch(new RegExp(`^${field} is .+, expected .+`))
     expect(ConfigError.isInstance(error)).toBe(true)
+  })
+
+  it('take an empty list for none, also where the file has some', () => {
+    const file = { stop_strings: ['###'], eos_token_id: 2 }
+    expect(resolveGenerationConfig(file, { stop: [], eosTokenId: [] })).toMatchObject({
+      stop: [],
+      eosTokenIds: [],
+    })
+  })
+
+  it('name numbers of other kinds', () => {
+    // @ts-expect-error a BigInt is not a number
+    const error = failure(() => resolveGenerationConfig({}, { seed: 5n }))
+    expect(error).toMatchObject({
+      code: 'GENERATION_OPTION_INVALID',
+      message: 'seed is 5n, expected a whole number of at least 0',
+    })
   })
 
   it('name wrong types', () => {

@@ -1,4 +1,4 @@
-import { closestName } from '@hfquant/core'
+import { closestName, quote } from '@hfquant/core'
 import type { TokenConstraints } from '@hfquant/onnx'
 import { GenerationConfigError } from './errors.js'
 import {
@@ -126,7 +126,7 @@ function readValue(name: keyof Fields, found: unknown, fileKey?: string): unknow
   const where = fileKey === undefined ? name : `${fileKey} in ${FILE}`
   throw new GenerationConfigError(
     fileKey === undefined ? 'GENERATION_OPTION_INVALID' : 'GENERATION_CONFIG_INVALID',
-    `${where} is ${JSON.stringify(found) ?? String(found)}, expected ${expected}`,
+    `${where} is ${quote(found)}, expected ${expected}`,
     {
       field: fileKey ?? name,
       file: fileKey === undefined ? undefined : FILE,

@@ -92,7 +92,7 @@ const truth = (fileKey?: string): OptionField<boolean> => ({
   read: (value) => (typeof value === 'boolean' ? value : undefined),
 })
 
-/** A list of what `item` accepts; a single one counts as a list. */
+/** A list of what `item` accepts, possibly empty; a single one counts as a list. */
 const oneOrMore = <T>(
   item: (value: unknown) => T | undefined,
   fileKey: string,
@@ -102,7 +102,7 @@ const oneOrMore = <T>(
   expected,
   read(value) {
     const items = (Array.isArray(value) ? value : [value]).map(item)
-    return items.length > 0 && items.every((one) => one !== undefined) ? items : undefined
+    return items.every((one) => one !== undefined) ? items : undefined
   },
 })
 
