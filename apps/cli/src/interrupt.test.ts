@@ -32,7 +32,7 @@ describe.each(['SIGTERM', 'SIGKILL'] as const)('%s while quantizing', (signal) =
       if (existsSync(out)) expectComplete(out)
       // Before its first line runs, a program is simply ended by SIGTERM.
       if (signal === 'SIGTERM') {
-        expect([0, 130, null]).toContain(status)
+        expect([0, 143, null]).toContain(status)
         expect(existsSync(parent) ? readdirSync(parent) : []).toEqual(existsSync(out) ? ['out'] : [])
       }
       expect((await runCli(quantize(out))).status).toBe(0)
@@ -55,18 +55,39 @@ describe('Ctrl-C', () => {
     expect(readdirSync(TMPDIR)).toEqual([])
   })
 
-  it('ends a text with 130', async () => {
-    const { child, ended } = startCli([
-      'generate',
-      demoModel,
-      'One',
-      '--max-new-tokens',
-      '400',
-      '--temperature',
-      '4',
-    ])
-    child.stdout!.once('data', () => child.kill('SIGINT'))
-    expect((await ended).status).toBe(130)
+  it.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)('%s ends a text with %i', async (signal, status) => {
+    const { child, ended } = startText()
+    child.stdout!.once('data', () => child.kill(signal))
+    expect((await ended).status).toBe(status)
+  })
+
+  it('ends the process quietly when it comes twice', async () => {
+    const { child, ended } = startText()
+    child.stdout!.once('data', () => {
+      child.kill('SIGTERM')
+      child.kill('SIGINT')
+    })
+    const { status, signal, stderr } = await ended
+    expect([130, 143]).toContain(status)
+    expect(signal).toBeNull()
+    expect(stderr).not.toContain('terminate called')
+  })
+})
+
+const startText = () =>
+  startCli(['generate', demoModel, 'One', '--max-new-tokens', '400', '--temperature', '4'])
+
+describe('a reader that leaves', () => {
+  it('standard error: the model is written all the same', async () => {
+    const parent = join(root, 'no-log')
+    const { child, ended } = startCli(quantize(join(parent, 'out')))
+    child.stderr!.destroy()
+    expect((await ended).status).toBe(0)
+    expectComplete(join(parent, 'out'))
+    expect(readdirSync(parent)).toEqual(['out'])
   })
 })
 

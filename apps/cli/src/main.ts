@@ -1,30 +1,16 @@
 import { channel } from 'node:diagnostics_channel'
 import { INFO_CHANNEL, type InfoEvent, recipeNames } from 'hfquant'
-import { describeFailure, outputFailure, reportFailure } from './output/failure.js'
+import { listenForInterrupts } from './interrupt.js'
+import { surviveClosedStreams } from './output/closed-streams.js'
+import { describeFailure, reportFailure } from './output/failure.js'
 import { createTerminal } from './output/terminal.js'
 import { createProgram } from './program.js'
 
-const interrupt = new AbortController()
-for (const name of ['SIGINT', 'SIGTERM'] as const) {
-  process.on(name, () => {
-    // Whoever asks twice does not want to wait for the clean end.
-    if (interrupt.signal.aborted) process.exit(130)
-    interrupt.abort()
-  })
-}
-
-// The reader of a pipe may have seen enough: `hfquant generate … | head -1`.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(0)
-  terminal.clear()
-  const failure = describeFailure(outputFailure(error), interrupt.signal)
-  if (failure !== undefined) reportFailure(failure, { json: false, verbose, terminal })
-  process.exit(1)
-})
-
+const signal = listenForInterrupts()
 const terminal = createTerminal(process.stderr)
 const argv = process.argv.slice(2)
 const verbose = argv.includes('--verbose')
+surviveClosedStreams(terminal, signal, verbose)
 
 // Node prints warnings with its process id; here they are one plain line, and those of Node itself are noise.
 process.removeAllListeners('warning')
@@ -38,10 +24,10 @@ channel(INFO_CHANNEL).subscribe((event) => terminal.line(`info: ${(event as Info
 try {
   // Without its backends the command still says what is wrong: see doctor.
   const recipes = await recipeNames().catch(() => [])
-  await createProgram({ recipes, terminal, signal: interrupt.signal }).parseAsync(argv, { from: 'user' })
+  await createProgram({ recipes, terminal, signal }).parseAsync(argv, { from: 'user' })
 } catch (error) {
   terminal.clear()
-  const failure = describeFailure(error, interrupt.signal)
+  const failure = describeFailure(error, signal)
   if (failure !== undefined) reportFailure(failure, { json: argv.includes('--json'), verbose, terminal })
   process.exitCode = failure?.exitCode ?? 0
 }

@@ -51,6 +51,11 @@ describe('wrong usage exits with 2 and says what is wrong in one line', () => {
       ['inspect', demoModel, '--jsno'],
       /^USAGE: unknown option '--jsno' \(Did you mean --json\?\)/,
     ],
+    [
+      'a text that begins with a dash',
+      ['generate', demoModel, '- first'],
+      /^USAGE: unknown option '- first'.* goes after "--"\.$/m,
+    ],
     ['a missing argument', ['generate', demoModel], /^USAGE: missing required argument 'prompt'/],
     ['one argument too many', ['inspect', demoModel, 'b'], /^USAGE: too many arguments/],
     [

@@ -35,7 +35,12 @@ describe('export', () => {
     [
       'a type of the other format',
       ['--format', 'onnx', '--type', 'Q4_0'],
-      /^EXPORT_TYPE: .*fp32, fp16, q8, q4, q4f16 .*Did you mean "q4"\?/,
+      /^EXPORT_TYPE: .*fp32, fp16, q8, q4, q4f16 .*Q4_0 is a type of --format gguf\./,
+    ],
+    [
+      'a type that no format has',
+      ['--format', 'gguf', '--type', 'q4_k'],
+      /^EXPORT_TYPE: --type is q4_k, expected F16, Q8_0, Q4_0 for gguf\.$/m,
     ],
     ['an option of the other format', ['--format', 'onnx', '--name', 'x'], /^OPTIONS_EXCLUSIVE: --name/],
     ['no format', [], /^USAGE: required option '--format/],

@@ -85,27 +85,31 @@ function summarize(summary: {
   ]
 }
 
-/** The options that the format knows; `exportModel` checks their values. */
-function readSettings({ format, type, pure, name, preTokenizer }: ExportOptions): ExportModelOptions {
+/** The type in its own spelling: `q4_0` is Q4_0. */
+function readType(format: keyof typeof EXPORT_TYPES, given: string | undefined): string | undefined {
   const types: readonly string[] = EXPORT_TYPES[format]
-  const known = types.find((one) => plain(one) === plain(type ?? ''))
-  if (type !== undefined && known === undefined) {
-    const likely = types.find((one) => plain(type).startsWith(plain(one)))
-    throw new UsageError('EXPORT_TYPE', `--type is ${type}, expected ${types.join(', ')} for ${format}`, {
-      field: 'type',
-      found: type,
-      expected: types,
-      hint: likely && `Did you mean "${likely}"?`,
-    })
-  }
+  // Other tools write the same types as Q4_0, q4_0 and q4-0.
+  const plain = (name: string) => name.toLowerCase().replaceAll(/[-_]/g, '')
+  const type = given === undefined ? undefined : types.find((name) => plain(name) === plain(given))
+  if (given === undefined || type !== undefined) return type
+  const [other] =
+    Object.entries(EXPORT_TYPES).find(([, names]) => names.some((name) => plain(name) === plain(given))) ?? []
+  throw new UsageError('EXPORT_TYPE', `--type is ${given}, expected ${types.join(', ')} for ${format}`, {
+    field: 'type',
+    found: given,
+    expected: types,
+    hint: other === undefined ? undefined : `${given} is a type of --format ${other}.`,
+  })
+}
+
+/** The options that the format knows; `exportModel` checks their values. */
+function readSettings({ format, type: given, pure, name, preTokenizer }: ExportOptions): ExportModelOptions {
+  const type = readType(format, given)
   if (format === 'onnx') {
     const stray = name === undefined ? (preTokenizer === undefined ? undefined : '--pre-tokenizer') : '--name'
     if (stray !== undefined) {
       throw new UsageError('OPTIONS_EXCLUSIVE', `${stray} is an option of --format gguf`, { field: stray })
     }
   }
-  return { format, type: known, pure, name, preTokenizer } as ExportModelOptions
+  return { format, type, pure, name, preTokenizer } as ExportModelOptions
 }
-
-/** Other tools write the same types as Q4_0, q4_0 and q4-0. */
-const plain = (type: string): string => type.toLowerCase().replaceAll('-', '_')

@@ -17,7 +17,7 @@ export function addGenerate(program: Command, setup: CommandSetup): void {
     .command('generate')
     .description('Continue a text, token by token, on standard output.')
     .argument('<model>', MODEL)
-    .argument('<prompt>', 'the text to continue')
+    .argument('<prompt>', 'the text to continue; one that begins with a dash goes after "--"')
     .option(
       '--max-new-tokens <n>',
       'tokens at most (default: generation_config.json, else 20)',

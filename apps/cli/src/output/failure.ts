@@ -1,5 +1,6 @@
 import { CommanderError } from 'commander'
 import { HfquantError, OutputError } from 'hfquant'
+import { interruptedStatus } from '../interrupt.js'
 import { printJson } from './print.js'
 import type { Terminal } from './terminal.js'
 
@@ -14,8 +15,8 @@ export interface Failure {
   readonly message: string
   readonly hint: string | undefined
   readonly stack: string | undefined
-  /** 1: failed, 2: wrong usage, 130: interrupted. */
-  readonly exitCode: 1 | 2 | 130
+  /** 1: failed, 2: wrong usage, 130: interrupted by Ctrl-C, 143: ended by SIGTERM. */
+  readonly exitCode: number
 }
 
 /** @returns undefined for an "error" of the parser that is none: help or the version was asked for, and shown. */
@@ -25,11 +26,11 @@ export function describeFailure(error: unknown, signal: AbortSignal): Failure | 
     if (error.exitCode === 0) return undefined
     const shown =
       error.code === 'commander.help' ? 'no command is given' : error.message.replace(/^error: /, '')
-    return { code: 'USAGE', message: shown, hint: 'Add --help to see what is offered.', stack, exitCode: 2 }
+    return { code: 'USAGE', message: shown, hint: usageHint(error), stack, exitCode: 2 }
   }
   if (signal.aborted) {
     const message = 'interrupted, no output was left half-written'
-    return { code: 'INTERRUPTED', message, hint: undefined, stack, exitCode: 130 }
+    return { code: 'INTERRUPTED', message, hint: undefined, stack, exitCode: interruptedStatus(signal) }
   }
   if (HfquantError.isInstance(error)) {
     const { code, message, hint } = error
@@ -64,6 +65,10 @@ export function outputFailure(cause: NodeJS.ErrnoException): OutputError {
     hint: 'What was written to it is cut short. Free some space, or send it somewhere else.',
   })
 }
+const usageHint = ({ code }: CommanderError): string =>
+  code === 'commander.unknownOption'
+    ? 'Add --help to see what is offered; a text that begins with a dash goes after "--".'
+    : 'Add --help to see what is offered.'
 
 const isWrongUsage = (error: HfquantError): boolean =>
   error.code === 'RECIPE_UNKNOWN' || UsageError.isInstance(error)

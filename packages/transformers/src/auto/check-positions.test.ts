@@ -1,10 +1,9 @@
 import { expect, test } from 'vitest'
 import { checkPositions } from './check-positions.js'
 
-const config = (maxPositions: number, headSize: number) => ({
-  vocabSize: 32,
+const facts = (maxPositions: number, headSize: number) => ({
   maxPositions,
-  cache: { layers: 1, heads: 1, headSize },
+  layers: [{ kind: 'kv', heads: 1, headSize } as const],
 })
 
 test.each([
@@ -12,12 +11,12 @@ test.each([
   ['Qwen2.5 7B of a million positions', 1_010_000, 128, 15e9],
   ['a tiny model that kept the positions of a large one', 131_072, 64, 1e6],
 ])('%s is opened', (_, positions, headSize, bytes) => {
-  expect(() => checkPositions(config(positions, headSize), bytes)).not.toThrow()
+  expect(() => checkPositions(facts(positions, headSize), bytes)).not.toThrow()
 })
 
 test('tables of positions that are larger than the weights are refused by the name of the field', () => {
   // 256 GB of tables for 1 MB of weights.
-  expect(() => checkPositions(config(16_777_216, 4096), 1_064_336)).toThrow(
+  expect(() => checkPositions(facts(16_777_216, 4096), 1_064_336)).toThrow(
     expect.objectContaining({ code: 'FIELD_VALUE', field: 'max_position_embeddings', expected: 16_384 }),
   )
 })
