@@ -7,6 +7,7 @@ import { afterAll, describe, expect, test, vi } from 'vitest'
 import { AutoModelForCausalLM, HfquantError, inspectModel } from './index.js'
 import { golden } from './testing/golden.fixture.js'
 import { allocatedBytes } from './testing/meter.fixture.js'
+import { edits, mutateBytes } from './testing/mutate-bytes.fixture.js'
 
 /** `HFQUANT_FUZZ_RUNS=100000` for a long run; its seed is random, and printed when it fails. */
 const longRuns = process.env.HFQUANT_FUZZ_RUNS
@@ -23,40 +24,6 @@ afterAll(() => {
 
 /** Beyond this no file of a few kilobytes may ask. */
 const MAX_ALLOCATION = 64 * 2 ** 20
-
-interface Edit {
-  readonly at: number
-  readonly remove: number
-  readonly insert: readonly number[]
-}
-
-/** Bytes that mean something to the formats are more interesting than others. */
-const interesting = [...Buffer.from('(.0BCGIJKLMNQRX]abcdehjqrstu}{"[]:,-0129e\x00\x01\x80\xff', 'latin1')]
-const edit = fc.record<Edit>({
-  at: fc.nat(2 ** 24),
-  remove: fc.constantFrom(0, 0, 1, 1, 1, 2, 8, 100),
-  insert: fc.array(fc.oneof(fc.constantFrom(...interesting), fc.nat(255)), { maxLength: 8 }),
-})
-const edits = fc.array(edit, { minLength: 1, maxLength: 4 })
-
-/** The bytes with edits in one of some regions, [start, end) each. */
-function mutate(
-  bytes: Buffer,
-  changes: readonly Edit[],
-  regions: readonly (readonly [number, number])[],
-): Buffer {
-  let mutated = bytes
-  for (const { at, remove, insert } of changes) {
-    const [start, end] = regions[at % regions.length]!
-    const position = start + (at % (end - start))
-    mutated = Buffer.concat([
-      mutated.subarray(0, position),
-      Buffer.from(insert),
-      mutated.subarray(position + remove),
-    ])
-  }
-  return mutated
-}
 
 /** Opens a folder as far as its headers, small tensors and the plan go; half of the folders lost their block. */
 async function opens(folder: string): Promise<boolean> {
@@ -115,7 +82,7 @@ describe('a folder with a damaged file is opened, or refused by a typed error', 
     expect(await allocatedBytes(() => inspectModel(both[0]))).toBeGreaterThan(100)
     await fc.assert(
       fc.asyncProperty(fc.constantFrom(...both), edits, async (folder, changes) => {
-        await writeFile(join(folder, name), mutate(bytes, changes, regions(bytes)))
+        await writeFile(join(folder, name), mutateBytes(bytes, changes, regions(bytes)))
         await opens(folder)
       }),
       settings,
@@ -129,7 +96,7 @@ describe('a folder with a damaged file is opened, or refused by a typed error', 
     const bytes = readFileSync(golden('torchao/bin/affine_v1_int8_dynamic.bin'))
     await fc.assert(
       fc.asyncProperty(edits, async (changes) => {
-        await writeFile(join(folder, 'pytorch_model.bin'), mutate(bytes, changes, whole(bytes)))
+        await writeFile(join(folder, 'pytorch_model.bin'), mutateBytes(bytes, changes, whole(bytes)))
         expect(await opens(folder)).toBe(false)
       }),
       settings,
