@@ -1,4 +1,5 @@
 export { CausalLM } from './auto/causal-lm.js'
+export type { ChatOptions } from './auto/chat-prompt.js'
 export type { Prompt, TokenIds } from './auto/check-tokens.js'
 export {
   type CompiledModel,

@@ -8,7 +8,8 @@ import {
 } from '@hfquant/core'
 import { createKernelPool } from '@hfquant/kernels'
 import { type GenerationOptions, resolveGenerationConfig, tokenBudget } from '../generate/index.js'
-import type { Tokenizer } from '../tokenizer/index.js'
+import type { ChatMessage, Tokenizer } from '../tokenizer/index.js'
+import { type ChatOptions, chatPrompt } from './chat-prompt.js'
 import { checkBatch, checkTokens, type Prompt, promptTokens, type TokenIds } from './check-tokens.js'
 import { findTokenizer, generationDefaults } from './folder-files.js'
 import type { ForwardResult } from './forward-result.js'
@@ -124,6 +125,16 @@ export class CausalLM implements AsyncDisposable {
     } finally {
       await sequence.free()
     }
+  }
+
+  /**
+   * Answers a conversation, token by token: `generate` behind the chat template of the tokenizer. With
+   * `continueFinalMessage` the answer goes on from the last message.
+   *
+   * @throws as `generate`; ChatTemplateError when there is no template, or it refuses the conversation.
+   */
+  async *chat(messages: readonly ChatMessage[], options: ChatOptions = {}): AsyncGenerator<GeneratedPiece> {
+    yield* this.generate(...chatPrompt(messages, options, await this.tokenizer()))
   }
 
   /**

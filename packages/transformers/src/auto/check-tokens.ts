@@ -22,7 +22,11 @@ function tokenNumbers(ids: unknown): readonly number[] | undefined {
   return Array.from(ids as ArrayLike<unknown>, (id) => (typeof id === 'bigint' ? Number(id) : (id as number)))
 }
 
-/** @throws ConfigError for something that is no prompt, or a text for a model without a tokenizer. */
+/**
+ * The token ids of a prompt. A text that begins with the beginning token, as chat templates write it, gets no second one.
+ *
+ * @throws ConfigError for something that is no prompt, or a text for a model without a tokenizer.
+ */
 export function promptTokens(prompt: Prompt, tokenizer: Tokenizer | undefined): readonly number[] {
   if (typeof prompt !== 'string') {
     const ids = tokenNumbers(prompt?.inputIds)
@@ -33,7 +37,7 @@ export function promptTokens(prompt: Prompt, tokenizer: Tokenizer | undefined): 
       hint: 'Pass a string, or token ids as { inputIds: [1, 2, 3] }.',
     })
   }
-  if (tokenizer !== undefined) return tokenizer.encode(prompt)
+  if (tokenizer !== undefined) return withOneBeginning(tokenizer.encode(prompt), prompt, tokenizer)
   throw new ConfigError(
     'TOKENIZER_MISSING',
     'the model folder has no tokenizer.json, so a text cannot be read',
@@ -42,6 +46,15 @@ export function promptTokens(prompt: Prompt, tokenizer: Tokenizer | undefined): 
       hint: 'Pass { inputIds }, or add the tokenizer files to the folder.',
     },
   )
+}
+
+/** Models are trained with one beginning token, and answer worse behind two. */
+function withOneBeginning(ids: readonly number[], text: string, tokenizer: Tokenizer): readonly number[] {
+  const { bosTokenId } = tokenizer
+  if (bosTokenId === undefined || ids[0] !== bosTokenId || ids[1] !== bosTokenId) return ids
+  // Whoever wrote two gets two: only the one that the tokenizer put in front goes.
+  const written = tokenizer.encode(text, { addSpecialTokens: false })
+  return written.length < ids.length && written[0] === bosTokenId ? ids.slice(1) : ids
 }
 
 /**

@@ -1,0 +1,19 @@
+import { expect, it } from 'vitest'
+import { AutoTokenizer } from '../tokenizer/index.js'
+import { readGolden, withFolder } from '../tokenizer/test-folder.js'
+import { promptTokens } from './check-tokens.js'
+
+it('gives a chat one beginning token, and two to whoever writes two', async () => {
+  const files = {
+    'tokenizer.json': await readGolden<object>('tokenizer.json'),
+    'tokenizer_config.json': { bos_token: '<s>', chat_template: '{{ bos_token }}{{ messages[0].content }}' },
+  }
+  const tokenizer = await withFolder(files, AutoTokenizer.fromPretrained)
+  const messages = [{ role: 'user', content: 'Hello' }]
+  const ids = tokenizer.encode('Hello')
+  const bos = tokenizer.bosTokenId!
+  expect(ids.filter((id) => id === bos)).toHaveLength(1)
+  expect(promptTokens(tokenizer.applyChatTemplate(messages), tokenizer)).toEqual(ids)
+  expect(promptTokens('<s><s>Hello', tokenizer)).toEqual([bos, ...ids])
+  expect(promptTokens('Hello', tokenizer)).toEqual(ids)
+})
