@@ -277,7 +277,7 @@ function parseTupleOf(stream: TokenStream, first: Expression): Expression {
 }
 
 /** @throws TemplateFailure of kind "syntax" */
-export function parseCall(stream: TokenStream, callee: Expression): Call {
+function parseCall(stream: TokenStream, callee: Expression): Call {
   const { line } = stream.current
   return { kind: 'call', line, callee, args: parseArguments(stream) }
 }

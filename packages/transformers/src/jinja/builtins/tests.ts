@@ -44,7 +44,7 @@ const remainder = (expected: bigint): Test =>
   )
 
 /** The tests of Jinja: `value is name`. */
-export const TESTS: { readonly [name: string]: Test } = {
+const TESTS: { readonly [name: string]: Test } = {
   '!=': differs,
   '<': less,
   '<=': atMost,

@@ -188,7 +188,7 @@ function codeOf(character: string): number {
 }
 
 /** Texts with another between them. */
-export function joinTexts(parts: readonly string[], between: string, budget: Budget): string {
+function joinTexts(parts: readonly string[], between: string, budget: Budget): string {
   budget.text(parts.reduce((sum, part) => sum + part.length + between.length, 0))
   return parts.join(between)
 }
