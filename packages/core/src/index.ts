@@ -123,7 +123,15 @@ export { type StagedFile, stageFile } from './files/stage-file.js'
 export { checkOutputFolder, recoverFolder, type StagedFolder, stageFolder } from './files/stage-folder.js'
 export { ownerOf, workTag } from './files/work-tag.js'
 export { writeFully } from './files/write-fully.js'
-export { formatJson, type JsonNode, PythonFloat, parseJson, toNode, toValue } from './json/json-document.js'
+export {
+  formatJson,
+  type JsonNode,
+  PythonFloat,
+  parseJson,
+  parseJsonValue,
+  toNode,
+  toValue,
+} from './json/json-document.js'
 export {
   oneOf,
   readBoolean,
@@ -134,6 +142,7 @@ export {
   readStrings,
 } from './json/read-field.js'
 export { type JsonFile, readJsonFile } from './json/read-json-file.js'
+export { unknownEntries, unknownKeysRemark } from './json/unknown-keys.js'
 export { writeRange } from './load/byte-range.js'
 export { type Checkpoint, type CheckpointTensor, storedWeight } from './load/checkpoint.js'
 export { checkpointIdentity } from './load/checkpoint-identity.js'

@@ -24,21 +24,27 @@ export function transposeCodes(rows: usize, columns: usize, source: usize, targe
   }
 }
 
-/** source [rows, columns] -> target [columns, rows]; elements of 2 or 4 bytes, unchanged. */
-export function transposeFloats(size: usize, rows: usize, columns: usize, source: usize, target: usize): void {
+/** source [rows, columns] -> target [columns, rows], elements of type T, unchanged. */
+function transpose<T>(rows: usize, columns: usize, source: usize, target: usize): void {
   for (let top: usize = 0; top < rows; top += TILE) {
     const bottom = min(top + TILE, rows)
     for (let left: usize = 0; left < columns; left += TILE) {
       const right = min(left + TILE, columns)
       for (let column = left; column < right; column++) {
-        const to = target + column * rows * size
-        const from = source + column * size
-        if (size == 2) {
-          for (let row = top; row < bottom; row++) store<u16>(to + (row << 1), load<u16>(from + ((row * columns) << 1)))
-        } else {
-          for (let row = top; row < bottom; row++) store<u32>(to + (row << 2), load<u32>(from + ((row * columns) << 2)))
+        const to = target + column * rows * sizeof<T>()
+        const from = source + column * sizeof<T>()
+        for (let row = top; row < bottom; row++) {
+          store<T>(to + row * sizeof<T>(), load<T>(from + row * columns * sizeof<T>()))
         }
       }
     }
   }
+}
+
+/** The same with elements of 1, 2, 4 or 8 bytes. */
+export function transposeFloats(size: usize, rows: usize, columns: usize, source: usize, target: usize): void {
+  if (size == 1) transpose<u8>(rows, columns, source, target)
+  else if (size == 2) transpose<u16>(rows, columns, source, target)
+  else if (size == 4) transpose<u32>(rows, columns, source, target)
+  else transpose<u64>(rows, columns, source, target)
 }

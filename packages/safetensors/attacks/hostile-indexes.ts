@@ -93,13 +93,6 @@ export const hostileIndexes: readonly HostileIndex[] = [
     text: mapsTo('a.safetensors'),
   },
   {
-    title: 'a tensor that its shard does not have',
-    code: 'TENSOR_MISSING',
-    names: ['"gone"', 'a.safetensors'],
-    text: JSON.stringify({ weight_map: { w: 'a.safetensors', gone: 'a.safetensors' } }),
-    prepare: (folder) => writeFile(join(folder, 'a.safetensors'), shard),
-  },
-  {
     title: 'a damaged shard',
     code: 'SAFETENSORS_TRAILING_BYTES',
     names: ['a.safetensors'],

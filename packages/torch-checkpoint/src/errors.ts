@@ -43,7 +43,6 @@ const hints = {
   TENSOR_TOO_LARGE: SAVE_AGAIN,
   TENSOR_LAYOUT: SAVE_AGAIN,
   STATE_DICT_BAD: 'Save only the state dict: torch.save(model.state_dict(), path).',
-  TENSOR_MISSING: 'The download may be incomplete; compare the file with its index.',
   TENSOR_RANGE: 'Ask for a range inside the tensor.',
   TENSOR_FOREIGN: 'Read a tensor through its own file: tensor.file.read(tensor).',
   READ_TOO_LARGE: 'Stream the tensor or read it by row ranges.',

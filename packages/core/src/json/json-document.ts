@@ -94,6 +94,19 @@ export function parseJson(text: string): JsonNode {
   return result
 }
 
+/**
+ * The plain value of a text that Python wrote, quickly where it is JSON in the strict sense: NaN and Infinity are read, too.
+ *
+ * @throws SyntaxError
+ */
+export function parseJsonValue(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return toValue(parseJson(text))
+  }
+}
+
 /** Where a string ends; `JSON.parse` then judges what is inside. */
 const STRING = /"(?:[^"\\]|\\.)*"/sy
 const LITERAL = /true|false|null|NaN|Infinity|-Infinity/y

@@ -1,6 +1,6 @@
 import type { StoredWeight } from '../contract/quantizer.js'
 import type { TensorInfo } from '../contract/tensor.js'
-import { walkParameters } from '../shell/module.js'
+import { walkModules } from '../shell/module.js'
 import type { Shell } from '../shell/shell.js'
 import { readRange } from './read-range.js'
 
@@ -35,25 +35,46 @@ export interface Checkpoint extends AsyncDisposable {
   readonly trusted?: boolean
   /** `dtype` of the index, unchecked. */
   readonly indexDtype: unknown
+  /** Tensors that the index lists and no file holds, with the file that it names. */
+  readonly absent: ReadonlyMap<string, string>
+  /** What is worth a word about the choice of these files. */
+  readonly warnings?: readonly string[]
   close(): Promise<void>
 }
 
 /**
- * The checkpoint under the names of the shell: files of a bare base model lack its prefix ("model."), and buffers
- * that older releases stored are left out.
+ * The checkpoint under the names of the shell, tensor by tensor as transformers does it: the prefix of the base model
+ * ("model.") is added where it lacks, as in files of the bare base model, and taken off where it stands twice. Buffers that
+ * older releases stored are left out.
  */
 export function alignCheckpoint(checkpoint: Checkpoint, shell: Shell): Checkpoint {
+  const belongs = ownedNames(shell)
   const prefix = `${shell.basePrefix}.`
-  const names = [...checkpoint.tensors.keys()]
-  const bare = shell.basePrefix !== '' && !names.some((name) => name.startsWith(prefix))
-  const expected = new Set([...walkParameters(shell.root)].map(([name]) => firstSegments(name)))
+  const aligned = (name: string): string => {
+    if (shell.basePrefix === '' || belongs(name)) return name
+    const shorter = name.startsWith(prefix) ? name.slice(prefix.length) : undefined
+    return [shorter, prefix + name].find((other) => other !== undefined && belongs(other)) ?? name
+  }
   const tensors = new Map<string, CheckpointTensor>()
   for (const [name, tensor] of checkpoint.tensors) {
     if (STALE_BUFFER.test(name)) continue
-    const aligned = bare && !expected.has(firstSegments(name)) ? prefix + name : name
-    tensors.set(aligned, tensor)
+    const known = aligned(name)
+    // A tensor that has the name already keeps it; the other one has no place in the model then.
+    tensors.set(known !== name && checkpoint.tensors.has(known) ? name : known, tensor)
   }
   return { ...checkpoint, tensors }
+}
+
+/** True for the name of a tensor under a module that has parameters, in whichever form they are stored. */
+function ownedNames(shell: Shell): (name: string) => boolean {
+  const owners = new Set<string>()
+  for (const [path, { parameters }] of walkModules(shell.root)) if (parameters.size > 0) owners.add(path)
+  return (name) => {
+    for (let dot = name.lastIndexOf('.'); dot > 0; dot = name.lastIndexOf('.', dot - 1)) {
+      if (owners.has(name.slice(0, dot))) return true
+    }
+    return false
+  }
 }
 
 /** What the checkpoint holds under a module's path. */

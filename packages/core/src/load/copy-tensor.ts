@@ -37,8 +37,10 @@ export async function copyTensor(
   const options = context.signal === undefined ? {} : { signal: context.signal }
   const pieces: Promise<unknown>[] = []
   await settleOnFailure(pieces, async () => {
-    for (const [first, end] of rowRanges(units, rowsPerPiece(fromBytes, 1, context))) {
-      const grant = await context.budget.acquire((end - first) * fromBytes, context.signal)
+    // Whole numbers grow when they become floats: what is written counts as well as what is read.
+    const heldBytes = Math.max(fromBytes, toBytes)
+    for (const [first, end] of rowRanges(units, rowsPerPiece(heldBytes, 1, context))) {
+      const grant = await context.budget.acquire((end - first) * heldBytes, context.signal)
       const steps = [...pairRanges(ranges, targets, [first, end], [fromBytes, toBytes])].map(
         ([input, output]) => context.pool.run({ ...kernel, inputs: [input], outputs: [output] }, options),
       )

@@ -3,7 +3,7 @@ import { basename, dirname, join, resolve } from 'node:path'
 import type { JsonObject } from '../contract/json.js'
 import { CheckpointError } from '../errors/families.js'
 import { type JsonFile, readJsonFile } from '../json/read-json-file.js'
-import { holdsWeights } from './open-checkpoint.js'
+import { holdsWeights } from './weight-files.js'
 
 /** Where the parts of a model lie. */
 export interface FoundModel {
@@ -60,8 +60,8 @@ export function configFolders(folder: string): readonly string[] {
   return basename(parent) === CHECKPOINTS ? [folder, dirname(parent)] : [folder]
 }
 
-/** Older tools kept the block in a file of its own. */
-const SIDECARS = ['quantize_config.json', 'quant_config.json']
+/** Files of their own in which older tools kept the block: AutoGPTQ, AutoAWQ, optimum. */
+const SIDECARS = ['quantize_config.json', 'quant_config.json', 'quantization_config.json']
 
 async function findBlock(
   configs: readonly JsonFile[],

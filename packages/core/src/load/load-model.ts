@@ -154,7 +154,12 @@ export async function planModel(options: PlanOptions): Promise<PlannedModel> {
     deviceMap,
     report: planned.report,
     quantization,
-    warnings: [...warnings, ...(quantization?.warnings ?? []), ...describeUnexpected(planned.report)],
+    warnings: [
+      ...(opened.warnings ?? []),
+      ...warnings,
+      ...(quantization?.warnings ?? []),
+      ...describeUnexpected(planned.report),
+    ],
     planned,
   }
 }

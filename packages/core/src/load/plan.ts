@@ -1,12 +1,14 @@
+import type { Dtype } from '../contract/tensor.js'
 import type { DeferredWeight, HfQuantizer, WeightPlan } from '../dispatch/hf-quantizer.js'
 import { CheckpointError } from '../errors/families.js'
 import { describeTensor, type LoadingReport, type Mismatch } from '../report/loading-report.js'
-import { isFloatDtype } from '../shell/dtype.js'
+import { isCastable, isFloatDtype, isFloating } from '../shell/dtype.js'
 import { joinPath, walkModules } from '../shell/module.js'
 import type { Parameter } from '../shell/parameter.js'
 import { QuantizedModule } from '../shell/quantized-module.js'
 import type { Shell } from '../shell/shell.js'
 import type { Checkpoint, CheckpointTensor } from './checkpoint.js'
+import { missingTensors } from './missing-tensors.js'
 
 /** Everything that will be read, decided from headers alone. */
 export interface LoadPlan {
@@ -44,7 +46,12 @@ export function planLoad(shell: Shell, checkpoint: Checkpoint, quantizer: HfQuan
   const used = new Set<CheckpointTensor>()
   const placed = new Set<Parameter>()
 
-  const place = (name: string, parameter: Parameter, source: CheckpointTensor | undefined) => {
+  const place = (
+    name: string,
+    parameter: Parameter,
+    source: CheckpointTensor | undefined,
+    castable = isCastable,
+  ) => {
     if (placed.has(parameter)) return
     placed.add(parameter)
     if (source === undefined) {
@@ -52,7 +59,8 @@ export function planLoad(shell: Shell, checkpoint: Checkpoint, quantizer: HfQuan
       return
     }
     used.add(source)
-    if (!fits(source, parameter)) mismatched.push({ tensor: name, found: source, expected: parameter })
+    if (!fits(source, parameter, castable))
+      mismatched.push({ tensor: name, found: source, expected: parameter })
     stored.push({ name, parameter, source })
   }
 
@@ -60,12 +68,13 @@ export function planLoad(shell: Shell, checkpoint: Checkpoint, quantizer: HfQuan
     if (module instanceof QuantizedModule && quantizer !== undefined) {
       const plan = isBorrowed(shell, path, module) ? BORROWED : quantizer.load(module, checkpoint)
       for (const [key, source] of plan.kind === 'stored' ? plan.parts : []) {
-        place(joinPath(path, key), module.component(key), source)
+        place(joinPath(path, key), module.component(key), source, isFloatDtype)
       }
       if (plan.kind !== 'stored') {
         const { tensor: name, replaced } = module
         const expected = { dtype: module.info.dtype, shape: replaced.parameter.shape }
-        if (!fits(plan.source, expected)) mismatched.push({ tensor: name, found: plan.source, expected })
+        if (!fits(plan.source, expected, isCastable))
+          mismatched.push({ tensor: name, found: plan.source, expected })
         used.add(plan.source)
         const made = plan.kind === 'quantize' ? quantized : deferred
         made.push({ module, source: plan.source })
@@ -90,6 +99,12 @@ export function planLoad(shell: Shell, checkpoint: Checkpoint, quantizer: HfQuan
   const converted = [...quantized, ...deferred].map(({ module }) => module.tensor)
   const report = { missing, unexpected, mismatched, converted }
   refuseIncomplete(report, checkpoint)
+  const made = [...quantized, ...deferred].map(({ module, source }) => ({
+    name: module.tensor,
+    parameter: module.info,
+    source,
+  }))
+  refuseScaled([...stored, ...made], report, checkpoint)
   return { stored, quantized, deferred, report }
 }
 
@@ -111,12 +126,16 @@ function findStored(name: string, shell: Shell, checkpoint: Checkpoint): Checkpo
   return names.map((candidate) => checkpoint.tensors.get(candidate)).find((tensor) => tensor !== undefined)
 }
 
-/** Shapes must agree; dtypes too, unless both are floats: those are cast while they are read. */
-function fits(found: CheckpointTensor, expected: Pick<Parameter, 'dtype' | 'shape'>): boolean {
+/** Shapes must agree; dtypes too, unless the one that is found can be cast to floats while it is read. */
+function fits(
+  found: CheckpointTensor,
+  expected: Pick<Parameter, 'dtype' | 'shape'>,
+  isCastable: (dtype: Dtype) => boolean,
+): boolean {
   const sameShape =
     found.shape.length === expected.shape.length &&
     found.shape.every((size, axis) => size === expected.shape[axis])
-  const castable = isFloatDtype(found.dtype) && isFloatDtype(expected.dtype)
+  const castable = isCastable(found.dtype) && isFloatDtype(expected.dtype)
   return sameShape && (castable || found.dtype === expected.dtype)
 }
 
@@ -138,16 +157,36 @@ function refuseIncomplete(report: LoadingReport, checkpoint: Checkpoint): void {
       },
     )
   }
-  if (missing.length > 0) {
-    const names = missing
-      .slice(0, 3)
-      .map((name) => `"${name}"`)
-      .join(', ')
-    const more = missing.length > 3 ? ` and ${missing.length - 3} more` : ''
-    throw new CheckpointError('TENSOR_MISSING', `${where} lacks ${names}${more}`, {
-      tensor: missing[0],
-      file: checkpoint.folder,
-      hint: 'The download may be incomplete, or config.json describes another model.',
-    })
+  if (missing.length > 0) throw missingTensors(missing, checkpoint)
+}
+
+/**
+ * Whole numbers and eight-bit floats that become floats are the values themselves. Beside a tensor that the model has no
+ * place for, they are more likely codes of a quantization that config.json does not mention.
+ */
+function refuseScaled(
+  sources: readonly (Pick<StoredParameter, 'name' | 'source'> & {
+    readonly parameter: Pick<Parameter, 'dtype'>
+  })[],
+  { unexpected }: LoadingReport,
+  { folder }: Checkpoint,
+): void {
+  const beside = new Map(unexpected.map((name) => [ownerOf(name), name]))
+  for (const { name, source, parameter } of sources) {
+    const scale = beside.get(ownerOf(name))
+    if (scale === undefined || isFloating(source.dtype) || !isFloatDtype(parameter.dtype)) continue
+    throw new CheckpointError(
+      'TENSOR_QUANTIZED',
+      `"${name}" in ${source.file} is ${describeTensor(source)} and has "${scale}" beside it: it is quantized, and config.json of ${folder} does not say how`,
+      {
+        tensor: name,
+        file: source.file,
+        found: source.dtype,
+        expected: parameter.dtype,
+        hint: 'Take config.json from the revision of the weights, with its quantization_config, or use the float model.',
+      },
+    )
   }
 }
+
+const ownerOf = (name: string): string => name.slice(0, name.lastIndexOf('.'))

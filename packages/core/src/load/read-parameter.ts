@@ -27,15 +27,16 @@ export async function readParameter(parameter: Parameter): Promise<Uint8Array> {
 }
 
 /**
- * The bytes of a parameter in pieces, cast to `dtype` where it is stored in another float dtype.
+ * The bytes of a parameter in pieces, cast to `dtype` where it is stored in another one.
  *
  * @throws CheckpointError TENSOR_NOT_FINITE for floats that are NaN or infinity, or become it in one of the dtypes.
  */
 export async function* parameterChunks(parameter: Parameter, dtype: Dtype): AsyncGenerator<Uint8Array> {
   const stored = storedDtype(parameter)
-  const unit = isFloatDtype(stored) ? dtypeBits(stored) / 8 : 1
-  const total = isFloatDtype(stored) ? elementCount(parameter.shape) : parameter.byteLength
-  const piece = Math.floor(PIECE_BYTES / unit)
+  const isCast = stored !== parameter.dtype
+  const unit = isCast ? dtypeBits(stored) / 8 : 1
+  const total = isCast ? elementCount(parameter.shape) : parameter.byteLength
+  const piece = Math.floor(PIECE_BYTES / Math.max(unit, isCast ? dtypeBits(dtype) / 8 : 1))
   if (total === 0) yield new Uint8Array(0)
   for (let first = 0; first < total; first += piece) {
     const count = Math.min(piece, total - first)

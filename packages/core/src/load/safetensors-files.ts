@@ -27,6 +27,7 @@ export async function openSafetensorsFiles(path: string, folder: string): Promis
     tensors,
     metadata: opened.metadata,
     indexDtype: opened.indexMetadata.dtype,
+    absent: opened.absent,
     close,
     [Symbol.asyncDispose]: close,
   }

@@ -34,6 +34,7 @@ export async function openTorchFiles(path: string, folder: string): Promise<Chec
       tensors: tensorsOf(flat, copies),
       metadata: flat.metadata,
       indexDtype: opened.indexMetadata.dtype,
+      absent: opened.absent,
       close,
       [Symbol.asyncDispose]: close,
     }

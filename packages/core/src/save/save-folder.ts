@@ -60,6 +60,8 @@ export async function saveFolder<Result>(
 
 async function writeConfig(folder: string, { config, dtype, quantizer }: SaveFolderOptions): Promise<void> {
   const entries = new Map(config.entries)
+  // It names a file of the folder that the model came from.
+  entries.delete('transformers_weights')
   for (const key of ['torch_dtype', 'dtype']) if (entries.has(key)) entries.set(key, toNode(dtype))
   if (quantizer === undefined) entries.delete('quantization_config')
   else if (quantizer.rewritesConfig || !entries.has('quantization_config')) {

@@ -34,15 +34,7 @@ export async function saveModel(out: string, options: SaveModelOptions): Promise
     onProgress,
     maxInFlightBytes = DEFAULT_MAX_IN_FLIGHT_BYTES,
   } = options
-  if (quantizer?.isSerializable === false) {
-    throw new CapabilityError(
-      'NOT_SERIALIZABLE',
-      `models quantized with ${quantizer.quantMethod} cannot be saved`,
-      {
-        hint: 'Save the float model and quantize it while loading.',
-      },
-    )
-  }
+  quantizer?.checkSavable()
   await saveFolder(out, options, async (store) => {
     const entries = stateDict(shell)
     const places = await store.allocate(entries)

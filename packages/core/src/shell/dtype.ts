@@ -1,3 +1,4 @@
+import { CAST_DTYPES, type CastDtype } from '@hfquant/kernels'
 import type { SafetensorsDtype } from '@hfquant/safetensors'
 import type { Dtype, FloatDtype } from '../contract/tensor.js'
 import { ConfigError } from '../errors/families.js'
@@ -42,6 +43,13 @@ export const isDtype = (name: string): name is Dtype => Object.hasOwn(DTYPES, na
 
 export const isFloatDtype = (dtype: Dtype): dtype is FloatDtype =>
   dtype === 'float32' || dtype === 'bfloat16' || dtype === 'float16'
+
+/** Floats that weights are computed in, or that only have to be rounded to one of them. */
+export const isFloating = (dtype: Dtype): boolean => isFloatDtype(dtype) || dtype === 'float64'
+
+/** Numbers that become floats by a cast alone: floats of 16 to 64 bits, whole numbers, plain eight-bit floats. */
+export const isCastable = (dtype: Dtype): dtype is Dtype & CastDtype =>
+  CAST_DTYPES.some((known) => known === dtype)
 
 export const elementCount = (shape: readonly number[]): number =>
   shape.reduce((count, size) => count * size, 1)

@@ -21,7 +21,14 @@ const MAX_DEPTH = 32
  */
 const MAX_KEYS = 2_000_000
 
-const SCALAR = /true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y
+const SCALAR = /true|false|null|NaN|-?Infinity|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y
+
+/** What Python writes for floats that JSON has no number for. */
+const NON_FINITE: ReadonlyMap<string, number> = new Map([
+  ['NaN', Number.NaN],
+  ['Infinity', Infinity],
+  ['-Infinity', -Infinity],
+])
 
 /** What is wrong with a JSON text; the caller turns it into an error that names the file. */
 interface JsonProblem {
@@ -194,7 +201,7 @@ export function createJsonCursor(text: string, fail: (problem: JsonProblem) => n
     SCALAR.lastIndex = position
     const found = SCALAR.exec(text)?.[0] ?? syntax('a JSON value')
     position += found.length
-    return JSON.parse(found) as number | boolean | null
+    return NON_FINITE.get(found) ?? (JSON.parse(found) as number | boolean | null)
   }
 
   const skip = (): void => {

@@ -56,6 +56,22 @@ describe('openSafetensorsCheckpoint', () => {
       expect(checkpoint.metadata).toEqual({ shared: 'b', onlyA: '1', onlyB: '1' })
     }))
 
+  it('takes what the shards hold, and says what the index lists beyond that', () =>
+    withFolder(async (folder) => {
+      const path = join(folder, 'model.safetensors.index.json')
+      await writeSafetensors(join(folder, 'a.safetensors'), [byte('w', 1)])
+      await writeSafetensors(join(folder, 'b.safetensors'), [byte('moved', 2)])
+      await writeFile(
+        path,
+        '{"weight_map":{"w":"a.safetensors","moved":"a.safetensors","gone":"b.safetensors"}}',
+      )
+
+      await using checkpoint = await openSafetensorsIndex(path)
+
+      expect([...checkpoint.tensors.keys()]).toEqual(['w', 'moved'])
+      expect([...checkpoint.absent]).toEqual([['gone', 'b.safetensors']])
+    }))
+
   it('follows the links of the download cache into its blobs', () =>
     withFolder(async (repository) => {
       const snapshot = join(repository, 'snapshots/0123abcd')

@@ -1,5 +1,5 @@
 import { dirname, resolve } from 'node:path'
-import { fileError, quote, SafetensorsError } from '../errors.js'
+import { fileError, SafetensorsError } from '../errors.js'
 import type { JsonValue } from '../header/json-cursor.js'
 import { MAX_HEADER_BYTES } from '../header/read-header-length.js'
 import type { TensorEntry } from '../header/tensor-entry.js'
@@ -18,11 +18,15 @@ export interface SafetensorsCheckpoint extends AsyncDisposable {
   readonly tensors: ReadonlyMap<string, { readonly file: SafetensorsFile; readonly entry: TensorEntry }>
   /** `__metadata__` of all files together; the later file wins. No prototype. */
   readonly metadata: Readonly<Record<string, string>>
+  /** Tensors that the index lists and no file holds, with the shard that it names. */
+  readonly absent: ReadonlyMap<string, string>
   /** `metadata` of the index; empty without index. No prototype. */
   readonly indexMetadata: Readonly<Record<string, JsonValue>>
   /** Closes every file. */
   close(): Promise<void>
 }
+
+const NO_INDEX: SafetensorsIndex = { metadata: Object.create(null), weightMap: new Map() }
 
 /** The shard list of the largest models has some hundred thousand lines; as much as a header may have is plenty. */
 const MAX_INDEX_BYTES = MAX_HEADER_BYTES
@@ -38,14 +42,15 @@ export function openSafetensorsCheckpoint(path: string): Promise<SafetensorsChec
 
 /** A single file in the shape of a checkpoint. Throws what {@link openSafetensors} throws. */
 export async function openSafetensorsSingle(path: string): Promise<SafetensorsCheckpoint> {
-  return checkpointOf(dirname(resolve(path)), [await openSafetensors(path)], Object.create(null))
+  return checkpointOf(dirname(resolve(path)), [await openSafetensors(path)], NO_INDEX)
 }
 
 /**
- * Opens every shard of a `model.safetensors.index.json` once and checks that each listed tensor is in its shard.
+ * Opens every shard of a `model.safetensors.index.json` once. What the shards hold counts: an index that was not written
+ * anew when a shard was changed may list more, which is `absent`, or less.
  *
- * @throws {@link SafetensorsError} INDEX_BAD, INDEX_PATH_ESCAPES, SAFETENSORS_DUPLICATE_KEY, FILE_NOT_FOUND, TENSOR_MISSING
- * or what is wrong with a shard; then no file stays open
+ * @throws {@link SafetensorsError} INDEX_BAD, INDEX_PATH_ESCAPES, SAFETENSORS_DUPLICATE_KEY, FILE_NOT_FOUND or what is wrong
+ * with a shard; then no file stays open
  */
 export async function openSafetensorsIndex(indexPath: string): Promise<SafetensorsCheckpoint> {
   const folder = dirname(resolve(indexPath))
@@ -58,12 +63,11 @@ export async function openSafetensorsIndex(indexPath: string): Promise<Safetenso
   const opened = new Map<string, SafetensorsFile>()
   try {
     for (const [shard, path] of paths) opened.set(shard, await openSafetensors(path))
-    checkWeightMap(index, opened, indexPath)
   } catch (error) {
     await closeAll([...opened.values()])
     throw error
   }
-  return checkpointOf(folder, [...opened.values()], index.metadata)
+  return checkpointOf(folder, [...opened.values()], index)
 }
 
 async function readIndexText(path: string): Promise<string> {
@@ -99,27 +103,10 @@ function decodeIndex(bytes: Uint8Array, file: string): string {
   }
 }
 
-function checkWeightMap(
-  { weightMap }: SafetensorsIndex,
-  files: ReadonlyMap<string, SafetensorsFile>,
-  indexPath: string,
-): void {
-  for (const [tensor, shard] of weightMap) {
-    const file = files.get(shard)!
-    if (!file.tensors.has(tensor)) {
-      throw new SafetensorsError(
-        'TENSOR_MISSING',
-        `${quote(tensor)} is not in ${file.path}, where ${indexPath} says it is`,
-        { file: file.path, tensor },
-      )
-    }
-  }
-}
-
 function checkpointOf(
   folder: string,
   files: readonly SafetensorsFile[],
-  indexMetadata: Readonly<Record<string, JsonValue>>,
+  { weightMap, metadata: indexMetadata }: SafetensorsIndex,
 ): SafetensorsCheckpoint {
   const tensors = new Map<string, { file: SafetensorsFile; entry: TensorEntry }>()
   const metadata = Object.create(null) as Record<string, string>
@@ -127,8 +114,9 @@ function checkpointOf(
     Object.assign(metadata, file.metadata)
     for (const [name, entry] of file.tensors) tensors.set(name, { file, entry })
   }
+  const absent = new Map([...weightMap].filter(([name]) => !tensors.has(name)))
   const close = () => closeAll(files)
-  return { folder, files, tensors, metadata, indexMetadata, close, [Symbol.asyncDispose]: close }
+  return { folder, files, tensors, metadata, absent, indexMetadata, close, [Symbol.asyncDispose]: close }
 }
 
 async function closeAll(files: readonly SafetensorsFile[]): Promise<void> {

@@ -114,7 +114,7 @@ export async function openWorkbench(backend: QuantizerBackend): Promise<Workbenc
       const dtype = quantizer?.updateDtype(wanted, true) ?? wanted
       const shell = buildShell(layout, dtype)
       if (quantizer !== undefined) prepare?.(quantizer, shell)
-      const checkpoint = await openCheckpoint(from, quantizer?.weightFiles())
+      const checkpoint = await openCheckpoint(from, { preferred: quantizer?.weightFiles() })
       const store = createScratchStore(root)
       closers.push(
         () => store.release(),

@@ -1,5 +1,5 @@
 import { dirname, resolve } from 'node:path'
-import { quote, refuseFor } from '../errors.js'
+import { refuseFor } from '../errors.js'
 import type { TorchObject, TorchTensor } from '../tensors/torch-value.js'
 import { openTorchFile } from './open-torch-file.js'
 import { parseIndex, type TorchIndex } from './parse-index.js'
@@ -15,25 +15,29 @@ export interface TorchCheckpoint extends AsyncDisposable {
   readonly files: readonly TorchFile[]
   /** All entries of all files, also those the index does not list; of two with one name the one in the later file. */
   readonly entries: ReadonlyMap<string, TorchTensor | TorchObject>
+  /** Entries that the index lists and no file holds, with the shard that it names. */
+  readonly absent: ReadonlyMap<string, string>
   /** `metadata` of the index; empty without index. */
   readonly indexMetadata: Readonly<Record<string, unknown>>
   /** Closes every file. */
   close(): Promise<void>
 }
 
+const NO_INDEX: TorchIndex = { metadata: {}, weightMap: new Map() }
+
 /** Some 80,000 entries; the largest published model has half of that. */
 const MAX_INDEX_BYTES = 8 * 1024 * 1024
 
 /**
- * Opens what the path names: an index when it ends in `.json`, a single file otherwise. Each shard is read once; each entry that the
- * index lists must be in its shard.
+ * Opens what the path names: an index when it ends in `.json`, a single file otherwise. Each shard is read once, and what
+ * the shards hold counts: what the index lists beyond that is `absent`.
  *
- * @throws {@link TorchCheckpointError} INDEX_BAD, INDEX_PATH_ESCAPES, FILE_NOT_FOUND, TENSOR_MISSING or what is wrong with a
- * file; then no file stays open
+ * @throws {@link TorchCheckpointError} INDEX_BAD, INDEX_PATH_ESCAPES, FILE_NOT_FOUND or what is wrong with a file; then no
+ * file stays open
  */
 export async function openTorchCheckpoint(path: string): Promise<TorchCheckpoint> {
   const folder = dirname(resolve(path))
-  if (!path.endsWith('.json')) return checkpointOf(folder, [await openTorchFile(path)], {})
+  if (!path.endsWith('.json')) return checkpointOf(folder, [await openTorchFile(path)], NO_INDEX)
 
   const index = parseIndex(await readIndexText(path), path)
   // Every name is checked before the first shard is opened.
@@ -44,12 +48,11 @@ export async function openTorchCheckpoint(path: string): Promise<TorchCheckpoint
   const opened = new Map<string, TorchFile>()
   try {
     for (const [shard, shardPath] of paths) opened.set(shard, await openTorchFile(shardPath))
-    checkWeightMap(index, opened, path)
   } catch (error) {
     await closeAll([...opened.values()])
     throw error
   }
-  return checkpointOf(folder, [...opened.values()], index.metadata)
+  return checkpointOf(folder, [...opened.values()], index)
 }
 
 async function readIndexText(path: string): Promise<string> {
@@ -71,28 +74,15 @@ async function readIndexText(path: string): Promise<string> {
   }
 }
 
-function checkWeightMap(
-  { weightMap }: TorchIndex,
-  files: ReadonlyMap<string, TorchFile>,
-  indexPath: string,
-): void {
-  for (const [tensor, shard] of weightMap) {
-    const file = files.get(shard)!
-    if (!file.entries.has(tensor)) {
-      const problem = `tensor ${quote(tensor)} is not in this file, where ${indexPath} says it is`
-      refuseFor(file.path)('TENSOR_MISSING', problem, { tensor })
-    }
-  }
-}
-
 function checkpointOf(
   folder: string,
   files: readonly TorchFile[],
-  indexMetadata: Readonly<Record<string, unknown>>,
+  { weightMap, metadata: indexMetadata }: TorchIndex,
 ): TorchCheckpoint {
   const entries = new Map(files.flatMap((file) => [...file.entries]))
+  const absent = new Map([...weightMap].filter(([name]) => !entries.has(name)))
   const close = () => closeAll(files)
-  return { folder, files, entries, indexMetadata, close, [Symbol.asyncDispose]: close }
+  return { folder, files, entries, absent, indexMetadata, close, [Symbol.asyncDispose]: close }
 }
 
 async function closeAll(files: readonly TorchFile[]): Promise<void> {

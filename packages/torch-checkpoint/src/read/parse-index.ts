@@ -35,9 +35,12 @@ export function parseIndex(text: string, file: string): TorchIndex {
   return { metadata: asRecord(own(index, 'metadata')) ?? {}, weightMap }
 }
 
+/** Strings, to leave them alone, and what Python writes for floats that JSON has no number for. */
+const NON_FINITE = /"(?:[^"\\]|\\.)*"|NaN|-?Infinity/gs
+
 function parseJson(text: string, refuse: Refuse): unknown {
   try {
-    return JSON.parse(text)
+    return JSON.parse(text.replace(NON_FINITE, (found) => (found.startsWith('"') ? found : 'null')))
   } catch (cause) {
     return refuse('INDEX_BAD', `the index is not JSON: ${(cause as Error).message}`, { cause })
   }
