@@ -2,7 +2,7 @@ import { ConfigError, type DefinedConfig, type JsonObject, oneOf } from '@hfquan
 import { bitsandbytes } from './bitsandbytes.js'
 import { type BitsAndBytesSettings, formatSettings, readSettings } from './settings.js'
 
-export type BitsAndBytesOptions = Partial<BitsAndBytesSettings>
+export type BitsAndBytesOptions = Partial<Omit<BitsAndBytesSettings, 'others'>>
 
 /**
  * `quantization_config` of a bitsandbytes model. Options left out have the defaults of the Python class: with

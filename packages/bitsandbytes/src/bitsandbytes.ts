@@ -1,8 +1,20 @@
-import { defineQuantizer, type QuantizerBackend, type QuantizerDefinition, skip } from '@hfquant/core'
+import {
+  defineQuantizer,
+  type QuantizerBackend,
+  type QuantizerDefinition,
+  skip,
+  unknownKeysRemark,
+} from '@hfquant/core'
 import { madeFourBitFormat } from './four-bit/made-format.js'
 import { madeInt8Format } from './int8/int8-format.js'
 import { recoverSettings } from './recover-settings.js'
-import { type BitsAndBytesSettings, formatSettings, readSettings, requireFlag } from './settings.js'
+import {
+  type BitsAndBytesSettings,
+  formatSettings,
+  isSwitchedOff,
+  readSettings,
+  requireFlag,
+} from './settings.js'
 import { storedFormat } from './stored-format.js'
 
 /** The backend of `quant_method` "bitsandbytes". */
@@ -17,6 +29,8 @@ export const bitsandbytes: BitsAndBytesBackend = defineQuantizer<BitsAndBytesSet
   quantMethod: 'bitsandbytes',
   parseConfig: readSettings,
   formatConfig: formatSettings,
+  isSwitchedOff,
+  warnings: ({ others }) => unknownKeysRemark(others),
   validateEnvironment: (_environment, settings) => requireFlag(settings),
   skipModules: ({ llmInt8SkipModules }) => llmInt8SkipModules ?? undefined,
   replacesDefaultSkips: ({ replaceDefaults }) => replaceDefaults,

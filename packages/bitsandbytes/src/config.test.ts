@@ -37,7 +37,7 @@ describe('the block in config.json', () => {
     expect(formatJson(toNode(again.toDict()))).toBe(formatJson(toNode(config.toDict())))
   })
 
-  test('ignores keys that the library does not have, and the private ones', () => {
+  test('keeps keys that the library does not have, without effect, and ignores the private ones', () => {
     const json = {
       load_in_4bit: true,
       _load_in_8bit: true,
@@ -46,7 +46,9 @@ describe('the block in config.json', () => {
     }
     const config = bitsandbytes.parseConfig(json)
     expect(config.toDict()).toMatchObject({ load_in_8bit: false, bnb_4bit_compute_dtype: 'bfloat16' })
-    expect(config.toDict()).not.toHaveProperty('future')
+    expect(config.toDict()).toMatchObject({ future: [1] })
+    const remarks = bitsandbytes.definition.warnings?.(bitsandbytes.definition.parseConfig(json))
+    expect(remarks).toEqual([expect.stringContaining('kept, without effect: "future"')])
   })
 })
 

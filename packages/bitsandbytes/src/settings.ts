@@ -9,6 +9,7 @@ import {
   readNumber,
   readString,
   readStrings,
+  unknownEntries,
 } from '@hfquant/core'
 import type { BnbProfile, FourBitType } from '@hfquant/kernels'
 
@@ -34,11 +35,33 @@ export interface BitsAndBytesSettings {
   /** Kept for Python; there is one device here. */
   readonly llmInt8EnableFp32CpuOffload: boolean
   readonly llmInt8HasFp16Weight: boolean
+  /** Entries of a block that was read whose keys are not known. */
+  readonly others: JsonObject
   /** Whose bytes are made: those of the Python library on a CPU, or on a GPU. Not part of config.json. */
   readonly profile: BnbProfile
 }
 
-/** @throws ConfigError that names the field. Keys that the library does not have are ignored, as it does. */
+const KNOWN_KEYS = [
+  'quant_method',
+  '_load_in_4bit',
+  '_load_in_8bit',
+  'bnb_4bit_compute_dtype',
+  'bnb_4bit_quant_storage',
+  'bnb_4bit_quant_type',
+  'bnb_4bit_use_double_quant',
+  'llm_int8_enable_fp32_cpu_offload',
+  'llm_int8_has_fp16_weight',
+  'llm_int8_skip_modules',
+  'llm_int8_threshold',
+  'load_in_4bit',
+  'load_in_8bit',
+]
+
+/** True for the block of a float model that was trained with quantization switched off; transformers skips it, too. */
+export const isSwitchedOff = ({ load_in_4bit: four, load_in_8bit: eight }: JsonObject): boolean =>
+  [four, eight].every((flag) => flag === undefined || flag === null || flag === false)
+
+/** @throws ConfigError that names the field. Keys that the library does not have are kept, without effect. */
 export function readSettings(json: JsonObject): BitsAndBytesSettings {
   if (json.quant_method != null) oneOf(json.quant_method, ['bitsandbytes'], 'quant_method')
   const settings: BitsAndBytesSettings = {
@@ -65,6 +88,7 @@ export function readSettings(json: JsonObject): BitsAndBytesSettings {
     replaceDefaults: false,
     llmInt8EnableFp32CpuOffload: readBoolean(json, 'llm_int8_enable_fp32_cpu_offload', false),
     llmInt8HasFp16Weight: readBoolean(json, 'llm_int8_has_fp16_weight', false),
+    others: unknownEntries(json, KNOWN_KEYS),
     profile: 'cpu',
   }
   checkFlags(settings)
@@ -73,6 +97,7 @@ export function readSettings(json: JsonObject): BitsAndBytesSettings {
 
 /** The block without `quant_method`: every key, as Python writes it, the private ones included. */
 export const formatSettings = (settings: BitsAndBytesSettings): JsonObject => ({
+  ...settings.others,
   _load_in_4bit: settings.loadIn4bit,
   _load_in_8bit: settings.loadIn8bit,
   bnb_4bit_compute_dtype: settings.bnb4bitComputeDtype,

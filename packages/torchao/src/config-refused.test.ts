@@ -8,7 +8,6 @@ describe('a config that cannot be read is refused by name', () => {
   const data = '_data' as const
   test.each([
     ['no quant_type', { quant_type: undefined }, 'FIELD_MISSING', 'quant_type'],
-    ['an unknown key', { bits: 4 }, 'FIELD_UNKNOWN', 'bits'],
     ['a second config', { quant_type: { default: INT8, other: INT8 } }, 'FIELD_VALUE', 'quant_type'],
     [
       'an unknown class',

@@ -1,4 +1,4 @@
-import { type JsonObject, oneOf, readBoolean, readObject, readStrings } from '@hfquant/core'
+import { type JsonObject, oneOf, readBoolean, readObject, readStrings, unknownEntries } from '@hfquant/core'
 import type { TorchAoBaseConfig } from './configs/base-config.js'
 import { readQuantType } from './configs/config-classes.js'
 import { readLegacyQuantType } from './configs/names.js'
@@ -16,6 +16,8 @@ export interface TorchAoSettings {
   readonly replaceDefaults: boolean
   readonly includeInputOutputEmbeddings: boolean
   readonly untieEmbeddingWeights: boolean
+  /** Entries of a block that was read whose keys are not known. */
+  readonly others: JsonObject
 }
 
 const KEYS = [
@@ -24,14 +26,17 @@ const KEYS = [
   'quant_type_kwargs',
   'modules_to_not_convert',
   'include_input_output_embeddings',
+  // Its name for a month, in transformers 4.52.
+  'include_embedding',
   'untie_embedding_weights',
 ]
 
-/** @throws ConfigError that names the field; CapabilityError for a config class that is not offered. */
+/**
+ * Unknown keys are kept, without effect.
+ *
+ * @throws ConfigError that names the field; CapabilityError for a config class that is not offered.
+ */
 export function readSettings(json: JsonObject): TorchAoSettings {
-  for (const key of Object.keys(json)) {
-    if (!KEYS.includes(key)) throw wrong('FIELD_UNKNOWN', key, json[key], KEYS)
-  }
   if (json.quant_method !== undefined) oneOf(json.quant_method, ['torchao'], 'quant_method')
   const { quant_type: quantType } = json
   const kwargs = readObject(json, 'quant_type_kwargs', {})
@@ -44,8 +49,13 @@ export function readSettings(json: JsonObject): TorchAoSettings {
     isLegacy: typeof quantType === 'string',
     modulesToNotConvert: readStrings(json, 'modules_to_not_convert', undefined) ?? null,
     replaceDefaults: false,
-    includeInputOutputEmbeddings: readBoolean(json, 'include_input_output_embeddings', false),
+    includeInputOutputEmbeddings: readBoolean(
+      json,
+      'include_input_output_embeddings',
+      readBoolean(json, 'include_embedding', false),
+    ),
     untieEmbeddingWeights: readBoolean(json, 'untie_embedding_weights', false),
+    others: unknownEntries(json, KEYS),
   }
 }
 
@@ -55,4 +65,5 @@ export const formatSettings = (settings: TorchAoSettings): JsonObject => ({
   modules_to_not_convert: settings.modulesToNotConvert,
   include_input_output_embeddings: settings.includeInputOutputEmbeddings,
   untie_embedding_weights: settings.untieEmbeddingWeights,
+  ...settings.others,
 })

@@ -45,6 +45,7 @@ export class TorchAoConfig implements DefinedConfig<TorchAoSettings> {
       replaceDefaults: options.replaceDefaults ?? false,
       includeInputOutputEmbeddings: options.includeInputOutputEmbeddings ?? false,
       untieEmbeddingWeights: options.untieEmbeddingWeights ?? false,
+      others: {},
     }
     this.explicitKeys = new Set(
       Object.entries(KEYS).flatMap(([option, key]) =>

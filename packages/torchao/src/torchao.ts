@@ -1,4 +1,10 @@
-import { defineQuantizer, type QuantizerBackend, type QuantizerDefinition, skip } from '@hfquant/core'
+import {
+  defineQuantizer,
+  type QuantizerBackend,
+  type QuantizerDefinition,
+  skip,
+  unknownKeysRemark,
+} from '@hfquant/core'
 import { checkpointMetadata } from './checkpoint-metadata.js'
 import type { TorchAoBaseConfig } from './configs/base-config.js'
 import { isOutdated, leavesOf } from './configs/config-classes.js'
@@ -21,7 +27,10 @@ export const torchao: TorchAoBackend = defineQuantizer<TorchAoSettings>({
   parseConfig: readSettings,
   formatConfig: formatSettings,
   label: ({ quantType }) => quantType.className,
-  warnings: ({ quantType }) => [...new Set(leavesOf(quantType).flatMap(remarksOn))],
+  warnings: ({ quantType, others }) => [
+    ...new Set(leavesOf(quantType).flatMap(remarksOn)),
+    ...unknownKeysRemark(others),
+  ],
   skipModules: ({ modulesToNotConvert }) => modulesToNotConvert ?? undefined,
   replacesDefaultSkips: ({ replaceDefaults }) => replaceDefaults,
   recipeKeys: ['quant_type'],

@@ -94,6 +94,8 @@ export interface QuantizerDefinition<Config> {
   withOutputProjection?(config: Config): Config
   /** @throws EnvironmentError that says what is missing and how to get it. */
   validateEnvironment?(environment: Environment, config: Config): void
+  /** True for a block of config.json that says that nothing is quantized: the model is loaded as if there was none. */
+  isSwitchedOff?(json: JsonObject): boolean
   /** Remarks on a config that loads all the same, such as a version that was replaced. */
   warnings?(config: Config): readonly string[]
   /** The user's skip list; `undefined` means the defaults alone. */

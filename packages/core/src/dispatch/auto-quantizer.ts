@@ -3,7 +3,14 @@ import type { CheckpointHeaders, QuantizationConfig } from '../contract/quantize
 import { ConfigError } from '../errors/families.js'
 import type { FoundIn } from './announce-quantization.js'
 import type { HfQuantizer } from './hf-quantizer.js'
-import { findBackend, type MethodSource, methodOf, type QuantizerBackend, recoverConfig } from './registry.js'
+import {
+  findBackend,
+  knownMethods,
+  type MethodSource,
+  methodOf,
+  type QuantizerBackend,
+  recoverConfig,
+} from './registry.js'
 
 /** A configuration as a caller may write it: an instance, or the object that config.json would hold. */
 export type QuantizationConfigInput = QuantizationConfig | object
@@ -36,7 +43,7 @@ export const AutoQuantizer = {
    * The saved configuration wins, except for the method's loading attributes, and except for fields that the caller
    * did not set. Nothing is dropped without a trace: see `overridden` and `ignored`.
    *
-   * @returns undefined when there is neither.
+   * @returns undefined when there is neither. A saved one that says that nothing is quantized counts as none.
    * @throws ConfigError QUANT_METHOD_CONFLICT when the two name different methods.
    */
   async merge(
@@ -45,7 +52,7 @@ export const AutoQuantizer = {
     source?: MethodSource,
   ): Promise<MergedQuantization | undefined> {
     const request = supplied == null ? undefined : await normalize(supplied, source)
-    if (saved == null) {
+    if (saved == null || (await isSwitchedOff(saved))) {
       if (request === undefined) return undefined
       return {
         ...request,
@@ -87,6 +94,12 @@ export const AutoQuantizer = {
   create(merged: MergedQuantization): HfQuantizer {
     return merged.backend.create(merged.config, merged.preQuantized)
   },
+}
+
+async function isSwitchedOff(saved: JsonObject): Promise<boolean> {
+  const method = methodOf(saved)
+  // Any other method is looked for, or refused, when it is known that it matters.
+  return knownMethods().includes(method) && ((await findBackend(method)).isSwitchedOff?.(saved) ?? false)
 }
 
 async function normalize(

@@ -51,6 +51,7 @@ export function defineQuantizer<Config extends object>(
         toConfig(definition.withOutputProjection!(ownConfig(config).value), config.explicitKeys),
     }),
     parseConfig,
+    ...(definition.isSwitchedOff && { isSwitchedOff: (json: JsonObject) => definition.isSwitchedOff!(json) }),
     ...(definition.objects === undefined ? {} : { objects: definition.objects }),
     recoverConfig(headers: CheckpointHeaders) {
       const recovered = definition.recoverConfig?.(headers)

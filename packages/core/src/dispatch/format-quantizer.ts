@@ -3,7 +3,8 @@ import type { JsonObject } from '../contract/json.js'
 import type { Environment, FormatContext, QuantizerDefinition, SavedTensor } from '../contract/quantizer.js'
 import { CapabilityError, CheckpointError } from '../errors/families.js'
 import { type Checkpoint, storedWeight } from '../load/checkpoint.js'
-import { isFloatDtype } from '../shell/dtype.js'
+import { missingTensors } from '../load/missing-tensors.js'
+import { isFloating } from '../shell/dtype.js'
 import { walkModules } from '../shell/module.js'
 import {
   describeWeight,
@@ -31,6 +32,8 @@ import { resolveSkips, type SkipList, skippedLinears, skipReason } from './skip-
  */
 export class FormatQuantizer<Config extends object> extends HfQuantizer {
   readonly quantMethod: string
+  /** What was passed over when nothing was quantized. */
+  #useless: readonly SkippedModule[] | undefined
   /** True when the config is no longer the one that the checkpoint came with. */
   #isSettled = false
 
@@ -80,7 +83,10 @@ export class FormatQuantizer<Config extends object> extends HfQuantizer {
       if (shareComponents(shell, pair)) quantized.push(path)
       else skipped.push({ module: path, reason: this.reasonOfAlias(shell, skips, path) })
     }
-    if (this.preQuantized && quantized.length === 0) this.refuseFloat(checkpoint, skips, skipped)
+    if (quantized.length === 0) {
+      if (this.preQuantized) this.refuseFloat(checkpoint, skips, skipped)
+      else this.#useless = skipped
+    }
     this.recordSkips(shell, skips)
     this.settleConfig(checkpoint)
     const warnings = [
@@ -98,10 +104,31 @@ export class FormatQuantizer<Config extends object> extends HfQuantizer {
     }
   }
 
+  /** A model that would be saved as quantized, and of which nothing is, could not be loaded again. */
+  override checkSavable(): void {
+    super.checkSavable()
+    const skipped = this.#useless
+    if (skipped === undefined) return
+    const unfit = skipped.find(({ reason }) => !reason.includes('output projection')) ?? skipped[0]
+    throw new CapabilityError(
+      'NOTHING_QUANTIZED',
+      unfit === undefined
+        ? `${this.quantMethod} finds no module that it quantizes`
+        : `${this.quantMethod} quantizes none of ${skipped.length} modules: ${unfit.module} ${unfit.reason}`,
+      {
+        module: unfit?.module,
+        hint: 'Choose settings that fit the shapes of the model, such as a smaller group size, or a shorter skip list.',
+      },
+    )
+  }
+
   /** The configuration promises quantized tensors, and there is none: which of the two is wrong is not ours to guess. */
   private refuseFloat(checkpoint: Checkpoint, skips: SkipList, skipped: readonly SkippedModule[]): void {
     const promised = skipped.find(({ module }) => skipReason(skips, module) === undefined)
     if (promised === undefined) return
+    if (storedWeight(checkpoint, promised.module) === undefined) {
+      throw missingTensors([`${promised.module}.weight`], checkpoint)
+    }
     throw new CheckpointError(
       'CHECKPOINT_NOT_QUANTIZED',
       `config.json of ${checkpoint.folder} says "${this.quantMethod}", but no tensor is quantized (${promised.module} is float)`,
@@ -117,12 +144,12 @@ export class FormatQuantizer<Config extends object> extends HfQuantizer {
     const { path } = module.info
     if (!this.preQuantized) {
       const source = checkpoint.tensors.get(module.tensor)
-      if (source === undefined) throw missingTensor(module.tensor, checkpoint)
+      if (source === undefined) throw missingTensors([module.tensor], checkpoint)
       return { kind: 'quantize', source }
     }
     const parts = module.components.map(({ key }) => {
       const part = checkpoint.tensors.get(`${path}.${key}`)
-      if (part === undefined) throw missingTensor(`${path}.${key}`, checkpoint)
+      if (part === undefined) throw missingTensors([`${path}.${key}`], checkpoint)
       return [key, part] as const
     })
     return { kind: 'stored', parts: new Map(parts) }
@@ -248,14 +275,5 @@ const isPlain = (stored: FormatContext['stored']): boolean => {
   if (stored === undefined) return true
   const weight = stored.tensors.get('weight')
   const others = [...stored.tensors.keys()].filter((key) => key !== 'weight' && key !== 'bias')
-  return weight !== undefined && isFloatDtype(weight.dtype) && others.length === 0
-}
-
-function missingTensor(name: string, checkpoint: Checkpoint): CheckpointError {
-  const files = checkpoint.files.join(', ')
-  return new CheckpointError('TENSOR_MISSING', `"${name}" is in none of the checkpoint's files (${files})`, {
-    tensor: name,
-    file: checkpoint.folder,
-    hint: 'The download may be incomplete, or the config describes another model.',
-  })
+  return weight !== undefined && isFloating(weight.dtype) && others.length === 0
 }

@@ -3,7 +3,7 @@ import type { Calibration } from '../contract/calibration.js'
 import type { JsonObject } from '../contract/json.js'
 import type { Environment, QuantizationConfig, SavedTensor } from '../contract/quantizer.js'
 import type { FloatDtype } from '../contract/tensor.js'
-import { ConfigError } from '../errors/families.js'
+import { CapabilityError, ConfigError } from '../errors/families.js'
 import type { Checkpoint, CheckpointTensor } from '../load/checkpoint.js'
 import type { OnProgress } from '../report/progress.js'
 import type { DeviceMap } from '../shell/device-map.js'
@@ -140,6 +140,20 @@ export abstract class HfQuantizer {
 
   /** Finishes the loaded model. */
   async postprocess(_context: PostprocessContext): Promise<void> {}
+
+  /**
+   * Called before a model is written, once `preprocess` has decided what is quantized.
+   *
+   * @throws CapabilityError when no reader of the files could be told what is in them.
+   */
+  checkSavable(): void {
+    if (this.isSerializable) return
+    throw new CapabilityError(
+      'NOT_SERIALIZABLE',
+      `models quantized with ${this.quantMethod} cannot be saved`,
+      { hint: 'Save the float model and quantize it while loading.' },
+    )
+  }
 
   /** JSON files that the method keeps beside config.json, by name. */
   sidecarFiles(): Readonly<Record<string, JsonObject>> {

@@ -18,6 +18,8 @@ export interface QuantizerBackend {
   withOutputProjection?(config: QuantizationConfig): QuantizationConfig
   /** @throws ConfigError that names the field. */
   parseConfig(json: JsonObject): QuantizationConfig
+  /** True for a block that says that nothing is quantized: the model is loaded as if there was none. */
+  isSwitchedOff?(json: JsonObject): boolean
   /** The config of a checkpoint whose config.json lost it; undefined when nothing in it is quantized. */
   recoverConfig?(headers: CheckpointHeaders): QuantizationConfig | undefined
   /** How the objects that the method's Python library pickles become the tensors of the method. */

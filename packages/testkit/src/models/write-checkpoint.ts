@@ -64,7 +64,7 @@ export async function writeShell(
 /** Outputs stay near 1 from layer to layer when the spread of a matrix falls with its width. */
 function generate(seed: string, name: string, shape: readonly number[]): Float32Array {
   const count = shape.reduce((product, size) => product * size, 1)
-  if (shape.length === 1) {
+  if (shape.length <= 1) {
     const floats = gaussian(seed, count, 0.1)
     return name.endsWith('bias') ? floats : floats.map((value) => value + 1)
   }
