@@ -34,6 +34,8 @@ export function flattenSubclass<Tensor extends FieldTensor>(
     if (value !== undefined) attributes[attribute] = fieldValue(value, name, attribute)
     else if (attribute === 'dtype' && presents !== undefined)
       attributes.dtype = presentedDtype(name, presents.dtype)
+    // Some classes keep their size among their attributes and yet pickle it as that of the tensor.
+    else if (attribute === 'shape' && presents !== undefined) attributes.shape = [...presents.shape]
   }
   for (const [field, value] of fields) {
     if (value === null || known.attributes.includes(field) || dataNames.includes(field)) continue

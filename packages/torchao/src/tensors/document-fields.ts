@@ -22,9 +22,9 @@ export function badAttribute(
   const shown = (JSON.stringify(found) ?? 'absent').slice(0, 200)
   return new CheckpointError(
     'TENSOR_DOCUMENT_INVALID',
-    `the header says of "${tensor}" that ${attribute} is ${shown}, expected ${expected}`,
+    `the file says of "${tensor}" that ${attribute} is ${shown}, expected ${expected}`,
     { tensor, field: attribute, found, expected, hint: DAMAGED },
   )
 }
 
-export const DAMAGED = 'The header is damaged, or another tool wrote it; quantize the float model again.'
+export const DAMAGED = 'The file is damaged, or another tool wrote it; quantize the float model again.'

@@ -31,7 +31,7 @@ export function int4TensorFormat(
   const document: TensorDocument = {
     type: INT4_TENSOR,
     fields: {
-      activation_dtype: dtypeValue(dtype),
+      activation_dtype: ACTIVATION_DTYPE,
       block_size: [1, groupSize],
       shape: [outFeatures, inFeatures],
     },
@@ -40,6 +40,9 @@ export function int4TensorFormat(
   const codes = { inFeatures, outFeatures, groupSize, scaleDtype: dtype }
   return { ...storedInt4(codes, document), ...quantizeInt4(codes), scheme: { kind: 'offset', groupSize } }
 }
+
+/** What torchao writes whatever the weight was: the type that its kernel computes in. */
+const ACTIVATION_DTYPE = dtypeValue('bfloat16')
 
 const ROW_SCALE = '_weight_scale_rows'
 const ROW_OFFSET = '_weight_zero_point_rows'
