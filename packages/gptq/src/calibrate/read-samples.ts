@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs'
 import { createInterface } from 'node:readline'
-import { ConfigError } from '@hfquant/core'
+import { ConfigError, parseJsonValue } from '@hfquant/core'
 import type { CalibrationData, CalibrationSample } from '../config/calibration-data.js'
 
 /** Characters of a paragraph at most: a file without line ends must not fill the memory. */
@@ -71,7 +71,7 @@ async function* readJsonLines(file: string): AsyncGenerator<string> {
 
 function textOf(line: string): string | undefined {
   try {
-    const value: unknown = JSON.parse(line)
+    const value = parseJsonValue(line)
     const text = typeof value === 'string' ? value : (value as { text?: unknown } | null)?.text
     return typeof text === 'string' ? text : undefined
   } catch {
