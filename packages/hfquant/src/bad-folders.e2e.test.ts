@@ -35,11 +35,16 @@ const cases: readonly (readonly [what: string, damage: Damage, code: string, inM
   ['a field of a wrong type', editConfig({ hidden_size: 'big' }), 'FIELD_TYPE', 'hidden_size'],
   [
     'an unknown architecture',
-    editConfig({ architectures: ['MambaForCausalLM'] }),
+    editConfig({ architectures: ['MambaForCausalLM'], model_type: 'mamba' }),
     'ARCHITECTURE_UNKNOWN',
     'MambaForCausalLM',
   ],
-  ['no architecture', editConfig({ architectures: undefined }), 'ARCHITECTURE_UNKNOWN', 'architectures'],
+  [
+    'no architecture',
+    editConfig({ architectures: undefined, model_type: undefined }),
+    'ARCHITECTURE_UNKNOWN',
+    'architectures',
+  ],
   [
     'an unknown quant_method',
     editConfig({ quantization_config: { quant_method: 'magic' } }),

@@ -16,6 +16,7 @@ export { type ConfigReader, configReader } from './config/config-reader.js'
 export { type LayerKind, readLayerKinds, readWindows, slidesUnlessEvery } from './config/read-layer-kinds.js'
 export { type RopeDefaults, readRope } from './config/read-rope.js'
 export { readSizes, type Sizes } from './config/read-sizes.js'
+export { ropeRemark } from './config/rope-remark.js'
 export type {
   AttentionChoice,
   DecoderConfig,

@@ -32,7 +32,7 @@ export interface RopeDefaults {
 
 /**
  * Rope settings: `rope_parameters` of transformers 5, flat or one for each kind of layer, or `rope_theta` with
- * `rope_scaling` of older files. Where both are there, `rope_scaling` counts, as it does in transformers.
+ * `rope_scaling` of older files. Where both are there, `rope_scaling` counts alone, as it does in transformers.
  *
  * @throws ConfigError ROPE_SCALING naming the field; CapabilityError ROPE_SCALING_UNKNOWN.
  */
@@ -68,16 +68,10 @@ function ropeSettings(read: ConfigReader, { kind, scaling = {} }: RopeDefaults):
   )
   const own = isNested ? readObject(newer, kind ?? 'full_attention', {}) : newer
   const older = kind === 'sliding_attention' ? {} : readObject(read.json, 'rope_scaling', {})
-  if (Object.keys(older).length > 0) return { ...own, ...withoutType(own, older), ...older }
+  if (Object.keys(older).length > 0) return older
   const isThere = read.has('rope_parameters')
   return isThere ? own : scaling
 }
-
-/** A type of the newer spelling would hide one that the older spells `type`. */
-const withoutType = (own: JsonObject, older: JsonObject): JsonObject =>
-  own.rope_type !== undefined && older.rope_type === undefined && older.type !== undefined
-    ? { rope_type: older.type }
-    : {}
 
 function ropeType(settings: JsonObject): string {
   const type = readString(settings, 'rope_type', readString(settings, 'type', 'default'))

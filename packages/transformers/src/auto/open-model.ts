@@ -20,7 +20,7 @@ import {
   recoverFolder,
   settleQuantization,
 } from '@hfquant/core'
-import { describeModel, type ModelDescription } from '@hfquant/models'
+import { describeModel, type ModelDescription, ropeRemark } from '@hfquant/models'
 import type { CacheDtype } from '@hfquant/onnx'
 import { importArchitecture } from '../lower/import-architecture.js'
 import { checkPositions } from './check-positions.js'
@@ -73,12 +73,15 @@ async function openVersion(folder: string, options: LoadModelOptions): Promise<O
   const found = await findModel(folder)
   const { configFile } = found
   const { path } = configFile
-  for (const warning of found.warnings) publishWarning(warning)
   const model = await inFile(path, () => describeModel(configFile.value, importArchitecture(folder)))
+  const remark = ropeRemark(configFile.value)
+  const warnings = remark === undefined ? found.warnings : [...found.warnings, `${path}: ${remark}`]
+  for (const warning of warnings) publishWarning(warning)
   const block = found.quantization
   const promised = await inFile(block?.path ?? path, () => mergeQuantization(block?.json, options, folder))
   const preferred = promised && AutoQuantizer.create(promised).weightFiles()
-  const checkpoint = await openCheckpoint(found.weightsFolder, preferred)
+  const { transformers_weights: weights } = configFile.value
+  const checkpoint = await openCheckpoint(found.weightsFolder, { named: weights, preferred })
   try {
     await inFile(path, async () => checkPositions(model.facts, checkpoint.bytesOnDisk))
     const settled = await settleQuantization(promised, checkpoint, options.quantizationConfig)
@@ -130,7 +133,10 @@ async function inFile<Result>(path: string, read: () => Promise<Result>): Promis
   }
 }
 
-/** The argument, else what config.json says, else the index of the shards, else the first float tensor. */
+/**
+ * The argument, else what config.json says, else the index of the shards, else the first float tensor. Models compute in
+ * at most 32 bits: float64, which merge scripts leave in files, becomes float32.
+ */
 function resolveDtype(
   argument: string | null | undefined,
   json: JsonObject,
@@ -139,9 +145,14 @@ function resolveDtype(
   if (argument != null && argument !== 'auto') return parseFloatDtype(argument)
   const named = json.dtype ?? json.torch_dtype
   if (named !== undefined && named !== null && named !== 'auto')
-    return parseFloatDtype(named, `${checkpoint.folder}/config.json: dtype`)
+    return parseStoredDtype(named, `${checkpoint.folder}/config.json: dtype`)
   if (checkpoint.indexDtype !== undefined && checkpoint.indexDtype !== null)
-    return parseFloatDtype(checkpoint.indexDtype, `${checkpoint.path}: metadata.dtype`)
+    return parseStoredDtype(checkpoint.indexDtype, `${checkpoint.path}: metadata.dtype`)
   const first = [...checkpoint.tensors.values()].find(({ dtype }) => isFloatDtype(dtype))
   return (first?.dtype as FloatDtype | undefined) ?? 'float32'
 }
+
+const parseStoredDtype = (named: unknown, field: string): FloatDtype =>
+  typeof named === 'string' && /^(torch\.)?(float64|double)$/.test(named)
+    ? 'float32'
+    : parseFloatDtype(named, field)

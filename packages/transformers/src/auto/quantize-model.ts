@@ -5,6 +5,7 @@ import {
   createScratchStore,
   type JsonObject,
   type LoadedModel,
+  type PlannedModel,
   saveFolder,
   saveModel,
   stateDict,
@@ -78,7 +79,13 @@ export async function quantizeModel(
 /** Everything up to the first byte that is read or written. */
 async function plan(opened: OpenedModel, out: string, options: LoadModelOptions): Promise<LoadedModel> {
   await checkOutputFolder(out)
-  return planOpened(opened, options)
+  return planSavable(opened, options)
+}
+
+async function planSavable(opened: OpenedModel, options: LoadModelOptions): Promise<PlannedModel> {
+  const planned = await planOpened(opened, options)
+  opened.quantizer?.checkSavable()
+  return planned
 }
 
 /** Quantizes straight into the files, or, where their layout depends on the result, by way of the scratch store. */
@@ -91,12 +98,13 @@ async function write(
   const { folder, folderIdentity: sourceIdentity, configFile, dtype, quantizer } = opened
   const source = { sourceFolder: folder, sourceIdentity, config: configFile.document }
   const target = { ...source, dtype, quantizer, maxShardBytes }
+  const planned = await planSavable(opened, options)
   if (!quantizer?.sizesDependOnValues)
-    return saveFolder(out, target, (store) => fillModel(opened, store, options))
+    return saveFolder(out, target, (store) => fillModel(opened, store, options, planned))
   const { workers, maxInFlightBytes, signal } = options
   const store = createScratchStore(cacheFolder())
   try {
-    const loaded = await fillModel(opened, store, options)
+    const loaded = await fillModel(opened, store, options, planned)
     await using pool = createKernelPool(workers === undefined ? {} : { workers })
     await saveModel(out, { ...target, shell: loaded.shell, pool, maxInFlightBytes, signal })
     return loaded

@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { CheckpointError, readModelFile } from '@hfquant/core'
+import { CheckpointError, parseJsonValue, readModelFile } from '@hfquant/core'
 import { TokenizerFileError } from './errors.js'
 import { isObject, type JsonObject } from './json.js'
 
@@ -65,7 +65,7 @@ async function readJson(folder: string, name: string, maxBytes: number): Promise
   }
   let value: unknown
   try {
-    value = JSON.parse(text)
+    value = parseJsonValue(text)
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause)
     throw new TokenizerFileError('TOKENIZER_FILE_NOT_JSON', `${file} is not valid JSON: ${reason}`, {
