@@ -35,15 +35,15 @@ const cases: readonly (readonly [what: string, damage: Damage, code: string, inM
   ['a field of a wrong type', editConfig({ hidden_size: 'big' }), 'FIELD_TYPE', 'hidden_size'],
   [
     'an unknown architecture',
-    editConfig({ architectures: ['MambaForCausalLM'], model_type: 'mamba' }),
+    editConfig({ architectures: ['DreamForCausalLM'], model_type: 'dream' }),
     'ARCHITECTURE_UNKNOWN',
-    'MambaForCausalLM',
+    'DreamForCausalLM',
   ],
   [
     'no architecture',
     editConfig({ architectures: undefined, model_type: undefined }),
     'ARCHITECTURE_UNKNOWN',
-    'architectures',
+    'model_type',
   ],
   [
     'an unknown quant_method',
