@@ -111,3 +111,11 @@ describe('a config that cannot be read is refused by name', () => {
     expect((error as Error).message).toContain('Int4WeightOnlyConfig')
   })
 })
+
+test('a key that is not known is kept, and said', () => {
+  const json = block(INT8, { include_embedding: false, rotation: 'none' })
+  const config = torchao.parseConfig(json)
+  expect(config.toDict()).toMatchObject({ rotation: 'none' })
+  const [remark] = torchao.definition.warnings!(torchao.definition.parseConfig(json))
+  expect(remark).toContain('kept, without effect: "rotation"')
+})
