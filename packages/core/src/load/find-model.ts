@@ -60,7 +60,7 @@ export function configFolders(folder: string): readonly string[] {
   return basename(parent) === CHECKPOINTS ? [folder, dirname(parent)] : [folder]
 }
 
-/** Files of their own in which older tools kept the block: AutoGPTQ, AutoAWQ, optimum. */
+/** Files of their own in which older tools kept the block. */
 const SIDECARS = ['quantize_config.json', 'quant_config.json', 'quantization_config.json']
 
 async function findBlock(

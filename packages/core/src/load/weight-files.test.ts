@@ -54,11 +54,11 @@ describe('of several weights in a folder the ones are read that transformers rea
   })
 
   test('preferred names go first, shards included', async () => {
-    const shard = 'gptq_model-4bit-16g-00001-of-00001.safetensors'
+    const shard = 'older_model-4bit-16g-00001-of-00001.safetensors'
     const folder = await folderWith([shard, 'model.safetensors'], {
-      'gptq_model-4bit-16g.safetensors.index.json': shard,
+      'older_model-4bit-16g.safetensors.index.json': shard,
     })
-    const preferred = ['gptq_model-4bit-16g.safetensors', 'gptq_model-4bit-16g.safetensors.index.json']
+    const preferred = ['older_model-4bit-16g.safetensors', 'older_model-4bit-16g.safetensors.index.json']
     const { tensors, warnings } = await read(folder, { preferred })
     expect(tensors).toEqual([shard])
     expect(warnings).toEqual([expect.stringContaining('model.safetensors')])
