@@ -82,7 +82,8 @@ describe('what a model says after a stranger was run', () => {
 describe('a compiled model', () => {
   test('whose weights were altered is made again, and answers as before', async () => {
     const cold = await start(MODEL)
-    const [{ id }] = (await listCompiledModels()) as [{ id: string }]
+    const [kept] = await listCompiledModels()
+    const { id } = kept!
     const path = join(cacheFolder(), 'artifacts', id, 'weights.bin')
     const bytes = readFileSync(path)
     for (let index = 2; index < bytes.length; index += 16) bytes[index]! ^= 0x50

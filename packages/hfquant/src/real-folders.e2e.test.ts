@@ -110,7 +110,7 @@ describe('a float model has the logits that transformers computes, with', () => 
     ['no base prefix', renameTensors((name) => name.replace(/^model\./, ''))],
     ['weights in float64', float64(/./), config({ torch_dtype: 'float64' })],
     ['norms in float64', float64(/norm/)],
-  ])('%s', async (_, ...changes) => {
+  ])('%s', async (_: string, ...changes: Change[]) => {
     expect(await errorOf(await changed('llama', ...changes), 'llama')).toBeLessThan(1e-4)
   })
 
@@ -132,7 +132,7 @@ describe('a GPTQ model has the logits of its formula, with', () => {
     ['shards under the old name', move('model.safetensors', shard), indexOf('gptq_model-4bit-16g', shard)],
     ['the old name', move('model.safetensors', 'gptq_model-4bit-16g.safetensors')],
     ['the base prefix twice', renameTensors((name) => name.replace(/^model\./, 'model.model.'))],
-  ])('%s', async (_, ...changes) => {
+  ])('%s', async (_: string, ...changes: Change[]) => {
     expect(await errorOf(await changed('gptq', ...changes), 'gptq')).toBeLessThan(1e-3)
   })
 })

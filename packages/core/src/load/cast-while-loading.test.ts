@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import {
   openSafetensors,
   type SafetensorsDtype,
-  type TensorData,
+  type TensorWithData,
   writeSafetensors,
 } from '@hfquant/safetensors'
 import { describe, expect, test } from 'vitest'
@@ -22,7 +22,7 @@ async function stored(
   await mkdir(to)
   await cp(join(float, 'config.json'), join(to, 'config.json'))
   await using file = await openSafetensors(join(float, 'model.safetensors'))
-  const tensors: TensorData[] = []
+  const tensors: TensorWithData[] = []
   for (const [name, { shape }] of file.tensors) {
     const bytes = await file.read(name)
     tensors.push({ name, dtype, shape, data: encode(new Float32Array(bytes.buffer)) })

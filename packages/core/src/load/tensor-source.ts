@@ -31,7 +31,8 @@ export function storageOf(tensor: CheckpointTensor, name: string): Storage {
     ...{ fd, path, position, byteLength },
   }))
   const [only] = parts
-  return parts.length === 1 ? { kind: 'file', ...only!, dtype, tensor: name }
+  return parts.length === 1
+    ? { kind: 'file', ...only!, dtype, tensor: name }
     : { kind: 'parts', parts, dtype, tensor: name }
 }
 

@@ -12,7 +12,12 @@ export type Storage =
       readonly tensor?: string
     })
   /** Ranges of files that are the tensor one behind the other. */
-  | { readonly kind: 'parts'; readonly parts: readonly FilePart[]; readonly dtype: Dtype; readonly tensor?: string }
+  | {
+      readonly kind: 'parts'
+      readonly parts: readonly FilePart[]
+      readonly dtype: Dtype
+      readonly tensor?: string
+    }
 
 export interface FilePart {
   /** Open for reading as long as the model lives. */

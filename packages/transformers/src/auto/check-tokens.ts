@@ -62,10 +62,7 @@ function withOneBeginning(ids: readonly number[], text: string, tokenizer: Token
  *
  * @throws ConfigError for no sequence, ragged ones, or tokens that do not fit the model.
  */
-export function checkBatch(
-  inputIds: readonly TokenIds[],
-  facts: ModelFacts,
-): readonly (readonly number[])[] {
+export function checkBatch(inputIds: readonly TokenIds[], facts: ModelFacts): readonly (readonly number[])[] {
   const sequences = Array.isArray(inputIds) ? inputIds.map(tokenNumbers) : [undefined]
   if (!sequences.every((ids) => ids !== undefined)) {
     throw new ConfigError('INPUT_TYPE', 'inputIds is no list of token lists', {
