@@ -110,8 +110,8 @@ describe('a float model has the logits that transformers computes, with', () => 
     ['no base prefix', renameTensors((name) => name.replace(/^model\./, ''))],
     ['weights in float64', float64(/./), config({ torch_dtype: 'float64' })],
     ['norms in float64', float64(/norm/)],
-  ])('%s', async (_: string, ...changes: Change[]) => {
-    expect(await errorOf(await changed('llama', ...changes), 'llama')).toBeLessThan(1e-4)
+  ])('%s', async (_, ...changes) => {
+    expect(await errorOf(await changed('llama', ...(changes as Change[])), 'llama')).toBeLessThan(1e-4)
   })
 
   test('both spellings of rope settings', async () => {
@@ -132,8 +132,8 @@ describe('a GPTQ model has the logits of its formula, with', () => {
     ['shards under the old name', move('model.safetensors', shard), indexOf('gptq_model-4bit-16g', shard)],
     ['the old name', move('model.safetensors', 'gptq_model-4bit-16g.safetensors')],
     ['the base prefix twice', renameTensors((name) => name.replace(/^model\./, 'model.model.'))],
-  ])('%s', async (_: string, ...changes: Change[]) => {
-    expect(await errorOf(await changed('gptq', ...changes), 'gptq')).toBeLessThan(1e-3)
+  ])('%s', async (_, ...changes) => {
+    expect(await errorOf(await changed('gptq', ...(changes as Change[])), 'gptq')).toBeLessThan(1e-3)
   })
 })
 

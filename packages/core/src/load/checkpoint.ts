@@ -69,8 +69,10 @@ export function alignCheckpoint(checkpoint: Checkpoint, shell: Shell): Checkpoin
 function ownedNames(shell: Shell): (name: string) => boolean {
   const owners = new Set<string>()
   for (const [path, { parameters }] of walkModules(shell.root)) if (parameters.size > 0) owners.add(path)
+  const longest = [...owners].reduce((most, { length }) => Math.max(most, length), 0)
   return (name) => {
-    for (let dot = name.lastIndexOf('.'); dot > 0; dot = name.lastIndexOf('.', dot - 1)) {
+    // A name may have any length and any number of dots: what is longer than every path is not cut at each of them.
+    for (let dot = name.lastIndexOf('.', longest); dot > 0; dot = name.lastIndexOf('.', dot - 1)) {
       if (owners.has(name.slice(0, dot))) return true
     }
     return false
@@ -92,13 +94,6 @@ async function readTensor(tensor: CheckpointTensor): Promise<Uint8Array> {
 }
 
 const STALE_BUFFER = /(^|\.)(rotary_emb\.inv_freq|position_ids)$/
-
-/** "lm_head" of "lm_head.weight", "model.norm" of "model.norm.weight". */
-function firstSegments(name: string): string {
-  const first = name.indexOf('.')
-  const second = name.indexOf('.', first + 1)
-  return name.slice(0, Math.max(0, second < 0 ? first : Math.min(second, name.lastIndexOf('.'))))
-}
 
 const sortedNames = new WeakMap<object, readonly string[]>()
 

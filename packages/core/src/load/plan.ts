@@ -94,7 +94,7 @@ export function planLoad(shell: Shell, checkpoint: Checkpoint, quantizer: HfQuan
   // A checkpoint may hold both names of a tie; settleTies has seen that they are equal.
   const aliases = new Set(shell.ties.map(({ alias }) => alias))
   const unexpected = [...checkpoint.tensors]
-    .filter(([name, tensor]) => !used.has(tensor) && !aliases.has(name))
+    .filter(([name, tensor]) => !used.has(tensor) && !aliases.has(name) && !shell.ignores?.(name))
     .map(([name]) => name)
   const converted = [...quantized, ...deferred].map(({ module }) => module.tensor)
   const report = { missing, unexpected, mismatched, converted }

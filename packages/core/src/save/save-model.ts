@@ -1,5 +1,4 @@
 import type { KernelPool } from '@hfquant/kernels'
-import { CapabilityError } from '../errors/families.js'
 import { isOutputFailure, outputError } from '../files/output-error.js'
 import { createByteBudget } from '../load/byte-budget.js'
 import { copyTensor } from '../load/copy-tensor.js'

@@ -70,7 +70,6 @@ export interface ModelDescription {
   /** A new shell each time. */
   build(dtype: FloatDtype): Shell
   forward(ops: Ops): void
-  ignores(name: string): boolean
   /** @throws CapabilityError for a variant of the family that llama.cpp does not know. */
   readonly gguf: (() => GgufModel) | undefined
   readonly onnxModelTypes: readonly string[]
@@ -84,12 +83,13 @@ export function defineArchitecture<Config>(definition: ArchitectureDefinition<Co
     hasGguf: definition.gguf !== undefined,
     describe(json) {
       const config = definition.parseConfig(json)
+      const { ignores } = definition
+      const ignoring = ignores && { ignores: (name: string) => ignores(name, config) }
       return {
         ...{ name: names[0] ?? modelTypes[0] ?? '', revision, kind, onnxModelTypes },
         facts: definition.facts(config),
-        build: (dtype) => definition.build(config, dtype),
+        build: (dtype) => ({ ...definition.build(config, dtype), ...ignoring }),
         forward: (ops) => definition.forward(ops, config),
-        ignores: (name) => definition.ignores?.(name, config) ?? false,
         gguf: definition.gguf && (() => definition.gguf!(config)),
       }
     },
