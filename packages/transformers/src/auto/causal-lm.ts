@@ -10,7 +10,14 @@ import { createKernelPool } from '@hfquant/kernels'
 import { type GenerationOptions, resolveGenerationConfig, tokenBudget } from '../generate/index.js'
 import type { ChatMessage, Tokenizer } from '../tokenizer/index.js'
 import { type ChatOptions, chatPrompt } from './chat-prompt.js'
-import { checkBatch, checkTokens, type Prompt, promptTokens, type TokenIds } from './check-tokens.js'
+import {
+  checkBatch,
+  checkTokens,
+  type Prompt,
+  promptTokens,
+  type TokenIds,
+  tokenizerMissing,
+} from './check-tokens.js'
 import { findTokenizer, generationDefaults } from './folder-files.js'
 import type { ForwardResult } from './forward-result.js'
 import { type GeneratedPiece, generateText } from './generate-text.js'
@@ -103,8 +110,8 @@ export class CausalLM implements AsyncDisposable {
     const opening = untilAborted(this.#state.session(), signal)
     opening.catch(() => {})
     const tokenizer = await this.tokenizer()
-    const promptIds = promptTokens(prompt, tokenizer)
-    if (config.stop.length > 0) promptTokens(config.stop[0]!, tokenizer)
+    const promptIds = await promptTokens(prompt, tokenizer, { maxTokens: this.contextLength, signal })
+    if (config.stop.length > 0 && tokenizer === undefined) throw tokenizerMissing()
     checkTokens(promptIds, this.#opened.model.facts)
     const budget = tokenBudget(config, promptIds.length, this.contextLength)
     const { constraints, eosTokenIds } = config
@@ -120,7 +127,7 @@ export class CausalLM implements AsyncDisposable {
         config,
         budget,
         signal,
-        decoder: tokenizer?.createStreamDecoder(),
+        decoder: tokenizer?.createStreamDecoder({ after: promptIds }),
       })
     } finally {
       await sequence.free()
@@ -147,7 +154,7 @@ export class CausalLM implements AsyncDisposable {
     text: Prompt,
     options: { readonly stride?: number; readonly maxLength?: number; readonly signal?: AbortSignal } = {},
   ): Promise<Likelihood> {
-    const ids = promptTokens(text, await this.tokenizer())
+    const ids = await promptTokens(text, await this.tokenizer(), { signal: options.signal })
     return scoreTokens(ids, (inputIds) => this.forward({ inputIds }), {
       ...options,
       contextLength: this.contextLength,

@@ -1,6 +1,6 @@
 import { ConfigError, quote } from '@hfquant/core'
 import type { ModelFacts } from '@hfquant/models'
-import type { Tokenizer } from '../tokenizer/index.js'
+import { type Tokenizer, TokenizerError } from '../tokenizer/index.js'
 
 /** A text, or token ids that are used as they are. */
 export type Prompt = string | { readonly inputIds: TokenIds }
@@ -23,11 +23,17 @@ function tokenNumbers(ids: unknown): readonly number[] | undefined {
 }
 
 /**
- * The token ids of a prompt. A text that begins with the beginning token, as chat templates write it, gets no second one.
+ * The tokens of a prompt. A text is encoded in slices, and no further than it can be used. One that begins with the
+ * beginning token, as chat templates write it, gets no second one.
  *
- * @throws ConfigError for something that is no prompt, or a text for a model without a tokenizer.
+ * @throws ConfigError for something that is no prompt, a text for a model without a tokenizer, or PROMPT_TOO_LONG for
+ * one of more than `maxTokens` tokens; the reason of `signal`.
  */
-export function promptTokens(prompt: Prompt, tokenizer: Tokenizer | undefined): readonly number[] {
+export async function promptTokens(
+  prompt: Prompt,
+  tokenizer: Tokenizer | undefined,
+  { maxTokens, signal }: { readonly maxTokens?: number; readonly signal?: AbortSignal | undefined } = {},
+): Promise<readonly number[]> {
   if (typeof prompt !== 'string') {
     const ids = tokenNumbers(prompt?.inputIds)
     if (ids !== undefined) return ids
@@ -37,8 +43,19 @@ export function promptTokens(prompt: Prompt, tokenizer: Tokenizer | undefined): 
       hint: 'Pass a string, or token ids as { inputIds: [1, 2, 3] }.',
     })
   }
-  if (tokenizer !== undefined) return withOneBeginning(tokenizer.encode(prompt), prompt, tokenizer)
-  throw new ConfigError(
+  if (tokenizer === undefined) throw tokenizerMissing()
+  try {
+    return withOneBeginning(await tokenizer.encodeAsync(prompt, { maxTokens, signal }), prompt, tokenizer)
+  } catch (cause) {
+    if (maxTokens === undefined || !TokenizerError.isInstance(cause) || cause.code !== 'TEXT_TOO_LONG')
+      throw cause
+    throw promptTooLong(`more than ${maxTokens}`, maxTokens)
+  }
+}
+
+/** The error for a text where the model folder has no tokenizer. */
+export function tokenizerMissing(): ConfigError {
+  return new ConfigError(
     'TOKENIZER_MISSING',
     'the model folder has no tokenizer.json, so a text cannot be read',
     {
@@ -48,13 +65,20 @@ export function promptTokens(prompt: Prompt, tokenizer: Tokenizer | undefined): 
   )
 }
 
+/** More than any beginning token is long. */
+const BEGINNING_CHARACTERS = 200
+
 /** Models are trained with one beginning token, and answer worse behind two. */
 function withOneBeginning(ids: readonly number[], text: string, tokenizer: Tokenizer): readonly number[] {
   const { bosTokenId } = tokenizer
-  if (bosTokenId === undefined || ids[0] !== bosTokenId || ids[1] !== bosTokenId) return ids
+  const beginnings = (tokens: readonly number[]) => {
+    const end = tokens.findIndex((token) => token !== bosTokenId)
+    return end < 0 ? tokens.length : end
+  }
+  if (bosTokenId === undefined || beginnings(ids) < 2) return ids
   // Whoever wrote two gets two: only the one that the tokenizer put in front goes.
-  const written = tokenizer.encode(text, { addSpecialTokens: false })
-  return written.length < ids.length && written[0] === bosTokenId ? ids.slice(1) : ids
+  const written = tokenizer.encode(text.slice(0, BEGINNING_CHARACTERS), { addSpecialTokens: false })
+  return beginnings(written) > 0 && beginnings(written) < beginnings(ids) ? ids.slice(1) : ids
 }
 
 /**
@@ -91,11 +115,7 @@ export function checkTokens(ids: readonly number[], { vocabSize, maxPositions }:
     })
   }
   if (ids.length > maxPositions) {
-    throw new ConfigError(
-      'PROMPT_TOO_LONG',
-      `the input has ${ids.length} tokens, the context has ${maxPositions}`,
-      { field: 'inputIds', found: ids.length, expected: maxPositions, hint: 'Shorten the prompt.' },
-    )
+    throw promptTooLong(ids.length, maxPositions)
   }
   const wrong = ids.findIndex((id) => !(Number.isInteger(id) && id >= 0 && id < vocabSize))
   if (wrong < 0) return
@@ -109,4 +129,13 @@ export function checkTokens(ids: readonly number[], { vocabSize, maxPositions }:
       hint: 'Use the tokenizer that belongs to the model.',
     },
   )
+}
+
+function promptTooLong(found: number | string, expected: number): ConfigError {
+  return new ConfigError('PROMPT_TOO_LONG', `the input has ${found} tokens, the context has ${expected}`, {
+    field: 'inputIds',
+    found,
+    expected,
+    hint: 'Shorten the prompt.',
+  })
 }

@@ -99,7 +99,7 @@ export function createCalibration(
     async tokenize(text) {
       loadedTokenizer ??= tokenizer()
       const known = await loadedTokenizer
-      if (known !== undefined) return known.encode(text)
+      if (known !== undefined) return known.encodeAsync(text)
       throw new ConfigError(
         'TOKENIZER_MISSING',
         'the model folder has no tokenizer.json, so calibration texts cannot be read',

@@ -87,7 +87,6 @@ describe('AutoTokenizer.fromPretrained', () => {
   it.each([
     ['bos_token', { bos_token: 5 }],
     ['added_tokens_decoder["x"]', { added_tokens_decoder: { x: { content: 'c' } } }],
-    ['added_tokens_decoder["1"]', { added_tokens_decoder: { 1: { content: 'c' } } }],
     ['additional_special_tokens', { additional_special_tokens: [4] }],
     ['chat_template', { chat_template: 7 }],
     ['chat_template[0]', { chat_template: [{ name: 'default' }] }],

@@ -4,7 +4,7 @@ import { createTokenizer, type Tokenizer } from './tokenizer.js'
 /** Loads the tokenizer that a model folder describes. */
 export const AutoTokenizer = {
   /**
-   * Reads tokenizer.json and, where present, tokenizer_config.json, special_tokens_map.json, chat_template.jinja and
+   * Reads tokenizer.json and, where present, tokenizer_config.json, special_tokens_map.json, added_tokens.json, chat_template.jinja and
    * additional_chat_templates/ of a folder. Nothing is downloaded. Throws TokenizerFileError.
    */
   async fromPretrained(folder: string): Promise<Tokenizer> {

@@ -2,4 +2,11 @@ export { AutoTokenizer } from './auto-tokenizer.js'
 export type { ChatMessage } from './chat-template.js'
 export { ChatTemplateError, TokenizerError, TokenizerFileError } from './errors.js'
 export type { StreamDecoder } from './stream-decoder.js'
-export type { ChatTemplateOptions, DecodeOptions, EncodeOptions, Tokenizer } from './tokenizer.js'
+export type {
+  ChatTemplateOptions,
+  DecodeOptions,
+  EncodeAsyncOptions,
+  EncodeOptions,
+  StreamDecoderOptions,
+  Tokenizer,
+} from './tokenizer.js'

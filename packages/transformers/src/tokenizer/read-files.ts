@@ -17,6 +17,8 @@ export interface TokenizerFiles {
   readonly config: JsonObject
   /** special_tokens_map.json; empty when absent. */
   readonly specialTokensMap: JsonObject
+  /** added_tokens.json, ids by token; empty when absent. */
+  readonly addedTokens: JsonObject
   /** chat_template.jinja as "default" and additional_chat_templates/NAME.jinja as NAME. */
   readonly templateFiles: ReadonlyMap<string, string>
 }
@@ -33,6 +35,7 @@ export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles
   return {
     tokenizer,
     config: (await readJson(folder, 'tokenizer_config.json', MAX_SMALL_FILE_BYTES)) ?? {},
+    addedTokens: (await readJson(folder, 'added_tokens.json', MAX_SMALL_FILE_BYTES)) ?? {},
     specialTokensMap: (await readJson(folder, 'special_tokens_map.json', MAX_SMALL_FILE_BYTES)) ?? {},
     templateFiles: await readTemplateFiles(folder),
   }

@@ -20,13 +20,20 @@ const roles = [
 /** Named special tokens (`bos_token` → "<s>"); only those that the files declare. */
 export type SpecialTokens = { readonly [role in (typeof roles)[number]]?: string }
 
-/** The named special tokens of tokenizer_config.json; special_tokens_map.json fills in what it leaves open. */
-export function readSpecialTokens(config: JsonObject, specialTokensMap: JsonObject): SpecialTokens {
+/**
+ * The settings that name tokens, as transformers merges them: in folders of the old form, which is one without
+ * `added_tokens_decoder`, special_tokens_map.json was written last and wins over tokenizer_config.json; in folders of the
+ * new form it is not read.
+ */
+export function mergeTokenSettings(config: JsonObject, specialTokensMap: JsonObject): JsonObject {
+  return config.added_tokens_decoder === undefined ? { ...config, ...specialTokensMap } : config
+}
+
+/** The named special tokens among the settings of `mergeTokenSettings`. */
+export function readSpecialTokens(settings: JsonObject): SpecialTokens {
   const tokens: { [role in (typeof roles)[number]]?: string } = {}
   for (const role of roles) {
-    const token =
-      readContent(config[role], role, 'tokenizer_config.json') ??
-      readContent(specialTokensMap[role], role, 'special_tokens_map.json')
+    const token = readContent(settings[role], role, 'tokenizer_config.json')
     if (token !== undefined) tokens[role] = token
   }
   return tokens
@@ -41,42 +48,49 @@ function readContent(value: unknown, field: string, file: string): string | unde
 }
 
 /**
- * What transformers does when it loads a fast tokenizer: tokens of `added_tokens_decoder` that tokenizer.json lacks
- * are added, and every named or additional special token becomes special, with the next free id if it is new.
+ * What Python does when it loads a tokenizer: the added tokens of tokenizer.json, then those of `added_tokens_decoder` or
+ * else of added_tokens.json, then named and further special tokens that are still missing. A token of the vocabulary
+ * keeps its id there; a new one gets the next free id, whatever id the file gives it.
  */
 export function completeAddedTokens(
-  { json, vocabulary }: CheckedTokenizerJson,
-  config: JsonObject,
-  special: SpecialTokens,
+  { json, vocabulary, size }: CheckedTokenizerJson,
+  settings: JsonObject,
+  addedTokens: JsonObject,
 ): TokenizerJson {
-  const added = new Map(json.added_tokens.map((entry) => [entry.content, entry]))
-  const ids = new Map([...vocabulary].map(([token, id]) => [id, token]))
-  for (const { id, content } of added.values()) ids.set(id, content)
+  const added = new Map<string, AddedTokenEntry>()
+  let next = size
+  for (const entry of json.added_tokens) add(entry)
 
-  for (const entry of readAddedTokensDecoder(config)) {
-    if (added.has(entry.content)) continue
-    const owner = ids.get(entry.id)
-    if (owner !== undefined && owner !== entry.content) {
-      throw wrong(
-        `added_tokens_decoder["${entry.id}"]`,
-        entry.content,
-        `"${owner}", as tokenizer.json says`,
-        'tokenizer_config.json',
-      )
-    }
-    added.set(entry.content, entry)
-    ids.set(entry.id, entry.content)
+  const special = new Set([...Object.values(readSpecialTokens(settings)), ...readAdditional(settings)])
+  const declared =
+    settings.added_tokens_decoder === undefined ? readAddedTokens(addedTokens) : readDecoder(settings)
+  for (const entry of [...declared].sort((a, b) => a.id - b.id)) {
+    add(
+      special.has(entry.content) ? { ...entry, special: true, normalized: entry.normalized ?? false } : entry,
+    )
   }
-
-  let next = [...ids.keys()].reduce((largest, id) => Math.max(largest, id), -1) + 1
-  for (const content of [...Object.values(special), ...readAdditional(config)]) {
-    const known = added.get(content) ?? { id: vocabulary.get(content) ?? next++, content, normalized: false }
-    added.set(content, { ...known, special: true })
+  for (const content of special) {
+    if (!added.has(content)) add({ id: 0, content, special: true, normalized: false })
   }
   return { ...json, added_tokens: [...added.values()] }
+
+  function add(entry: AddedTokenEntry): void {
+    const id = added.get(entry.content)?.id ?? vocabulary.get(entry.content) ?? next
+    // A token beyond the vocabulary moves the next free id behind it.
+    next = Math.max(next, id + 1)
+    added.set(entry.content, { ...entry, id })
+  }
 }
 
-function readAddedTokensDecoder(config: JsonObject): AddedTokenEntry[] {
+/** added_tokens.json: ids by token. */
+function readAddedTokens(addedTokens: JsonObject): AddedTokenEntry[] {
+  return Object.entries(addedTokens).map(([content, id]) => {
+    if (content === '') throw wrong('""', id, 'no empty token', 'added_tokens.json')
+    return { id: checkTokenId(id, JSON.stringify(content), 'added_tokens.json'), content, normalized: true }
+  })
+}
+
+function readDecoder(config: JsonObject): AddedTokenEntry[] {
   const field = 'added_tokens_decoder'
   const file = 'tokenizer_config.json'
   const declared = config[field] ?? {}

@@ -79,9 +79,12 @@ describe('createStreamDecoder', () => {
 
   it('decodes only a few tokens at a time, even when no character ever ends', () => {
     const lengths: number[] = []
-    const decoder = createStreamDecoder((ids) => {
-      lengths.push(ids.length)
-      return '\uFFFD'.repeat(ids.length)
+    const decoder = createStreamDecoder({
+      isByte: () => false,
+      decode(ids) {
+        lengths.push(ids.length)
+        return '\uFFFD'.repeat(ids.length)
+      },
     })
     for (let id = 0; id < 1000; id++) decoder.push(id)
     expect(Math.max(...lengths)).toBeLessThan(20)
@@ -133,9 +136,28 @@ describe('other decoders', () => {
     )
   })
 
-  it('strips the first space only, and joins byte tokens to a character', async () => {
+  it('strips the first space only, and joins byte tokens to a character once their run has ended', async () => {
     const tokenizer = await load(sentencePiece)
-    expect(stream(tokenizer, [2, 4, 1, 5, 6, 7, 8])).toEqual(['a', ' b', ' ', '', '', '', '😀', ''])
+    expect(stream(tokenizer, [2, 4, 1, 5, 6, 7, 8, 3])).toEqual(['a', ' b', ' ', '', '', '', '', '😀b', ''])
+  })
+
+  it('goes on where the text of other ids ends: prompt and pieces are the decoded whole', async () => {
+    const tokenizer = await load(sentencePiece)
+    const after = [0, 2, 4]
+    const decoder = tokenizer.createStreamDecoder({ after })
+    const pieces = [4, 5, 6].map((id) => decoder.push(id)).join('') + decoder.flush()
+    expect(pieces).toBe(' b\uFFFD\uFFFD')
+    fc.assert(
+      fc.property(
+        fc.array(fc.integer({ min: 0, max: 4 }), { minLength: 1 }),
+        fc.array(fc.integer({ min: 0, max: 8 })),
+        (prompt, ids) => {
+          const following = tokenizer.createStreamDecoder({ after: prompt })
+          const text = ids.map((id) => following.push(id)).join('') + following.flush()
+          expect(tokenizer.decode(prompt) + text).toBe(tokenizer.decode([...prompt, ...ids]))
+        },
+      ),
+    )
   })
 
   it('cleans up spaces before punctuation only where the configuration says so', async () => {

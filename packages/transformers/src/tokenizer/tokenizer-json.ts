@@ -19,6 +19,8 @@ export interface TokenizerJson extends JsonObject {
 export interface CheckedTokenizerJson {
   readonly json: TokenizerJson
   readonly vocabulary: ReadonlyMap<string, number>
+  /** Tokens that the model counts; a list may hold one twice. */
+  readonly size: number
 }
 
 /**
@@ -29,7 +31,8 @@ export function checkTokenizerJson(json: JsonObject): CheckedTokenizerJson {
   const { model } = json
   if (!isObject(model)) throw wrong('model', model, 'an object')
   const vocabulary = readVocabulary(model)
-  if (model.type === 'BPE') checkMerges(model.merges)
+  const size = Array.isArray(model.vocab) ? model.vocab.length : vocabulary.size
+  if (model.type === 'BPE' || model.merges !== undefined) checkMerges(model.merges)
   for (const stage of ['normalizer', 'pre_tokenizer', 'post_processor', 'decoder']) {
     const value = json[stage] ?? null
     if (value !== null && !isObject(value)) throw wrong(stage, value, 'an object or null')
@@ -37,7 +40,7 @@ export function checkTokenizerJson(json: JsonObject): CheckedTokenizerJson {
   const added = json.added_tokens ?? []
   if (!Array.isArray(added)) throw wrong('added_tokens', added, 'a list')
   const stages = { normalizer: null, pre_tokenizer: null, post_processor: null, decoder: null }
-  return { json: { ...stages, ...json, added_tokens: added.map(readAddedToken) }, vocabulary }
+  return { json: { ...stages, ...json, added_tokens: added.map(readAddedToken) }, vocabulary, size }
 }
 
 function readAddedToken(entry: unknown, index: number): AddedTokenEntry {
@@ -63,10 +66,12 @@ function readVocabulary({ vocab }: JsonObject): Map<string, number> {
     return vocabulary
   }
   if (!isObject(vocab)) throw wrong('model.vocab', vocab, 'an object or a list')
-  const entries = Object.entries(vocab)
-  checkTokenCount(entries.length)
-  for (const [token, id] of entries) {
-    vocabulary.set(token, checkTokenId(id, `model.vocab[${describe(token)}]`))
+  const tokens = Object.keys(vocab)
+  checkTokenCount(tokens.length)
+  for (const token of tokens) {
+    const id = vocab[token]
+    if (!isTokenId(id)) throw notAnId(id, `model.vocab[${describe(token)}]`, 'tokenizer.json')
+    vocabulary.set(token, id)
   }
   return vocabulary
 }
@@ -77,18 +82,32 @@ function checkTokenCount(count: number): void {
 
 /** Throws unless `id` can index a vocabulary. */
 export function checkTokenId(id: unknown, field: string, file = 'tokenizer.json'): number {
-  if (typeof id === 'number' && Number.isInteger(id) && id >= 0 && id < MAX_TOKENS) return id
-  throw wrong(field, id, `a whole number from 0 to ${MAX_TOKENS - 1}`, file)
+  if (isTokenId(id)) return id
+  throw notAnId(id, field, file)
+}
+
+function isTokenId(id: unknown): id is number {
+  return typeof id === 'number' && Number.isInteger(id) && id >= 0 && id < MAX_TOKENS
+}
+
+function notAnId(found: unknown, field: string, file: string): TokenizerFileError {
+  return wrong(field, found, `a whole number from 0 to ${MAX_TOKENS - 1}`, file)
 }
 
 function checkMerges(merges: unknown): void {
   if (!Array.isArray(merges)) throw wrong('model.merges', merges, 'a list')
   merges.forEach((merge: unknown, index) => {
-    const pair = typeof merge === 'string' ? merge.split(' ') : merge
-    if (!Array.isArray(pair) || pair.length !== 2 || pair.some((part) => typeof part !== 'string')) {
+    const isPair = typeof merge === 'string' ? isTwoTokens(merge) : Array.isArray(merge) && merge.length === 2
+    if (!isPair || (Array.isArray(merge) && merge.some((part) => typeof part !== 'string'))) {
       throw wrong(`model.merges[${index}]`, merge, 'two tokens')
     }
   })
+}
+
+/** Two tokens with a space between; older files may begin with a line that says their version. */
+function isTwoTokens(merge: string): boolean {
+  const space = merge.indexOf(' ')
+  return (space !== -1 && !merge.includes(' ', space + 1)) || merge.startsWith('#version')
 }
 
 /** The error for a field with an unusable value. */

@@ -53,11 +53,17 @@ describe('arguments', () => {
     expect(tokenizer.decode(Int32Array.from(tokenizer.encode('typed')))).toBe('typed')
   })
 
-  it.each([1024, -1, 0.5, Number.NaN])('refuses to decode the id %s', (id) => {
+  it.each([-1, 0.5, Number.NaN])('refuses to decode the id %s', (id) => {
     const decode = () => tokenizer.decode([5, id])
     expect(decode).toThrow(TokenizerError)
-    expect(decode).toThrow(`token id ${id} is not in the vocabulary`)
+    expect(decode).toThrow(`token id ${id} is no whole number from 0 on`)
     expect(() => tokenizer.createStreamDecoder().push(id)).toThrow(TokenizerError)
+  })
+
+  it('decodes an id without a token to nothing, since logits may be wider than the vocabulary', () => {
+    const [id] = tokenizer.encode('typed', { addSpecialTokens: false })
+    expect(tokenizer.decode([id!, 1024, 4000])).toBe(tokenizer.decode([id!]))
+    expect(tokenizer.createStreamDecoder().push(1024)).toBe('')
   })
 
   it('refuses to encode anything but a string', () => {
@@ -81,21 +87,26 @@ describe('special tokens of tokenizer_config.json that tokenizer.json lacks', ()
     const files = { 'tokenizer.json': json, 'tokenizer_config.json': config }
     const completed = await withFolder(files, AutoTokenizer.fromPretrained)
     expect(completed.vocabSize).toBe(7)
-    expect(completed.eosTokenId).toBe(8)
-    expect(completed.padTokenId).toBe(9)
+    expect(completed.eosTokenId).toBe(4)
+    expect(completed.padTokenId).toBe(5)
     const ids = completed.encode('hello<tool>world<end><pad><extra><unk>')
-    expect(ids).toEqual([0, 7, 2, 8, 9, 10, 1])
+    expect(ids).toEqual([0, 3, 2, 4, 5, 6, 1])
     expect(completed.decode(ids)).toBe('hello <tool> world')
   })
 
-  it('are taken from special_tokens_map.json when the configuration leaves them open', async () => {
-    const map = { bos_token: 'hello', eos_token: 'world' }
-    const files = {
-      'tokenizer.json': json,
-      'tokenizer_config.json': { eos_token: '<unk>' },
-      'special_tokens_map.json': map,
-    }
-    const completed = await withFolder(files, AutoTokenizer.fromPretrained)
-    expect([completed.bosTokenId, completed.eosTokenId]).toEqual([0, 1])
+  it('are those of special_tokens_map.json in a folder of the old form, and of the configuration in one of the new', async () => {
+    const load = (config: object) =>
+      withFolder(
+        {
+          'tokenizer.json': json,
+          'tokenizer_config.json': config,
+          'special_tokens_map.json': { bos_token: 'hello', eos_token: 'world' },
+        },
+        AutoTokenizer.fromPretrained,
+      )
+    const old = await load({ eos_token: '<unk>' })
+    expect([old.bosTokenId, old.eosTokenId]).toEqual([0, 2])
+    const recent = await load({ eos_token: '<unk>', added_tokens_decoder: {} })
+    expect([recent.bosTokenId, recent.eosTokenId]).toEqual([undefined, 1])
   })
 })

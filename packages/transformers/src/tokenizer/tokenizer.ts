@@ -1,11 +1,12 @@
 import type { ChatMessage, ChatTemplateInput } from './chat-template.js'
 import { createChatRenderer, readChatTemplates } from './chat-templates.js'
 import { cleanUp, createCleanUpStream } from './clean-up.js'
+import { createEngine } from './engine/engine.js'
+import { runAtOnce, runInSlices } from './engine/steps.js'
 import { ChatTemplateError, TokenizerError } from './errors.js'
-import { createHubTokenizer } from './hub-tokenizer.js'
 import { describe, isObject, type JsonObject } from './json.js'
 import type { TokenizerFiles } from './read-files.js'
-import { completeAddedTokens, readSpecialTokens } from './special-tokens.js'
+import { completeAddedTokens, mergeTokenSettings, readSpecialTokens } from './special-tokens.js'
 import { createStreamDecoder, type StreamDecoder } from './stream-decoder.js'
 import { checkTokenizerJson, type TokenizerJson } from './tokenizer-json.js'
 
@@ -14,9 +15,21 @@ export interface EncodeOptions {
   readonly addSpecialTokens?: boolean
 }
 
+export interface EncodeAsyncOptions extends EncodeOptions {
+  /** Ends the work between two slices. */
+  readonly signal?: AbortSignal | undefined
+  /** Ids that are of use: the work ends with TEXT_TOO_LONG as soon as there are more. */
+  readonly maxTokens?: number | undefined
+}
+
 export interface DecodeOptions {
   /** Leave out special tokens such as `</s>`. Default true. */
   readonly skipSpecialTokens?: boolean
+}
+
+export interface StreamDecoderOptions extends DecodeOptions {
+  /** Ids that come before those of the stream, such as a prompt: the pieces go on where their text ends. */
+  readonly after?: readonly number[]
 }
 
 export interface ChatTemplateOptions {
@@ -46,12 +59,20 @@ export interface Tokenizer {
   readonly bosTokenId: number | undefined
   readonly eosTokenId: number | undefined
   readonly padTokenId: number | undefined
-  /** The token ids of a text. Throws TokenizerError. */
+  /**
+   * The token ids of a text, in one go: a megabyte takes about a second. Throws TokenizerError; TokenizerFileError
+   * TOKENIZER_UNSUPPORTED when a pattern of the tokenizer takes too long for this text.
+   */
   encode(text: string, options?: EncodeOptions): number[]
-  /** The text of token ids; bytes that are not UTF-8 become U+FFFD. Throws TokenizerError on an unknown id. */
+  /** The token ids of a text of any length, in slices between which the event loop runs. Throws as `encode`. */
+  encodeAsync(text: string, options?: EncodeAsyncOptions): Promise<number[]>
+  /**
+   * The text of token ids; bytes that are not UTF-8 become U+FFFD. An id without a token, which logits that are wider
+   * than the vocabulary can give, stands for nothing. Throws TokenizerError for what is no id.
+   */
   decode(ids: Iterable<number>, options?: DecodeOptions): string
-  /** Decodes token by token; the pieces together equal `decode`. */
-  createStreamDecoder(options?: DecodeOptions): StreamDecoder
+  /** Decodes token by token. The text of `after` and the pieces together equal `decode` of all ids. */
+  createStreamDecoder(options?: StreamDecoderOptions): StreamDecoder
   /** The prompt for a conversation. It contains the special tokens already. Throws ChatTemplateError. */
   applyChatTemplate(messages: readonly ChatMessage[], options?: ChatTemplateOptions): string
   /** The token ids of `applyChatTemplate`. */
@@ -60,63 +81,46 @@ export interface Tokenizer {
 
 /** Builds a tokenizer from the contents of its files. Throws TokenizerFileError. */
 export function createTokenizer(files: TokenizerFiles): Tokenizer {
-  const special = readSpecialTokens(files.config, files.specialTokensMap)
+  const settings = mergeTokenSettings(files.config, files.specialTokensMap)
+  const special = readSpecialTokens(settings)
   const checked = checkTokenizerJson(files.tokenizer)
-  const json = completeAddedTokens(checked, files.config, special)
-  const hub = createHubTokenizer(json, special)
-  const idOf = (token: string | undefined) => (token === undefined ? undefined : hub.token_to_id(token))
-  const specialIds = new Set(json.added_tokens.filter((token) => token.special === true).map(({ id }) => id))
+  const json = completeAddedTokens(checked, settings, files.addedTokens)
+  const engine = createEngine(json, checked.vocabulary)
+  const idOf = (token: string | undefined) => (token === undefined ? undefined : engine.idOf(token))
   // Byte-pair text already has its spaces in place: transformers ignores the setting there, too.
   const cleansUp = files.config.clean_up_tokenization_spaces === true && !isBytePair(json)
   const renderChat = createChatRenderer(readChatTemplates(files.config, files.templateFiles))
 
-  function decodeRaw(ids: number[]): string {
-    return ids.length === 0 ? '' : hub.decode(ids, { clean_up_tokenization_spaces: false })
-  }
-
-  function checkId(id: number): number {
-    if (Number.isInteger(id) && hub.id_to_token(id) !== undefined) return id
-    throw new TokenizerError('TOKEN_UNKNOWN', `token id ${describe(id)} is not in the vocabulary`, {
-      field: 'ids',
-      found: id,
-      hint: 'Check that tokenizer and model belong together; logits may be wider than the vocabulary.',
-    })
-  }
-
   const tokenizer: Tokenizer = {
-    vocabSize: new Set([...checked.vocabulary.keys(), ...json.added_tokens.map(({ content }) => content)])
-      .size,
+    vocabSize: engine.size,
     bosTokenId: idOf(special.bos_token),
     eosTokenId: idOf(special.eos_token),
     padTokenId: idOf(special.pad_token),
 
     encode(text, { addSpecialTokens = true } = {}) {
-      if (typeof text !== 'string') {
-        throw new TokenizerError(
-          'TEXT_INVALID',
-          `the text to encode is ${describe(text)}, expected a string`,
-          {
-            field: 'text',
-            hint: 'Encode several texts one by one.',
-          },
-        )
-      }
-      return hub.encode(text, { add_special_tokens: addSpecialTokens }).ids
+      return runAtOnce(engine.encode(checkText(text), { addSpecialTokens }))
+    },
+
+    async encodeAsync(text, { addSpecialTokens = true, maxTokens, signal } = {}) {
+      return runInSlices(engine.encode(checkText(text), { addSpecialTokens, maxTokens }), signal)
     },
 
     decode(ids, { skipSpecialTokens = true } = {}) {
-      const kept = Array.from(ids, checkId).filter((id) => !(skipSpecialTokens && specialIds.has(id)))
-      const text = decodeRaw(kept)
+      const kept = Array.from(ids, checkId).filter((id) => !(skipSpecialTokens && engine.specialIds.has(id)))
+      const text = engine.decode(kept)
       return cleansUp ? cleanUp(text) : text
     },
 
-    createStreamDecoder({ skipSpecialTokens = true } = {}) {
-      const decoder = createStreamDecoder(decodeRaw)
+    createStreamDecoder({ skipSpecialTokens = true, after = [] } = {}) {
+      const isSkipped = (id: number) => skipSpecialTokens && engine.specialIds.has(checkId(id))
+      const decoder = createStreamDecoder(
+        engine,
+        after.filter((id) => !isSkipped(id)),
+      )
       const cleaner = cleansUp ? createCleanUpStream() : undefined
       const clean = (text: string) => cleaner?.push(text) ?? text
       return {
-        push: (id) =>
-          skipSpecialTokens && specialIds.has(checkId(id)) ? '' : clean(decoder.push(checkId(id))),
+        push: (id) => (isSkipped(id) ? '' : clean(decoder.push(checkId(id)))),
         flush: () => clean(decoder.flush()) + (cleaner?.flush() ?? ''),
       }
     },
@@ -140,6 +144,23 @@ export function createTokenizer(files: TokenizerFiles): Tokenizer {
     },
   }
   return tokenizer
+}
+
+function checkText(text: unknown): string {
+  if (typeof text === 'string') return text
+  throw new TokenizerError('TEXT_INVALID', `the text to encode is ${describe(text)}, expected a string`, {
+    field: 'text',
+    hint: 'Encode several texts one by one.',
+  })
+}
+
+function checkId(id: number): number {
+  if (Number.isInteger(id) && id >= 0) return id
+  throw new TokenizerError('TOKEN_INVALID', `token id ${describe(id)} is no whole number from 0 on`, {
+    field: 'ids',
+    found: id,
+    hint: 'Pass the ids that a tokenizer or a model gave.',
+  })
 }
 
 function isBytePair(json: TokenizerJson): boolean {

@@ -1,5 +1,6 @@
 import { CapabilityError } from '@hfquant/core'
-import { createHubTokenizer } from '../../tokenizer/hub-tokenizer.js'
+import { createEngine } from '../../tokenizer/engine/engine.js'
+import { runAtOnce } from '../../tokenizer/engine/steps.js'
 import { isObject, type JsonObject } from '../../tokenizer/json.js'
 import { PROBE_TEXTS } from './probe-texts.js'
 import type { Vocabulary } from './vocabulary.js'
@@ -130,7 +131,9 @@ function expressionOf(stage: unknown): string | undefined {
 }
 
 /** Token ids of the sample texts, with some of tokenizer.json replaced. */
-function probe({ json, special }: Vocabulary, change: JsonObject): string {
-  const hub = createHubTokenizer({ ...json, ...change }, special)
-  return PROBE_TEXTS.map((text) => hub.encode(text, { add_special_tokens: false }).ids.join(' ')).join('\n')
+function probe({ json, ids }: Vocabulary, change: JsonObject): string {
+  const engine = createEngine({ ...json, ...change }, ids)
+  return PROBE_TEXTS.map((text) =>
+    runAtOnce(engine.encode(text, { addSpecialTokens: false })).join(' '),
+  ).join('\n')
 }

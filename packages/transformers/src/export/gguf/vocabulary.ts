@@ -3,7 +3,12 @@ import type { GgufMetadata, GgufValue } from '@hfquant/models'
 import { readChatTemplates } from '../../tokenizer/chat-templates.js'
 import { isObject, type JsonObject } from '../../tokenizer/json.js'
 import { readTokenizerFiles } from '../../tokenizer/read-files.js'
-import { completeAddedTokens, readSpecialTokens, type SpecialTokens } from '../../tokenizer/special-tokens.js'
+import {
+  completeAddedTokens,
+  mergeTokenSettings,
+  readSpecialTokens,
+  type SpecialTokens,
+} from '../../tokenizer/special-tokens.js'
 import { checkTokenizerJson, type TokenizerJson } from '../../tokenizer/tokenizer-json.js'
 import { byteLevelKeys } from './byte-level-vocabulary.js'
 import type { PreTokenizerName } from './pre-tokenizer.js'
@@ -49,9 +54,10 @@ export async function readVocabulary(
   request: VocabularyRequest,
 ): Promise<{ readonly metadata: GgufMetadata; readonly warnings: readonly string[] }> {
   const files = await readTokenizerFiles(folder)
-  const special = readSpecialTokens(files.config, files.specialTokensMap)
+  const settings = mergeTokenSettings(files.config, files.specialTokensMap)
+  const special = readSpecialTokens(settings)
   const checked = checkTokenizerJson(files.tokenizer)
-  const json = completeAddedTokens(checked, files.config, special)
+  const json = completeAddedTokens(checked, settings, files.addedTokens)
   const vocabulary = arrange(json, checked.vocabulary, special, request.size)
   const { keys, warnings } = kindOf(vocabulary)(vocabulary, request.preTokenizer)
   const template = readChatTemplates(files.config, files.templateFiles).get('default')

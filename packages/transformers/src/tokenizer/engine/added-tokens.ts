@@ -1,0 +1,110 @@
+import type { AddedTokenEntry } from '../tokenizer-json.js'
+import { whiteSpace, wordCharacter } from './characters.js'
+import { booleanField } from './fields.js'
+import type { Normalizer } from './normalizers.js'
+import { runAtOnce, type Steps } from './steps.js'
+import { createTextSearch } from './text-search.js'
+
+/** A part of the text: an added token, or normalized text that is still to be split. */
+export type Section = { readonly id: number } | { readonly text: string; readonly isFirst: boolean }
+
+interface AddedToken {
+  readonly id: number
+  readonly singleWord: boolean
+  readonly stripsLeft: boolean
+  readonly stripsRight: boolean
+}
+
+export interface AddedTokens {
+  /** Takes the added tokens out of a text and normalizes what is left. */
+  sections(text: string): Steps<readonly Section[]>
+  /** What the tokens are called to the decoder, where that is not their content. */
+  readonly decoded: ReadonlyMap<number, string>
+}
+
+/**
+ * Added tokens are found before the model sees the text: those with `normalized` in the normalized text, in their own
+ * normalized form, the others in the text as it is.
+ */
+export function createAddedTokens(
+  entries: readonly AddedTokenEntry[],
+  normalize: Normalizer | undefined,
+): AddedTokens {
+  const tokens = new Map<number, AddedToken>()
+  const raw = new Map<string, number>()
+  const normalized = new Map<string, number>()
+  const decoded = new Map<number, string>()
+  entries.forEach((entry, index) => {
+    const stage = { json: entry, path: `added_tokens[${index}]` }
+    tokens.set(entry.id, {
+      id: entry.id,
+      singleWord: booleanField(stage, 'single_word', false),
+      stripsLeft: booleanField(stage, 'lstrip', false),
+      stripsRight: booleanField(stage, 'rstrip', false),
+    })
+    if (!booleanField(stage, 'normalized', entry.special !== true)) {
+      raw.set(entry.content, entry.id)
+      return
+    }
+    const form = normalize === undefined ? entry.content : runAtOnce(normalize(entry.content))
+    if (form !== '') normalized.set(form, entry.id)
+    decoded.set(entry.id, form)
+  })
+  const findRaw = createTextSearch([...raw])
+  const findNormalized = createTextSearch([...normalized])
+
+  return {
+    decoded,
+    *sections(text) {
+      const sections: Section[] = []
+      for (const part of yield* split(text, true, findRaw)) {
+        if ('id' in part) {
+          sections.push(part)
+        } else {
+          const form = normalize === undefined ? part.text : yield* normalize(part.text)
+          for (const inner of yield* split(form, part.isFirst, findNormalized)) sections.push(inner)
+        }
+      }
+      return sections
+    },
+  }
+
+  function* split(text: string, isFirst: boolean, find: typeof findRaw): Steps<Section[]> {
+    const sections: Section[] = []
+    let done = 0
+    for (const { start, end, value } of yield* find(text)) {
+      const token = tokens.get(value)!
+      if (token.singleWord && (isWordBefore(text, start) || isWordAt(text, end))) continue
+      const from = token.stripsLeft ? Math.max(startOfSpace(text, start, done), done) : start
+      const to = token.stripsRight ? endOfSpace(text, end) : end
+      if (from > done) sections.push({ text: text.slice(done, from), isFirst: isFirst && done === 0 })
+      sections.push({ id: token.id })
+      done = to
+    }
+    if (done < text.length) sections.push({ text: text.slice(done), isFirst: isFirst && done === 0 })
+    return sections
+  }
+}
+
+function isWordAt(text: string, at: number): boolean {
+  const code = text.codePointAt(at)
+  return code !== undefined && wordCharacter.has(code)
+}
+
+function isWordBefore(text: string, at: number): boolean {
+  if (at === 0) return false
+  const isPair = at > 1 && (text.charCodeAt(at - 1) & 0xfc00) === 0xdc00
+  return isWordAt(text, at - (isPair ? 2 : 1))
+}
+
+function startOfSpace(text: string, from: number, lowest: number): number {
+  let at = from
+  while (at > lowest && whiteSpace.has(text.charCodeAt(at - 1))) at--
+  return at
+}
+
+function endOfSpace(text: string, from: number): number {
+  let at = from
+  while (at < text.length && whiteSpace.has(text.charCodeAt(at))) at++
+  return at
+}

@@ -1,0 +1,133 @@
+import { TokenizerError } from '../errors.js'
+import type { CheckedTokenizerJson, TokenizerJson } from '../tokenizer-json.js'
+import { createAddedTokens } from './added-tokens.js'
+import { bytePairModel } from './byte-pair.js'
+import { readDecoder } from './decoders.js'
+import { type Stage, stageAt, unknownStage } from './fields.js'
+import type { Model } from './model.js'
+import { readNormalizer } from './normalizers.js'
+import { readPostProcessor } from './post-processors.js'
+import { readPreTokenizer } from './pre-tokenizers.js'
+import { PAUSE_EVERY, type Steps } from './steps.js'
+import { unigramModel } from './unigram.js'
+import { wordLevelModel, wordPieceModel } from './word-models.js'
+
+/** What a tokenizer.json describes, stage by stage as the Rust library `tokenizers` has it. */
+export interface TokenizerEngine {
+  /** The ids of a text, in steps. Throws TokenizerError, or TokenizerFileError for a pattern that takes too long. */
+  encode(text: string, options: EncodeSettings): Steps<number[]>
+  /** The text of ids; those without a token stand for nothing. */
+  decode(ids: readonly number[]): string
+  /** True for an id whose text is known only when the run of bytes that it belongs to has ended. */
+  isByte(id: number): boolean
+  idOf(token: string): number | undefined
+  /** Ids of tokens that are special. */
+  readonly specialIds: ReadonlySet<number>
+  /** Tokens, added ones included. */
+  readonly size: number
+}
+
+export interface EncodeSettings {
+  readonly addSpecialTokens: boolean
+  /** Ids that are of use: TEXT_TOO_LONG is thrown as soon as there are more. */
+  readonly maxTokens?: number | undefined
+}
+
+/** Beyond this many ids the numbers alone take half a gigabyte. */
+const MAX_TOKENS = 2 ** 24
+
+/** Builds an engine. Throws TokenizerFileError naming the stage and field. */
+export function createEngine(
+  json: TokenizerJson,
+  vocabulary: CheckedTokenizerJson['vocabulary'],
+): TokenizerEngine {
+  const model = createModel(stageAt(json.model, 'model'), vocabulary)
+  const normalize = readNormalizer(json.normalizer)
+  const preTokenize = readPreTokenizer(json.pre_tokenizer)
+  const postProcess = readPostProcessor(json.post_processor)
+  const decoder = readDecoder(json.decoder)
+  const added = createAddedTokens(json.added_tokens, normalize)
+  const tokenOf = new Map<number, string>()
+  for (const [token, id] of vocabulary) tokenOf.set(id, token)
+  const idOf = new Map(vocabulary)
+  for (const { id, content } of json.added_tokens) {
+    idOf.set(content, id)
+    tokenOf.set(id, added.decoded.get(id) ?? content)
+  }
+
+  return {
+    size: idOf.size,
+    specialIds: new Set(json.added_tokens.filter(({ special }) => special === true).map(({ id }) => id)),
+    idOf: (token) => idOf.get(token),
+    isByte: (id) => decoder.isByte(tokenOf.get(id) ?? ''),
+
+    *encode(text, { addSpecialTokens, maxTokens = MAX_TOKENS }) {
+      const lengthOf = (count: number) => (addSpecialTokens ? (postProcess?.lengthOf(count) ?? count) : count)
+      const ids: number[] = []
+      // Python has no text with half a character.
+      for (const section of yield* added.sections(text.replace(/\p{Cs}/gu, '\uFFFD'))) {
+        if ('id' in section) ids.push(section.id)
+        else yield* encodeSection(section, ids, () => checkLength(lengthOf(ids.length), maxTokens))
+      }
+      checkLength(lengthOf(ids.length), maxTokens)
+      return addSpecialTokens && postProcess !== undefined ? postProcess.apply(ids) : ids
+    },
+
+    decode(ids) {
+      const tokens: string[] = []
+      for (const id of ids) {
+        const token = tokenOf.get(id)
+        if (token !== undefined) tokens.push(token)
+      }
+      return tokens.length === 0 ? '' : decoder.decode(tokens)
+    },
+  }
+
+  function* encodeSection(
+    section: { readonly text: string; readonly isFirst: boolean },
+    ids: number[],
+    checkNow: () => void,
+  ): Steps<void> {
+    let characters = 0
+    for (const piece of preTokenize?.(section) ?? [section]) {
+      if (piece.text !== '') yield* model.encode(piece.text, ids)
+      characters += piece.text.length
+      if (characters < PAUSE_EVERY) continue
+      characters = 0
+      checkNow()
+      yield
+    }
+  }
+}
+
+function checkLength(length: number, maxTokens: number): void {
+  if (length <= maxTokens) return
+  throw new TokenizerError('TEXT_TOO_LONG', `the text has more than ${maxTokens} tokens`, {
+    field: 'text',
+    expected: maxTokens,
+    hint: 'Shorten the text, or encode it in parts.',
+  })
+}
+
+function createModel(stage: Stage, vocabulary: ReadonlyMap<string, number>): Model {
+  switch (stage.json.type ?? guessType(stage)) {
+    case 'BPE':
+      return bytePairModel(stage, vocabulary)
+    case 'Unigram':
+      return unigramModel(stage, vocabulary)
+    case 'WordPiece':
+      return wordPieceModel(stage, vocabulary)
+    case 'WordLevel':
+      return wordLevelModel(stage, vocabulary)
+    default:
+      throw unknownStage(stage)
+  }
+}
+
+/** Files of early versions do not name the type: the fields tell. */
+function guessType({ json }: Stage): string | undefined {
+  if (json.merges !== undefined) return 'BPE'
+  if (Array.isArray(json.vocab)) return 'Unigram'
+  if (json.max_input_chars_per_word !== undefined) return 'WordPiece'
+  return json.vocab === undefined ? undefined : 'WordLevel'
+}

@@ -1,0 +1,132 @@
+import { toByteCharacters } from './byte-alphabet.js'
+import { whiteSpace } from './characters.js'
+import { booleanField, type Stage, stageAt, stagesIn, textField, unknownStage } from './fields.js'
+import { inChunks } from './in-chunks.js'
+import { readPattern } from './pattern/pattern.js'
+import { precompiledNormalizer } from './precompiled.js'
+import { asStep, PAUSE_EVERY, type Steps } from './steps.js'
+
+/** Rewrites a text before it is split. */
+export type Normalizer = (text: string) => Steps<string>
+
+/** The normalizer of tokenizer.json, or undefined where there is none. Throws TokenizerFileError. */
+export function readNormalizer(value: unknown, path = 'normalizer', depth = 0): Normalizer | undefined {
+  return value === null ? undefined : createNormalizer(stageAt(value, path), depth)
+}
+
+function createNormalizer(stage: Stage, depth: number): Normalizer {
+  switch (stage.json.type) {
+    case 'BertNormalizer':
+      return bertNormalizer(stage)
+    case 'Strip':
+      return stripNormalizer(stage)
+    case 'StripAccents':
+      return byCharacters((text) => text.replace(/\p{M}/gu, ''))
+    case 'NFC':
+    case 'NFD':
+    case 'NFKC':
+    case 'NFKD': {
+      const form = stage.json.type
+      return byCharacters((text) => text.normalize(form))
+    }
+    case 'Lowercase':
+      return byCharacters(lowercase)
+    case 'Nmt':
+      return byCharacters(cleanForTranslation)
+    case 'Precompiled':
+      return precompiledNormalizer(stage)
+    case 'Replace':
+      return replaceNormalizer(stage)
+    case 'Prepend': {
+      const prefix = textField(stage, 'prepend')
+      return asStep((text) => (text === '' ? text : prefix + text))
+    }
+    case 'ByteLevel':
+      return byCharacters(toByteCharacters)
+    case 'Sequence':
+      return sequenceNormalizer(stage, depth)
+    default:
+      throw unknownStage(stage)
+  }
+}
+
+function sequenceNormalizer(stage: Stage, depth: number): Normalizer {
+  const normalizers = stagesIn(stage, 'normalizers', depth).map((one) => createNormalizer(one, depth + 1))
+  return function* (text) {
+    let result = text
+    for (const normalize of normalizers) result = yield* normalize(result)
+    return result
+  }
+}
+
+/** A normalizer that sees at most a character and what combines with it. */
+function byCharacters(normalize: (text: string) => string): Normalizer {
+  return (text) => inChunks(text, normalize)
+}
+
+/** Lower case of each character on its own: a final sigma is a sigma like any other. */
+function lowercase(text: string): string {
+  return text.replaceAll('\u03A3', '\u03C3').toLowerCase()
+}
+
+/** What the normalizer called Nmt removes, and what it takes for a space. */
+function cleanForTranslation(text: string): string {
+  return text
+    .replace(/(?![\0\t\n\f\r\u0080-\u008E\u0090-\u009E])\p{Cc}/gu, '')
+    .replace(/[\t\n\f\r\u1680\u200B-\u200F\u2028\u2029\u2581\uFEFF\uFFFD]/g, ' ')
+}
+
+/** The basic tokenizer of BERT, up to splitting. */
+function bertNormalizer(stage: Stage): Normalizer {
+  const cleans = booleanField(stage, 'clean_text')
+  const separates = booleanField(stage, 'handle_chinese_chars')
+  const lowers = booleanField(stage, 'lowercase')
+  const stripsAccents =
+    stage.json.strip_accents === null ? lowers : booleanField(stage, 'strip_accents', lowers)
+  return byCharacters((text) => {
+    let result = text
+    if (cleans) result = cleanForBert(result)
+    if (separates) result = result.replace(ideographs, ' $& ')
+    if (stripsAccents) result = result.normalize('NFD').replace(/\p{Mn}/gu, '')
+    return lowers ? lowercase(result) : result
+  })
+}
+
+/** Control characters and the like go, all white space becomes the ordinary one. */
+function cleanForBert(text: string): string {
+  return text.replace(/(?![\t\n\r])[\uFFFD\p{Cc}\p{Cf}\p{Co}]/gu, '').replace(/\p{White_Space}/gu, ' ')
+}
+
+/** The blocks that BERT calls Chinese; those of Japanese syllables and Korean are none of them. */
+const ideographs =
+  /[\u4E00-\u9FFF\u3400-\u4DBF\u{20000}-\u{2A6DF}\u{2A700}-\u{2B73F}\u{2B740}-\u{2B81F}\u{2B920}-\u{2CEAF}\uF900-\uFAFF\u{2F800}-\u{2FA1F}]/gu
+
+function stripNormalizer(stage: Stage): Normalizer {
+  const left = booleanField(stage, 'strip_left')
+  const right = booleanField(stage, 'strip_right')
+  return asStep((text) => {
+    let start = 0
+    let end = text.length
+    // White space has no characters beyond the basic plane.
+    while (left && start < end && whiteSpace.has(text.charCodeAt(start))) start++
+    while (right && end > start && whiteSpace.has(text.charCodeAt(end - 1))) end--
+    return text.slice(start, end)
+  })
+}
+
+function replaceNormalizer(stage: Stage): Normalizer {
+  const pattern = readPattern(stage.json.pattern, `${stage.path}.pattern`)
+  const content = textField(stage, 'content')
+  return function* (text) {
+    if (text === '') return text
+    const parts: string[] = []
+    let paused = 0
+    for (const { start, end, isMatch } of pattern(text)) {
+      parts.push(isMatch ? content : text.slice(start, end))
+      if (end - paused < PAUSE_EVERY) continue
+      paused = end
+      yield
+    }
+    return parts.join('')
+  }
+}

@@ -1,0 +1,94 @@
+import { isObject } from '../../json.js'
+import { wrong } from '../../tokenizer-json.js'
+import { unsupported } from '../fields.js'
+import { compilePattern } from './compile-pattern.js'
+import { createMatcher, type Matcher, PatternTooSlowError } from './match-pattern.js'
+import { PatternSyntaxError, parsePattern } from './parse-pattern.js'
+
+/** A part of a text that a pattern matches, or one between two of them. */
+export interface Segment {
+  readonly start: number
+  readonly end: number
+  readonly isMatch: boolean
+}
+
+/** A pattern of tokenizer.json: cuts a text into what it matches and what lies between. */
+export type Pattern = (text: string) => Iterable<Segment>
+
+/**
+ * Reads a field `{ String }` or `{ Regex }`. Throws TokenizerFileError for one that is neither, or a regular expression
+ * that Oniguruma would not know.
+ */
+export function readPattern(value: unknown, path: string): Pattern {
+  if (isObject(value)) {
+    if (typeof value.String === 'string') return textPattern(value.String)
+    if (typeof value.Regex === 'string') return regexPattern(value.Regex, path)
+  }
+  throw wrong(path, value, '{ "String": … } or { "Regex": … }')
+}
+
+/** Every occurrence of a text; an empty one occurs before each character and at the end. */
+export function textPattern(wanted: string): Pattern {
+  return wanted === '' ? regexPattern('', 'pattern') : (text) => occurrences(wanted, text)
+}
+
+function* occurrences(wanted: string, text: string): Generator<Segment> {
+  let done = 0
+  for (let at = text.indexOf(wanted); at !== -1; at = text.indexOf(wanted, done)) {
+    if (at > done) yield { start: done, end: at, isMatch: false }
+    done = at + wanted.length
+    yield { start: at, end: done, isMatch: true }
+  }
+  if (done < text.length) yield { start: done, end: text.length, isMatch: false }
+}
+
+/** Matches of a regular expression. While it is used, throws TokenizerFileError when a text takes it too long. */
+export function regexPattern(source: string, path: string): Pattern {
+  const program = compile(source, path)
+  return function* (text) {
+    const matcher = createMatcher(program, text)
+    let done = 0
+    let from = 0
+    let lastEnd = -1
+    while (from <= text.length && find(matcher, from)) {
+      const { start, end } = matcher
+      // An empty match right behind another one does not count, and the search goes on one character later.
+      if (start === end && end === lastEnd) {
+        from = end + ((text.codePointAt(end) ?? 0) > 0xffff ? 2 : 1)
+        continue
+      }
+      if (start > done) yield { start: done, end: start, isMatch: false }
+      yield { start, end, isMatch: true }
+      done = end
+      from = end
+      lastEnd = end
+    }
+    if (done < text.length) yield { start: done, end: text.length, isMatch: false }
+  }
+
+  function find(matcher: Matcher, from: number): boolean {
+    try {
+      return matcher.find(from)
+    } catch (cause) {
+      if (!(cause instanceof PatternTooSlowError)) throw cause
+      throw unsupported(
+        path,
+        `takes ${cause.message} for this text`,
+        'The pattern backtracks without end; the original repository may have a sound one.',
+      )
+    }
+  }
+}
+
+function compile(source: string, path: string): ReturnType<typeof compilePattern> {
+  try {
+    return compilePattern(parsePattern(source))
+  } catch (cause) {
+    if (!(cause instanceof PatternSyntaxError)) throw cause
+    throw unsupported(
+      path,
+      `is a pattern with ${cause.message}`,
+      'Patterns are those of Oniguruma without back references and captures.',
+    )
+  }
+}

@@ -1,0 +1,195 @@
+import { wrong } from '../tokenizer-json.js'
+import { toByteCharacters } from './byte-alphabet.js'
+import { numeric, punctuation, whiteSpace, wordCharacter } from './characters.js'
+import {
+  booleanField,
+  characterField,
+  countField,
+  type Stage,
+  stageAt,
+  stagesIn,
+  unknownStage,
+  wordField,
+} from './fields.js'
+import { type CharacterSet, widthOf } from './pattern/character-set.js'
+import { type Pattern, readPattern, regexPattern, type Segment, textPattern } from './pattern/pattern.js'
+import { applyBehavior, type SplitBehavior, splitBehaviors } from './split-behavior.js'
+import { splitByScript } from './unicode-scripts.js'
+
+/** A part of the text on its way to the model. */
+export interface Piece {
+  readonly text: string
+  /** True for the piece with which the whole text begins. */
+  readonly isFirst: boolean
+}
+
+/** Splits a piece, and may rewrite the parts. Parts are made when they are asked for. */
+export type PreTokenizer = (piece: Piece) => Iterable<Piece>
+
+/** The pre-tokenizer of tokenizer.json, or undefined where there is none. Throws TokenizerFileError. */
+export function readPreTokenizer(value: unknown): PreTokenizer | undefined {
+  return value === null ? undefined : createPreTokenizer(stageAt(value, 'pre_tokenizer'), 0)
+}
+
+function createPreTokenizer(stage: Stage, depth: number): PreTokenizer {
+  switch (stage.json.type) {
+    case 'Sequence':
+      return sequencePreTokenizer(stage, depth)
+    case 'ByteLevel':
+      return byteLevelPreTokenizer(stage)
+    case 'Metaspace':
+      return metaspacePreTokenizer(stage)
+    case 'Split':
+      return splitPreTokenizer(stage)
+    case 'Whitespace':
+      return splitBy(wordsAndOthers, 'Isolated')
+    case 'WhitespaceSplit':
+      return splitBy(charactersIn(whiteSpace), 'Removed')
+    case 'BertPreTokenizer':
+      return inTurn([
+        splitBy(charactersIn(whiteSpace), 'Removed'),
+        splitBy(charactersIn(punctuation), 'Isolated'),
+      ])
+    case 'Punctuation':
+      return splitBy(charactersIn(punctuation), wordField(stage, 'behavior', splitBehaviors, 'Isolated'))
+    case 'Digits':
+      return splitBy(
+        charactersIn(numeric),
+        booleanField(stage, 'individual_digits') ? 'Isolated' : 'Contiguous',
+      )
+    case 'CharDelimiterSplit':
+      return splitBy(textPattern(characterField(stage, 'delimiter')), 'Removed')
+    case 'FixedLength':
+      return fixedLengthPreTokenizer(countField(stage, 'length', 1, 5))
+    case 'UnicodeScripts':
+      return partsOf(splitByScript)
+    default:
+      throw unknownStage(stage)
+  }
+}
+
+function sequencePreTokenizer(stage: Stage, depth: number): PreTokenizer {
+  return inTurn(stagesIn(stage, 'pretokenizers', depth).map((one) => createPreTokenizer(one, depth + 1)))
+}
+
+function inTurn(stages: readonly PreTokenizer[]): PreTokenizer {
+  return stages.reduceRight<PreTokenizer>(
+    (next, stage) =>
+      function* (piece) {
+        for (const part of stage(piece)) yield* next(part)
+      },
+    (piece) => (piece.text === '' ? [] : [piece]),
+  )
+}
+
+/** A pre-tokenizer that cuts and leaves every part as it is. */
+function partsOf(ranges: (text: string) => Iterable<readonly [start: number, end: number]>): PreTokenizer {
+  return function* ({ text, isFirst }) {
+    if (text === '') return
+    for (const [start, end] of ranges(text)) {
+      if (end > start) yield { text: text.slice(start, end), isFirst: isFirst && start === 0 }
+    }
+  }
+}
+
+function splitBy(pattern: Pattern, behavior: SplitBehavior): PreTokenizer {
+  return partsOf((text) => applyBehavior(pattern(text), behavior))
+}
+
+/** Each character of a set as a match, and what lies between. */
+function charactersIn(set: CharacterSet): Pattern {
+  return function* (text) {
+    let done = 0
+    for (let at = 0; at < text.length; ) {
+      const code = text.codePointAt(at)!
+      const end = at + widthOf(code)
+      if (set.has(code)) {
+        if (at > done) yield { start: done, end: at, isMatch: false }
+        yield { start: at, end, isMatch: true }
+        done = end
+      }
+      at = end
+    }
+    if (done < text.length) yield { start: done, end: text.length, isMatch: false }
+  }
+}
+
+/** Runs of word characters and runs of others, without white space. */
+function* wordsAndOthers(text: string): Generator<Segment> {
+  let start = 0
+  let before: 'word' | 'other' | 'space' = 'space'
+  for (let at = 0; at < text.length; ) {
+    const code = text.codePointAt(at)!
+    const kind = wordCharacter.has(code) ? 'word' : whiteSpace.has(code) ? 'space' : 'other'
+    if (kind !== before) {
+      if (before !== 'space') yield { start, end: at, isMatch: true }
+      start = at
+      before = kind
+    }
+    at += widthOf(code)
+  }
+  if (before !== 'space') yield { start, end: text.length, isMatch: true }
+}
+
+function splitPreTokenizer(stage: Stage): PreTokenizer {
+  const pattern = readPattern(stage.json.pattern, `${stage.path}.pattern`)
+  const behavior = wordField(stage, 'behavior', splitBehaviors)
+  return splitBy(booleanField(stage, 'invert') ? inverted(pattern) : pattern, behavior)
+}
+
+function inverted(pattern: Pattern): Pattern {
+  return function* (text) {
+    for (const { start, end, isMatch } of pattern(text)) yield { start, end, isMatch: !isMatch }
+  }
+}
+
+/** The pattern of GPT-2, which ByteLevel applies by itself. */
+const gpt2Pattern = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"
+
+function byteLevelPreTokenizer(stage: Stage): PreTokenizer {
+  const addsSpace = booleanField(stage, 'add_prefix_space')
+  const splits = booleanField(stage, 'use_regex', true)
+    ? splitBy(regexPattern(gpt2Pattern, stage.path), 'Isolated')
+    : (piece: Piece) => [piece]
+  return function* (piece) {
+    const text = addsSpace && piece.text !== '' && !piece.text.startsWith(' ') ? ` ${piece.text}` : piece.text
+    for (const part of splits({ ...piece, text })) {
+      yield { text: toByteCharacters(part.text), isFirst: part.isFirst }
+    }
+  }
+}
+
+function metaspacePreTokenizer(stage: Stage): PreTokenizer {
+  const mark = characterField(stage, 'replacement')
+  const scheme = readPrependScheme(stage)
+  const split = booleanField(stage, 'split', true)
+  const parts = splitBy(textPattern(mark), 'MergedWithNext')
+  return (piece) => {
+    const marked = piece.text.replaceAll(' ', mark)
+    const prepends = scheme === 'always' || (scheme === 'first' && piece.isFirst)
+    const text = prepends && marked !== '' && !marked.startsWith(mark) ? mark + marked : marked
+    return split ? parts({ ...piece, text }) : [{ ...piece, text }]
+  }
+}
+
+/** When Metaspace puts its mark before a text; older files say `add_prefix_space`. */
+export function readPrependScheme(stage: Stage): 'first' | 'never' | 'always' {
+  const scheme = wordField(stage, 'prepend_scheme', ['first', 'never', 'always'], 'always')
+  if (stage.json.add_prefix_space !== false || scheme === 'never') return scheme
+  if (stage.json.prepend_scheme === undefined) return 'never'
+  throw wrong(`${stage.path}.prepend_scheme`, scheme, '"never", since add_prefix_space is false')
+}
+
+function fixedLengthPreTokenizer(length: number): PreTokenizer {
+  return partsOf(function* (text) {
+    let start = 0
+    let count = 0
+    for (let at = 0; at < text.length; ) {
+      at += widthOf(text.codePointAt(at)!)
+      if (++count % length !== 0) continue
+      yield [start, at]
+      start = at
+    }
+    if (start < text.length) yield [start, text.length]
+  })
+}
