@@ -58,27 +58,28 @@ export function completeAddedTokens(
   addedTokens: JsonObject,
 ): TokenizerJson {
   const added = new Map<string, AddedTokenEntry>()
-  let next = size
-  for (const entry of json.added_tokens) add(entry)
+  addAll(json.added_tokens)
 
   const special = new Set([...Object.values(readSpecialTokens(settings)), ...readAdditional(settings)])
   const declared =
     settings.added_tokens_decoder === undefined ? readAddedTokens(addedTokens) : readDecoder(settings)
-  for (const entry of [...declared].sort((a, b) => a.id - b.id)) {
-    add(
-      special.has(entry.content) ? { ...entry, special: true, normalized: entry.normalized ?? false } : entry,
-    )
-  }
-  for (const content of special) {
-    if (!added.has(content)) add({ id: 0, content, special: true, normalized: false })
-  }
+  const known = new Set([...added.keys(), ...declared.map(({ content }) => content)])
+  const missing = [...special].filter((content) => !known.has(content))
+  addAll([
+    ...[...declared]
+      .sort((a, b) => a.id - b.id)
+      .map((entry) => (special.has(entry.content) ? { normalized: false, ...entry, special: true } : entry)),
+    ...missing.map((content) => ({ id: 0, content, special: true, normalized: false })),
+  ])
   return { ...json, added_tokens: [...added.values()] }
 
-  function add(entry: AddedTokenEntry): void {
-    const id = added.get(entry.content)?.id ?? vocabulary.get(entry.content) ?? next
-    // A token beyond the vocabulary moves the next free id behind it.
-    next = Math.max(next, id + 1)
-    added.set(entry.content, { ...entry, id })
+  /** The first new token gets the id behind the vocabulary, or behind the added tokens if those reach further. */
+  function addAll(entries: readonly AddedTokenEntry[]): void {
+    let next = [...added.values()].reduce((free, { id }) => Math.max(free, id + 1), size)
+    for (const entry of entries) {
+      const id = added.get(entry.content)?.id ?? vocabulary.get(entry.content) ?? next++
+      added.set(entry.content, { ...entry, id })
+    }
   }
 }
 
