@@ -7,6 +7,9 @@ if (command === 'compare-once') {
 } else if (command === 'compare' || command === 'grow') {
   const { COMPARISONS } = await import('./compare/command.js')
   await COMPARISONS[command](rest)
+} else if (command === 'tokenizers') {
+  const { compareTokenizers } = await import('./python-judge/tokenizers.js')
+  await compareTokenizers(rest)
 } else if (command === 'templates') {
   const { compareTemplates } = await import('./python-judge/command.js')
   await compareTemplates(rest)

@@ -6,6 +6,7 @@ import { type DecodeFigures, measureDecode } from './measure-decode.js'
 import { measureGptqLayer } from './measure-gptq-layer.js'
 import { measureQuantize, type QuantizeFigures } from './measure-quantize.js'
 import { TEMPLATES_USAGE } from './python-judge/command.js'
+import { TOKENIZERS_USAGE } from './python-judge/tokenizers.js'
 
 const USAGE = `usage:
   pnpm bench make-checkpoint FOLDER [--layers 22] [--vocabulary 32000]
@@ -24,7 +25,8 @@ const USAGE = `usage:
 
 ${COMPARE_USAGE}
 
-${TEMPLATES_USAGE}`
+${TEMPLATES_USAGE}
+${TOKENIZERS_USAGE}`
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
