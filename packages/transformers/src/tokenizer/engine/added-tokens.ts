@@ -62,11 +62,18 @@ export function createAddedTokens(
           sections.push(part)
         } else {
           const form = normalize === undefined ? part.text : yield* normalize(part.text)
-          for (const inner of yield* split(form, part.isFirst, findNormalized)) sections.push(inner)
+          const isFirst = part.isFirst && (yield* keepsBeginning(part.text))
+          for (const inner of yield* split(form, isFirst, findNormalized)) sections.push(inner)
         }
       }
       return sections
     },
+  }
+
+  /** A text whose first character the normalizer removes begins later, as Python's offsets have it. */
+  function* keepsBeginning(text: string): Steps<boolean> {
+    if (normalize === undefined || text === '') return true
+    return (yield* normalize(String.fromCodePoint(text.codePointAt(0)!))) !== ''
   }
 
   function* split(text: string, isFirst: boolean, find: typeof findRaw): Steps<Section[]> {

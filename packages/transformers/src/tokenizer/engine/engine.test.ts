@@ -120,6 +120,16 @@ describe('files that would take all time or memory', () => {
   )
 })
 
+it('a text whose beginning is removed gets no mark in front, where only the first text does', async () => {
+  const tokenizer = await load({
+    normalizer: { type: 'Nmt' },
+    pre_tokenizer: { type: 'Metaspace', replacement: '▁', prepend_scheme: 'first', split: true },
+    model: { ...bytePair, vocab: { ...bytePair.vocab, '▁': 40 } },
+  })
+  expect(tokenizer.encode('a')).toEqual([40, 0])
+  expect(tokenizer.encode('\x7Fa')).toEqual([0])
+})
+
 describe('encodeAsync', () => {
   it('gives the ids of encode, and lets timers run', async () => {
     const tokenizer = await load({ model: unigram })
