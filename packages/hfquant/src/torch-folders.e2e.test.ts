@@ -186,10 +186,10 @@ describe('the files of a folder', () => {
   /** A folder in which each of the files alone would do, except that only the best one is sound. */
   const broken = new TextEncoder().encode('neither a header nor a zip')
   const order = [
-    'model.safetensors.index.json',
     'model.safetensors',
-    'pytorch_model.bin.index.json',
+    'model.safetensors.index.json',
     'pytorch_model.bin',
+    'pytorch_model.bin.index.json',
   ]
 
   test.each(order.map((name, rank) => [name, rank] as const))(
