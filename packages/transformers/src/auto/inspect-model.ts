@@ -9,8 +9,8 @@ import {
   tensorBytes,
   walkModules,
 } from '@hfquant/core'
-import { planOpened } from './fill-model.js'
-import { openModel } from './open-model.js'
+import { openModel } from './open/open-model.js'
+import { planOpened } from './weights/fill-model.js'
 
 /** What a model folder holds, as config.json and the headers of its files tell it. */
 export interface ModelInspection {

@@ -12,9 +12,9 @@ import {
   tensorBytes,
 } from '@hfquant/core'
 import { createKernelPool } from '@hfquant/kernels'
-import { fillModel, planOpened } from './fill-model.js'
-import type { LoadModelOptions } from './load-options.js'
-import { type OpenedModel, openModel } from './open-model.js'
+import type { LoadModelOptions } from './open/load-options.js'
+import { type OpenedModel, openModel } from './open/open-model.js'
+import { fillModel, planOpened } from './weights/fill-model.js'
 
 export interface QuantizeModelOptions extends LoadModelOptions {
   /** Most bytes of one file; default 50 GB. */

@@ -1,6 +1,6 @@
 import { ConfigError, cacheFolder, createScratchStore, type OnProgress, oneOf } from '@hfquant/core'
-import { fillModel } from '../auto/fill-model.js'
-import { openModel } from '../auto/open-model.js'
+import { openModel } from '../auto/open/open-model.js'
+import { fillModel } from '../auto/weights/fill-model.js'
 import { exportGguf } from './gguf/export-gguf.js'
 import { PRE_TOKENIZERS, type PreTokenizerName } from './gguf/pre-tokenizer.js'
 import { GGUF_TYPES, type GgufType } from './gguf/tensor-type.js'

@@ -1,7 +1,7 @@
 import { readdir, realpath, stat } from 'node:fs/promises'
 import { isAbsolute, join, relative, sep } from 'node:path'
 import { OutputError } from '@hfquant/core'
-import type { OpenedModel } from '../auto/open-model.js'
+import type { OpenedModel } from '../auto/open/open-model.js'
 
 /**
  * An export must not take the place of what it reads, by whatever name or link.

@@ -9,7 +9,7 @@ import {
   walkModules,
 } from '@hfquant/core'
 import { type GgufMetadata, type GgufModel, knownArchitectures } from '@hfquant/models'
-import type { OpenedModel } from '../../auto/open-model.js'
+import type { OpenedModel } from '../../auto/open/open-model.js'
 import { type FloatWeight, floatWeights } from '../float-weight.js'
 import { encodeHeader, type GgufTensorInfo } from './encode-header.js'
 import { encodeTensor, type GgufTensor, needsFloat32 } from './encode-tensor.js'

@@ -1,8 +1,8 @@
+import { settingsNotMet } from '../open/folder-files.js'
+import type { LoadModelOptions } from '../open/load-options.js'
+import { openModel } from '../open/open-model.js'
+import { loadWeights } from '../weights/load-weights.js'
 import { CausalLM } from './causal-lm.js'
-import { settingsNotMet } from './folder-files.js'
-import type { LoadModelOptions } from './load-options.js'
-import { loadWeights } from './model-weights.js'
-import { openModel } from './open-model.js'
 
 /** Loads decoder-only language models. */
 export const AutoModelForCausalLM = {

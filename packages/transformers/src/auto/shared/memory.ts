@@ -1,6 +1,6 @@
 import { stateDict } from '@hfquant/core'
 import type { DecoderSession } from '@hfquant/onnx'
-import type { ModelWeights } from './model-weights.js'
+import type { ModelWeights } from '../weights/load-weights.js'
 
 /**
  * What one model takes, in bytes. Memory of this process alone are `parameters.inMemory` and `keyValueCaches`; pages of

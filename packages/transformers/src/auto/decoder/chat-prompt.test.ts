@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
-import { AutoTokenizer } from '../tokenizer/index.js'
-import { readGolden, withFolder } from '../tokenizer/test-folder.js'
+import { AutoTokenizer } from '../../tokenizer/index.js'
+import { readGolden, withFolder } from '../../tokenizer/test-folder.js'
 import { chatPrompt } from './chat-prompt.js'
 
 const template =

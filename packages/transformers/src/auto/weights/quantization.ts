@@ -7,7 +7,7 @@ import {
   printable,
   publishWarning,
 } from '@hfquant/core'
-import type { OpenedModel } from './open-model.js'
+import type { OpenedModel } from '../open/open-model.js'
 
 /** How a loaded model is quantized, and what became of a configuration that was supplied for it. */
 export interface ModelQuantization {

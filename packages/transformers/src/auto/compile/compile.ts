@@ -20,7 +20,7 @@ import {
   removeArtifact,
   writeArtifact,
 } from '@hfquant/onnx'
-import { cacheShapeOf, type LoweredSource, lowerModel } from '../lower/lower-model.js'
+import { cacheShapeOf, type LoweredSource, lowerModel } from '../../lower/lower-model.js'
 
 export interface CompileOptions {
   readonly threads: number | undefined

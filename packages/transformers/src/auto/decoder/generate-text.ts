@@ -1,7 +1,7 @@
 import type { SequenceHandle } from '@hfquant/onnx'
-import { createStopStrings, type GenerationConfig } from '../generate/index.js'
-import type { StreamDecoder } from '../tokenizer/index.js'
-import { untilAborted } from './until-aborted.js'
+import { createStopStrings, type GenerationConfig } from '../../generate/index.js'
+import type { StreamDecoder } from '../../tokenizer/index.js'
+import { untilAborted } from '../shared/until-aborted.js'
 
 /** One generated token. `text` is what it adds to the answer; it may be empty, or complete earlier tokens. */
 export interface GeneratedPiece {

@@ -7,8 +7,22 @@ import {
   saveModel,
 } from '@hfquant/core'
 import { createKernelPool } from '@hfquant/kernels'
-import { type GenerationOptions, resolveGenerationConfig, tokenBudget } from '../generate/index.js'
-import type { ChatMessage, Tokenizer } from '../tokenizer/index.js'
+import { type GenerationOptions, resolveGenerationConfig, tokenBudget } from '../../generate/index.js'
+import type { ChatMessage, Tokenizer } from '../../tokenizer/index.js'
+import { findTokenizer, generationDefaults } from '../open/folder-files.js'
+import {
+  checkSaveOptions,
+  checkSignal,
+  type LoadModelOptions,
+  type SaveOptions,
+} from '../open/load-options.js'
+import type { OpenedModel } from '../open/open-model.js'
+import type { ModelMemory } from '../shared/memory.js'
+import { createModelState, type ModelState } from '../shared/state.js'
+import { untilAborted } from '../shared/until-aborted.js'
+import { dequantizeVersion, quantizeVersion } from '../shared/version.js'
+import type { ModelWeights } from '../weights/load-weights.js'
+import type { ModelQuantization } from '../weights/quantization.js'
 import { type ChatOptions, chatPrompt } from './chat-prompt.js'
 import {
   checkBatch,
@@ -18,18 +32,9 @@ import {
   type TokenIds,
   tokenizerMissing,
 } from './check-tokens.js'
-import { findTokenizer, generationDefaults } from './folder-files.js'
 import type { ForwardResult } from './forward-result.js'
 import { type GeneratedPiece, generateText } from './generate-text.js'
 import { type Likelihood, scoreTokens } from './likelihood.js'
-import { checkSaveOptions, checkSignal, type LoadModelOptions, type SaveOptions } from './load-options.js'
-import type { ModelMemory } from './model-memory.js'
-import type { ModelQuantization } from './model-quantization.js'
-import { createModelState, type ModelState } from './model-state.js'
-import { dequantizeVersion, quantizeVersion } from './model-version.js'
-import type { ModelWeights } from './model-weights.js'
-import type { OpenedModel } from './open-model.js'
-import { untilAborted } from './until-aborted.js'
 
 /**
  * A loaded decoder-only language model. Its graph is compiled on first use. `dispose` frees the session, its thread

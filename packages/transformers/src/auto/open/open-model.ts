@@ -22,7 +22,7 @@ import {
 } from '@hfquant/core'
 import { describeModel, type ModelDescription, ropeRemark } from '@hfquant/models'
 import type { CacheDtype } from '@hfquant/onnx'
-import { importArchitecture } from '../lower/import-architecture.js'
+import { importArchitecture } from '../../lower/import-architecture.js'
 import { checkPositions } from './check-positions.js'
 import { confirmRecipe } from './confirm-recipe.js'
 import { includeHead } from './include-head.js'

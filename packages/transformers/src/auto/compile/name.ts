@@ -9,11 +9,11 @@ import {
   type PlannedModel,
 } from '@hfquant/core'
 import { type ArtifactDescription, artifactKey, type Graph } from '@hfquant/onnx'
-import { type LoweredSource, lowerModel } from '../lower/lower-model.js'
-import { planOpened } from './fill-model.js'
-import type { LoadModelOptions } from './load-options.js'
-import { type ModelQuantization, quantizationOf, withQuantization } from './model-quantization.js'
-import type { OpenedModel } from './open-model.js'
+import { type LoweredSource, lowerModel } from '../../lower/lower-model.js'
+import type { LoadModelOptions } from '../open/load-options.js'
+import type { OpenedModel } from '../open/open-model.js'
+import { planOpened } from '../weights/fill-model.js'
+import { type ModelQuantization, quantizationOf, withQuantization } from '../weights/quantization.js'
 
 /** A model under the name that it is compiled under. */
 export interface NamedModel {

@@ -1,14 +1,14 @@
 import { RuntimeError, type Shell } from '@hfquant/core'
 import type { DecoderSession } from '@hfquant/onnx'
-import { cacheShapeOf } from '../lower/lower-model.js'
-import { compile, openKept } from './compile.js'
-import type { LoadModelOptions } from './load-options.js'
-import { describeArtifact } from './model-artifact.js'
-import { type ModelMemory, modelMemory } from './model-memory.js'
-import { loadedVersion, type ModelVersion } from './model-version.js'
-import type { ModelWeights } from './model-weights.js'
+import { cacheShapeOf } from '../../lower/lower-model.js'
+import { compile, openKept } from '../compile/compile.js'
+import { describeArtifact } from '../compile/name.js'
+import type { LoadModelOptions } from '../open/load-options.js'
+import type { ModelWeights } from '../weights/load-weights.js'
+import { type ModelMemory, modelMemory } from './memory.js'
 import { createRunningWork } from './running-work.js'
 import { untilAborted } from './until-aborted.js'
+import { loadedVersion, type ModelVersion } from './version.js'
 
 /** A model as it is at the moment: its weights, the session that computes with them, and the work that uses both. */
 export interface ModelState {

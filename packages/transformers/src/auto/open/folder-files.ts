@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { CheckpointError, type JsonObject, publishInfo, publishWarning, readJsonFile } from '@hfquant/core'
-import { generationWarnings } from '../generate/index.js'
-import { AutoTokenizer, type Tokenizer } from '../tokenizer/index.js'
+import { generationWarnings } from '../../generate/index.js'
+import { AutoTokenizer, type Tokenizer } from '../../tokenizer/index.js'
 
 /** The tokenizer beside the weights; undefined when the folder has none. */
 export async function findTokenizer(folder: string): Promise<Tokenizer | undefined> {

@@ -7,11 +7,11 @@ import {
   type TensorStore,
 } from '@hfquant/core'
 import { findArtifact } from '@hfquant/onnx'
+import { type ArtifactNotes, nameModel } from '../compile/name.js'
+import type { LoadModelOptions } from '../open/load-options.js'
+import type { OpenedModel } from '../open/open-model.js'
 import { fillModel, planOpened } from './fill-model.js'
-import type { LoadModelOptions } from './load-options.js'
-import { type ArtifactNotes, nameModel } from './model-artifact.js'
-import { type ModelQuantization, quantizationOf, warn } from './model-quantization.js'
-import type { OpenedModel } from './open-model.js'
+import { type ModelQuantization, quantizationOf, warn } from './quantization.js'
 
 /**
  * The weights of a model as its files and its configuration define them. A model that is compiled already computes

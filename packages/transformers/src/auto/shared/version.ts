@@ -7,12 +7,12 @@ import {
   type Shell,
   type TensorStore,
 } from '@hfquant/core'
-import { confirmRecipe } from './confirm-recipe.js'
-import type { LoadModelOptions } from './load-options.js'
-import { type ModelQuantization, restoredWeights, warn, withQuantization } from './model-quantization.js'
-import { loadWeights, type ModelWeights } from './model-weights.js'
-import type { OpenedModel } from './open-model.js'
-import { readQuantize } from './quantize-argument.js'
+import { confirmRecipe } from '../open/confirm-recipe.js'
+import type { LoadModelOptions } from '../open/load-options.js'
+import type { OpenedModel } from '../open/open-model.js'
+import { readQuantize } from '../open/quantize-argument.js'
+import { loadWeights, type ModelWeights } from '../weights/load-weights.js'
+import { type ModelQuantization, restoredWeights, warn, withQuantization } from '../weights/quantization.js'
 
 /** The weights of a model and how they are quantized. To quantize or dequantize it is to make another version. */
 export interface ModelVersion {

@@ -1,6 +1,6 @@
 import { ConfigError } from '@hfquant/core'
-import type { GenerationOptions } from '../generate/index.js'
-import type { ChatMessage, ChatTemplateOptions, Tokenizer } from '../tokenizer/index.js'
+import type { GenerationOptions } from '../../generate/index.js'
+import type { ChatMessage, ChatTemplateOptions, Tokenizer } from '../../tokenizer/index.js'
 import type { Prompt } from './check-tokens.js'
 
 /** How a conversation is written, and how its answer is generated. */

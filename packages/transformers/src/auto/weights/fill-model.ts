@@ -7,10 +7,10 @@ import {
   planModel,
 } from '@hfquant/core'
 import { createKernelPool } from '@hfquant/kernels'
-import { createCalibration } from '../calibrate/calibration.js'
-import { findTokenizer } from './folder-files.js'
-import type { LoadModelOptions } from './load-options.js'
-import type { OpenedModel } from './open-model.js'
+import { createCalibration } from '../../calibrate/calibration.js'
+import { findTokenizer } from '../open/folder-files.js'
+import type { LoadModelOptions } from '../open/load-options.js'
+import type { OpenedModel } from '../open/open-model.js'
 
 /** What loading an opened model would do, decided from headers alone: in a new shell each time. */
 export const planOpened = (

@@ -1,6 +1,6 @@
 import { ConfigError, quote } from '@hfquant/core'
 import type { ModelFacts } from '@hfquant/models'
-import { type Tokenizer, TokenizerError } from '../tokenizer/index.js'
+import { type Tokenizer, TokenizerError } from '../../tokenizer/index.js'
 
 /** A text, or token ids that are used as they are. */
 export type Prompt = string | { readonly inputIds: TokenIds }
