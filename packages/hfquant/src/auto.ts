@@ -17,10 +17,8 @@ export const AutoModelForCausalLM = {
     options: transformers.LoadModelOptions & HubOptions = {},
   ): Promise<transformers.CausalLM> {
     const { revision, ...rest } = options
-    await transformers.refuseCompiled(model)
-    transformers.checkLoadOptions(rest)
-    const folder = await resolveModel(model, downloadOptions(revision, rest))
-    return transformers.AutoModelForCausalLM.fromPretrained(folder, rest)
+    const locate = () => resolveModel(model, downloadOptions(revision, rest))
+    return transformers.AutoModelForCausalLM.fromPretrained({ name: model, locate }, rest)
   },
 }
 

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
-import { ConfigError, inspectModel, processMemory, quantizeModel, resolveModel } from 'hfquant'
+import { processMemory, quantizeModel, resolveModel } from 'hfquant'
 import { type CommandSetup, type CommonOptions, MODEL, withCommonOptions } from '../command-setup.js'
 import { byteSize, wholeNumber } from '../option-values.js'
 import { printJson, printLines } from '../output/print.js'
@@ -67,15 +67,9 @@ async function quantize(
   const folder = await resolveModel(model, { signal, onProgress: showDownload(terminal) })
   const quantizationConfig = await chooseQuantization(folder, options)
   await checkOutput(folder, out)
-  const { quantization: found, modules } = await inspectModel(folder, { signal })
-  if (found !== undefined) {
-    throw new ConfigError('MODEL_QUANTIZED', `${model} is quantized already, with "${found.method}"`, {
-      file: folder,
-      hint: 'Quantize the float model that it was made from.',
-    })
-  }
   const {
     method = quantizationConfig.quantMethod,
+    modules,
     warnings,
     ...result
   } = await quantizeModel(folder, out, {

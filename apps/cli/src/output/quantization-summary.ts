@@ -1,4 +1,4 @@
-import type { InspectedModule, QuantizeModelResult } from 'hfquant'
+import type { QuantizeModelResult } from 'hfquant'
 import { formatBytes, formatTable, plural } from './format.js'
 
 /** What `quantize --json` prints. */
@@ -23,11 +23,11 @@ export function formatQuantization(
     model,
     out,
     modules,
-  }: { readonly model: string; readonly out: string; readonly modules: readonly InspectedModule[] },
+  }: { readonly model: string; readonly out: string; readonly modules: readonly string[] },
 ): string[] {
   const { quantized, skipped, dryRun, recipe, bytesBefore, bytesAfter, seconds } = result
   const named = new Set([...quantized, ...skipped.map(({ module }) => module)])
-  const others = modules.filter(({ name }) => !named.has(name)).map(({ name }) => name)
+  const others = modules.filter((name) => !named.has(name))
   const kept = [...groupByReason(skipped), { reason: 'not linear layers', names: others }]
   const rows = [
     [

@@ -10,7 +10,7 @@ import {
   walkModules,
 } from '@hfquant/core'
 import { openModel } from './open/open-model.js'
-import { planOpened } from './weights/fill-model.js'
+import { planOpened } from './weights/plan-opened.js'
 
 /** What a model folder holds, as config.json and the headers of its files tell it. */
 export interface ModelInspection {

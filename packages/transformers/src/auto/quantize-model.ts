@@ -1,4 +1,6 @@
 import {
+  type Checkpoint,
+  ConfigError,
   cacheFolder,
   carriedFiles,
   checkOutputFolder,
@@ -7,14 +9,15 @@ import {
   type LoadedModel,
   type PlannedModel,
   saveFolder,
-  saveModel,
   stateDict,
   tensorBytes,
+  walkModules,
 } from '@hfquant/core'
-import { createKernelPool } from '@hfquant/kernels'
-import type { LoadModelOptions } from './open/load-options.js'
+import { asksToQuantize, checkSaveOptions, type LoadModelOptions } from './open/load-options.js'
 import { type OpenedModel, openModel } from './open/open-model.js'
-import { fillModel, planOpened } from './weights/fill-model.js'
+import { saveFilled } from './shared/save.js'
+import { fillModel } from './weights/fill-model.js'
+import { planOpened } from './weights/plan-opened.js'
 
 export interface QuantizeModelOptions extends LoadModelOptions {
   /** Most bytes of one file; default 50 GB. */
@@ -29,6 +32,8 @@ export interface QuantizeModelResult {
   readonly config: JsonObject | undefined
   /** Files of the model that are taken along: tokenizer, generation settings. */
   readonly carried: readonly string[]
+  /** Paths of all modules that own parameters, in the order of the model. */
+  readonly modules: readonly string[]
   /** Paths of the modules that were quantized. */
   readonly quantized: readonly string[]
   readonly skipped: readonly { readonly module: string; readonly reason: string }[]
@@ -42,7 +47,8 @@ export interface QuantizeModelResult {
  * Quantizes a model folder into another one, weight by weight, straight from file to file. Memory is bounded by the
  * byte budget and the largest tensor that a method completes in memory, not by the model.
  *
- * @throws as `fromPretrained` and `savePretrained`; `out` is complete, or as it was before.
+ * @throws as `fromPretrained` and `savePretrained`, and ConfigError MODEL_QUANTIZED for a model that is quantized already,
+ * in whichever way; `out` is complete, or as it was before.
  */
 export async function quantizeModel(
   folder: string,
@@ -50,65 +56,69 @@ export async function quantizeModel(
   options: QuantizeModelOptions = {},
 ): Promise<QuantizeModelResult> {
   const { maxShardBytes, dryRun, ...loadOptions } = options
+  checkSaveOptions(out, { maxShardBytes })
   const opened = await openModel(folder, loadOptions)
-  const { checkpoint, quantizer } = opened
   try {
-    const loaded = dryRun
-      ? await plan(opened, out, loadOptions)
-      : await write(opened, out, loadOptions, maxShardBytes)
-    const before = [...checkpoint.tensors.values()].reduce((sum, { byteLength }) => sum + byteLength, 0)
-    const after = stateDict(loaded.shell).reduce(
-      (sum, tensor) => sum + tensorBytes(tensor.dtype, tensor.shape),
-      0,
-    )
+    if (asksToQuantize(loadOptions)) refuseQuantized(opened)
+    if (dryRun) await checkOutputFolder(out)
+    const planned = await planOpened(opened, loadOptions)
+    opened.quantizer?.checkSavable()
+    const loaded = dryRun ? planned : await write(opened, planned, out, options)
     return {
-      method: quantizer?.quantMethod,
-      config: quantizer?.config.toDict(),
+      method: opened.quantizer?.quantMethod,
+      config: opened.quantizer?.config.toDict(),
       carried: await carriedFiles(opened.folder),
+      modules: [...walkModules(loaded.shell.root)].flatMap(([path, { parameters }]) =>
+        parameters.size > 0 ? [path] : [],
+      ),
       quantized: loaded.quantization?.quantized ?? [],
       skipped: loaded.quantization?.skipped ?? [],
-      bytesBefore: before,
-      bytesAfter: after,
+      bytesBefore: bytesIn(opened.checkpoint),
+      bytesAfter: bytesOf(loaded),
       warnings: loaded.warnings,
     }
   } finally {
-    await checkpoint.close()
+    await opened.checkpoint.close()
   }
 }
 
-/** Everything up to the first byte that is read or written. */
-async function plan(opened: OpenedModel, out: string, options: LoadModelOptions): Promise<LoadedModel> {
-  await checkOutputFolder(out)
-  return planSavable(opened, options)
-}
-
-async function planSavable(opened: OpenedModel, options: LoadModelOptions): Promise<PlannedModel> {
-  const planned = await planOpened(opened, options)
-  opened.quantizer?.checkSavable()
-  return planned
+/** A copy of a quantized model would look like the result of another quantization. */
+function refuseQuantized({ merged, folder }: OpenedModel): void {
+  if (!merged?.preQuantized) return
+  throw new ConfigError('MODEL_QUANTIZED', `${folder} is quantized already, with "${merged.method}"`, {
+    file: folder,
+    hint: 'Quantize the float model that it was made from.',
+  })
 }
 
 /** Quantizes straight into the files, or, where their layout depends on the result, by way of the scratch store. */
 async function write(
   opened: OpenedModel,
+  planned: PlannedModel,
   out: string,
-  options: LoadModelOptions,
-  maxShardBytes: number | undefined,
+  { maxShardBytes, dryRun: _, ...options }: QuantizeModelOptions,
 ): Promise<LoadedModel> {
   const { folder, folderIdentity: sourceIdentity, configFile, dtype, quantizer } = opened
-  const source = { sourceFolder: folder, sourceIdentity, config: configFile.document }
-  const target = { ...source, dtype, quantizer, maxShardBytes }
-  const planned = await planSavable(opened, options)
-  if (!quantizer?.sizesDependOnValues)
-    return saveFolder(out, target, (store) => fillModel(opened, store, options, planned))
+  if (!quantizer?.sizesDependOnValues) {
+    const source = { sourceFolder: folder, sourceIdentity, config: configFile.document }
+    return saveFolder(out, { ...source, dtype, quantizer, maxShardBytes }, (store) =>
+      fillModel(opened, store, options, planned),
+    )
+  }
   const { workers, maxInFlightBytes, signal } = options
   const store = createScratchStore(cacheFolder())
   try {
     const loaded = await fillModel(opened, store, options, planned)
-    await using pool = createKernelPool(workers === undefined ? {} : { workers })
-    await saveModel(out, { ...target, shell: loaded.shell, pool, maxInFlightBytes, signal })
+    const limits = { workers, maxInFlightBytes, maxShardBytes, signal }
+    await saveFilled(out, loaded.shell, opened, { ...limits, sourceIdentity })
     return loaded
   } finally {
     store.release()
   }
 }
+
+const bytesIn = ({ tensors }: Checkpoint): number =>
+  [...tensors.values()].reduce((sum, { byteLength }) => sum + byteLength, 0)
+
+const bytesOf = ({ shell }: LoadedModel): number =>
+  stateDict(shell).reduce((sum, { dtype, shape }) => sum + tensorBytes(dtype, shape), 0)

@@ -9,18 +9,16 @@ import {
   type WorkFolder,
 } from '@hfquant/core'
 import {
-  type Artifact,
   type ArtifactDescription,
   type CacheShape,
   compileArtifact,
   type DecoderSession,
-  findArtifact,
   type Graph,
   openSession,
-  removeArtifact,
   writeArtifact,
 } from '@hfquant/onnx'
 import { cacheShapeOf, type LoweredSource, lowerModel } from '../../lower/lower-model.js'
+import { openArtifact } from './kept.js'
 
 export interface CompileOptions {
   readonly threads: number | undefined
@@ -33,26 +31,6 @@ export interface CompileOptions {
 export interface ArtifactName {
   readonly key: string
   readonly description: ArtifactDescription
-}
-
-/** The model as an earlier start compiled it; undefined when there is none that can be opened. */
-export async function openKept(
-  key: string,
-  cache: CacheShape,
-  threads: number | undefined,
-): Promise<DecoderSession | undefined> {
-  const artifact = await findArtifact(cacheFolder(), key, publishWarning)
-  if (artifact === undefined) return undefined
-  try {
-    return await openArtifact(artifact, cache, threads)
-  } catch (error) {
-    // Another process may have removed it a moment ago. Whatever it is, a fresh one is not worse.
-    publishWarning(
-      `the compiled model ${artifact.modelPath} cannot be opened (${(error as Error).message}); it is made again`,
-    )
-    await removeArtifact(cacheFolder(), key).catch(() => {})
-    return undefined
-  }
 }
 
 /**
@@ -105,9 +83,3 @@ async function openWithin(
     await work.remove()
   }
 }
-
-const openArtifact = (
-  { modelPath }: Pick<Artifact, 'modelPath'>,
-  cache: CacheShape,
-  threads: number | undefined,
-) => openSession({ modelPath, cache, threads, optimized: true })

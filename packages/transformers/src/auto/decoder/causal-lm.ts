@@ -4,9 +4,7 @@ import {
   type LoadingReport,
   type QuantizationConfigInput,
   readUnreplaced,
-  saveModel,
 } from '@hfquant/core'
-import { createKernelPool } from '@hfquant/kernels'
 import { type GenerationOptions, resolveGenerationConfig, tokenBudget } from '../../generate/index.js'
 import type { ChatMessage, Tokenizer } from '../../tokenizer/index.js'
 import { findTokenizer, generationDefaults } from '../open/folder-files.js'
@@ -18,11 +16,12 @@ import {
 } from '../open/load-options.js'
 import type { OpenedModel } from '../open/open-model.js'
 import type { ModelMemory } from '../shared/memory.js'
-import { createModelState, type ModelState } from '../shared/state.js'
+import { saveFilled } from '../shared/save.js'
+import { createState, type State } from '../shared/state.js'
 import { untilAborted } from '../shared/until-aborted.js'
 import { dequantizeVersion, quantizeVersion } from '../shared/version.js'
-import type { ModelWeights } from '../weights/load-weights.js'
 import type { ModelQuantization } from '../weights/quantization.js'
+import type { Weights } from '../weights/weights.js'
 import { type ChatOptions, chatPrompt } from './chat-prompt.js'
 import {
   checkBatch,
@@ -41,7 +40,7 @@ import { type Likelihood, scoreTokens } from './likelihood.js'
  * and the open files; `await using` does so at the end of a block.
  */
 export class CausalLM implements AsyncDisposable {
-  readonly #state: ModelState
+  readonly #state: State
   readonly #options: LoadModelOptions
   readonly #settingsNotMet: readonly string[]
   /** Of the folder that the model came from. A model that is saved there takes its place. */
@@ -51,8 +50,8 @@ export class CausalLM implements AsyncDisposable {
   #disposal: Promise<void> | undefined
 
   /** @internal */
-  constructor(weights: ModelWeights, options: LoadModelOptions, settingsNotMet: readonly string[]) {
-    this.#state = createModelState(weights, options)
+  constructor(weights: Weights, options: LoadModelOptions, settingsNotMet: readonly string[]) {
+    this.#state = createState(weights, options)
     this.#settingsNotMet = settingsNotMet
     this.#options = options
     this.#folderIdentity = weights.opened.folderIdentity
@@ -202,16 +201,16 @@ export class CausalLM implements AsyncDisposable {
     checkSaveOptions(out, options)
     await this.#state.run(async (signal) => {
       const shell = await this.#state.fill(signal)
-      const { folder, configFile, dtype, quantizer } = this.#opened
+      const { workers, maxInFlightBytes } = this.#options
       const sourceIdentity = this.#folderIdentity
       const replacesSource = (await folderIdentity(out)) === sourceIdentity
       // What is read beside the weights is that of the files, whatever is saved.
       if (replacesSource) await Promise.allSettled([this.tokenizer(), this.#generationSettings()])
-      const { workers, maxInFlightBytes } = this.#options
-      await using pool = createKernelPool(workers === undefined ? {} : { workers })
-      const source = { sourceFolder: folder, sourceIdentity, config: configFile.document, dtype, quantizer }
-      await saveModel(out, { ...source, ...options, signal, shell, pool, maxInFlightBytes })
-      if (replacesSource) this.#folderIdentity = await folderIdentity(folder)
+      await saveFilled(out, shell, this.#opened, {
+        ...options,
+        ...{ workers, maxInFlightBytes, sourceIdentity, signal },
+      })
+      if (replacesSource) this.#folderIdentity = await folderIdentity(this.#opened.folder)
     }, options.signal)
   }
 

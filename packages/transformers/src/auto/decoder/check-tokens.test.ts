@@ -13,7 +13,7 @@ it('gives a chat one beginning token, and two to whoever writes two', async () =
   const ids = tokenizer.encode('Hello')
   const bos = tokenizer.bosTokenId!
   expect(ids.filter((id) => id === bos)).toHaveLength(1)
-  expect(promptTokens(tokenizer.applyChatTemplate(messages), tokenizer)).toEqual(ids)
-  expect(promptTokens('<s><s>Hello', tokenizer)).toEqual([bos, ...ids])
-  expect(promptTokens('Hello', tokenizer)).toEqual(ids)
+  expect(await promptTokens(tokenizer.applyChatTemplate(messages), tokenizer)).toEqual(ids)
+  expect(await promptTokens('<s><s>Hello', tokenizer)).toEqual([bos, ...ids])
+  expect(await promptTokens('Hello', tokenizer)).toEqual(ids)
 })

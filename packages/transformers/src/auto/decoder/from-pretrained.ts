@@ -1,5 +1,7 @@
+import { confirmRecipe } from '../open/confirm-recipe.js'
 import { settingsNotMet } from '../open/folder-files.js'
-import type { LoadModelOptions } from '../open/load-options.js'
+import { asksToQuantize, type LoadModelOptions } from '../open/load-options.js'
+import type { ModelSource } from '../open/model-source.js'
 import { openModel } from '../open/open-model.js'
 import { loadWeights } from '../weights/load-weights.js'
 import { CausalLM } from './causal-lm.js'
@@ -13,9 +15,11 @@ export const AutoModelForCausalLM = {
    * @throws ConfigError, CheckpointError, EnvironmentError, DeviceMapError, CapabilityError before weights are read;
    * CheckpointError TENSOR_NOT_FINITE, OutputError or the reason of `signal` while they stream.
    */
-  async fromPretrained(folder: string, options: LoadModelOptions = {}): Promise<CausalLM> {
-    const opened = await openModel(folder, options)
+  async fromPretrained(source: ModelSource, options: LoadModelOptions = {}): Promise<CausalLM> {
+    const opened = await openModel(source, options)
     try {
+      const { merged } = opened
+      if (merged?.preQuantized && asksToQuantize(options)) confirmRecipe(merged, opened.folder)
       const weights = await loadWeights(opened, options)
       return new CausalLM(weights, options, await settingsNotMet(opened.folder, opened.configFile.value))
     } catch (error) {

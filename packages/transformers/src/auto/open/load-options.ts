@@ -92,7 +92,12 @@ export function checkLoadOptions(options: LoadModelOptions): void {
   }
 }
 
-function checkQuantization({ quantize, quantizationConfig, quantizeLmHead }: LoadModelOptions): void {
+/** True when the options say how a float model is to be quantized. */
+export const asksToQuantize = ({ quantize, quantizationConfig }: LoadModelOptions): boolean =>
+  quantize != null || quantizationConfig != null
+
+function checkQuantization(options: LoadModelOptions): void {
+  const { quantize, quantizationConfig, quantizeLmHead } = options
   if (quantize != null) checkQuantize(quantize)
   if (quantize != null && quantizationConfig != null) {
     throw new ConfigError('OPTIONS_EXCLUSIVE', 'quantize and quantizationConfig cannot be given together', {
@@ -101,7 +106,7 @@ function checkQuantization({ quantize, quantizationConfig, quantizeLmHead }: Loa
     })
   }
   checkKind('quantizeLmHead', quantizeLmHead, 'a boolean', (value) => typeof value === 'boolean')
-  if (quantizeLmHead && quantize == null && quantizationConfig == null) {
+  if (quantizeLmHead && !asksToQuantize(options)) {
     throw new ConfigError('OPTION_VALUE', 'quantizeLmHead is true, and nothing says how to quantize', {
       field: 'quantizeLmHead',
       found: true,

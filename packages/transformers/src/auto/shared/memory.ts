@@ -1,6 +1,6 @@
 import { stateDict } from '@hfquant/core'
 import type { DecoderSession } from '@hfquant/onnx'
-import type { ModelWeights } from '../weights/load-weights.js'
+import type { Weights } from '../weights/weights.js'
 
 /**
  * What one model takes, in bytes. Memory of this process alone are `parameters.inMemory` and `keyValueCaches`; pages of
@@ -41,10 +41,7 @@ export interface ModelMemory {
 }
 
 /** @param session undefined as long as the model has not been used. */
-export async function modelMemory(
-  weights: ModelWeights,
-  session: DecoderSession | undefined,
-): Promise<ModelMemory> {
+export async function memoryOf(weights: Weights, session: DecoderSession | undefined): Promise<ModelMemory> {
   const held = await session?.memoryUsage()
   return {
     parameters: parameterPlaces(weights),
@@ -56,7 +53,7 @@ export async function modelMemory(
 const NOT_COMPILED: ModelMemory['compiled'] = { fileSize: 0, mapped: 0, resident: 0, proportional: 0 }
 const UNKNOWN = { mapped: null, resident: null, proportional: null }
 
-function parameterPlaces({ opened, loaded, parameterBytes }: ModelWeights): ModelMemory['parameters'] {
+function parameterPlaces({ opened, loaded, parameterBytes }: Weights): ModelMemory['parameters'] {
   const checkpointFiles = new Set([...opened.checkpoint.tensors.values()].map(({ fd }) => fd))
   let [inCheckpoint, inScratchFiles, inMemory] = [0, 0, 0]
   for (const { parameter } of stateDict(loaded.shell)) {

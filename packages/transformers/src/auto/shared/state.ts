@@ -1,18 +1,19 @@
 import { RuntimeError, type Shell } from '@hfquant/core'
 import type { DecoderSession } from '@hfquant/onnx'
 import { cacheShapeOf } from '../../lower/lower-model.js'
-import { compile, openKept } from '../compile/compile.js'
-import { describeArtifact } from '../compile/name.js'
+import { compile } from '../compile/compile.js'
+import { openKept } from '../compile/kept.js'
+import { describeArtifact } from '../compile/notes.js'
 import type { LoadModelOptions } from '../open/load-options.js'
-import type { ModelWeights } from '../weights/load-weights.js'
-import { type ModelMemory, modelMemory } from './memory.js'
+import type { Weights } from '../weights/weights.js'
+import { type ModelMemory, memoryOf } from './memory.js'
 import { createRunningWork } from './running-work.js'
 import { untilAborted } from './until-aborted.js'
-import { loadedVersion, type ModelVersion } from './version.js'
+import { loadedVersion, type Version } from './version.js'
 
 /** A model as it is at the moment: its weights, the session that computes with them, and the work that uses both. */
-export interface ModelState {
-  readonly version: ModelVersion
+export interface State {
+  readonly version: Version
   /**
    * Does work that `close` waits for. Its signal is aborted by `close`, and with the one that is given.
    *
@@ -27,7 +28,7 @@ export interface ModelState {
    * MODEL_CHANGED; a change that fails changes nothing.
    */
   change(
-    make: (version: ModelVersion, signal: AbortSignal) => Promise<ModelVersion>,
+    make: (version: Version, signal: AbortSignal) => Promise<Version>,
     signal: AbortSignal | undefined,
   ): Promise<void>
   /** The model with bytes in every parameter. The work goes on for others who wait when `signal` is aborted. */
@@ -40,13 +41,13 @@ export interface ModelState {
   close(): Promise<void>
 }
 
-export function createModelState(weights: ModelWeights, options: LoadModelOptions): ModelState {
+export function createState(weights: Weights, options: LoadModelOptions): State {
   const work = createRunningWork()
   let version = loadedVersion(weights)
   let changes: Promise<void> = Promise.resolve()
   let session: Promise<DecoderSession> | undefined
 
-  const run: ModelState['run'] = (task, signal) =>
+  const run: State['run'] = (task, signal) =>
     work.run(() => task(signal === undefined ? work.signal : AbortSignal.any([work.signal, signal])))
 
   const closeSession = async (reason?: RuntimeError) => {
@@ -79,7 +80,7 @@ export function createModelState(weights: ModelWeights, options: LoadModelOption
       work.checkOpen()
       if (session !== undefined) return session
       const opening = work
-        .run(() => openSession(version, options, work.signal))
+        .run(() => startSession(version, options, work.signal))
         .catch((error) => {
           // A change may have led to another session meanwhile.
           if (session === opening) session = undefined
@@ -93,7 +94,7 @@ export function createModelState(weights: ModelWeights, options: LoadModelOption
         const asked = session
         // One that is still being compiled is not waited for.
         const ready = await Promise.race([asked, undefined]).catch(() => undefined)
-        return modelMemory(version.weights, asked === session ? ready : undefined)
+        return memoryOf(version.weights, asked === session ? ready : undefined)
       }),
     async close() {
       await work.close()
@@ -109,8 +110,9 @@ const changed = (): RuntimeError =>
     hint: 'Begin again: the model computes with its other weights from now on.',
   })
 
-async function openSession(
-  { opened, weights, isRestored }: ModelVersion,
+/** Opens what an earlier start compiled, or fills the model and compiles it. */
+async function startSession(
+  { opened, weights, isRestored }: Version,
   { compute = 'fast', memory = 'auto', threads, onProgress }: LoadModelOptions,
   signal: AbortSignal,
 ): Promise<DecoderSession> {

@@ -1,5 +1,6 @@
 import {
   AutoQuantizer,
+  CapabilityError,
   cacheFolder,
   createScratchStore,
   dequantizeModel,
@@ -11,14 +12,16 @@ import { confirmRecipe } from '../open/confirm-recipe.js'
 import type { LoadModelOptions } from '../open/load-options.js'
 import type { OpenedModel } from '../open/open-model.js'
 import { readQuantize } from '../open/quantize-argument.js'
-import { loadWeights, type ModelWeights } from '../weights/load-weights.js'
-import { type ModelQuantization, restoredWeights, warn, withQuantization } from '../weights/quantization.js'
+import { withQuantization } from '../open/with-quantization.js'
+import { loadWeights } from '../weights/load-weights.js'
+import { type ModelQuantization, warn } from '../weights/quantization.js'
+import type { Weights } from '../weights/weights.js'
 
 /** The weights of a model and how they are quantized. To quantize or dequantize it is to make another version. */
-export interface ModelVersion {
+export interface Version {
   /** Another object exactly when the weights are others. */
   readonly opened: OpenedModel
-  readonly weights: ModelWeights
+  readonly weights: Weights
   readonly quantization: ModelQuantization | undefined
   readonly warnings: readonly string[]
   /** True after dequantizing: the weights are no longer those of the files. */
@@ -27,7 +30,7 @@ export interface ModelVersion {
   readonly stores: readonly Pick<TensorStore, 'release'>[]
 }
 
-export const loadedVersion = (weights: ModelWeights): ModelVersion => {
+export const loadedVersion = (weights: Weights): Version => {
   const { opened, quantization, warnings } = weights
   return { opened, weights, quantization, warnings, isRestored: false, stores: [weights] }
 }
@@ -38,10 +41,10 @@ export const loadedVersion = (weights: ModelWeights): ModelVersion => {
  * @throws as `CausalLM.quantize`.
  */
 export async function quantizeVersion(
-  version: ModelVersion,
+  version: Version,
   how: 'int8' | QuantizationConfigInput | (string & {}),
   options: LoadModelOptions,
-): Promise<ModelVersion> {
+): Promise<Version> {
   const supplied = await readQuantize(how)
   options.signal?.throwIfAborted()
   const { folder } = version.opened
@@ -68,10 +71,10 @@ export async function quantizeVersion(
  * @param fill gives every parameter its bytes.
  */
 export async function dequantizeVersion(
-  version: ModelVersion,
+  version: Version,
   fill: () => Promise<Shell>,
   signal: AbortSignal,
-): Promise<ModelVersion> {
+): Promise<Version> {
   if (version.quantization === undefined) return version
   const shell = await fill()
   const store = createScratchStore(cacheFolder())
@@ -84,3 +87,10 @@ export async function dequantizeVersion(
   const opened: OpenedModel = { ...version.opened, quantizer: undefined, merged: undefined }
   return { ...version, opened, quantization: undefined, isRestored: true, stores: [...version.stores, store] }
 }
+
+/** The weights of a dequantized model exist nowhere but in it: there is no file to stream them from. */
+const restoredWeights = (folder: string): CapabilityError =>
+  new CapabilityError('MODEL_DEQUANTIZED', `the weights of ${folder} were restored by dequantize()`, {
+    file: folder,
+    hint: 'Save the float model, and quantize that folder.',
+  })

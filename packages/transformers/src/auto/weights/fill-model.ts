@@ -1,27 +1,38 @@
 import {
+  cacheFolder,
   completeModel,
+  createScratchStore,
   type LoadedModel,
   type LoadOptions,
   nodeEnvironment,
   type PlannedModel,
-  planModel,
+  type TensorStore,
 } from '@hfquant/core'
 import { createKernelPool } from '@hfquant/kernels'
 import { createCalibration } from '../../calibrate/calibration.js'
 import { findTokenizer } from '../open/folder-files.js'
 import type { LoadModelOptions } from '../open/load-options.js'
 import type { OpenedModel } from '../open/open-model.js'
+import { planOpened } from './plan-opened.js'
 
-/** What loading an opened model would do, decided from headers alone: in a new shell each time. */
-export const planOpened = (
-  { model, dtype, checkpoint, quantizer, merged }: OpenedModel,
-  { deviceMap, signal }: LoadModelOptions,
-): Promise<PlannedModel> =>
-  planModel({
-    ...{ shell: model.build(dtype), checkpoint, quantizer, deviceMap, signal },
-    environment: nodeEnvironment(),
-    foundIn: merged?.foundIn,
-  })
+/** A model whose parameters have bytes, and the place of the ones that are in no file of the checkpoint. */
+export interface FilledModel {
+  readonly loaded: LoadedModel
+  readonly store: Pick<TensorStore, 'release'>
+}
+
+/** Fills an opened model, with room in memory and in scratch files for the tensors that are made while it loads. */
+export async function fillScratch(opened: OpenedModel, options: LoadModelOptions): Promise<FilledModel> {
+  const planned = await planOpened(opened, options)
+  options.signal?.throwIfAborted()
+  const store = createScratchStore(cacheFolder())
+  try {
+    return { loaded: await fillModel(opened, store, options, planned), store }
+  } catch (error) {
+    store.release()
+    throw error
+  }
+}
 
 /** Runs the loader over an opened model, with a worker pool that ends with it. */
 export async function fillModel(

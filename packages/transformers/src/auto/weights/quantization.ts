@@ -1,6 +1,4 @@
 import {
-  AutoQuantizer,
-  CapabilityError,
   type JsonObject,
   type LoadedModel,
   type MergedQuantization,
@@ -33,13 +31,6 @@ export function quantizationOf(
   return { method, config, overridden, ignored, skipped: quantization?.skipped ?? [] }
 }
 
-/** An opened model as it would have been opened with a configuration, or without one: nothing is decided about it yet. */
-export function withQuantization(opened: OpenedModel, merged: MergedQuantization | undefined): OpenedModel {
-  const quantizer = merged && AutoQuantizer.create(merged)
-  const dtype = quantizer?.updateDtype(opened.dtype, true) ?? opened.dtype
-  return { ...opened, merged, quantizer, dtype }
-}
-
 /** Reports warnings, and what the caller of a configuration set without effect, to the process; returns them all. */
 export function warn(merged: MergedQuantization | undefined, warnings: readonly string[]): readonly string[] {
   const ignored = (merged?.ignored ?? []).map(
@@ -49,10 +40,3 @@ export function warn(merged: MergedQuantization | undefined, warnings: readonly 
   for (const warning of all) publishWarning(warning)
   return all
 }
-
-/** The weights of a dequantized model exist nowhere but in it: there is no file to stream them from. */
-export const restoredWeights = (folder: string): CapabilityError =>
-  new CapabilityError('MODEL_DEQUANTIZED', `the weights of ${folder} were restored by dequantize()`, {
-    file: folder,
-    hint: 'Save the float model, and quantize that folder.',
-  })

@@ -1,0 +1,25 @@
+import { type LoadedModel, stateDict } from '@hfquant/core'
+import type { OpenedModel } from '../open/open-model.js'
+import type { FilledModel } from './fill-model.js'
+import { quantizationOf, warn } from './quantization.js'
+import type { Weights } from './weights.js'
+
+/** Weights with bytes in every parameter. */
+export function filledWeights(
+  opened: OpenedModel,
+  artifactKey: string | undefined,
+  { loaded, store }: FilledModel,
+): Weights {
+  return {
+    ...{ opened, loaded, artifactKey },
+    quantization: quantizationOf(opened, loaded),
+    warnings: warn(opened.merged, loaded.warnings),
+    parameterBytes: () => parameterBytes(loaded),
+    fill: async () => loaded,
+    release: () => store.release(),
+  }
+}
+
+/** Bytes of all parameters as they are stored: each tied one once. */
+export const parameterBytes = ({ shell }: LoadedModel): number =>
+  stateDict(shell).reduce((sum, { parameter }) => sum + parameter.byteLength, 0)
