@@ -23,7 +23,8 @@ export async function makeSequences(
   const [first, ...others] = models
   for (const other of others) checkVocabulary(first, other)
   const tokenizer = await AutoTokenizer.fromPretrained(first.folder)
-  const sequences = texts.map((text) => encodeWhole(tokenizer, text))
+  const sequences: number[][] = []
+  for (const text of texts) sequences.push(await encodeWhole(tokenizer, text))
   for (const other of others) await checkTokenizer(first, other, texts, sequences)
   const context = Math.min(...models.map(({ inspection }) => inspection.contextLength))
   const affordable = Math.floor(MAX_LOGITS_BYTES / (4 * first.inspection.vocabSize))
@@ -40,8 +41,8 @@ export function* cutWindows(ids: readonly number[], size: number): Generator<rea
   for (let start = 0; start < ids.length - 1; start += size - 1) yield ids.slice(start, start + size)
 }
 
-function encodeWhole(tokenizer: Tokenizer, text: string): number[] {
-  const ids = tokenizer.encode(text)
+async function encodeWhole(tokenizer: Tokenizer, text: string): Promise<number[]> {
+  const ids = await tokenizer.encodeAsync(text)
   const { eosTokenId } = tokenizer
   return eosTokenId === undefined || ids.at(-1) === eosTokenId ? ids : [...ids, eosTokenId]
 }
@@ -64,9 +65,10 @@ async function checkTokenizer(
   sequences: readonly (readonly number[])[],
 ): Promise<void> {
   const tokenizer = await AutoTokenizer.fromPretrained(other.folder)
-  const isSame = texts.every(
-    (text, index) => encodeWhole(tokenizer, text).join() === sequences[index]!.join(),
-  )
+  let isSame = true
+  for (let index = 0; isSame && index < texts.length; index++) {
+    isSame = (await encodeWhole(tokenizer, texts[index]!)).join() === sequences[index]!.join()
+  }
   if (isSame) return
   throw new ConfigError(
     'TOKENIZER_MISMATCH',

@@ -87,6 +87,7 @@ describe('chat templates', () => {
     const config = { bos_token: '<s>', chat_template: '{{ bos_token }}{{ messages[0].content }}' }
     const tokenizer = await load({ 'tokenizer_config.json': config })
     expect(tokenizer.encodeChat([user])).toEqual(tokenizer.encode('Hello'))
+    expect(await tokenizer.encodeChatAsync([user])).toEqual(tokenizer.encode('Hello'))
   })
 })
 

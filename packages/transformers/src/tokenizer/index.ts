@@ -3,6 +3,7 @@ export type { ChatMessage } from './chat-template.js'
 export { ChatTemplateError, TokenizerError, TokenizerFileError } from './errors.js'
 export type { StreamDecoder } from './stream-decoder.js'
 export type {
+  ChatTemplateAsyncOptions,
   ChatTemplateOptions,
   DecodeOptions,
   EncodeAsyncOptions,

@@ -52,6 +52,11 @@ export interface ChatTemplateOptions {
   readonly now?: Date
 }
 
+export interface ChatTemplateAsyncOptions extends ChatTemplateOptions {
+  /** Ends the work between two slices. */
+  readonly signal?: AbortSignal | undefined
+}
+
 /** Text to token ids and back, with the results of the fast tokenizers of the Python transformers. */
 export interface Tokenizer {
   /** Number of tokens, added ones included; the logits of a model may be wider. */
@@ -77,6 +82,8 @@ export interface Tokenizer {
   applyChatTemplate(messages: readonly ChatMessage[], options?: ChatTemplateOptions): string
   /** The token ids of `applyChatTemplate`. */
   encodeChat(messages: readonly ChatMessage[], options?: ChatTemplateOptions): number[]
+  /** `encodeChat` in slices, for long conversations. Throws as `encodeAsync`; ChatTemplateError. */
+  encodeChatAsync(messages: readonly ChatMessage[], options?: ChatTemplateAsyncOptions): Promise<number[]>
 }
 
 /** Builds a tokenizer from the contents of its files. Throws TokenizerFileError. */
@@ -141,6 +148,11 @@ export function createTokenizer(files: TokenizerFiles): Tokenizer {
 
     encodeChat(messages, options) {
       return tokenizer.encode(tokenizer.applyChatTemplate(messages, options), { addSpecialTokens: false })
+    },
+
+    async encodeChatAsync(messages, { signal, ...options } = {}) {
+      const text = tokenizer.applyChatTemplate(messages, options)
+      return tokenizer.encodeAsync(text, { addSpecialTokens: false, signal })
     },
   }
   return tokenizer

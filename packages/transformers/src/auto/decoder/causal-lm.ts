@@ -145,7 +145,7 @@ export class CausalLM implements AsyncDisposable {
    * @throws as `generate`; ChatTemplateError when there is no template, or it refuses the conversation.
    */
   async *chat(messages: readonly ChatMessage[], options: ChatOptions = {}): AsyncGenerator<GeneratedPiece> {
-    yield* this.generate(...chatPrompt(messages, options, await this.tokenizer()))
+    yield* this.generate(...(await chatPrompt(messages, options, await this.tokenizer())))
   }
 
   /**

@@ -12,18 +12,23 @@ const tokenizer = await withFolder(
 const user = { role: 'user', content: 'Hi' }
 const encode = (text: string) => ({ inputIds: tokenizer.encode(text, { addSpecialTokens: false }) })
 
-it('ends where the answer begins, and leaves the options of the generation', () => {
-  const [prompt, options] = chatPrompt([user], { maxNewTokens: 3, variables: { x: 1 } }, tokenizer)
+it('ends where the answer begins, and leaves the options of the generation', async () => {
+  const [prompt, options] = await chatPrompt([user], { maxNewTokens: 3, variables: { x: 1 } }, tokenizer)
   expect(prompt).toEqual(encode('<user>Hi</><assistant>'))
   expect(options).toEqual({ maxNewTokens: 3 })
 })
 
-it('goes on with the last message when asked to', () => {
+it('goes on with the last message when asked to', async () => {
   const messages = [user, { role: 'assistant', content: 'Sure' }]
-  const [prompt] = chatPrompt(messages, { continueFinalMessage: true }, tokenizer)
+  const [prompt] = await chatPrompt(messages, { continueFinalMessage: true }, tokenizer)
   expect(prompt).toEqual(encode('<user>Hi</><assistant>Sure'))
 })
 
-it('needs a tokenizer', () => {
-  expect(() => chatPrompt([user], {}, undefined)).toThrow('it cannot chat')
+it('ends with the reason of a signal while the conversation is encoded', async () => {
+  const signal = AbortSignal.abort(new Error('enough'))
+  await expect(chatPrompt([user], { signal }, tokenizer)).rejects.toThrow('enough')
+})
+
+it('needs a tokenizer', async () => {
+  await expect(chatPrompt([user], {}, undefined)).rejects.toThrow('it cannot chat')
 })

@@ -12,11 +12,11 @@ export type ChatOptions = ChatTemplateOptions &
  *
  * @throws ConfigError for a model without a tokenizer; ChatTemplateError.
  */
-export function chatPrompt(
+export async function chatPrompt(
   messages: readonly ChatMessage[],
   options: ChatOptions,
   tokenizer: Tokenizer | undefined,
-): readonly [Prompt, GenerationOptions & { readonly signal?: AbortSignal | undefined }] {
+): Promise<readonly [Prompt, GenerationOptions & { readonly signal?: AbortSignal | undefined }]> {
   const { continueFinalMessage = false, addGenerationPrompt = !continueFinalMessage, ...rest } = options
   const { tools, documents, chatTemplate, variables, now, ...generation } = rest
   if (tokenizer === undefined) {
@@ -25,7 +25,8 @@ export function chatPrompt(
       hint: 'Add the tokenizer files to the folder, or generate from { inputIds }.',
     })
   }
-  const inputIds = tokenizer.encodeChat(messages, {
+  const inputIds = await tokenizer.encodeChatAsync(messages, {
+    signal: options.signal,
     addGenerationPrompt,
     continueFinalMessage,
     ...(tools && { tools }),
