@@ -2,11 +2,12 @@ import type { AddedTokenEntry } from '../tokenizer-json.js'
 import { whiteSpace, wordCharacter } from './characters.js'
 import { booleanField } from './fields.js'
 import type { Normalizer } from './normalizers.js'
+import type { Piece } from './pre-tokenizers.js'
 import { runAtOnce, type Steps } from './steps.js'
 import { createTextSearch } from './text-search.js'
 
 /** A part of the text: an added token, or normalized text that is still to be split. */
-export type Section = { readonly id: number } | { readonly text: string; readonly isFirst: boolean }
+export type Section = { readonly id: number } | Piece
 
 interface AddedToken {
   readonly id: number
@@ -57,26 +58,27 @@ export function createAddedTokens(
     decoded,
     *sections(text) {
       const sections: Section[] = []
-      for (const part of yield* split(text, true, findRaw)) {
+      for (const part of yield* split(text, 1, findRaw)) {
         if ('id' in part) {
           sections.push(part)
         } else {
           const form = normalize === undefined ? part.text : yield* normalize(part.text)
-          const isFirst = part.isFirst && (yield* keepsBeginning(part.text))
-          for (const inner of yield* split(form, isFirst, findNormalized)) sections.push(inner)
+          const head = part.head > 0 ? yield* headLength(part.text) : 0
+          for (const inner of yield* split(form, head, findNormalized)) sections.push(inner)
         }
       }
       return sections
     },
   }
 
-  /** A text whose first character the normalizer removes begins later, as Python's offsets have it. */
-  function* keepsBeginning(text: string): Steps<boolean> {
-    if (normalize === undefined || text === '') return true
-    return (yield* normalize(String.fromCodePoint(text.codePointAt(0)!))) !== ''
+  /** What the first character becomes: nothing, if it is removed; the character behind it keeps space from being one. */
+  function* headLength(text: string): Steps<number> {
+    if (normalize === undefined) return 1
+    const form = yield* normalize(`${String.fromCodePoint(text.codePointAt(0)!)}0`)
+    return form.endsWith('0') ? form.length - 1 : form.length
   }
 
-  function* split(text: string, isFirst: boolean, find: typeof findRaw): Steps<Section[]> {
+  function* split(text: string, head: number, find: typeof findRaw): Steps<Section[]> {
     const sections: Section[] = []
     let done = 0
     for (const { start, end, value } of yield* find(text)) {
@@ -84,11 +86,11 @@ export function createAddedTokens(
       if (token.singleWord && (isWordBefore(text, start) || isWordAt(text, end))) continue
       const from = token.stripsLeft ? Math.max(startOfSpace(text, start, done), done) : start
       const to = token.stripsRight ? endOfSpace(text, end) : end
-      if (from > done) sections.push({ text: text.slice(done, from), isFirst: isFirst && done === 0 })
+      if (from > done) sections.push({ text: text.slice(done, from), head: Math.max(0, head - done) })
       sections.push({ id: token.id })
       done = to
     }
-    if (done < text.length) sections.push({ text: text.slice(done), isFirst: isFirst && done === 0 })
+    if (done < text.length) sections.push({ text: text.slice(done), head: Math.max(0, head - done) })
     return sections
   }
 }

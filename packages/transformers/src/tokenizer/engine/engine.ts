@@ -7,7 +7,7 @@ import { type Stage, stageAt, unknownStage } from './fields.js'
 import type { Model } from './model.js'
 import { readNormalizer } from './normalizers.js'
 import { readPostProcessor } from './post-processors.js'
-import { readPreTokenizer } from './pre-tokenizers.js'
+import { type Piece, readPreTokenizer } from './pre-tokenizers.js'
 import { PAUSE_EVERY, type Steps } from './steps.js'
 import { unigramModel } from './unigram.js'
 import { wordLevelModel, wordPieceModel } from './word-models.js'
@@ -83,11 +83,7 @@ export function createEngine(
     },
   }
 
-  function* encodeSection(
-    section: { readonly text: string; readonly isFirst: boolean },
-    ids: number[],
-    checkNow: () => void,
-  ): Steps<void> {
+  function* encodeSection(section: Piece, ids: number[], checkNow: () => void): Steps<void> {
     let characters = 0
     for (const piece of preTokenize?.(section) ?? [section]) {
       if (piece.text !== '') yield* model.encode(piece.text, ids)

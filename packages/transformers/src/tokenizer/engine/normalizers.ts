@@ -5,6 +5,7 @@ import { inChunks } from './in-chunks.js'
 import { readPattern } from './pattern/pattern.js'
 import { precompiledNormalizer } from './precompiled.js'
 import { asStep, PAUSE_EVERY, type Steps } from './steps.js'
+import { controlClass, markClass, nonspacingMarkClass, normalizeAs } from './unicode-tables.js'
 
 /** Rewrites a text before it is split. */
 export type Normalizer = (text: string) => Steps<string>
@@ -21,13 +22,13 @@ function createNormalizer(stage: Stage, depth: number): Normalizer {
     case 'Strip':
       return stripNormalizer(stage)
     case 'StripAccents':
-      return byCharacters((text) => text.replace(/\p{M}/gu, ''))
+      return byCharacters((text) => text.replace(marks, ''))
     case 'NFC':
     case 'NFD':
     case 'NFKC':
     case 'NFKD': {
       const form = stage.json.type
-      return byCharacters((text) => text.normalize(form))
+      return byCharacters((text) => normalizeAs(form, text))
     }
     case 'Lowercase':
       return byCharacters(lowercase)
@@ -87,14 +88,18 @@ function bertNormalizer(stage: Stage): Normalizer {
     let result = text
     if (cleans) result = cleanForBert(result)
     if (separates) result = result.replace(ideographs, ' $& ')
-    if (stripsAccents) result = result.normalize('NFD').replace(/\p{Mn}/gu, '')
+    if (stripsAccents) result = normalizeAs('NFD', result).replace(nonspacingMarks, '')
     return lowers ? lowercase(result) : result
   })
 }
 
+const marks = new RegExp(markClass, 'gv')
+const nonspacingMarks = new RegExp(nonspacingMarkClass, 'gv')
+const controls = new RegExp(`[[\\u{FFFD}${controlClass}]--[\\t\\n\\r]]`, 'gv')
+
 /** Control characters and the like go, all white space becomes the ordinary one. */
 function cleanForBert(text: string): string {
-  return text.replace(/(?![\t\n\r])[\uFFFD\p{Cc}\p{Cf}\p{Co}]/gu, '').replace(/\p{White_Space}/gu, ' ')
+  return text.replace(controls, '').replace(/\p{White_Space}/gu, ' ')
 }
 
 /** The blocks that BERT calls Chinese; those of Japanese syllables and Korean are none of them. */

@@ -19,8 +19,8 @@ import { splitByScript } from './unicode-scripts.js'
 /** A part of the text on its way to the model. */
 export interface Piece {
   readonly text: string
-  /** True for the piece with which the whole text begins. */
-  readonly isFirst: boolean
+  /** How much of the piece was made of the first character of the whole text; 0 for pieces behind it. */
+  readonly head: number
 }
 
 /** Splits a piece, and may rewrite the parts. Parts are made when they are asked for. */
@@ -84,10 +84,10 @@ function inTurn(stages: readonly PreTokenizer[]): PreTokenizer {
 
 /** A pre-tokenizer that cuts and leaves every part as it is. */
 function partsOf(ranges: (text: string) => Iterable<readonly [start: number, end: number]>): PreTokenizer {
-  return function* ({ text, isFirst }) {
+  return function* ({ text, head }) {
     if (text === '') return
     for (const [start, end] of ranges(text)) {
-      if (end > start) yield { text: text.slice(start, end), isFirst: isFirst && start === 0 }
+      if (end > start) yield { text: text.slice(start, end), head: Math.max(0, head - start) }
     }
   }
 }
@@ -154,7 +154,10 @@ function byteLevelPreTokenizer(stage: Stage): PreTokenizer {
   return function* (piece) {
     const text = addsSpace && piece.text !== '' && !piece.text.startsWith(' ') ? ` ${piece.text}` : piece.text
     for (const part of splits({ ...piece, text })) {
-      yield { text: toByteCharacters(part.text), isFirst: part.isFirst }
+      yield {
+        text: toByteCharacters(part.text),
+        head: part.head === 0 ? 0 : toByteCharacters(part.text.slice(0, part.head)).length,
+      }
     }
   }
 }
@@ -166,7 +169,7 @@ function metaspacePreTokenizer(stage: Stage): PreTokenizer {
   const parts = splitBy(textPattern(mark), 'MergedWithNext')
   return (piece) => {
     const marked = piece.text.replaceAll(' ', mark)
-    const prepends = scheme === 'always' || (scheme === 'first' && piece.isFirst)
+    const prepends = scheme === 'always' || (scheme === 'first' && piece.head > 0)
     const text = prepends && marked !== '' && !marked.startsWith(mark) ? mark + marked : marked
     return split ? parts({ ...piece, text }) : [{ ...piece, text }]
   }
