@@ -129,6 +129,14 @@ function readScaling(type: string, settings: JsonObject, context: ScalingContext
     }
     case 'longrope': {
       const originalMaxPositions = original()
+      // Rows of a table are counted by it, and its logarithm is divided by.
+      if (!Number.isInteger(originalMaxPositions) || originalMaxPositions < 2) {
+        throw invalidField(
+          'original_max_position_embeddings',
+          originalMaxPositions,
+          'a whole number of at least 2',
+        )
+      }
       const factors = (key: string): readonly number[] => {
         const value = settings[key]
         const fits =

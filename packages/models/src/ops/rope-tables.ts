@@ -9,14 +9,18 @@ export interface RopeTables {
   readonly sin: FloatTable
 }
 
+/** Of a table, made at a time. */
+const CHUNK_BYTES = 2 ** 20
+
 /**
- * The table of a rope. For longrope it holds the rows of short sequences, `originalMaxPositions` of them, and behind
- * those the rows of long ones: a position of a long sequence is `originalMaxPositions` rows further down.
+ * The table of a rope, in chunks of a megabyte. For longrope it holds the rows of short sequences, `originalMaxPositions`
+ * of them, and behind those the rows of long ones: a position of a long sequence is `originalMaxPositions` rows further
+ * down. Where no sequence can be long, there are the rows of short ones alone.
  */
 export function ropeTables(name: string, rope: Rope, maxPositions: number): RopeTables {
   const { scaling, width } = rope
   const parts =
-    scaling.type === 'longrope'
+    scaling.type === 'longrope' && scaling.originalMaxPositions < maxPositions
       ? [
           { angles: ropeFrequencies(rope, false), positions: scaling.originalMaxPositions },
           { angles: ropeFrequencies(rope, true), positions: maxPositions },
@@ -39,7 +43,8 @@ function* waves(
   positions: number,
   wave: (angle: number) => number,
 ): Generator<Uint8Array> {
-  const rowsAtOnce = 4096
+  const rowBytes = frequencies.length * Float32Array.BYTES_PER_ELEMENT
+  const rowsAtOnce = Math.max(1, Math.floor(CHUNK_BYTES / rowBytes))
   for (let first = 0; first < positions; first += rowsAtOnce) {
     const rows = Math.min(rowsAtOnce, positions - first)
     const values = new Float32Array(rows * frequencies.length)
