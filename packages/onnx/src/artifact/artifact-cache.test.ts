@@ -114,6 +114,11 @@ describe('a compiled model', () => {
       (folder) => truncateSync(join(folder, 'manifest.json'), 20),
       /manifest\.json is missing or/,
     ],
+    [
+      'other notes',
+      (folder) => editManifest(folder, (text) => text.replace('"columns": 8', '"columns": 9')),
+      /manifest\.json is not what was written/,
+    ],
     ['the manifest of another', (folder) => renameKey(folder), /belongs to another/],
   ])('with %s is reported, removed and made again', async (_, damage, message) => {
     const cache = newCache()
@@ -198,10 +203,19 @@ describe('pruning', () => {
 function flipByte(path: string): void {
   const bytes = readFileSync(path)
   bytes[bytes.length >> 1]! ^= 1
-  writeFileSync(path, bytes)
+  rewrite(path, bytes)
 }
 
-function renameKey(folder: string): void {
-  const path = join(folder, 'manifest.json')
-  writeFileSync(path, JSON.stringify({ ...JSON.parse(readFileSync(path, 'utf8')), key: 'another' }))
+/** Files of compiled models are read-only. */
+function rewrite(path: string, content: string | Uint8Array): void {
+  chmodSync(path, 0o600)
+  writeFileSync(path, content)
 }
+
+function editManifest(folder: string, edit: (text: string) => string): void {
+  const path = join(folder, 'manifest.json')
+  rewrite(path, edit(readFileSync(path, 'utf8')))
+}
+
+const renameKey = (folder: string): void =>
+  editManifest(folder, (text) => JSON.stringify({ ...JSON.parse(text), key: 'another' }))

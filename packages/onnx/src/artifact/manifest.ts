@@ -28,6 +28,11 @@ interface Manifest extends EntryManifest, ArtifactDescription {
   readonly weightsDigests: readonly string[]
 }
 
+/** On disk it ends with the SHA-256 of itself: notes are believed as they stand. */
+interface StoredManifest extends Manifest {
+  readonly manifestDigest: string
+}
+
 const FILES = [MODEL_FILE, WEIGHTS_FILE]
 
 /** Describes the files of a folder, and puts the description beside them. */
@@ -44,7 +49,8 @@ export async function writeManifest(
     graphDigest: await digestOf(join(folder, MODEL_FILE)),
     weightsDigests: await withWeights(folder, sizes, (fd, size) => digestParts(fd, size)),
   }
-  await writeFile(join(folder, MANIFEST_FILE), `${JSON.stringify(manifest, undefined, 2)}\n`)
+  const stored: StoredManifest = { ...manifest, manifestDigest: digestOfManifest(manifest) }
+  await writeFile(join(folder, MANIFEST_FILE), `${JSON.stringify(stored, undefined, 2)}\n`)
 }
 
 /** Notes that the weights are what the manifest says, for a folder that was written a moment ago and is read-only now. */
@@ -67,10 +73,12 @@ export async function checkManifest(
   folder: string,
   key: string,
 ): Promise<Manifest | { readonly damage: string }> {
-  const manifest = await readManifest<Manifest>(folder)
-  if (manifest === undefined || !isWhole(manifest))
-    return { damage: `${MANIFEST_FILE} is missing or unreadable` }
+  const stored = await readManifest<StoredManifest>(folder)
+  if (stored === undefined) return { damage: `${MANIFEST_FILE} is missing or unreadable` }
+  const { manifestDigest, ...manifest } = stored
   if (manifest.key !== key) return { damage: `${MANIFEST_FILE} belongs to another model` }
+  if (digestOfManifest(manifest) !== manifestDigest)
+    return { damage: `${MANIFEST_FILE} is not what was written` }
   const sizes = new Map(await fileSizes(folder))
   for (const name of FILES) {
     const [found, expected] = [sizes.get(name), manifest.bytes[name]]
@@ -104,11 +112,8 @@ async function checkWeights(
   return [`bytes ${start} to ${end} of ${WEIGHTS_FILE} are not what was written`]
 }
 
-const isWhole = ({ bytes, graphDigest, weightsDigests }: Manifest): boolean =>
-  typeof bytes === 'object' &&
-  bytes !== null &&
-  typeof graphDigest === 'string' &&
-  Array.isArray(weightsDigests)
+const digestOfManifest = (manifest: Manifest): string =>
+  createHash('sha256').update(JSON.stringify(manifest)).digest('hex')
 
 /** A graph whose constants are all small has no weights file: then there is nothing to say of it. */
 async function withWeights(
