@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto'
-import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
-import { demoModel } from 'hfquant/demo'
+import { storyText } from 'hfquant/demo'
 import { describe, expect, it, vi } from 'vitest'
 import { temporaryFolder } from './testing/checkpoint.fixture.js'
 import { runCli, startCli } from './testing/run-cli.fixture.js'
+import { makeTinyModel } from './testing/tiny-model.fixture.js'
 
 /**
  * Kills commands at random moments, and looks at what is left. `HFQUANT_KILL_RUNS` is the number of kills, over all
@@ -17,6 +18,9 @@ const RUNS = Number(process.env.HFQUANT_KILL_RUNS ?? 5)
 const SEED = Number(process.env.HFQUANT_KILL_SEED ?? 1)
 
 const root = temporaryFolder()
+const model = makeTinyModel(join(root, 'model'))
+const stories = join(root, 'stories.txt')
+writeFileSync(stories, storyText({ seed: 1, stories: 8 }))
 
 interface Drill {
   readonly args: readonly string[]
@@ -27,23 +31,23 @@ interface Drill {
 const drills: Readonly<Record<string, (folder: string) => Drill>> = {
   quantize: (folder) => {
     const out = join(folder, 'out')
-    return { args: ['quantize', demoModel, out, '--recipe', 'int8-weight-only'], out }
+    return { args: ['quantize', model, out, '--recipe', 'int8-weight-only'], out }
   },
   'first generate': () => ({
-    args: ['generate', demoModel, 'One morning', '--max-new-tokens', '4', '--temperature', '0'],
+    args: ['generate', model, 'One morning', '--max-new-tokens', '4', '--temperature', '0'],
   }),
   'export to GGUF': (folder) => {
     const out = join(folder, 'model.gguf')
-    return { args: ['export', demoModel, out, '--format', 'gguf', '--type', 'Q8_0'], out }
+    return { args: ['export', model, out, '--format', 'gguf', '--type', 'Q8_0'], out }
   },
   'export to ONNX': (folder) => {
     const out = join(folder, 'onnx-model')
-    return { args: ['export', demoModel, out, '--format', 'onnx', '--type', 'q8'], out }
+    return { args: ['export', model, out, '--format', 'onnx', '--type', 'q8'], out }
   },
   calibration: (folder) => {
     const out = join(folder, 'calibrated')
-    const recipe = ['--recipe', 'gptq-int4-g32', '--samples', '4', '--sequence-length', '64']
-    return { args: ['quantize', demoModel, out, ...recipe], out }
+    const samples = ['--calibration', stories, '--samples', '4', '--sequence-length', '32']
+    return { args: ['quantize', model, out, '--recipe', 'gptq-int4-g32', ...samples], out }
   },
 }
 
