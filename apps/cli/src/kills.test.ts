@@ -73,7 +73,7 @@ describe.each(names.map((name, index) => [name, shareOf(index), index] as const)
       const random = randomFrom(SEED + index)
       for (let kill = 0; kill < kills; kill++) {
         // Half of them begin with nothing, half replace what is there.
-        if (kill % 2 === 0) rmSync(folder, { recursive: true })
+        if (kill % 2 === 0) rmSync(folder, { recursive: true, force: true })
         const { child, ended } = startCli(args, { HFQUANT_CACHE })
         await setTimeout(random() * duration)
         child.kill('SIGKILL')

@@ -1,27 +1,32 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { cp, readdir, writeFile } from 'node:fs/promises'
+import { chmod, cp, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, describe, expect, test } from 'vitest'
 import { demoModel } from './demo/index.js'
+import { cacheFolder } from './index.js'
 import { golden } from './testing/golden.fixture.js'
-import { createGuardedOpener } from './testing/guarded-opener.fixture.js'
+import { createGuardedOpener, type FolderUse } from './testing/guarded-opener.fixture.js'
 import { edits, mutateBytes } from './testing/mutate-bytes.fixture.js'
 import { type Json, jsonEdits, mutateJson } from './testing/mutate-json.fixture.js'
 
 /**
- * Whole folders with one damaged file: each is opened, or refused by a typed error, within two seconds and 64 MiB, and
- * nothing in the folder changes. `HFQUANT_FUZZ_RUNS=20000` for a long run of every kind; its seed is random, and printed
- * when it fails.
+ * Whole folders, and compiled models of the cache, with one damaged file: each is opened, and every eighth computes with
+ * what it opened, or is refused by a typed error, within two seconds and 64 MiB, and nothing in the folder changes.
+ * `HFQUANT_FUZZ_RUNS=2000` for so many of every kind; the seed is random then, and printed when a run fails.
  */
 const longRuns = process.env.HFQUANT_FUZZ_RUNS
 const timeout = longRuns ? 24 * 3600 * 1000 : 120_000
-const settings = longRuns ? { numRuns: Number(longRuns) } : { numRuns: 60, seed: 7 }
+const runs = Number(longRuns ?? 16)
+const seed = longRuns === undefined ? { seed: 7 } : {}
+/** Computing takes a hundred times as long as opening. */
+const COMPUTING = 8
 
 const parent = mkdtempSync(join(tmpdir(), 'hfquant-folders-'))
-const cache = join(parent, 'cache')
-const opener = createGuardedOpener({ ...process.env, HFQUANT_CACHE: cache, HF_HUB_OFFLINE: '1' })
+const environment = { ...process.env, HFQUANT_CACHE: join(parent, 'cache'), HF_HUB_OFFLINE: '1' }
+const cache = cacheFolder(environment)
+const opener = createGuardedOpener(environment)
 afterAll(async () => {
   await opener.close()
   rmSync(parent, { recursive: true, force: true })
@@ -59,45 +64,66 @@ const templateEdits = fc.array(
   { minLength: 1, maxLength: 5 },
 )
 
-/** Copies a model, with what texts need. */
-async function folderOf(model: string, name: string): Promise<string> {
-  const folder = join(parent, name)
-  await cp(model, folder, { recursive: true })
+const tokenizers = { demo: demoModel, characters: golden('tokenizer/characters') }
+
+/** Copies a model, with what texts need: its tokens are characters, or those of the demo model, of which it lacks some. */
+async function folderOf(model: string, tokenizer: keyof typeof tokenizers = 'characters'): Promise<string> {
+  const folder = await mkdtemp(join(parent, 'model-'))
+  await cp(golden(model), folder, { recursive: true })
   for (const file of ['tokenizer.json', 'tokenizer_config.json'])
-    await cp(join(demoModel, file), join(folder, file))
+    await cp(join(tokenizers[tokenizer], file), join(folder, file))
   await writeFile(join(folder, 'chat_template.jinja'), TEMPLATE)
   return folder
 }
 
-const tinyLlama = (name: string) => golden(`torchao/tiny-llama/${name}`)
+interface Mutation<Change> {
+  readonly changes: fc.Arbitrary<Change>
+  readonly mutate: (bytes: Buffer, change: Change) => Buffer | string
+}
 
 /** Damages one file in every way of `changes`; the folder is sound before. */
 async function damage<Change>(
   folder: string,
-  {
-    file,
-    texts = false,
-    changes,
-    mutate,
-  }: {
-    readonly file: string
-    readonly texts?: boolean
-    readonly changes: fc.Arbitrary<Change>
-    readonly mutate: (bytes: Buffer, change: Change) => Buffer | string
-  },
+  file: string,
+  { changes, mutate }: Mutation<Change>,
+  use: FolderUse = 'inspect',
 ): Promise<void> {
   const path = join(folder, file)
   const bytes = readFileSync(path)
   const files = await readdir(folder)
-  expect(await opener.fault(folder, texts)).toBeUndefined()
+  for (const how of [use, 'compute'] as const) expect(await opener.use(folder, how)).toHaveProperty('result')
+  await fc.assert(
+    fc.asyncProperty(changes, fc.integer({ min: 1, max: COMPUTING }), async (change, turn) => {
+      await writeFile(path, mutate(bytes, change))
+      const { fault } = await opener.use(folder, turn === COMPUTING ? 'compute' : use)
+      expect(fault).toBeUndefined()
+      expect(await readdir(folder)).toEqual(files)
+    }),
+    { ...seed, numRuns: runs },
+  )
+}
+
+/** Damages one file of a compiled model in every way of `changes`: whatever it is, the model answers as before. */
+async function damageCompiled<Change>(file: string, { changes, mutate }: Mutation<Change>): Promise<void> {
+  const folder = await folderOf('gptq/tiny-llama-gptq-w4-g32-desc-act')
+  await rm(cache, { recursive: true, force: true })
+  const use = () => opener.use(folder, 'compute from the cache')
+  const truth = await use()
+  expect(truth).toHaveProperty('result')
+  const sound = await mkdtemp(join(parent, 'cache-'))
+  await cp(cache, sound, { recursive: true })
+  const path = (await readdir(cache, { recursive: true })).find((name) => basename(name) === file)!
+  const bytes = readFileSync(join(cache, path))
   await fc.assert(
     fc.asyncProperty(changes, async (change) => {
-      await writeFile(path, mutate(bytes, change))
-      expect(await opener.fault(folder, texts)).toBeUndefined()
-      expect(await readdir(folder)).toEqual(files)
-      expect(await readdir(cache).catch(() => [])).toEqual([])
+      await rm(cache, { recursive: true })
+      await cp(sound, cache, { recursive: true })
+      await chmod(cache, 0o700)
+      await chmod(join(cache, path), 0o600)
+      await writeFile(join(cache, path), mutate(bytes, change))
+      expect(await use()).toEqual(truth)
     }),
-    settings,
+    { ...seed, numRuns: Math.ceil(runs / COMPUTING) },
   )
 }
 
@@ -121,38 +147,75 @@ const inBytes = (regions: (bytes: Buffer) => readonly (readonly [number, number]
     mutateBytes(bytes, change, regions(bytes)),
 })
 
+/** What bitsandbytes notes of a weight: JSON, in a tensor of bytes. */
+const quantStates = (bytes: Buffer): readonly (readonly [number, number])[] => {
+  const [[, start]] = header(bytes)
+  const tensors: Record<string, { data_offsets: [number, number] }> = JSON.parse(
+    bytes.subarray(8, start).toString(),
+  )
+  return Object.entries(tensors)
+    .filter(([name]) => name.includes('.quant_state.'))
+    .map(([, { data_offsets: range }]) => [start + range[0], start + range[1]])
+}
+
+const LLAMA = 'torchao/tiny-llama/bf16'
+const LONGROPE = 'architectures/llama-rope-longrope'
+const INT8 = 'torchao/tiny-llama/int8-weight-only'
+const SHARDED = 'torchao/tiny-llama/int8-weight-only-sharded'
+const INT4_BIN = 'torchao/tiny-llama/int8-dynamic-act-int4-weight-bin'
+const GPTQ = 'gptq/tiny-llama-gptq-w4-g32-desc-act'
+const NF4 = 'bitsandbytes/tiny-llama-bnb-nf4-dq'
+const block = ['quantization_config']
+
 describe('a folder with a damaged file is opened, or refused by a typed error, in time', { timeout }, () => {
-  test.each([
-    ['config', 'int8-weight-only', 'config.json', json()],
-    ['quantization', 'int8-weight-only', 'config.json', json(['quantization_config'])],
-    ['config-bytes', 'int8-weight-only', 'config.json', inBytes(whole)],
-    ['index', 'int8-weight-only-sharded', 'model.safetensors.index.json', json()],
-    ['safetensors', 'bf16', 'model.safetensors', inBytes(header)],
-    ['pickle', 'int8-dynamic-act-int4-weight-bin', 'pytorch_model-00001-of-00001.bin', inBytes(zipEnds)],
-  ] as const)('%s', async (name, model, file, mutation) => {
-    const folder = await folderOf(tinyLlama(model), name)
-    await damage(folder, { file, ...mutation } as Parameters<typeof damage>[1])
+  test.each<[string, string, string, Mutation<never>]>([
+    ['config', INT8, 'config.json', json()],
+    ['config of longrope', LONGROPE, 'config.json', json()],
+    ['config as bytes', INT8, 'config.json', inBytes(whole)],
+    ['block of torchao', INT8, 'config.json', json(block)],
+    ['block of GPTQ', GPTQ, 'config.json', json(block)],
+    ['block of bitsandbytes', NF4, 'config.json', json(block)],
+    ['generation settings', 'gptq/tiny-llama-fp32', 'generation_config.json', json()],
+    ['index', SHARDED, 'model.safetensors.index.json', json()],
+    ['header', LLAMA, 'model.safetensors', inBytes(header)],
+    ['header of GPTQ', GPTQ, 'model.safetensors', inBytes(header)],
+    ['header of bitsandbytes', NF4, 'model.safetensors', inBytes(header)],
+    ['notes of bitsandbytes', NF4, 'model.safetensors', inBytes(quantStates)],
+    ['pickle', INT4_BIN, 'pytorch_model-00001-of-00001.bin', inBytes(zipEnds)],
+  ] as const)('%s', async (_, model, file, mutation) => {
+    await damage(await folderOf(model), file, mutation)
   })
 
-  test.each([
-    ['tokenizer', 'tokenizer.json', json()],
-    ['tokenizer-config', 'tokenizer_config.json', json()],
-  ] as const)('%s', async (name, file, mutation) => {
-    const folder = await folderOf(tinyLlama('bf16'), name)
-    await damage(folder, { file, texts: true, ...mutation })
-  })
+  const template: Mutation<readonly { at: number; remove: number; insert: string }[]> = {
+    changes: templateEdits,
+    mutate: (bytes, changes) =>
+      changes.reduce((text, { at, remove, insert }) => {
+        const position = at % (text.length + 1)
+        return text.slice(0, position) + insert + text.slice(position + remove)
+      }, bytes.toString()),
+  }
 
-  test('chat template', async () => {
-    const folder = await folderOf(tinyLlama('bf16'), 'template')
-    await damage(folder, {
-      file: 'chat_template.jinja',
-      texts: true,
-      changes: templateEdits,
-      mutate: (bytes, changes) =>
-        changes.reduce((text, { at, remove, insert }) => {
-          const position = at % (text.length + 1)
-          return text.slice(0, position) + insert + text.slice(position + remove)
-        }, bytes.toString()),
-    })
+  test.each<[string, 'demo' | 'characters', string, Mutation<never>]>([
+    ['tokenizer', 'demo', 'tokenizer.json', json()],
+    ['tokenizer as bytes', 'characters', 'tokenizer.json', inBytes(whole)],
+    ['tokenizer settings', 'demo', 'tokenizer_config.json', json()],
+    ['chat template', 'demo', 'chat_template.jinja', template],
+  ] as never)('%s', async (_, tokenizer, file, mutation) => {
+    await damage(await folderOf(LLAMA, tokenizer), file, mutation, 'texts')
+  })
+})
+
+describe('a compiled model with a damaged file is not used, and the model answers as before', {
+  timeout,
+}, () => {
+  test.each<[string, string, Mutation<never>]>([
+    ['notes', 'manifest.json', json(['notes'])],
+    ['manifest', 'manifest.json', json()],
+    ['manifest as bytes', 'manifest.json', inBytes(whole)],
+    ['graph', 'model.onnx', inBytes(whole)],
+    ['weights', 'weights.bin', inBytes(whole)],
+    ['digests of the cache', 'digests.json', json()],
+  ] as never)('%s', async (_, file, mutation) => {
+    await damageCompiled(file, mutation)
   })
 })

@@ -1,22 +1,36 @@
 import { once } from 'node:events'
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
+import { cacheFolder } from '../index.js'
 
-/** Beyond this no folder may take the thread that opens it. */
-const DEADLINE_MILLISECONDS = 2000
+/** So long a folder may keep the processor busy: other programs may have most of it meanwhile. */
+const MAX_COMPUTING_SECONDS = 2
+/** So long a folder may take that is waited for, as a pipe is. */
+const MAX_WAITING_SECONDS = 30
 /** Beyond this no folder of some kilobytes may ask. */
 const MAX_ALLOCATION = 64 * 2 ** 20
 /** Of the JavaScript heap, which the meter of buffers does not see. */
 const MAX_HEAP_MEGABYTES = 256
 
-interface Answer {
-  readonly fault: string | undefined
+/** How a folder is used: as `open-folder.mjs` has them. */
+export type FolderUse = 'inspect' | 'texts' | 'compute' | 'compute from the cache'
+
+export interface Outcome {
+  /** What is wrong; undefined for a result and for a typed error. */
+  readonly fault?: string
+  /** The typed error. */
+  readonly refusal?: string
+  readonly result?: unknown
+}
+
+interface Answer extends Outcome {
   readonly bytes: number
 }
 
-/** Opens folders in a thread of its own, which is stopped and replaced when it hangs or runs out of memory. */
+/** Uses folders in a thread of its own, which is stopped and replaced when it hangs or runs out of memory. */
 export interface GuardedOpener {
-  /** What is wrong with how a folder was opened; undefined for a model and for a typed error. */
-  fault(folder: string, texts: boolean): Promise<string | undefined>
+  use(folder: string, how: FolderUse): Promise<Outcome>
   close(): Promise<void>
 }
 
@@ -29,30 +43,41 @@ export function createGuardedOpener(env: Record<string, string | undefined>): Gu
     await once(started, 'message')
     return started
   }
-  const ask = async (folder: string, texts: boolean): Promise<string | undefined> => {
+  const use = async (folder: string, how: FolderUse): Promise<Outcome> => {
     worker ??= start()
     const running = await worker
     const stop = new AbortController()
-    const timer = setTimeout(() => stop.abort(), DEADLINE_MILLISECONDS)
+    const watch = watchTime((fault) => stop.abort(fault))
     try {
-      running.postMessage({ folder, texts })
+      running.postMessage({ folder, use: how })
       // 'error' of the thread, its running out of memory included, rejects.
-      const [{ fault, bytes }] = (await once(running, 'message', { signal: stop.signal })) as [Answer]
-      return fault ?? (bytes > MAX_ALLOCATION ? `${bytes} bytes were allocated` : undefined)
+      const [{ bytes, ...outcome }] = (await once(running, 'message', { signal: stop.signal })) as [Answer]
+      return bytes > MAX_ALLOCATION ? { fault: `${bytes} bytes were allocated` } : outcome
     } catch (error) {
       worker = undefined
       await running.terminate()
-      return stop.signal.aborted
-        ? `no answer within ${DEADLINE_MILLISECONDS} ms`
-        : `the thread ended: ${error}`
+      // What a thread leaves that was ended from outside is looked for elsewhere.
+      rmSync(join(cacheFolder(env), 'work'), { recursive: true, force: true })
+      return { fault: stop.signal.aborted ? stop.signal.reason : `the thread ended: ${error}` }
     } finally {
-      clearTimeout(timer)
+      clearInterval(watch)
     }
   }
   return {
-    fault: ask,
+    use,
     async close() {
       await (await worker)?.terminate()
     },
   }
+}
+
+/** Looks at the clock and at the processor's time of this process, which does nothing else meanwhile. */
+function watchTime(report: (fault: string) => void): NodeJS.Timeout {
+  const [begun, before] = [performance.now(), process.cpuUsage()]
+  return setInterval(() => {
+    const { user, system } = process.cpuUsage(before)
+    const [computing, waiting] = [(user + system) / 1e6, (performance.now() - begun) / 1e3]
+    if (computing > MAX_COMPUTING_SECONDS) report(`no answer after ${computing} s of computing`)
+    else if (waiting > MAX_WAITING_SECONDS) report(`no answer after ${waiting} s of waiting`)
+  }, 100)
 }
