@@ -1,12 +1,15 @@
 import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { cp, mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, describe, expect, test, vi } from 'vitest'
 import { demoModel } from './demo/index.js'
 import { AutoModelForCausalLM, inspectModel, quantizeModel, recipe } from './index.js'
 import { golden } from './testing/golden.fixture.js'
+import { createGuardedOpener } from './testing/guarded-opener.fixture.js'
 import { copyModel } from './testing/tiny-llama.fixture.js'
 
 const parent = mkdtempSync(join(tmpdir(), 'hfquant-hostile-'))
@@ -87,6 +90,54 @@ describe.skipIf(process.platform === 'win32')('a named pipe in the place of a fi
     await expect(inspectModel(folder)).rejects.toMatchObject({ code: 'FILE_UNREADABLE' })
   })
 })
+
+describe.skipIf(process.platform === 'win32')(
+  'no file of a folder is waited for, or read without end',
+  () => {
+    const opener = createGuardedOpener(process.env)
+    afterAll(() => opener.close())
+
+    const others = {
+      'a directory': (path: string) => mkdir(path),
+      'a pipe': async (path: string) => execFileSync('mkfifo', [path]),
+      'a socket': async (path: string) => {
+        const server = createServer().listen(path)
+        await once(server, 'listening')
+        afterAll(() => server.close())
+      },
+      'a device': (path: string) => symlink('/dev/zero', path),
+      'a link to itself': (path: string) => symlink(path, path),
+    }
+    const names = [
+      'config.json',
+      'quantize_config.json',
+      'quant_config.json',
+      'model.safetensors',
+      'model.safetensors.index.json',
+      'pytorch_model.bin.index.json',
+      'tokenizer.json',
+      'tokenizer_config.json',
+      'special_tokens_map.json',
+      'added_tokens.json',
+      'vocab.json',
+      'chat_template.jinja',
+      'chat_template.json',
+      'additional_chat_templates',
+      'generation_config.json',
+    ]
+    test.each(Object.entries(others))('%s in the place of one', async (_, put) => {
+      for (const name of names) {
+        const folder = await copy()
+        for (const file of ['tokenizer.json', 'tokenizer_config.json'])
+          await cp(join(golden('tokenizer/characters'), file), join(folder, file))
+        await rm(join(folder, name), { force: true })
+        await put(join(folder, name))
+        const use = name === 'generation_config.json' ? 'compute' : 'texts'
+        expect([name, (await opener.use(folder, use)).fault]).toEqual([name, undefined])
+      }
+    })
+  },
+)
 
 test('a private file is not published by way of a link', async () => {
   await writeFile(join(parent, 'key'), 'a private key')
