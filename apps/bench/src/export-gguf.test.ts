@@ -4,15 +4,12 @@ import { join } from 'node:path'
 import { AutoTokenizer, exportModel } from 'hfquant'
 import { demoModel } from 'hfquant/demo'
 import { afterAll, describe, expect, test, vi } from 'vitest'
+import { askPeerOnce } from './peers/ask-peer.js'
+import { checkGguf } from './peers/check-gguf.js'
+import { relativeError } from './peers/expected.js'
+import { goldenCase } from './peers/export-cases.js'
 import { copyBlockRounded } from './testing/block-rounded.fixture.js'
-import {
-  continuations,
-  expectSameChoices,
-  golden,
-  readExpected,
-  relativeError,
-} from './testing/expected.fixture.js'
-import { runPeer } from './testing/run-peer.fixture.js'
+import { continuations, expectSameChoices, golden } from './testing/expected.fixture.js'
 import { toSentencePiece } from './testing/sentence-piece.fixture.js'
 
 // Starting a library takes seconds on a busy machine.
@@ -21,31 +18,24 @@ vi.setConfig({ testTimeout: 120_000 })
 const root = await mkdtemp(join(tmpdir(), 'hfquant-gguf-'))
 afterAll(() => rm(root, { recursive: true, force: true }))
 
-/** The models come without a tokenizer, and llama.cpp loads none without: `<s>`, `</s>`, `t2`, `t3`, … */
-async function withTokenizer(name: string): Promise<string> {
-  const folder = join(root, name)
-  await cp(golden(name), folder, { recursive: true })
-  const added_tokens = ['<s>', '</s>'].map((content, id) => ({ id, content, special: true }))
-  const vocab = Object.fromEntries(
-    Array.from({ length: 128 }, (_, id) => [added_tokens[id]?.content ?? `t${id}`, id]),
-  )
-  const pre_tokenizer = { type: 'ByteLevel', add_prefix_space: false, use_regex: true }
-  const tokenizer = { added_tokens, pre_tokenizer, model: { type: 'BPE', vocab, merges: [] } }
-  await writeFile(join(folder, 'tokenizer.json'), JSON.stringify(tokenizer))
-  return folder
-}
-
-/** Rotated heads in another order, biases, a stretched rotation, tied embeddings: all wrong ones load, too. */
-describe.each(['llama', 'llama-bias', 'llama-tied-rope3'])('llama.cpp computes %s in F16', (name) => {
-  test('as Python does', async () => {
-    const model = join(root, `${name}.gguf`)
-    await exportModel(await withTokenizer(name), model, { format: 'gguf', type: 'F16' })
-    const { sequences, logits, greedy } = await readExpected(name)
-    const request = { model, sequences, greedy: { prompt: greedy.slice(0, 8), count: 16 } }
-    const found = await runPeer<number[]>('llama-cpp.mjs', request)
-    expect(relativeError(found.logits, logits)).toBeLessThan(2e-3)
-    expect(found.greedy).toEqual(greedy.slice(8))
-  })
+/** What differs most between families; a wrong order of rows, a wrong norm or a wrong rope loads as well. */
+test('llama.cpp computes families as Python does', async () => {
+  const names = [
+    ...[
+      'llama',
+      'llama-bias',
+      'llama-tied-rope3',
+      'gpt2',
+      'gpt_neox',
+      'gemma3_text',
+      'phi3',
+      'phi3-longrope',
+    ],
+    ...['cohere', 'bloom', 'olmo3', 'ministral3', 'apertus', 'mistral-window'],
+  ]
+  const cases = await Promise.all(names.map((name) => goldenCase(golden(name), join(root, 'goldens'))))
+  const verdicts = await checkGguf(cases, root)
+  expect(verdicts).toEqual(names.map((title) => ({ title, state: 'same', error: expect.any(Number) })))
 })
 
 const PROMPTS = ['Once upon a time', 'One morning a boy named Ben', 'The little dog']
@@ -57,10 +47,9 @@ describe.each(['Q8_0', 'Q4_0'] as const)('llama.cpp computes the demo model in %
     const rounded = join(root, `demo-${type}`)
     await copyBlockRounded(demoModel, rounded, type, 'rounded')
     const { sequences, logits } = await continuations(rounded, PROMPTS, 32)
-    const found = await runPeer('llama-cpp.mjs', { model, sequences })
+    const found = await askPeerOnce('llama-cpp', { model, sequences })
     expectSameChoices(found.logits, logits)
-    const flat = Float32Array.from(logits.flat().flatMap((row) => [...row]))
-    expect(relativeError(found.logits, flat)).toBeLessThan(2e-2)
+    expect(relativeError(found.logits, logits)).toBeLessThan(2e-2)
   })
 })
 
@@ -84,7 +73,7 @@ describe('llama.cpp splits texts into the tokens of the tokenizer', () => {
     await exportModel(folder, model, { format: 'gguf', type: 'Q4_0' })
     const tokenizer = await AutoTokenizer.fromPretrained(folder)
     const expected = TEXTS.map((text) => tokenizer.encode(text, { addSpecialTokens: false }))
-    const { tokenized } = await runPeer('llama-cpp.mjs', { model, sequences: [], texts: TEXTS })
+    const { tokenized } = await askPeerOnce('llama-cpp', { model, sequences: [], texts: TEXTS })
     expect(tokenized).toEqual(expected)
   })
 })

@@ -1,7 +1,9 @@
 import { CapabilityError, joinPath } from '@hfquant/core'
 import type { GgufModel, GgufPlace, GgufTable, GgufValue } from '../gguf/gguf-model.js'
-import type { Rope } from '../parts/rope.js'
+import type { Activation } from '../parts/activation.js'
+import { type Rope, type RopeScaling, yarnAmplitude } from '../parts/rope.js'
 import type { AttentionChoice, DecoderConfig } from './decoder-config.js'
+import { fullRope, ggufObstacle } from './gguf-obstacle.js'
 
 /** How llama.cpp knows a family of decoders. */
 export interface DecoderGguf {
@@ -15,9 +17,21 @@ export interface DecoderGguf {
   namesOf?(config: DecoderConfig): Readonly<Partial<Record<GgufPart, string>>>
   /** Keys beyond the usual ones, without the prefix. */
   metadata?(config: DecoderConfig): Readonly<Record<string, GgufValue | undefined>>
-  /** Why this variant of the family cannot be exported; undefined for one that can. */
+  /** What MLPs compute; default silu. To llama.cpp both kinds of gelu are one. */
+  readonly activation?: Activation
+  /**
+   * Biases behind attention and in the MLP: each of them may be there or not (`optional`), only that of attention may be
+   * (`attention`), or all must be there (`always`). Default: none may be there.
+   */
+  readonly biases?: 'optional' | 'attention' | 'always'
+  /** Where the logits are made: default with the token table unless there is a matrix for it; some know only one of them. */
+  readonly output?: 'own matrix' | 'token table'
+  /** Rope scalings that come as a tensor of factors. */
+  readonly ropeFactors?: readonly RopeScaling['type'][]
+  /** What the scores are divided by the root of; default the size of a head. */
+  scoreSize?(config: DecoderConfig): number
+  /** Another reason why this variant of the family cannot be exported; undefined for one that can. */
   refuses?(config: DecoderConfig): string | undefined
-  warnings?(config: DecoderConfig): readonly string[]
 }
 
 /** Parts of a layer. */
@@ -44,23 +58,22 @@ const PARTS = {
 /** @throws CapabilityError EXPORT_VARIANT for a variant that llama.cpp would compute in another way. */
 export function decoderGguf(config: DecoderConfig, family: DecoderGguf): GgufModel {
   const { architecture } = family
-  const reason = family.refuses?.(config)
+  const reason = ggufObstacle(config, family) ?? family.refuses?.(config)
   if (reason !== undefined) {
     throw new CapabilityError(
       'EXPORT_VARIANT',
       `llama.cpp's "${architecture}" has no place for this model: ${reason}`,
-      {
-        found: architecture,
-      },
+      { found: architecture, hint: 'Files for it would load, or not, and give other logits.' },
     )
   }
   return {
     architecture,
     metadata: metadataOf(config, family),
     place: placesOf(config, family),
+    metadataNumbers: activationNumbers(config),
     tables: ropeFactors(config),
-    outputMatrix: config.tied ? 'token_embd.weight' : 'output.weight',
-    warnings: [...windowWarnings(config, family), ...(family.warnings?.(config) ?? [])],
+    outputMatrix: config.tied && family.output !== 'own matrix' ? 'token_embd.weight' : 'output.weight',
+    warnings: [...windowWarnings(config, family), ...ropeWarnings(config)],
   }
 }
 
@@ -70,7 +83,7 @@ function metadataOf(config: DecoderConfig, family: DecoderGguf): ReadonlyMap<str
   const epsilon = norm.kind === 'rms' ? 'layer_norm_rms_epsilon' : 'layer_norm_epsilon'
   const values: Record<string, GgufValue | undefined> = {
     block_count: { u32: layers.length },
-    context_length: { u32: maxPositions },
+    context_length: { u32: ignoredWindow(config, family) ?? maxPositions },
     embedding_length: { u32: hiddenSize },
     feed_forward_length: { u32: mlp.inner },
     'attention.head_count': { u32: attention.heads },
@@ -78,18 +91,12 @@ function metadataOf(config: DecoderConfig, family: DecoderGguf): ReadonlyMap<str
     'attention.key_length': { u32: attention.headSize },
     'attention.value_length': { u32: attention.headSize },
     [`attention.${epsilon}`]: { f32: norm.epsilon },
-    ...ropeMetadata(ropeOf(config)),
+    ...ropeMetadata(fullRope(config)),
     vocab_size: { u32: vocabSize },
     ...family.metadata?.(config),
   }
   const known = Object.entries(values).filter((entry): entry is [string, GgufValue] => entry[1] !== undefined)
   return new Map(known.map(([key, value]) => [`${family.architecture}.${key}`, value]))
-}
-
-/** That of the layers that attend to everything, where there are two. */
-const ropeOf = ({ layers }: DecoderConfig): Rope | undefined => {
-  const full = layers.find(({ attention }) => attention.rope !== undefined && attention.window === undefined)
-  return (full ?? layers.find(({ attention }) => attention.rope !== undefined))?.attention.rope
 }
 
 function ropeMetadata(rope: Rope | undefined): Record<string, GgufValue> {
@@ -111,11 +118,14 @@ function ropeMetadata(rope: Rope | undefined): Record<string, GgufValue> {
       'rope.scaling.original_context_length': { u32: scaling.originalMaxPositions },
       'rope.scaling.yarn_beta_fast': { f32: scaling.betaFast },
       'rope.scaling.yarn_beta_slow': { f32: scaling.betaSlow },
+      // llama.cpp multiplies cosines and sines with the usual amplitude of the factor, and with this.
+      'rope.scaling.attn_factor': { f32: scaling.amplitude / yarnAmplitude(scaling.factor) },
     }
   }
   if (scaling.type === 'longrope') {
     return {
       ...base,
+      'rope.scaling.type': { string: 'longrope' },
       'rope.scaling.original_context_length': { u32: scaling.originalMaxPositions },
       'rope.scaling.attn_factor': { f32: scaling.amplitude },
     }
@@ -174,7 +184,7 @@ function rowOrder(
  * longrope there is one for short and one for long contexts. The formula of llama3 is that of `ropeFrequencies`.
  */
 function ropeFactors(config: DecoderConfig): readonly GgufTable[] {
-  const rope = ropeOf(config)
+  const rope = fullRope(config)
   if (rope === undefined) return []
   const { scaling } = rope
   if (scaling.type === 'llama3') {
@@ -199,10 +209,38 @@ function ropeFactors(config: DecoderConfig): readonly GgufTable[] {
 }
 
 /** llama.cpp has windows for some families only. */
-function windowWarnings(config: DecoderConfig, { metadata }: DecoderGguf): readonly string[] {
-  const window = config.layers.find(({ attention }) => attention.window !== undefined)?.attention.window
-  if (window === undefined || metadata?.(config)['attention.sliding_window'] !== undefined) return []
+function ignoredWindow(config: DecoderConfig, { metadata }: DecoderGguf): number | undefined {
+  if (metadata?.(config)['attention.sliding_window'] !== undefined) return undefined
+  return config.layers.find(({ attention }) => attention.window !== undefined)?.attention.window
+}
+
+function windowWarnings(config: DecoderConfig, family: DecoderGguf): readonly string[] {
+  const window = ignoredWindow(config, family)
+  if (window === undefined) return []
   return [
     `llama.cpp knows no sliding window of this family: beyond ${window} tokens its results differ, keep contexts shorter`,
   ]
+}
+
+function ropeWarnings(config: DecoderConfig): readonly string[] {
+  const scaling = fullRope(config)?.scaling
+  if (scaling?.type === 'longrope') {
+    return ['llama.cpp chooses the factors for long texts by the size of the context, not of the text']
+  }
+  if (scaling?.type !== 'yarn' || scaling.truncate) return []
+  return ['llama.cpp rounds the corners of yarn, which this model does not: logits differ a little']
+}
+
+/** Activations with parameters: llama.cpp reads each from a list of the metadata, which has one number for each layer. */
+function activationNumbers({ names, layers }: DecoderConfig): ReadonlyMap<string, readonly string[]> {
+  if (layers[0]!.mlp.activation !== 'xielu') return new Map()
+  const paths = layers.map((_, index) =>
+    joinPath(joinPath(names.base, names.layers), `${index}.${names.activation}`),
+  )
+  return new Map(
+    ['alpha_n', 'alpha_p', 'beta', 'eps'].map((key) => [
+      `xielu.${key}`,
+      paths.map((path) => joinPath(path, key)),
+    ]),
+  )
 }

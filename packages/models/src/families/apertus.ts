@@ -21,6 +21,13 @@ export const apertus = decoderFamily({
       names: { norms: { attentionIn: 'attention_layernorm', mlpIn: 'feedforward_layernorm' } },
     }
   },
+  gguf: {
+    architecture: 'apertus',
+    activation: 'xielu',
+    biases: 'attention',
+    output: 'own matrix',
+    ropeFactors: ['llama3', 'longrope'],
+  },
   onnxModelTypes: ['apertus'],
 })
 

@@ -16,6 +16,11 @@ export const arcee = decoderFamily({
       mlp: { kind: 'plain', bias: read.flag('mlp_bias') },
     }
   },
-  gguf: { architecture: 'arcee', turnsNeighbours: true },
+  gguf: {
+    architecture: 'arcee',
+    turnsNeighbours: true,
+    activation: 'relu-squared',
+    ropeFactors: ['llama3'],
+  },
   onnxModelTypes: ['arcee'],
 })

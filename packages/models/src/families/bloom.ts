@@ -27,6 +27,8 @@ export const bloom = decoderFamily({
   }),
   gguf: {
     architecture: 'bloom',
+    activation: 'gelu',
+    biases: 'always',
     refuses: ({ residual }) => (residual.ofNormed ? 'branches are added to their normed inputs' : undefined),
   },
   onnxModelTypes: ['bloom'],

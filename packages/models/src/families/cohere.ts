@@ -25,10 +25,8 @@ export const cohere = decoderFamily({
   },
   gguf: {
     architecture: 'command-r',
-    metadata: ({ output }) => ({
-      logit_scale: { f32: output.scale! },
-      'rope.scaling.type': { string: 'none' },
-    }),
+    output: 'token table',
+    metadata: ({ output }) => ({ logit_scale: { f32: output.scale! } }),
     refuses: ({ layers }) =>
       layers[0]!.attention.headNorm !== undefined && layers.length < 64
         ? 'it has norms of queries and keys in fewer than 64 layers'

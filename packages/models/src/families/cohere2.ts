@@ -27,12 +27,12 @@ export const cohere2 = decoderFamily({
   },
   gguf: {
     architecture: 'cohere2',
+    output: 'token table',
     metadata: ({ layers, output }) => ({
       logit_scale: { f32: output.scale! },
       'attention.sliding_window': {
         u32: layers.find(({ attention }) => attention.window)?.attention.window ?? 4096,
       },
-      'rope.scaling.type': { string: 'none' },
     }),
     refuses: ({ layers }) =>
       layers.every(({ attention }, index) => (attention.rope === undefined) === ((index + 1) % 4 === 0))

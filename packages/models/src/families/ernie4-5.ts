@@ -19,6 +19,6 @@ export const ernie45 = decoderFamily({
       mlp: { bias },
     }
   },
-  gguf: { architecture: 'ernie4_5' },
+  gguf: { architecture: 'ernie4_5', biases: 'attention' },
   onnxModelTypes: ['ernie4_5'],
 })

@@ -4,6 +4,7 @@ import { readRope } from '../config/read-rope.js'
 import { decoderFamily } from '../decoder/decoder-family.js'
 import { AFTER_NORMS } from '../decoder/names.js'
 import { rmsNorm } from '../parts/norm.js'
+import { widthUnlike, windowMetadata } from './gguf-limits.js'
 
 /** EXAONE 4: norms behind the branches and of each head; where there are windows, only their layers turn. */
 export const exaone4 = decoderFamily({
@@ -27,12 +28,20 @@ export const exaone4 = decoderFamily({
   },
   gguf: {
     architecture: 'exaone4',
-    refuses: ({ layers }) =>
-      layers.length !== 64 && layers.some(({ attention }) => attention.window !== undefined)
-        ? 'it has windows in other than 64 layers'
-        : undefined,
+    ropeFactors: ['llama3'],
+    metadata: ({ layers }) => (layers.length === DEEP ? windowMetadata(layers) : {}),
+    refuses(config) {
+      const hasWindows = config.layers.some(({ attention }) => attention.window !== undefined)
+      if (hasWindows !== (config.layers.length === DEEP)) {
+        return `it has ${hasWindows ? '' : 'no '}windows in ${config.layers.length} layers`
+      }
+      return widthUnlike(config)
+    },
   },
 })
+
+/** Layers of the one size that llama.cpp gives windows to. */
+const DEEP = 64
 
 /** The pattern is a number of layers, or letters for them, of which L slides. */
 function slides(read: ConfigReader, index: number): boolean {

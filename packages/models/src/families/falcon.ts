@@ -31,6 +31,7 @@ export const falcon = decoderFamily({
   },
   gguf: {
     architecture: 'falcon',
+    activation: 'gelu',
     refuses: (config) => {
       if (config.residual.kind !== 'parallel') return 'attention and MLP follow each other'
       if (config.layers[0]!.attention.linearBias !== undefined) return 'it has linear biases'

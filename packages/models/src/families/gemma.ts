@@ -18,6 +18,6 @@ export const gemma = decoderFamily({
       input: { scale: Math.fround(Math.sqrt(hidden)) },
     }
   },
-  gguf: { architecture: 'gemma' },
+  gguf: { architecture: 'gemma', activation: 'gelu', output: 'token table' },
   onnxModelTypes: ['gemma'],
 })

@@ -3,7 +3,7 @@ import { readRope } from '../config/read-rope.js'
 import { decoderFamily } from '../decoder/decoder-family.js'
 import { SANDWICH_NORMS } from '../decoder/names.js'
 import { rmsNorm } from '../parts/norm.js'
-import { scaleUnlike, windowMetadata } from './gguf-limits.js'
+import { gemmaScoreSize, windowMetadata } from './gguf-limits.js'
 
 /** Gemma 2: norms before and behind both branches, every other layer with a window, scores and logits capped. */
 export const gemma2 = decoderFamily({
@@ -33,8 +33,12 @@ export const gemma2 = decoderFamily({
   },
   gguf: {
     architecture: 'gemma2',
-    refuses: scaleUnlike,
-    metadata: ({ layers, output }) => ({
+    activation: 'gelu',
+    output: 'token table',
+    scoreSize: (config) => gemmaScoreSize(config, 46),
+    metadata: ({ layers, output, maxPositions }) => ({
+      // Without it llama.cpp has a window of 4096 tokens.
+      'attention.sliding_window': { u32: maxPositions },
       ...windowMetadata(layers),
       attn_logit_softcapping: { f32: layers[0]!.attention.softCap ?? 0 },
       final_logit_softcapping: { f32: output.softCap ?? 0 },

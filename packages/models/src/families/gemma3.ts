@@ -3,7 +3,7 @@ import { readRope } from '../config/read-rope.js'
 import { decoderFamily } from '../decoder/decoder-family.js'
 import { SANDWICH_NORMS } from '../decoder/names.js'
 import { rmsNorm } from '../parts/norm.js'
-import { scaleUnlike, windowMetadata } from './gguf-limits.js'
+import { gemmaScoreSize, windowMetadata } from './gguf-limits.js'
 
 /** Gemma 3, the text model: five layers with a window to one without, each kind with a rope of its own. */
 export const gemma3 = decoderFamily({
@@ -52,7 +52,8 @@ export const gemma3 = decoderFamily({
   },
   gguf: {
     architecture: 'gemma3',
-    refuses: scaleUnlike,
+    activation: 'gelu',
+    scoreSize: (config) => gemmaScoreSize(config, 62),
     metadata: ({ layers, output }) => ({
       ...windowMetadata(layers),
       ...(output.softCap !== undefined && { final_logit_softcapping: { f32: output.softCap } }),

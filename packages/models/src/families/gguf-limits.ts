@@ -11,11 +11,11 @@ export const widthUnlike = ({ hiddenSize, layers: [layer] }: DecoderConfig): str
 export const innerUnlike = ({ hiddenSize, layers: [layer] }: DecoderConfig): string | undefined =>
   layer!.mlp.inner === 4 * hiddenSize ? undefined : 'its MLP is not four times as wide as its hidden states'
 
-/** Gemma 2 and 3, whose scores llama.cpp scales by the size of the heads. */
-export const scaleUnlike = ({ layers: [layer] }: DecoderConfig): string | undefined =>
-  Math.abs(layer!.attention.scale! * Math.sqrt(layer!.attention.headSize) - 1) < 1e-6
-    ? undefined
-    : 'query_pre_attn_scalar is not the size of a head'
+/** Gemma 2 and 3, whose scores llama.cpp scales by the size of a head, but those of the largest by a share of the width. */
+export const gemmaScoreSize = ({ hiddenSize, layers }: DecoderConfig, largest: number): number => {
+  const { heads, headSize } = layers[0]!.attention
+  return layers.length === largest ? hiddenSize / heads : headSize
+}
 
 /** Windows of the layers that slide, and the base of their ropes. */
 export function windowMetadata(layers: readonly LayerChoice[]): Readonly<Record<string, GgufValue>> {

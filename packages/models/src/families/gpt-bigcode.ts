@@ -23,5 +23,6 @@ export const gptBigcode = decoderFamily({
       names: GPT_NAMES,
     }
   },
-  gguf: { architecture: 'starcoder', refuses: innerUnlike },
+  gguf: { architecture: 'starcoder', activation: 'gelu', biases: 'always', refuses: innerUnlike },
+  onnxModelTypes: ['gpt_bigcode'],
 })

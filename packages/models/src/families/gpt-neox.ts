@@ -33,6 +33,9 @@ export const gptNeox = decoderFamily({
   },
   gguf: {
     architecture: 'gptneox',
+    activation: 'gelu',
+    biases: 'always',
+    output: 'own matrix',
     metadata: ({ residual }) => ({ use_parallel_residual: { bool: residual.kind === 'parallel' } }),
   },
   onnxModelTypes: ['gpt_neox'],

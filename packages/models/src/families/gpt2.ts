@@ -25,10 +25,8 @@ export const gpt2 = decoderFamily({
   },
   gguf: {
     architecture: 'gpt2',
-    refuses: ({ layers }) =>
-      layers.every(({ attention }) => attention.scale === attention.headSize ** -0.5)
-        ? undefined
-        : 'its scores are scaled in another way',
+    activation: 'gelu',
+    biases: 'always',
   },
   onnxModelTypes: ['gpt2'],
 })

@@ -24,6 +24,8 @@ export const granite = decoderFamily({
   gguf: {
     architecture: 'granite',
     turnsNeighbours: true,
+    biases: 'optional',
+    ropeFactors: ['llama3', 'longrope'],
     metadata: ({ layers: [layer], input, output, residual }) => ({
       'attention.scale': { f32: layer!.attention.scale! },
       embedding_scale: { f32: input.scale! },

@@ -16,6 +16,11 @@ export const llama = decoderFamily({
     },
     mlp: { bias: read.flag('mlp_bias') },
   }),
-  gguf: { architecture: 'llama', turnsNeighbours: true },
+  gguf: {
+    architecture: 'llama',
+    turnsNeighbours: true,
+    biases: 'optional',
+    ropeFactors: ['llama3', 'longrope'],
+  },
   onnxModelTypes: ['llama'],
 })

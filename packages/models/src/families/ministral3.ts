@@ -31,9 +31,14 @@ export const ministral3 = decoderFamily({
     architecture: 'mistral3',
     turnsNeighbours: true,
     metadata: ({ layers: [layer] }) => ({
-      'rope.scaling.yarn_log_multiplier': { f32: 1 },
       'attention.temperature_scale': { f32: layer!.attention.queryGrowth!.beta },
     }),
+    refuses({ layers: [layer] }) {
+      const { rope, queryGrowth } = layer!.attention
+      return rope?.scaling.type === 'yarn' && rope.scaling.originalMaxPositions === queryGrowth!.original
+        ? undefined
+        : 'its queries grow from another length on than that which its rope was trained for'
+    },
   },
   onnxModelTypes: ['ministral3'],
 })

@@ -22,6 +22,11 @@ export const mistral = decoderFamily({
       attention: (index) => ({ rope, window: windows[index] }),
     }
   },
-  gguf: { architecture: 'llama', turnsNeighbours: true },
+  gguf: {
+    architecture: 'llama',
+    turnsNeighbours: true,
+    biases: 'optional',
+    ropeFactors: ['llama3', 'longrope'],
+  },
   onnxModelTypes: ['mistral'],
 })

@@ -20,5 +20,11 @@ export const nemotron = decoderFamily({
       mlp: { kind: 'plain', bias: read.flag('mlp_bias') },
     }
   },
-  gguf: { architecture: 'nemotron', refuses: widthUnlike },
+  gguf: {
+    architecture: 'nemotron',
+    activation: 'relu-squared',
+    biases: 'optional',
+    output: 'own matrix',
+    refuses: widthUnlike,
+  },
 })

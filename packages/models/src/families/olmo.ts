@@ -1,6 +1,7 @@
 import { readRope } from '../config/read-rope.js'
 import { decoderFamily } from '../decoder/decoder-family.js'
 import { layerNorm } from '../parts/norm.js'
+import { widthUnlike } from './gguf-limits.js'
 
 /** OLMo: norms without parameters; queries, keys and values may be clipped. */
 export const olmo = decoderFamily({
@@ -18,6 +19,7 @@ export const olmo = decoderFamily({
   gguf: {
     architecture: 'olmo',
     turnsNeighbours: true,
+    refuses: widthUnlike,
     metadata: ({ layers: [layer] }) => ({
       ...(layer!.attention.clip !== undefined && {
         'attention.clamp_kqv': { f32: layer!.attention.clip },

@@ -2,6 +2,7 @@ import { readRope } from '../config/read-rope.js'
 import { decoderFamily } from '../decoder/decoder-family.js'
 import { AFTER_NORMS } from '../decoder/names.js'
 import { rmsNorm } from '../parts/norm.js'
+import { widthUnlike } from './gguf-limits.js'
 
 /** OLMo 2: norms behind the branches, and over all queries and all keys. */
 export const olmo2 = decoderFamily({
@@ -18,6 +19,6 @@ export const olmo2 = decoderFamily({
       names: { norms: AFTER_NORMS },
     }
   },
-  gguf: { architecture: 'olmo2' },
+  gguf: { architecture: 'olmo2', output: 'own matrix', refuses: widthUnlike },
   onnxModelTypes: ['olmo2'],
 })

@@ -3,7 +3,7 @@ import { readRope } from '../config/read-rope.js'
 import { decoderFamily } from '../decoder/decoder-family.js'
 import { AFTER_NORMS } from '../decoder/names.js'
 import { rmsNorm } from '../parts/norm.js'
-import { windowMetadata } from './gguf-limits.js'
+import { widthUnlike, windowMetadata } from './gguf-limits.js'
 
 /** OLMo 3: OLMo 2 with a window on three layers of four. */
 export const olmo3 = decoderFamily({
@@ -29,6 +29,11 @@ export const olmo3 = decoderFamily({
       names: { norms: AFTER_NORMS },
     }
   },
-  gguf: { architecture: 'olmo2', metadata: ({ layers }) => windowMetadata(layers) },
+  gguf: {
+    architecture: 'olmo2',
+    output: 'own matrix',
+    metadata: ({ layers }) => windowMetadata(layers),
+    refuses: widthUnlike,
+  },
   onnxModelTypes: ['olmo3'],
 })

@@ -34,6 +34,9 @@ export const phi = decoderFamily({
   },
   gguf: {
     architecture: 'phi2',
+    activation: 'gelu',
+    biases: 'always',
+    output: 'own matrix',
     refuses: (config) =>
       config.layers[0]!.attention.headNorm === undefined
         ? innerUnlike(config)

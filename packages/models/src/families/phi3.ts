@@ -24,11 +24,8 @@ export const phi3 = decoderFamily({
   },
   gguf: {
     architecture: 'phi3',
+    ropeFactors: ['longrope'],
     refuses: widthUnlike,
-    warnings: ({ layers: [layer] }) =>
-      layer!.attention.rope?.scaling.type === 'longrope'
-        ? ['llama.cpp chooses the factors for long texts by the size of the context, not of the text']
-        : [],
   },
   onnxModelTypes: ['phi3'],
 })

@@ -23,9 +23,6 @@ export const qwen3 = decoderFamily({
       attention: (index) => ({ bias, outputBias: bias, headNorm, rope, window: windows[index] }),
     }
   },
-  gguf: {
-    architecture: 'qwen3',
-    refuses: ({ layers: [layer] }) => (layer!.attention.bias ? 'its attention has biases' : undefined),
-  },
+  gguf: { architecture: 'qwen3' },
   onnxModelTypes: ['qwen3'],
 })

@@ -28,6 +28,7 @@ export const stablelm = decoderFamily({
   },
   gguf: {
     architecture: 'stablelm',
+    output: 'own matrix',
     metadata: ({ residual }) => ({ use_parallel_residual: { bool: residual.kind === 'parallel' } }),
     refuses: ({ layers: [layer] }) =>
       layer!.attention.headNorm === undefined ? undefined : 'it has norms of queries and keys',

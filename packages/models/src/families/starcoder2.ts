@@ -2,7 +2,7 @@ import { readLayerKinds, readWindows } from '../config/read-layer-kinds.js'
 import { readRope } from '../config/read-rope.js'
 import { decoderFamily } from '../decoder/decoder-family.js'
 import { layerNorm } from '../parts/norm.js'
-import { innerUnlike } from './gguf-limits.js'
+import { innerUnlike, widthUnlike } from './gguf-limits.js'
 
 /** StarCoder 2: layer norms and biases, rotary positions, a plain MLP. */
 export const starcoder2 = decoderFamily({
@@ -25,6 +25,11 @@ export const starcoder2 = decoderFamily({
       names: { up: 'mlp.c_fc', down: 'mlp.c_proj' },
     }
   },
-  gguf: { architecture: 'starcoder2', refuses: innerUnlike },
+  gguf: {
+    architecture: 'starcoder2',
+    activation: 'gelu',
+    biases: 'always',
+    refuses: (config) => widthUnlike(config) ?? innerUnlike(config),
+  },
   onnxModelTypes: ['starcoder2'],
 })

@@ -19,9 +19,11 @@ export interface GgufModel {
   readonly metadata: GgufMetadata
   /** Where the parameter `key` of the module at `path` goes; undefined for one that llama.cpp has no name for. */
   place(path: string, key: string): GgufPlace | undefined
+  /** Keys of the metadata whose numbers are parameters of one number each, by their names: float32, in this order. */
+  readonly metadataNumbers?: ReadonlyMap<string, readonly string[]>
   /** Tensors that are computed. */
   readonly tables: readonly GgufTable[]
-  /** The matrix that makes the logits. */
+  /** The matrix that makes the logits; where it is not that of the token table, a tied one is written twice. */
   readonly outputMatrix: string
   /** What llama.cpp does in another way. */
   readonly warnings: readonly string[]

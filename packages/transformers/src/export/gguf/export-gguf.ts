@@ -13,6 +13,7 @@ import type { OpenedModel } from '../../auto/open/open-model.js'
 import { type FloatWeight, floatWeights } from '../float-weight.js'
 import { encodeHeader, type GgufTensorInfo } from './encode-header.js'
 import { encodeTensor, type GgufTensor, needsFloat32 } from './encode-tensor.js'
+import { metadataNumbers } from './metadata-numbers.js'
 import { modelName } from './model-name.js'
 import type { PreTokenizerName } from './pre-tokenizer.js'
 import { FILE_TYPE, type GgufType, tensorType, tensorTypeBytes } from './tensor-type.js'
@@ -59,6 +60,7 @@ export async function exportGguf(
     ['general.file_type', { u32: FILE_TYPE[settings.type] }],
     ['general.quantization_version', { u32: QUANTIZATION_VERSION }],
     ...target.metadata,
+    ...(await metadataNumbers(loaded.shell, target)),
     ...vocabulary.metadata,
   ])
   const tensors = tensorsOf(loaded.shell, target)
@@ -85,14 +87,16 @@ function notKnown(name: string): never {
   )
 }
 
-/** Every tensor of the file, tokenizer aside; a tied output matrix is left out. */
+/** Every tensor of the file, tokenizer aside; a tied output matrix is left out unless llama.cpp wants one of its own. */
 function tensorsOf(shell: Shell, target: GgufModel): readonly GgufTensor[] {
   const aliases = new Set(shell.ties.map(({ alias }) => alias))
+  const inMetadata = new Set([...(target.metadataNumbers?.values() ?? [])].flat())
   const tensors: GgufTensor[] = []
   for (const [path, module] of walkModules(shell.root)) {
     for (const [key, weight] of floatWeights(path, module)) {
-      if (aliases.has(weight.name)) continue
+      if (inMetadata.has(weight.name)) continue
       const place = target.place(path, key)
+      if (aliases.has(weight.name) && place?.name !== target.outputMatrix) continue
       if (place === undefined) throw nameless(weight.name)
       tensors.push({ ...place, weight })
     }

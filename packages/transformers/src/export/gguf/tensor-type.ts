@@ -5,15 +5,15 @@ import { GGUF_BLOCK, GGUF_BLOCK_BYTES } from '@hfquant/kernels'
 export type GgufTensorType = 'F32' | 'F16' | 'Q8_0' | 'Q4_0'
 
 /** What the large matrices of a file are stored as. */
-export type GgufType = Exclude<GgufTensorType, 'F32'>
+export type GgufType = GgufTensorType
 
-export const GGUF_TYPES: readonly GgufType[] = ['F16', 'Q8_0', 'Q4_0']
+export const GGUF_TYPES: readonly GgufType[] = ['F16', 'F32', 'Q8_0', 'Q4_0']
 
 /** `ggml_type`. */
 export const TENSOR_TYPE_ID: Readonly<Record<GgufTensorType, number>> = { F32: 0, F16: 1, Q4_0: 2, Q8_0: 8 }
 
 /** `general.file_type`, by what most matrices are stored as. */
-export const FILE_TYPE: Readonly<Record<GgufType, number>> = { F16: 1, Q4_0: 2, Q8_0: 7 }
+export const FILE_TYPE: Readonly<Record<GgufType, number>> = { F32: 0, F16: 1, Q4_0: 2, Q8_0: 7 }
 
 export interface TensorShape {
   readonly name: string
@@ -21,8 +21,11 @@ export interface TensorShape {
   readonly shape: readonly number[]
 }
 
+/** Small, and felt everywhere. */
+const KEPT = /_norm\.weight$|^position_embd\.weight$/
+
 /**
- * The rule of llama.cpp's converter: biases, norms and everything with one dimension in float32, rows that do not
+ * The rule of llama.cpp's converter: biases, norms, learned positions and everything with one dimension in float32, rows that do not
  * divide into blocks in float16, the rest as asked for. With Q4_0 the matrix that makes the logits gets 8 bits unless
  * `pure` forbids it: it is the one whose errors are felt most.
  */
@@ -34,7 +37,8 @@ export function tensorType(
     outputMatrix,
   }: { readonly type: GgufType; readonly pure: boolean; readonly outputMatrix: string },
 ): GgufTensorType {
-  if (shape.length === 1 || name.endsWith('.bias') || name.endsWith('_norm.weight')) return 'F32'
+  if (shape.length === 1 || name.endsWith('.bias') || KEPT.test(name)) return 'F32'
+  if (type === 'F32') return 'F32'
   if (type === 'F16' || shape.at(-1)! % GGUF_BLOCK !== 0) return 'F16'
   return type === 'Q4_0' && !pure && name === outputMatrix ? 'Q8_0' : type
 }

@@ -34,7 +34,7 @@ export function createAttention(request: AttentionRequest): Pick<Ops, 'attend' |
       ...{ graph, maxPositions: request.facts.maxPositions },
       // Made in wider floats and rounded last: an entry in float16 is off by 2^-12 at most, at whatever position.
       constant: (table) => floatConstant(graph, table, float),
-      rowsOf: rotaryRows(request, inputs.total),
+      rowsOf: rotaryRows(request, inputs.tokens),
     }),
     attend(call) {
       const { layer, heads, kvHeads, slopes } = call
@@ -82,8 +82,8 @@ interface AttentionInputs {
   readonly lastPosition: GraphValue
   /** int32 [] */
   readonly totalLength: GraphValue
-  /** int64 [1]: the same. */
-  readonly total: GraphValue
+  /** int64 [B, 1]: tokens of each row, without padding. */
+  readonly tokens: GraphValue
 }
 
 function attentionInputs({ graph, ids, float }: AttentionRequest): AttentionInputs {
@@ -94,7 +94,7 @@ function attentionInputs({ graph, ids, float }: AttentionRequest): AttentionInpu
   const one = graph.literal('int64', [1], [1])
   const last = cast(graph, graph.node('Sub', [total, one]), 'int32')
   return {
-    total,
+    tokens: graph.node('ReduceSum', [mask, one]),
     bias: graph.node('Expand', [
       cast(graph, hiddenPadding(graph, mask), float),
       graph.node('Concat', [batch, one, sequence, total], { attributes: { axis: { int: 0 } } }),
@@ -111,13 +111,13 @@ function hiddenPadding(graph: Graph, mask: GraphValue): GraphValue {
   return graph.node('Unsqueeze', [low, graph.literal('int64', [2], [1, 2])])
 }
 
-/** Positions in the rotary table: a sequence is long by what it has in all. */
+/** Positions in the rotary table: a sequence is long by what it has in all, whatever it is padded to. */
 const rotaryRows =
-  ({ graph, facts, positions }: AttentionRequest, total: GraphValue) =>
+  ({ graph, facts, positions }: AttentionRequest, tokens: GraphValue) =>
   ({ scaling }: Rope): GraphValue => {
     if (scaling.type !== 'longrope' || facts.longRope === undefined) return positions
     const original = graph.literal('int64', [1], [scaling.originalMaxPositions])
-    const isLong = graph.node('Cast', [graph.node('Greater', [total, original])], {
+    const isLong = graph.node('Cast', [graph.node('Greater', [tokens, original])], {
       attributes: { to: { int: INT64 } },
     })
     return graph.node('Add', [positions, graph.node('Mul', [isLong, original])])

@@ -1,6 +1,7 @@
 import { mkdir, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type LoadedModel, type OnProgress, outputError, readUnreplaced, stageFolder } from '@hfquant/core'
+import type { ModelFacts } from '@hfquant/models'
 import { createGraph, writeArtifact } from '@hfquant/onnx'
 import type { OpenedModel } from '../../auto/open/open-model.js'
 import { checkExportable } from './check-exportable.js'
@@ -54,12 +55,19 @@ export async function exportOnnx(
     await writeConfig(staged.path, configFile, { type, modelFile: files.model })
     const sizes = await Promise.all(Object.values(files).map((file) => syncedSize(join(folder, file))))
     await staged.commit(isExportedFile)
-    return { bytes: sizes.reduce((sum, size) => sum + size, 0), warnings }
+    const bytes = sizes.reduce((sum, size) => sum + size, 0)
+    return { bytes, warnings: [...warnings, ...growthWarnings(model.facts)] }
   } catch (error) {
     await staged.discard()
     throw error
   }
 }
+
+/** The library keeps the keys that it has, turned with the factors of short sequences. */
+const growthWarnings = ({ longRope }: ModelFacts): readonly string[] =>
+  longRope === undefined
+    ? []
+    : [`a sequence that grows beyond ${longRope} tokens goes on in another way than when it is computed anew`]
 
 async function syncedSize(path: string): Promise<number> {
   const file = await open(path, 'r+')

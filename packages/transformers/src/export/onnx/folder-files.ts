@@ -14,6 +14,8 @@ export async function writeConfig(
 ): Promise<void> {
   const entries = new Map(document.entries)
   entries.delete('quantization_config')
+  // By it the library would look for a cache with keys and values in one tensor.
+  entries.delete('multi_query')
   // Browsers open the weights file only when they are told that there is one.
   const settings = { dtype: type, use_external_data_format: { [modelFile]: 1 } }
   entries.set('transformers.js_config', toNode(settings))

@@ -1,0 +1,73 @@
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+import { describeModel } from '../architecture/registry.js'
+
+const nowhere = async () => ({ refused: undefined })
+
+/** How llama.cpp knows the model of a golden folder with another config.json. */
+async function ggufOf(golden: string, change: object) {
+  const path = new URL(`../../../../goldens/architectures/${golden}/config.json`, import.meta.url)
+  const config = JSON.parse(readFileSync(fileURLToPath(path), 'utf8'))
+  return (await describeModel({ ...config, ...change }, nowhere)).gguf!()
+}
+
+const llama3 = {
+  rope_parameters: {
+    rope_type: 'llama3',
+    rope_theta: 10000,
+    factor: 8,
+    low_freq_factor: 1,
+    high_freq_factor: 4,
+    original_max_position_embeddings: 64,
+  },
+}
+
+test.each([
+  ['llama', { hidden_act: 'gelu' }, /activation is gelu, not silu/],
+  ['gpt_neox', { hidden_act: 'relu' }, /activation is relu, not gelu/],
+  ['gpt_neox', { attention_bias: false }, /lacks biases/],
+  ['smollm3', { mlp_bias: true }, /MLP has biases/],
+  ['qwen3', { attention_bias: true }, /output of its attention has a bias/],
+  ['gemma2', { query_pre_attn_scalar: 200 }, /scores are scaled in another way/],
+  ['gpt2', { scale_attn_by_inverse_layer_idx: true }, /scores are scaled in another way/],
+  ['gemma2', { attn_logit_softcapping: null }, /scores are not capped/],
+  ['gemma3_text', { attn_logit_softcapping: 50 }, /scores are capped/],
+  ['gemma2', { final_logit_softcapping: null }, /logits are not capped/],
+  ['gemma', { tie_word_embeddings: false }, /output matrix is not the token table/],
+  ['qwen2', llama3, /rope is scaled by "llama3"/],
+  [
+    'gemma3_text',
+    { sliding_window: null, layer_types: ['sliding_attention', 'full_attention'] },
+    /turn in different/,
+  ],
+  ['exaone4', {}, /windows in 4 layers/],
+  ['exaone4', { num_hidden_layers: 64, sliding_window: null, layer_types: null }, /no windows in 64 layers/],
+  ['olmo2', { head_dim: 32 }, /heads together are not as wide/],
+  ['starcoder2', {}, /MLP is not four times as wide/],
+  ['stablelm-qknorm', {}, /norms of queries and keys/],
+  ['falcon-alibi', {}, /MLP has biases/],
+  ['smollm3', { no_rope_layers: [1, 0, 1, 0, 1] }, /fourth layer/],
+] as const)('%s with %j is refused', async (golden, change, reason) => {
+  await expect(ggufOf(golden, change)).rejects.toMatchObject({
+    code: 'EXPORT_VARIANT',
+    message: expect.stringMatching(reason),
+  })
+})
+
+test('the scores of the largest Gemmas are divided by the root of another size', async () => {
+  const config = { num_hidden_layers: 46, hidden_size: 64, query_pre_attn_scalar: 16, layer_types: null }
+  const { metadata } = await ggufOf('gemma2', { ...config, num_attention_heads: 4, head_dim: 32 })
+  expect(metadata.get('gemma2.block_count')).toEqual({ u32: 46 })
+})
+
+test('a window that llama.cpp ignores is the length of the context, with a warning', async () => {
+  const { metadata, warnings } = await ggufOf('mistral-window', {})
+  expect(metadata.get('llama.context_length')).toEqual({ u32: 8 })
+  expect(warnings).toEqual([expect.stringContaining('beyond 8 tokens')])
+})
+
+test('a tied output matrix is written where llama.cpp reads no other', async () => {
+  expect((await ggufOf('gpt_neox', { tie_word_embeddings: true })).outputMatrix).toBe('output.weight')
+  expect((await ggufOf('llama', { tie_word_embeddings: true })).outputMatrix).toBe('token_embd.weight')
+})
