@@ -1,4 +1,5 @@
 import { type ConstantTensor, cacheFolder, createScratchFolder, type HiddenStates } from '@hfquant/core'
+import type { ModelFacts } from '@hfquant/models'
 import {
   DECODER,
   type Graph,
@@ -27,30 +28,45 @@ export async function openPart(
   }
 }
 
-/** What a decoder graph wants to know beside its tokens or hidden states: positions from 0 and an empty cache. */
-export function sideInputs(graph: Graph, sequences: number, tokens: number): TensorRecord {
-  const rows = Array.from({ length: tokens }, (_, position) => position)
-  const known: Record<string, () => GraphTensor> = {
-    [DECODER.positionIds]: () => int64(repeat(rows, sequences), [sequences, tokens]),
-    [DECODER.lastPosition]: () => ({
-      dtype: 'int32',
-      shape: [sequences],
-      data: new Int32Array(sequences).fill(tokens - 1),
-    }),
-    [DECODER.totalLength]: () => ({ dtype: 'int32', shape: [], data: Int32Array.of(tokens) }),
-    [DECODER.logitsRows]: () => int64(rows, [tokens]),
-  }
-  const feeds: Record<string, GraphTensor> = {}
-  for (const { name, shape } of graph.inputs) {
-    const make = known[name]
-    if (make !== undefined) feeds[name] = make()
-    else if (shape.includes('P')) {
-      const empty = shape.map((size) => (size === 'B' ? sequences : size === 'P' ? 0 : Number(size)))
-      feeds[name] = { dtype: 'float32', shape: empty, data: new Float32Array(0) }
-    }
-  }
-  return feeds
+/** Sequences of one length that begin with an empty cache. */
+export interface Batch {
+  readonly sequences: number
+  readonly tokens: number
 }
+
+/** Makes what a graph wants to know of a batch beside its tokens or hidden states. */
+export type SideInputs = (graph: Graph, batch: Batch) => TensorRecord
+
+/** What a decoder graph wants to know: positions from 0, an empty cache, and whether the sequences are long ones. */
+export const sideInputsOf =
+  ({ longRope }: ModelFacts): SideInputs =>
+  (graph, { sequences, tokens }) => {
+    const rows = Array.from({ length: tokens }, (_, position) => position)
+    const isLong = longRope !== undefined && tokens > longRope
+    // Each a new tensor: a session takes the memory of what it is fed.
+    const last = () => int32(new Array(sequences).fill(tokens - 1), [sequences])
+    const total = () => int32([tokens], [])
+    const known: Record<string, () => GraphTensor> = {
+      [DECODER.positionIds]: () => int64(repeat(rows, sequences), [sequences, tokens]),
+      [DECODER.lastPosition]: last,
+      [DECODER.totalLength]: total,
+      [DECODER.longSequence]: () => int64(new Array(sequences).fill(Number(isLong)), [sequences, 1]),
+      [DECODER.logitsRows]: () => int64(rows, [tokens]),
+    }
+    const feeds: Record<string, GraphTensor> = {}
+    for (const { name, shape } of graph.inputs) {
+      const make = known[name]
+      if (make !== undefined) feeds[name] = make()
+      // An empty cache has dropped nothing, whatever the window.
+      else if (name.startsWith(DECODER.lastPosition)) feeds[name] = last()
+      else if (name.startsWith(DECODER.totalLength)) feeds[name] = total()
+      else if (shape.includes('P')) {
+        const empty = shape.map((size) => (size === 'B' ? sequences : size === 'P' ? 0 : Number(size)))
+        feeds[name] = { dtype: 'float32', shape: empty, data: new Float32Array(0) }
+      }
+    }
+    return feeds
+  }
 
 export const hiddenTensor = ({ data, shape }: HiddenStates): GraphTensor => ({
   dtype: 'float32',
@@ -62,6 +78,12 @@ export const int64 = (values: ArrayLike<number>, shape: readonly number[]): Grap
   dtype: 'int64',
   shape,
   data: BigInt64Array.from(Array.from(values), BigInt),
+})
+
+const int32 = (values: readonly number[], shape: readonly number[]): GraphTensor => ({
+  dtype: 'int32',
+  shape,
+  data: Int32Array.from(values),
 })
 
 const repeat = (values: readonly number[], times: number): number[] =>

@@ -17,7 +17,14 @@ import type { ModelDescription } from '@hfquant/models'
 import { createGraphThreads, DECODER, type Graph, type GraphSession } from '@hfquant/onnx'
 import { lowerOnce } from '../lower/lower-model.js'
 import type { Tokenizer } from '../tokenizer/index.js'
-import { HIDDEN_SHAPE, hiddenTensor, int64, openPart, sideInputs } from './block-session.js'
+import {
+  HIDDEN_SHAPE,
+  hiddenTensor,
+  int64,
+  openPart,
+  type SideInputs,
+  sideInputsOf,
+} from './block-session.js'
 import { levelsBetween, type ValueGroup } from './levels.js'
 import { openMomentsPass } from './moments-pass.js'
 import { createTrace, type TracedBlock } from './trace-blocks.js'
@@ -63,16 +70,23 @@ export function createCalibration(
   const weightBytes = graph.constants.reduce((sum, { dtype, shape }) => sum + tensorBytes(dtype, shape), 0)
   const graphThreads = createGraphThreads({ threads, reuse: weightBytes <= REUSE_LIMIT })
   const opened = (part: Graph): Promise<GraphSession> => openPart(part, source, graphThreads)
-  const closing = (session: GraphSession): Promise<void> => session.close()
+  const sideInputs = sideInputsOf(description.facts)
 
   let loadedTokenizer: Promise<Tokenizer | undefined> | undefined
   const widthOf = (path: string) => weights.get(path)?.module.info.inFeatures
   const stage = (from: GraphValue, to: GraphValue, isLast: boolean): CalibrationStage => {
     const levels = levelsBetween({ graph, from, to, modules, widthOf })
     const openMoments = (groups: readonly LinearGroup[], panelRows: number) =>
-      openMomentsPass({ graph, from, groups: groups as readonly ValueGroup[], panelRows, open: opened })
+      openMomentsPass({
+        ...{ graph, from, groups: groups as readonly ValueGroup[], panelRows },
+        ...{ sideInputs, open: opened },
+      })
     if (isLast) return { levels, openMoments }
-    return { levels, openMoments, openOutput: () => openOutputPass(graph, from, to, opened, closing) }
+    return {
+      levels,
+      openMoments,
+      openOutput: () => openOutputPass({ graph, from, to, sideInputs, open: opened }),
+    }
   }
   // A head that is quantized comes last: nothing reads what it makes of the hidden states.
   const inBlocks = new Set(traced.map(({ path }) => path))
@@ -112,14 +126,14 @@ export function createCalibration(
     async closeEmbedding() {
       const opened = await embedding
       embedding = undefined
-      if (opened !== undefined) await closing(opened.session)
+      await opened?.session.close()
     },
     async embed(ids, sequences) {
       embedding ??= openEmbedding()
       const { session, part } = await embedding
       const tokens = ids.length / sequences
       const feeds = {
-        ...sideInputs(part, sequences, tokens),
+        ...sideInputs(part, { sequences, tokens }),
         [DECODER.inputIds]: int64(ids, [sequences, tokens]),
       }
       return hiddenStates(await session.run(feeds, ['hidden']))
@@ -137,26 +151,25 @@ export function createCalibration(
   }
 }
 
-type Open = (part: Graph) => Promise<GraphSession>
-type Close = (session: GraphSession) => Promise<void>
+interface OutputRequest {
+  readonly graph: Graph
+  readonly from: GraphValue
+  readonly to: GraphValue
+  readonly sideInputs: SideInputs
+  readonly open: (part: Graph) => Promise<GraphSession>
+}
 
-async function openOutputPass(
-  graph: Graph,
-  from: GraphValue,
-  to: GraphValue,
-  open: Open,
-  close: Close,
-): Promise<OutputPass> {
+async function openOutputPass({ graph, from, to, sideInputs, open }: OutputRequest): Promise<OutputPass> {
   const part = graph.cut('block', [{ value: from, dtype: 'float32', shape: HIDDEN_SHAPE }], [to])
   part.output('hidden', to, 'float32', HIDDEN_SHAPE)
   const session = await open(part)
   return {
     async run(hidden) {
       const [sequences, tokens] = hidden.shape
-      const feeds = { ...sideInputs(part, sequences, tokens), [from.id]: hiddenTensor(hidden) }
+      const feeds = { ...sideInputs(part, { sequences, tokens }), [from.id]: hiddenTensor(hidden) }
       return hiddenStates(await session.run(feeds, ['hidden']))
     },
-    close: () => close(session),
+    close: () => session.close(),
   }
 }
 

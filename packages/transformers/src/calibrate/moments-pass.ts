@@ -1,7 +1,7 @@
 import type { GraphValue, LinearGroup, MomentsPass } from '@hfquant/core'
 import { lowerPanels, type TrianglePanel } from '@hfquant/kernels'
 import { createGraph, type Graph, type GraphSession, type SumPort, type TensorRecord } from '@hfquant/onnx'
-import { HIDDEN_SHAPE, hiddenTensor, sideInputs } from './block-session.js'
+import { HIDDEN_SHAPE, hiddenTensor, type SideInputs } from './block-session.js'
 import type { ValueGroup } from './levels.js'
 
 export interface MomentsRequest {
@@ -11,6 +11,7 @@ export interface MomentsRequest {
   readonly groups: readonly ValueGroup[]
   /** Rows of the panels in which the sums are added up and handed out. */
   readonly panelRows: number
+  readonly sideInputs: SideInputs
   readonly open: (part: Graph) => Promise<GraphSession>
 }
 
@@ -19,7 +20,7 @@ export interface MomentsRequest {
  * triangle only, which is little more than half of the work and of the memory.
  */
 export async function openMomentsPass(request: MomentsRequest): Promise<MomentsPass> {
-  const { from, groups, panelRows, open } = request
+  const { from, groups, panelRows, sideInputs, open } = request
   const part = inputsGraph(request)
   const session = await open(part)
   const panels = groups.map(({ width }) => lowerPanels(width, panelRows))
@@ -31,7 +32,7 @@ export async function openMomentsPass(request: MomentsRequest): Promise<MomentsP
     seconds,
     async add(hidden) {
       const [sequences, tokens] = hidden.shape
-      const feeds = { ...sideInputs(part, sequences, tokens), [from.id]: hiddenTensor(hidden) }
+      const feeds = { ...sideInputs(part, { sequences, tokens }), [from.id]: hiddenTensor(hidden) }
       const start = performance.now()
       const names = groups.flatMap((_, index) => [`x.${index}`, `square.${index}`])
       const inputs = await session.run(feeds, names, rooms.take(sequences, tokens))
