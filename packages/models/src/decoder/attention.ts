@@ -8,15 +8,17 @@ import type { LayerContext } from './forward-decoder.js'
 export function attention(context: LayerContext, choice: AttentionChoice, x: GraphValue): GraphValue {
   const { ops, config, path, index } = context
   const { names } = config
-  const { kvHeads, window, scale, softCap, linearBias } = choice
+  const { kvHeads, window, scale, softCap, linearBias, cacheOf } = choice
   const heads = { count: choice.heads, size: choice.headSize }
+  const own = { count: kvHeads, size: choice.headSize }
   const projected = project(context, choice, x)
   const query = placed(context, choice, projected.query, heads, names.queryNorm)
-  const key = placed(context, choice, projected.key, { ...heads, count: kvHeads }, names.keyNorm)
+  const key = projected.key && placed(context, choice, projected.key, own, names.keyNorm)
+  const value = projected.value && normedValue(context, choice, projected.value, own)
   const attended = ops.attend({
     layer: index,
     query: grown(context, choice, query),
-    ...{ key, value: projected.value, heads, kvHeads, window, scale, softCap },
+    ...{ key, value, cacheOf, heads, kvHeads, window, scale, softCap },
     slopes:
       linearBias === undefined ? undefined : alibiSlopes(heads.count).map((slope) => slope * linearBias),
   })
@@ -26,9 +28,9 @@ export function attention(context: LayerContext, choice: AttentionChoice, x: Gra
 interface Projected {
   /** [B, S, H · Dh] */
   readonly query: GraphValue
-  /** [B, S, Hk · Dh] */
-  readonly key: GraphValue
-  readonly value: GraphValue
+  /** [B, S, Hk · Dh]; undefined where those of another layer are read. */
+  readonly key?: GraphValue
+  readonly value?: GraphValue
 }
 
 function project({ ops, config, path }: LayerContext, choice: AttentionChoice, x: GraphValue): Projected {
@@ -39,7 +41,10 @@ function project({ ops, config, path }: LayerContext, choice: AttentionChoice, x
     return clip === undefined ? product : ops.clip(product, clip)
   }
   if (projections === 'separate') {
-    return { query: linear(names.query), key: linear(names.key), value: linear(names.value) }
+    const query = linear(names.query)
+    if (choice.cacheOf !== undefined) return { query }
+    const key = linear(names.key)
+    return { query, key, value: choice.valueOfKey ? key : linear(names.value) }
   }
   const fused = linear(names.projections)
   const [width, kvWidth] = [heads * headSize, kvHeads * headSize]
@@ -75,6 +80,16 @@ function placed(
   }
   const turn = (value: GraphValue) => (rope === undefined ? value : ops.rotate(value, rope, heads))
   return headNorm?.afterRope ? norm(turn(x)) : turn(norm(x))
+}
+
+function normedValue(
+  { ops, config, path }: LayerContext,
+  { valueNorm }: AttentionChoice,
+  value: GraphValue,
+  heads: Heads,
+): GraphValue {
+  if (valueNorm === undefined) return value
+  return ops.fromHeads(ops.norm(joinPath(path, config.names.valueNorm), ops.toHeads(value, heads)), heads)
 }
 
 function grown({ ops }: LayerContext, { queryGrowth }: AttentionChoice, query: GraphValue): GraphValue {

@@ -7,6 +7,7 @@ import type {
   HeadNormChoice,
   LayerChoice,
   MlpChoice,
+  PerLayerChoice,
 } from './decoder-config.js'
 
 /** The modules of a decoder on the meta device, in the order in which they are computed. */
@@ -25,6 +26,7 @@ export function buildDecoder(config: DecoderConfig, dtype: FloatDtype): Shell {
     child(base, names.projectIn, new Linear(embeddingSize, hiddenSize, dtype))
     child(base, names.projectOut, new Linear(hiddenSize, embeddingSize, dtype))
   }
+  if (input.perLayer !== undefined) buildPerLayerInputs(base, input.perLayer, config, dtype)
   const layers = child(base, names.layers, new Module())
   for (const [index, layer] of config.layers.entries()) {
     buildLayer(layers.child(String(index), new Module()), layer, config, dtype)
@@ -37,9 +39,24 @@ export function buildDecoder(config: DecoderConfig, dtype: FloatDtype): Shell {
     basePrefix: names.base.split('.')[0]!,
     outputEmbedding: names.head,
     ties: [],
+    ...(config.checkpoint && { checkpoint: config.checkpoint }),
   }
   if (config.tied) tie(shell, { alias: `${names.head}.weight`, target: `${inputEmbedding}.weight` })
   return shell
+}
+
+/** Projections outside of blocks stay in float, as the output matrix does. */
+function buildPerLayerInputs(
+  base: Module,
+  { size, vocabSize }: PerLayerChoice,
+  { names, norm, layers, hiddenSize }: DecoderConfig,
+  dtype: FloatDtype,
+): void {
+  const width = layers.length * size
+  child(base, names.perLayerTable, new Embedding(vocabSize, width, dtype))
+  const projection = new Linear(hiddenSize, width, dtype, { quantizable: false })
+  child(base, names.perLayerProjection, projection)
+  child(base, names.perLayerNorm, new Norm([size], norm, dtype))
 }
 
 function buildLayer(layer: Module, choice: LayerChoice, config: DecoderConfig, dtype: FloatDtype): void {
@@ -53,6 +70,13 @@ function buildLayer(layer: Module, choice: LayerChoice, config: DecoderConfig, d
   addNorm(names.norms.mlpIn)
   buildMlp(layer, choice.mlp, config, dtype)
   addNorm(names.norms.mlpOut)
+  const { perLayer } = config.input
+  if (perLayer !== undefined) {
+    child(layer, names.perLayerGate, new Linear(hiddenSize, perLayer.size, dtype))
+    child(layer, names.perLayerOutput, new Linear(perLayer.size, hiddenSize, dtype))
+    addNorm(names.perLayerOutputNorm)
+  }
+  if (config.scalesLayers) layer.parameter(names.layerScale, dtype, [1])
 }
 
 function buildAttention(
@@ -62,18 +86,21 @@ function buildAttention(
   dtype: FloatDtype,
 ): void {
   const { names, hiddenSize } = config
-  const { heads, kvHeads, headSize, bias, outputBias, headNorm } = choice
+  const { heads, kvHeads, headSize, bias, outputBias, headNorm, valueNorm } = choice
+  const ownsCache = choice.cacheOf === undefined
   const linear = linearOf(layer, config, dtype)
   const [width, kvWidth] = [heads * headSize, kvHeads * headSize]
   if (choice.projections === 'separate') {
     linear(names.query, hiddenSize, width, bias)
-    linear(names.key, hiddenSize, kvWidth, bias)
-    linear(names.value, hiddenSize, kvWidth, bias)
+    if (ownsCache) linear(names.key, hiddenSize, kvWidth, bias)
+    if (ownsCache && !choice.valueOfKey) linear(names.value, hiddenSize, kvWidth, bias)
   } else linear(names.projections, hiddenSize, width + 2 * kvWidth, bias)
   if (headNorm !== undefined) {
     child(layer, names.queryNorm, headNorms(headNorm, heads, headSize, dtype))
-    child(layer, names.keyNorm, headNorms(headNorm, kvHeads, headSize, dtype))
+    if (ownsCache) child(layer, names.keyNorm, headNorms(headNorm, kvHeads, headSize, dtype))
   }
+  if (valueNorm !== undefined && ownsCache)
+    child(layer, names.valueNorm, new Norm([headSize], valueNorm, dtype))
   linear(names.output, width, hiddenSize, outputBias)
 }
 

@@ -1,3 +1,4 @@
+import type { CheckpointMapping } from '@hfquant/core'
 import type { Activation } from '../parts/activation.js'
 import type { NormKind } from '../parts/norm.js'
 import type { Rope } from '../parts/rope.js'
@@ -20,7 +21,11 @@ export interface DecoderConfig {
   readonly tied: boolean
   /** Projections within layers are stored [in, out], with a bias, as GPT-2 does. */
   readonly storesColumns?: boolean | undefined
+  /** What a layer gives is multiplied with a number of its own, a parameter [1]. */
+  readonly scalesLayers?: boolean | undefined
   readonly names: DecoderNames
+  /** Other names that files have for the same tensors. */
+  readonly checkpoint?: CheckpointMapping | undefined
 }
 
 export interface ResidualChoice {
@@ -69,6 +74,12 @@ export interface AttentionChoice {
   readonly clip?: number | undefined
   /** Queries grow with their position p: · (1 + beta · ln(1 + ⌊p / original⌋)). */
   readonly queryGrowth?: { readonly beta: number; readonly original: number } | undefined
+  /** Values are what the projection of the keys gives, before norm and rotation: there is no projection of their own. */
+  readonly valueOfKey?: boolean | undefined
+  /** Of the values of each head. */
+  readonly valueNorm?: NormKind | undefined
+  /** An earlier layer whose keys and values are read: there are no projections of own ones. */
+  readonly cacheOf?: number | undefined
   /** Linear biases: what the slopes are multiplied with. */
   readonly linearBias?: number | undefined
 }
@@ -97,6 +108,16 @@ export interface InputChoice {
   readonly embeddingSize?: number | undefined
   /** A norm behind the table. */
   readonly norm?: boolean | undefined
+  /** Every layer has an input of its own for each token. */
+  readonly perLayer?: PerLayerChoice | undefined
+}
+
+/** How inputs of single layers are made: from a table of their own and from the hidden states before the first layer. */
+export interface PerLayerChoice {
+  /** Channels of the input of one layer. */
+  readonly size: number
+  /** Rows of the table, [vocabSize, layers · size]. */
+  readonly vocabSize: number
 }
 
 export interface OutputChoice {

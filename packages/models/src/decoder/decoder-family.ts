@@ -1,4 +1,4 @@
-import { CapabilityError, type JsonObject, type LayerCache } from '@hfquant/core'
+import { CapabilityError, type CheckpointMapping, type JsonObject, type LayerCache } from '@hfquant/core'
 import {
   type Architecture,
   defineArchitecture,
@@ -30,7 +30,9 @@ export interface DecoderChoices {
   readonly input?: InputChoice
   readonly output?: OutputChoice
   readonly storesColumns?: boolean
+  readonly scalesLayers?: boolean
   readonly names?: Partial<DecoderNames>
+  readonly checkpoint?: CheckpointMapping
 }
 
 export interface DecoderFamily {
@@ -111,20 +113,26 @@ function facts({ vocabSize, maxPositions, layers }: DecoderConfig): ModelFacts {
   }
 }
 
-const layerCache = ({ kvHeads, headSize, window }: AttentionChoice): LayerCache => ({
-  kind: 'kv',
-  heads: kvHeads,
-  headSize: paddedHeadSize(headSize),
-  window,
-})
+const layerCache = ({ kvHeads, headSize, window, cacheOf }: AttentionChoice): LayerCache =>
+  cacheOf === undefined
+    ? { kind: 'kv', heads: kvHeads, headSize: paddedHeadSize(headSize), window }
+    : { kind: 'shared', with: cacheOf }
 
 /** Channels of a head as attention gets it. */
 const paddedHeadSize = (headSize: number): number => Math.ceil(headSize / 8) * 8
 
-/** Buffers that older versions of the Python library saved, and layers behind the last one, which predict more tokens. */
+/**
+ * Buffers that older versions of the Python library saved, layers behind the last one, which predict more tokens, and
+ * projections of keys and values of a layer that reads those of another one.
+ */
 function isLeftover(name: string, { names, layers }: DecoderConfig): boolean {
   if (/\.(attn|attention|self_attn|self_attention)\.(bias|masked_bias)$/.test(name)) return true
   if (/(^|\.)rotary_emb\.(inv_freq|cos_cached|sin_cached)$/.test(name)) return true
-  const layer = new RegExp(`(^|\\.)${names.layers.replaceAll('.', '\\.')}\\.(\\d+)\\.`).exec(name)?.[2]
-  return layer !== undefined && Number(layer) >= layers.length
+  const found = new RegExp(`(?:^|\\.)${names.layers.replaceAll('.', '\\.')}\\.(\\d+)\\.(.*)$`).exec(name)
+  if (found === null) return false
+  const [, layer, rest = ''] = found
+  const choice = layers[Number(layer)]
+  if (choice === undefined) return true
+  const unread = [names.key, names.value, names.keyNorm, names.valueNorm]
+  return choice.attention.cacheOf !== undefined && unread.some((part) => rest.startsWith(`${part}.`))
 }

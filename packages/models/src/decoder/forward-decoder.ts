@@ -2,15 +2,20 @@ import { type GraphValue, joinPath } from '@hfquant/core'
 import type { Ops } from '../ops/ops.js'
 import { attention } from './attention.js'
 import type { DecoderConfig, LayerChoice, MlpChoice } from './decoder-config.js'
+import { joinInput, perLayerInputs } from './per-layer-inputs.js'
 
 /** The arithmetic of a decoder, from token ids to logits. */
 export function forwardDecoder(ops: Ops, config: DecoderConfig): void {
   const { names, output } = config
   const at = (name: string) => joinPath(names.base, name)
   let hidden = embedded(ops, config) // [B, S, D]
+  const inputs = perLayerInputs(ops, config, hidden)
   for (const [index, layer] of config.layers.entries()) {
     const path = joinPath(at(names.layers), String(index))
-    hidden = ops.block(path, hidden, (x, cut) => forwardLayer({ ops, config, path, index }, layer, x, cut))
+    const context = { ops, config, path, index, input: inputs?.[index] }
+    hidden = ops.block(path, hidden, (x, cut) =>
+      completed(context, layer, forwardLayer(context, layer, x, cut)),
+    )
   }
   // Only the rows whose logits are wanted pass through the head, which is the largest product of all.
   let rows = ops.wanted(hidden) // [B, R, D]
@@ -29,6 +34,8 @@ export interface LayerContext {
   /** Of the layer. */
   readonly path: string
   readonly index: number
+  /** [B, S, size], of a layer that has an input of its own. */
+  readonly input: GraphValue | undefined
 }
 
 const hasOwnWidth = ({ input, hiddenSize }: DecoderConfig): boolean =>
@@ -77,6 +84,14 @@ function forwardLayer(
   const between = cut(middle)
   const z = normed(norms.mlpIn, between)
   return join(ofNormed ? z : between, mlp(context, layer.mlp, z), norms.mlpOut)
+}
+
+/** What comes behind both branches. */
+function completed(context: LayerContext, { mlp }: LayerChoice, x: GraphValue): GraphValue {
+  const { ops, config, path, input } = context
+  const joined = input === undefined ? x : joinInput(context, mlp.activation, x, input)
+  if (!config.scalesLayers) return joined
+  return ops.mul(joined, ops.parameter(joinPath(path, config.names.layerScale), [1]))
 }
 
 function mlp(

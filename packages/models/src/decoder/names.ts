@@ -20,6 +20,7 @@ export interface DecoderNames {
   readonly output: string
   readonly queryNorm: string
   readonly keyNorm: string
+  readonly valueNorm: string
   readonly gate: string
   readonly up: string
   /** Gate and up in one matrix. */
@@ -28,6 +29,16 @@ export interface DecoderNames {
   /** Of an activation with parameters. */
   readonly activation: string
   readonly norms: LayerNormNames
+  /** The parameter that scales a layer. */
+  readonly layerScale: string
+  /** Of inputs of single layers: their table, what projects hidden states, and its norm, relative to the base model. */
+  readonly perLayerTable: string
+  readonly perLayerProjection: string
+  readonly perLayerNorm: string
+  /** What such an input meets in its layer. */
+  readonly perLayerGate: string
+  readonly perLayerOutput: string
+  readonly perLayerOutputNorm: string
 }
 
 /** Norms of a layer by their place. */
@@ -57,12 +68,20 @@ export const LLAMA_NAMES: DecoderNames = {
   output: 'self_attn.o_proj',
   queryNorm: 'self_attn.q_norm',
   keyNorm: 'self_attn.k_norm',
+  valueNorm: 'self_attn.v_norm',
   gate: 'mlp.gate_proj',
   up: 'mlp.up_proj',
   gateUp: 'mlp.gate_up_proj',
   down: 'mlp.down_proj',
   activation: 'mlp.act_fn',
   norms: { attentionIn: 'input_layernorm', mlpIn: 'post_attention_layernorm' },
+  layerScale: 'layer_scalar',
+  perLayerTable: 'embed_tokens_per_layer',
+  perLayerProjection: 'per_layer_model_projection',
+  perLayerNorm: 'per_layer_projection_norm',
+  perLayerGate: 'per_layer_input_gate',
+  perLayerOutput: 'per_layer_projection',
+  perLayerOutputNorm: 'post_per_layer_input_norm',
 }
 
 /** Norms before and behind both branches, as Gemma 2 names them. */

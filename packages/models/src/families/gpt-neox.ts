@@ -19,6 +19,7 @@ export const gptNeox = decoderFamily({
       residual: { kind: read.flag('use_parallel_residual', true) ? 'parallel' : 'pre' },
       attention: { projections: 'grouped', bias, outputBias: bias, rope },
       mlp: { kind: 'plain', bias: true },
+      checkpoint: [{ from: 'lm_head.', to: 'embed_out.' }],
       names: {
         base: 'gpt_neox',
         embedding: 'embed_in',

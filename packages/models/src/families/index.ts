@@ -10,6 +10,7 @@ import { falcon } from './falcon.js'
 import { gemma } from './gemma.js'
 import { gemma2 } from './gemma2.js'
 import { gemma3 } from './gemma3.js'
+import { gemma4 } from './gemma4.js'
 import { glm } from './glm.js'
 import { glm4 } from './glm4.js'
 import { gptBigcode } from './gpt-bigcode.js'
@@ -51,6 +52,7 @@ export const families: readonly Architecture[] = [
   gemma,
   gemma2,
   gemma3,
+  gemma4,
   glm,
   glm4,
   gptBigcode,

@@ -19,7 +19,17 @@ export interface Numbers {
 /** What is the same operators for whatever purpose a model is lowered. */
 export type Arithmetic = Pick<
   Ops,
-  'activate' | 'add' | 'clip' | 'fromHeads' | 'mul' | 'norm' | 'softCap' | 'split' | 'toFloats' | 'toHeads'
+  | 'activate'
+  | 'add'
+  | 'clip'
+  | 'fromHeads'
+  | 'mul'
+  | 'norm'
+  | 'parameter'
+  | 'softCap'
+  | 'split'
+  | 'toFloats'
+  | 'toHeads'
 >
 
 export function arithmetic(numbers: Numbers): Arithmetic {
@@ -32,6 +42,7 @@ export function arithmetic(numbers: Numbers): Arithmetic {
   return {
     add,
     mul,
+    parameter: (name, shape) => numbers.parameters([name], shape, 0),
     activate: (kind, x, path) => (kind === 'xielu' ? xielu(x, path, numbers) : activate(kind, x, graph)),
     softCap: (x, cap) => mul(graph.node('Tanh', [graph.node('Div', [x, number(cap)])]), cap),
     clip: (x, limit) => graph.node('Clip', [x, number(-limit), number(limit)]),

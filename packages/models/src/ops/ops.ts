@@ -26,6 +26,8 @@ export interface Ops {
   attend(call: AttendCall): GraphValue
   /** @param path of the module with the parameters of an activation that has some. */
   activate(kind: Activation, x: GraphValue, path: string): GraphValue
+  /** A parameter by its full name, in the dtype of the hidden states. */
+  parameter(name: string, shape: readonly number[]): GraphValue
   add(a: GraphValue, b: GraphValue): GraphValue
   mul(a: GraphValue, b: GraphValue | number): GraphValue
   /** cap · tanh(x / cap) */
@@ -42,7 +44,8 @@ export interface Ops {
   toFloats(integers: GraphValue): GraphValue
   /**
    * A block: `hidden` is all that it is computed from. Where `body` hands hidden states to `cut`, which returns them,
-   * they are all that the rest of it is computed from.
+   * they are all that the rest of it is computed from. A model whose blocks read more runs as any other, and is refused
+   * where blocks are run one by one, for calibration.
    */
   block(
     path: string,

@@ -29,12 +29,12 @@ const DEFAULT_SIZE: ArchitectureSize = {
 /** The names that families give each size in config.json. */
 const KEYS: Readonly<Record<keyof ArchitectureSize, readonly string[]>> = {
   layers: ['num_hidden_layers', 'n_layer', 'num_layers'],
-  hidden: ['hidden_size', 'n_embd', 'n_embed', 'word_embed_proj_dim'],
+  hidden: ['hidden_size', 'n_embd', 'n_embed', 'word_embed_proj_dim', 'hidden_size_per_layer_input'],
   inner: ['intermediate_size', 'n_inner', 'ffn_dim', 'ffn_hidden_size'],
   heads: ['num_attention_heads', 'n_head', 'num_heads'],
   kvHeads: ['num_key_value_heads', 'num_kv_heads'],
   headSize: ['head_dim'],
-  vocabulary: ['vocab_size'],
+  vocabulary: ['vocab_size', 'vocab_size_per_layer_input'],
   positions: ['max_position_embeddings', 'n_positions', 'n_ctx'],
 }
 
@@ -43,17 +43,27 @@ const DEPENDENT = ['layer_types', 'no_rope_layers', 'attention_layers', 'attenti
 
 /** A config.json of a family with other sizes; what it says beside them stays. */
 export function tinyConfig(config: JsonObject, size: Partial<ArchitectureSize> = {}): JsonObject {
-  const wanted = { ...DEFAULT_SIZE, ...size }
-  const entries = Object.entries(config).filter(([key]) => !DEPENDENT.includes(key))
+  const { num_kv_shared_layers: shared = 0, num_hidden_layers: layers } = config
+  // Which layer reads the cache of which one follows from all of their kinds.
+  const keepsLayers = Number(shared) > 0
+  const wanted = { ...DEFAULT_SIZE, ...(keepsLayers && { layers: Number(layers) }), ...size }
+  const entries = Object.entries(config).filter(([key]) => keepsLayers || !DEPENDENT.includes(key))
   const sizeOf = (key: string) =>
     (Object.keys(KEYS) as (keyof ArchitectureSize)[]).find((name) => KEYS[name].includes(key))
   return Object.fromEntries(
     entries.map(([key, value]) => {
       const name = sizeOf(key)
+      if (key === 'per_layer_config') return [key, largerHeads(value as JsonObject, wanted.headSize)]
       return [key, name === undefined || value === null ? value : wanted[name]]
     }),
   )
 }
+
+/** Layers that have heads of their own get them twice as large as the others. */
+const largerHeads = (layers: JsonObject, headSize: number): JsonObject =>
+  Object.fromEntries(
+    Object.entries(layers).map(([index, own]) => [index, { ...(own as JsonObject), head_dim: 2 * headSize }]),
+  )
 
 /**
  * Writes a tiny model of a family that is registered, with the names and shapes of its definition, and random weights.
