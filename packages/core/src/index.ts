@@ -143,6 +143,7 @@ export {
 } from './json/read-field.js'
 export { type JsonFile, readJsonFile } from './json/read-json-file.js'
 export { unknownEntries, unknownKeysRemark } from './json/unknown-keys.js'
+export { renameTensors } from './load/adjust-checkpoint.js'
 export { writeRange } from './load/byte-range.js'
 export { type Checkpoint, type CheckpointTensor, storedWeight } from './load/checkpoint.js'
 export { checkpointIdentity } from './load/checkpoint-identity.js'

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { knownArchitectures } from '@hfquant/models'
+import { type Architecture, knownArchitectures } from '@hfquant/models'
 import { describeArchitecture } from '@hfquant/testkit'
 import { AutoModelForCausalLM, recipe } from './index.js'
 import { golden } from './testing/golden.fixture.js'
@@ -17,12 +17,16 @@ const folders = readdirSync(golden('architectures'), { withFileTypes: true })
   .filter((entry) => entry.isDirectory())
   .map(({ name }) => golden(`architectures/${name}`))
 
-function isOf(folder: string, names: readonly string[]): boolean {
-  const config = JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8'))
-  return names.includes(config.architectures?.[0])
+const configOf = (folder: string) => JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8'))
+
+/** Folders of a family, and behind them those of models that have one of the family inside. */
+function foldersOf({ names, modelTypes }: Architecture): string[] {
+  const own = folders.filter((folder) => names.includes(configOf(folder).architectures?.[0]))
+  const around = folders.filter((folder) => modelTypes.includes(configOf(folder).text_config?.model_type))
+  return [...own, ...around]
 }
 
 for (const architecture of knownArchitectures()) {
-  const goldens = folders.filter((folder) => isOf(folder, architecture.names))
+  const goldens = foldersOf(architecture)
   describeArchitecture(architecture, { frontDoor: AutoModelForCausalLM, goldens, configs })
 }

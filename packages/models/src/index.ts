@@ -12,6 +12,7 @@ export {
   knownArchitectures,
   registerArchitecture,
 } from './architecture/registry.js'
+export { textModelConfig } from './architecture/text-model.js'
 export { type ConfigReader, configReader } from './config/config-reader.js'
 export { type LayerKind, readLayerKinds, readWindows, slidesUnlessEvery } from './config/read-layer-kinds.js'
 export { type RopeDefaults, readRope } from './config/read-rope.js'

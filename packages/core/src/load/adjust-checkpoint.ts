@@ -3,15 +3,20 @@ import { type Shell, untie } from '../shell/shell.js'
 import type { Checkpoint, CheckpointTensor } from './checkpoint.js'
 
 /**
- * The checkpoint with every tensor under another name; the same object when no name changes.
+ * The checkpoint with every tensor under another name, without those that get none; the same object when no name changes.
  *
  * @throws CheckpointError TENSOR_DUPLICATE when two tensors get the same name.
  */
-export function renameTensors(checkpoint: Checkpoint, rename: (name: string) => string): Checkpoint {
+export function renameTensors(
+  checkpoint: Checkpoint,
+  rename: (name: string) => string | undefined,
+): Checkpoint {
   const entries = [...checkpoint.tensors].map(([name, tensor]) => [rename(name), tensor] as const)
-  if (entries.every(([name, tensor]) => checkpoint.tensors.get(name) === tensor)) return checkpoint
+  if (entries.every(([name, tensor]) => name !== undefined && checkpoint.tensors.get(name) === tensor))
+    return checkpoint
   const tensors = new Map<string, CheckpointTensor>()
   for (const [name, tensor] of entries) {
+    if (name === undefined) continue
     const other = tensors.get(name)
     if (other !== undefined) throw duplicateTensor(name, other, tensor)
     tensors.set(name, tensor)

@@ -1,22 +1,23 @@
-import { type Shell, untie } from '../shell/shell.js'
+import { type Shell, tie, untie } from '../shell/shell.js'
 import { type Checkpoint, type CheckpointTensor, storedWeight } from './checkpoint.js'
 import { readBytesHere } from './read-rows.js'
 import { checkpointSource } from './tensor-source.js'
 
 /**
- * Breaks the ties that a checkpoint contradicts: it holds the alias itself, and not the same bytes. Those of a checkpoint
- * that is trusted are taken to be the same.
+ * Makes the ties that a checkpoint implies: it holds the target only. Breaks those that it contradicts: it holds the alias
+ * itself, and not the same bytes. Those of a checkpoint that is trusted are taken to be the same.
  *
  * @returns a warning per broken tie.
  */
 export async function settleTies(shell: Shell, checkpoint: Checkpoint): Promise<string[]> {
+  for (const pair of shell.impliedTies ?? []) {
+    if (partsOf(checkpoint, pair.alias) === 0 && partsOf(checkpoint, pair.target) > 0) tie(shell, pair)
+  }
   const warnings: string[] = []
   for (const pair of shell.ties) {
     const alias = checkpoint.tensors.get(pair.alias)
     const target = checkpoint.tensors.get(pair.target)
-    const ownParts =
-      storedWeight(checkpoint, pair.alias.slice(0, pair.alias.lastIndexOf('.')))?.tensors.size ?? 0
-    if (ownParts === 0 || (alias !== undefined && target === undefined)) continue
+    if (partsOf(checkpoint, pair.alias) === 0 || (alias !== undefined && target === undefined)) continue
     if (alias !== undefined && target !== undefined) {
       if (checkpoint.trusted || (await sameBytes(alias, target))) continue
     }
@@ -27,6 +28,10 @@ export async function settleTies(shell: Shell, checkpoint: Checkpoint): Promise<
   }
   return warnings
 }
+
+/** How many tensors are stored below the module of a parameter. */
+const partsOf = (checkpoint: Checkpoint, parameter: string): number =>
+  storedWeight(checkpoint, parameter.slice(0, parameter.lastIndexOf('.')))?.tensors.size ?? 0
 
 const PIECE_BYTES = 8 * 2 ** 20
 

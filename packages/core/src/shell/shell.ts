@@ -19,6 +19,8 @@ export interface Shell {
   readonly ignores?: (name: string) => boolean
   /** Pairs of parameter names that share one parameter: `alias` is left out of a saved checkpoint. */
   ties: readonly Tie[]
+  /** Ties that config.json says nothing about: they hold for a checkpoint that has the target and not the alias. */
+  readonly impliedTies?: readonly Tie[]
 }
 
 export interface Tie {

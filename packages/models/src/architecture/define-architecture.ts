@@ -70,6 +70,10 @@ export interface ModelDescription {
   /** A new shell each time. */
   build(dtype: FloatDtype): Shell
   forward(ops: Ops): void
+  /** True for the text model of a model that sees or hears as well: nothing else of it is read. */
+  readonly isPart: boolean
+  /** What the model calls a tensor of its files; undefined for one of a part that is not read. */
+  tensorName(name: string): string | undefined
   /** @throws CapabilityError for a variant of the family that llama.cpp does not know. */
   readonly gguf: (() => GgufModel) | undefined
   readonly onnxModelTypes: readonly string[]
@@ -90,6 +94,8 @@ export function defineArchitecture<Config>(definition: ArchitectureDefinition<Co
         facts: definition.facts(config),
         build: (dtype) => ({ ...definition.build(config, dtype), ...ignoring }),
         forward: (ops) => definition.forward(ops, config),
+        isPart: false,
+        tensorName: (name) => name,
         gguf: definition.gguf && (() => definition.gguf!(config)),
       }
     },

@@ -1,8 +1,9 @@
-import { CapabilityError, ConfigError, closestName, type JsonObject } from '@hfquant/core'
+import { CapabilityError, ConfigError, closestName, type JsonObject, toNode, toValue } from '@hfquant/core'
 import { families } from '../families/index.js'
 import type { Architecture, ModelDescription } from './define-architecture.js'
 import { reasonsLeftOut } from './left-out.js'
 import { spellingsOf } from './spellings.js'
+import { asPart, type ObjectNode, textConfigOf, textModelConfig } from './text-model.js'
 
 const byName = new Map<string, Architecture>()
 const byType = new Map<string, Architecture>()
@@ -57,7 +58,7 @@ export type ImportArchitecture = (
 
 /**
  * The model that a config.json describes: of the family that `architectures` names, any entry of it, or else
- * `model_type`, or else a package of that name.
+ * `model_type`, or else a package of that name; or else the text model in its `text_config`.
  *
  * @throws ConfigError ARCHITECTURE_UNKNOWN naming what the file asks for and what there is; CapabilityError
  * ARCHITECTURE_LEFT_OUT for a family that is known and cannot be computed; as `Architecture.describe`.
@@ -73,13 +74,32 @@ export async function describeModel(
     .map((name) => byName.get(name))
     .find((architecture) => architecture !== undefined)
   if (known !== undefined) return known.describe(json)
-  if (typeof type !== 'string') throw unknown(named, type)
-  const ofType = byType.get(type)
-  if (ofType !== undefined) return ofType.describe(json)
+  const found = await ofType(type, importPackage)
+  if (found.architecture !== undefined) return found.architecture.describe(json)
+  const part = await describePart(json, importPackage)
+  if (part === undefined) throw unknown(named, type, found.refused)
+  return part
+}
+
+/** The family of a model type, which a package may define. */
+async function ofType(type: unknown, importPackage: ImportArchitecture): ReturnType<ImportArchitecture> {
+  if (typeof type !== 'string') return {}
+  const known = byType.get(type)
+  if (known !== undefined) return { architecture: known }
   const found = await importPackage(architecturePackage(type), type)
-  if (found.architecture === undefined) throw unknown(named, type, found.refused)
-  registerArchitecture(found.architecture)
-  return found.architecture.describe(json)
+  if (found.architecture !== undefined) registerArchitecture(found.architecture)
+  return found
+}
+
+/** The text model of a model that sees or hears as well; undefined where there is none of a family that is known. */
+async function describePart(
+  json: JsonObject,
+  importPackage: ImportArchitecture,
+): Promise<ModelDescription | undefined> {
+  const { architecture } = await ofType(textConfigOf(json)?.model_type, importPackage)
+  if (architecture === undefined) return undefined
+  const config = textModelConfig(toNode(json) as ObjectNode, firstName(architecture))
+  return asPart(architecture.describe(toValue(config) as JsonObject))
 }
 
 /** Entries of `architectures`; older files have one name in place of a list. */

@@ -34,14 +34,16 @@ export function buildDecoder(config: DecoderConfig, dtype: FloatDtype): Shell {
   if (output.norm !== false) child(base, names.finalNorm, new Norm([hiddenSize], norm, dtype))
   child(root, names.head, new Linear(embeddingSize, vocabSize, dtype, { bias: output.bias ?? false }))
   const inputEmbedding = joinPath(names.base, names.embedding)
+  const headTie = { alias: `${names.head}.weight`, target: `${inputEmbedding}.weight` }
   const shell: Shell = {
     ...{ root, dtype, inputEmbedding },
     basePrefix: names.base.split('.')[0]!,
     outputEmbedding: names.head,
     ties: [],
+    ...(config.tiedByFiles && { impliedTies: [headTie] }),
     ...(config.checkpoint && { checkpoint: config.checkpoint }),
   }
-  if (config.tied) tie(shell, { alias: `${names.head}.weight`, target: `${inputEmbedding}.weight` })
+  if (config.tied) tie(shell, headTie)
   return shell
 }
 

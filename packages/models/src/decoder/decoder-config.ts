@@ -19,6 +19,8 @@ export interface DecoderConfig {
   readonly output: OutputChoice
   /** Whether the output matrix is the token table. */
   readonly tied: boolean
+  /** Whether config.json leaves that to the files: without an output matrix in them, the token table is it. */
+  readonly tiedByFiles?: boolean | undefined
   /** Projections within layers are stored [in, out], with a bias, as GPT-2 does. */
   readonly storesColumns?: boolean | undefined
   /** What a layer gives is multiplied with a number of its own, a parameter [1]. */

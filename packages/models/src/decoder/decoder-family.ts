@@ -83,6 +83,7 @@ function readDecoder({ choose, defaults = {} }: DecoderFamily, json: JsonObject)
     ...{ hiddenSize: sizes.hidden, vocabSize: sizes.vocabulary, maxPositions: sizes.positions },
     ...{ layers, residual, input: {}, output: {} },
     tied: read.flag('tie_word_embeddings', false),
+    tiedByFiles: !read.has('tie_word_embeddings'),
     ...choices,
     names: { ...LLAMA_NAMES, ...names },
   }

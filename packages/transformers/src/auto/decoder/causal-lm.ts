@@ -72,7 +72,7 @@ export class CausalLM implements AsyncDisposable {
     return this.#state.version.quantization
   }
 
-  /** config.json as it was read. */
+  /** config.json as it was read; of a model that sees or hears as well, that of its text model. */
   get config(): JsonObject {
     return this.#opened.configFile.value
   }

@@ -6,6 +6,7 @@ import {
   ConfigError,
   configFolders,
   type FloatDtype,
+  type FoundModel,
   findModel,
   folderIdentity,
   type HfQuantizer,
@@ -15,6 +16,7 @@ import {
   publishWarning,
   readOneVersion,
   recoverFolder,
+  renameTensors,
   settleQuantization,
 } from '@hfquant/core'
 import { describeModel, type ModelDescription, ropeRemark } from '@hfquant/models'
@@ -60,19 +62,19 @@ export async function openModel(source: ModelSource, given: LoadModelOptions): P
   )
 }
 
-type FoundModel = Awaited<ReturnType<typeof findModel>>
-
 async function openVersion(folder: string, options: LoadModelOptions): Promise<OpenedModel> {
-  const found = await findModel(folder)
+  const whole = await findModel(folder)
+  const model = await describeFound(whole, folder)
+  const found = model.isPart ? textModelAlone(whole, model) : whole
   const { configFile } = found
-  const model = await describeFound(found, folder)
   const promised = await promisedQuantization(found, options, folder)
-  const checkpoint = await openCheckpoint(found.weightsFolder, {
-    named: configFile.value.transformers_weights,
+  const files = await openCheckpoint(found.weightsFolder, {
+    named: whole.configFile.value.transformers_weights,
     preferred: promised && AutoQuantizer.create(promised).weightFiles(),
   })
   try {
-    await inFile(configFile.path, async () => checkPositions(model.facts, checkpoint.bytesOnDisk))
+    await inFile(configFile.path, async () => checkPositions(model.facts, files.bytesOnDisk))
+    const checkpoint = renameTensors(files, model.tensorName)
     const settled = await settleQuantization(promised, checkpoint, options.quantizationConfig)
     const merged =
       settled && options.quantizeLmHead ? includeHead(settled, model.build('float32'), folder) : settled
@@ -84,7 +86,7 @@ async function openVersion(folder: string, options: LoadModelOptions): Promise<O
     }
     return withQuantization(opened, merged, isNamed(options.dtype))
   } catch (error) {
-    await checkpoint.close()
+    await files.close()
     throw error
   }
 }
