@@ -21,10 +21,11 @@ import {
 } from './foreign-packages.mjs'
 import { packPackages } from './pack-packages.mjs'
 
-/** A backend from elsewhere, and one that is a minute old, against the packages as they would be published. */
+/** A backend and a family from elsewhere, and backends a minute old, against the packages as they would be published. */
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const hqq = join(root, 'examples', 'hqq')
+const persimmon = join(root, 'examples', 'persimmon')
 // The real path: a temporary folder may be a link.
 const outside = realpathSync(mkdtempSync(join(tmpdir(), 'hfquant-foreign-')))
 /** Installing takes as long as the registry does; removing hundreds of megabytes takes a while as well. */
@@ -32,6 +33,7 @@ const PATIENCE = 600_000
 afterAll(() => rmSync(outside, { recursive: true, force: true }), PATIENCE)
 
 let example = ''
+let family = ''
 let created = ''
 let faster = ''
 beforeAll(async () => {
@@ -45,7 +47,8 @@ beforeAll(async () => {
   faster = await create('my-groups')
   addKernelOfGuide(faster)
   example = copyPackage(hqq, outside)
-  await installFrom(outside, [example, created, faster], tarballs)
+  family = copyPackage(persimmon, outside)
+  await installFrom(outside, [example, family, created, faster], tarballs)
 }, PATIENCE)
 
 /** What the section "Speed" of the guide says, done to a package that was just created. */
@@ -107,6 +110,23 @@ describe('examples/hqq', () => {
       await runScript(example, 'build')
       await runScript(example, 'typecheck')
       await runScript(example, 'test')
+    },
+    PATIENCE,
+  )
+})
+
+describe('examples/persimmon', () => {
+  test('has no ties to this repository', () => {
+    expect(tiesTo(persimmon)).toEqual([])
+    expect(isWorkspaceMember(root, persimmon)).toBe(false)
+  })
+
+  test(
+    'installed from tarballs, it builds, has correct types and passes its tests',
+    async () => {
+      await runScript(family, 'build')
+      await runScript(family, 'typecheck')
+      await runScript(family, 'test')
     },
     PATIENCE,
   )

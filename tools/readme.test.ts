@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 /**
  * Every TypeScript block of README.md and of the guides is type-checked as it stands, and run. A block that names a file
- * is a passage of what create-hfquant-backend writes, which has tests of its own.
+ * is a passage of it: of an example, or of what create-hfquant-backend writes. Both have tests of their own.
  */
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
@@ -38,7 +38,8 @@ test('there are snippets and passages', () => {
 
 test.each(passages)('a passage of $file stands in it', ({ file, code }) => {
   const template = join(root, 'packages', 'create-hfquant-backend', 'template')
-  expect(readFileSync(join(template, file), 'utf8')).toContain(code)
+  const path = file.startsWith('examples/') ? join(root, file) : join(template, file)
+  expect(readFileSync(path, 'utf8')).toContain(code)
 })
 
 test('they type-check', () => {

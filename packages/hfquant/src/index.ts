@@ -28,6 +28,12 @@ export {
   registerQuantizer,
 } from '@hfquant/core'
 export {
+  type Architecture,
+  decoderFamily,
+  defineArchitecture,
+  registerArchitecture,
+} from '@hfquant/models'
+export {
   type CausalLM,
   type CompiledModel,
   EXPORT_TYPES,

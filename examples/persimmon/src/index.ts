@@ -1,0 +1,1 @@
+export { persimmon as architecture } from './persimmon.js'
