@@ -47,19 +47,21 @@ export function createEngine(
   const postProcess = readPostProcessor(json.post_processor)
   const decoder = readDecoder(json.decoder)
   const added = createAddedTokens(json.added_tokens, normalize)
-  const tokenOf = new Map<number, string>()
-  for (const [token, id] of vocabulary) tokenOf.set(id, token)
-  const idOf = new Map(vocabulary)
+  // Vocabularies have hundreds of thousands of tokens: a list is filled in a fraction of the time of a map.
+  const tokenOf: (string | undefined)[] = []
+  for (const [token, id] of vocabulary) tokenOf[id] = token
+  const addedIds = new Map<string, number>()
   for (const { id, content } of json.added_tokens) {
-    idOf.set(content, id)
-    tokenOf.set(id, added.decoded.get(id) ?? content)
+    addedIds.set(content, id)
+    tokenOf[id] = added.decoded.get(id) ?? content
   }
+  const addedOnly = [...addedIds.keys()].filter((token) => !vocabulary.has(token))
 
   return {
-    size: idOf.size,
+    size: vocabulary.size + addedOnly.length,
     specialIds: new Set(json.added_tokens.filter(({ special }) => special === true).map(({ id }) => id)),
-    idOf: (token) => idOf.get(token),
-    isByte: (id) => decoder.isByte(tokenOf.get(id) ?? ''),
+    idOf: (token) => addedIds.get(token) ?? vocabulary.get(token),
+    isByte: (id) => decoder.isByte(tokenOf[id] ?? ''),
 
     *encode(text, { addSpecialTokens, maxTokens = MAX_TOKENS }) {
       const lengthOf = (count: number) => (addSpecialTokens ? (postProcess?.lengthOf(count) ?? count) : count)
@@ -76,7 +78,7 @@ export function createEngine(
     decode(ids) {
       const tokens: string[] = []
       for (const id of ids) {
-        const token = tokenOf.get(id)
+        const token = tokenOf[id]
         if (token !== undefined) tokens.push(token)
       }
       return tokens.length === 0 ? '' : decoder.decode(tokens)
