@@ -83,8 +83,16 @@ describe.skipIf(process.platform === 'win32')('a named pipe in the place of a fi
     },
   )
 
-  test.each(['config.json', 'quantize_config.json', 'model.safetensors'])('%s', async (name) => {
+  test.each([
+    'config.json',
+    'quantize_config.json',
+    'model.safetensors',
+    'model.safetensors.index.json',
+    'pytorch_model.bin',
+    'pytorch_model.bin.index.json',
+  ])('%s', async (name) => {
     const folder = await copy()
+    if (/^(model|pytorch_model)\./.test(name)) await rm(join(folder, 'model.safetensors'))
     await rm(join(folder, name), { force: true })
     execFileSync('mkfifo', [join(folder, name)])
     await expect(inspectModel(folder)).rejects.toMatchObject({ code: 'FILE_UNREADABLE' })

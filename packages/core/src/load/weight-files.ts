@@ -79,7 +79,7 @@ async function namedWeights(folder: string, named: unknown): Promise<string> {
     )
   }
   expectInside(named, field)
-  if (await isFile(join(folder, named))) return join(folder, named)
+  if (await isThere(join(folder, named))) return join(folder, named)
   throw new CheckpointError(
     'WEIGHTS_NOT_FOUND',
     `config.json says ${field} "${named}", which ${folder} does not hold; ${await describeWeightFiles(folder)}`,
@@ -132,12 +132,13 @@ function hintFor(safe: string | undefined, pickled: string | undefined, isAdapte
 }
 
 async function thoseThatExist(folder: string, names: readonly string[]): Promise<readonly string[]> {
-  const found = await Promise.all(names.map((name) => isFile(join(folder, name))))
+  const found = await Promise.all(names.map((name) => isThere(join(folder, name))))
   return names.filter((_, index) => found[index])
 }
 
-const isFile = (path: string): Promise<boolean> =>
+/** A pipe of that name counts, so that whoever opens it says what it is; a folder is none. */
+const isThere = (path: string): Promise<boolean> =>
   stat(path).then(
-    (found) => found.isFile(),
+    (found) => !found.isDirectory(),
     () => false,
   )
