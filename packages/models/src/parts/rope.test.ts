@@ -14,25 +14,6 @@ describe('rope settings', () => {
     expect(older).toEqual(newer)
   })
 
-  test('where both spellings are there, the older counts, as in the Python library', () => {
-    const both = read({
-      rope_parameters: { rope_theta: 5e5, rope_type: 'default' },
-      rope_scaling: { type: 'linear', factor: 4 },
-    })
-    expect(both).toMatchObject({ theta: 5e5, scaling: { type: 'linear', factor: 4 } })
-  })
-
-  test.each([1, 4096.5])(
-    'for short and long sequences that part at %s positions are refused',
-    (positions) => {
-      const factors = Array(32).fill(1)
-      const scaling = { type: 'longrope', short_factor: factors, long_factor: factors }
-      expect(() => read({ rope_scaling: scaling, original_max_position_embeddings: positions })).toThrow(
-        expect.objectContaining({ field: 'original_max_position_embeddings', found: positions }),
-      )
-    },
-  )
-
   test('may turn a part of the head only', () => {
     expect(read({ partial_rotary_factor: 0.5 }).width).toBe(32)
     expect(read({ rope_parameters: { partial_rotary_factor: 0.25 } }).width).toBe(16)
