@@ -38,7 +38,7 @@ const MAY_IMPORT = {
   '@hfquant/cli': ['hfquant'],
   '@hfquant/server': ['hfquant'],
   // Benchmarks measure the parts, too.
-  '@hfquant/bench': ['hfquant', ...LIBRARIES],
+  '@hfquant/bench': ['hfquant', '@hfquant/testkit', ...LIBRARIES],
 }
 
 /** Packages that run with nothing from outside of this workspace. */

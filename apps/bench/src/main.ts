@@ -13,6 +13,9 @@ if (command === 'compare-once') {
 } else if (command === 'templates') {
   const { compareTemplates } = await import('./python-judge/command.js')
   await compareTemplates(rest)
+} else if (command === 'families') {
+  const { families } = await import('./families/command.js')
+  await families(rest)
 } else {
   const { runMeasurement } = await import('./measurements.js')
   await runMeasurement()

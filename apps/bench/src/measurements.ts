@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util'
 import { COMPARE_USAGE } from './compare/command.js'
 import { runMain } from './compare/run-child.js'
+import { FAMILIES_USAGE } from './families/command.js'
 import { BILLION, makeCheckpoint } from './make-checkpoint.js'
 import { type DecodeFigures, measureDecode } from './measure-decode.js'
 import { measureGptqLayer } from './measure-gptq-layer.js'
@@ -26,7 +27,9 @@ const USAGE = `usage:
 ${COMPARE_USAGE}
 
 ${TEMPLATES_USAGE}
-${TOKENIZERS_USAGE}`
+${TOKENIZERS_USAGE}
+
+${FAMILIES_USAGE}`
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

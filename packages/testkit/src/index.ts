@@ -4,6 +4,7 @@ export {
   type ArchitectureRefusal,
   architectureChecks,
 } from './architecture/architecture-checks.js'
+export type { CalibratedConfigs } from './architecture/calibration-check.js'
 export { describeArchitecture } from './architecture/describe-architecture.js'
 export { ContractBreach } from './conformance/breach.js'
 export type { Ability, ConformanceCheck, Topic } from './conformance/check.js'

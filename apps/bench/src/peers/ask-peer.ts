@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { createRequire } from 'node:module'
+import { repositoryPath } from '../repository.js'
 
 export interface PeerRequest {
   readonly model: string
@@ -54,7 +54,7 @@ export async function askPeerOnce<Greedy = unknown>(
   throw new Error(`${peer}: ${answer!.error}`)
 }
 
-const programOf = (peer: Peer): string => createRequire(import.meta.url).resolve(`#peers/${peer}.mjs`)
+const programOf = (peer: Peer): string => repositoryPath(`apps/bench/peers/${peer}.mjs`)
 
 /** Lines of JSON that a peer prints; a library may print others. */
 function runProgram(

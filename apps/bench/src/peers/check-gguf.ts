@@ -52,11 +52,10 @@ function judge(
   const [choice] = compareChoices(answer.logits, wanted, LARGEST_ERROR).different
   const found = answer.greedy
   const greedy = expected.greedy.slice(8, 8 + found.length)
-  const reason =
-    error > LARGEST_ERROR
-      ? `logits differ by ${error.toPrecision(2)} of the largest`
-      : found.join() === greedy.join()
-        ? choice
-        : `it goes on with ${found}, not ${greedy}`
+  const reason = !(error <= LARGEST_ERROR)
+    ? `logits differ by ${error.toPrecision(2)} of the largest`
+    : found.join() === greedy.join()
+      ? choice
+      : `it goes on with ${found}, not ${greedy}`
   return { title, state: reason === undefined ? 'same' : 'different', error, ...(reason && { reason }) }
 }

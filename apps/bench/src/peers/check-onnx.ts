@@ -6,67 +6,71 @@ import { type ExportCase, refusal, untilEnd, type Verdict } from './export-cases
 
 /**
  * Largest error of a logit by precision, from the unrounded model; float32 is held to the same tokens, too. Four bits leave
- * little of random weights, so that their bound tells a wrong graph from a right one, no more.
+ * little of random weights, so that their bound tells no more than that logits are numbers.
  */
-export const ONNX_ERRORS = { fp32: 2e-5, fp16: 2e-2, q4: 0.5, q4f16: 0.5 } as const
+const ONNX_ERRORS = { fp32: 2e-5, fp16: 2e-2, q4: 2, q4f16: 2 } as const
+
+type CheckedType = keyof typeof ONNX_ERRORS
 
 /**
- * Writes each model as an ONNX folder, and holds what `@huggingface/transformers` computes against what is expected: the
- * logits, and in float32 the tokens that it decodes, alone and as the shorter, padded row of a batch.
+ * Writes each model as an ONNX folder of each type, and holds what `@huggingface/transformers` computes against what is
+ * expected: the logits, and in float32 the tokens that it decodes, as the shorter, padded row of a batch.
+ *
+ * @returns verdicts by type, and in each in the order of the cases.
  */
 export async function checkOnnx(
   cases: readonly ExportCase[],
   work: string,
-  type: keyof typeof ONNX_ERRORS,
+  types: readonly CheckedType[],
 ): Promise<readonly Verdict[]> {
-  const verdicts = new Map<string, Verdict>()
-  const asked: Asked[] = []
-  for (const each of cases) {
-    const model = join(work, `${each.title}-${type}`)
-    try {
-      const { warnings } = await exportModel(each.folder, model, { format: 'onnx', type })
-      const { sequences, greedy } = each.expected
-      const prompts = [greedy.slice(0, 8), sequences[1]!.slice(0, 13)]
-      const request = { model, sequences, ...(type === 'fp32' && { greedy: { prompts, count: 16 } }) }
-      // A sequence that grows across the length of a longrope goes on in another way, as a warning says.
-      const length = warnings.map((text) => /grows beyond (\d+) tokens/.exec(text)?.[1]).find(Boolean)
-      asked.push({ each, request, tokens: length === undefined ? 16 : Number(length) - 8 + 1 })
-    } catch (error) {
-      verdicts.set(each.title, refusal(each.title, error))
-    }
-  }
+  const exported: (Asked | Verdict)[] = []
+  for (const type of types) for (const each of cases) exported.push(await exportCase(each, type, work))
+  const asked = exported.filter((one): one is Asked => 'request' in one)
   const answers = await askPeer<number[][]>(
     'transformers-js',
     asked.map(({ request }) => request),
   )
-  for (const [index, one] of asked.entries()) {
-    verdicts.set(one.each.title, judge(one, answers[index]!, type))
+  return exported.map((one) => ('request' in one ? judge(one, answers[asked.indexOf(one)]!) : one))
+}
+
+async function exportCase(each: ExportCase, type: CheckedType, work: string): Promise<Asked | Verdict> {
+  const title = `${each.title} in ${type}`
+  const model = join(work, title)
+  try {
+    const { warnings } = await exportModel(each.folder, model, { format: 'onnx', type })
+    const { sequences, greedy } = each.expected
+    const prompts = [greedy.slice(0, 8), sequences[1]!.slice(0, 13)]
+    const request = { model, sequences, ...(type === 'fp32' && { greedy: { prompts, count: 16 } }) }
+    // A sequence that grows across the length of a longrope goes on in another way, as a warning says.
+    const length = warnings.map((text) => /grows beyond (\d+) tokens/.exec(text)?.[1]).find(Boolean)
+    return { title, each, type, request, tokens: length === undefined ? 16 : Number(length) - 8 + 1 }
+  } catch (error) {
+    return refusal(title, error)
   }
-  return cases.map(({ title }) => verdicts.get(title)!)
 }
 
 interface Asked {
+  readonly title: string
   readonly each: ExportCase
+  readonly type: CheckedType
   readonly request: PeerRequest
   /** How many of the decoded tokens are to be the same. */
   readonly tokens: number
 }
 
 function judge(
-  { each: { title, expected }, tokens }: Asked,
+  { title, each: { expected }, type, tokens }: Asked,
   answer: PeerAnswer<number[][]> | PeerFailure,
-  type: keyof typeof ONNX_ERRORS,
 ): Verdict {
   if (answer.error !== undefined) return { title, state: 'different', reason: answer.error }
   const error = relativeError(answer.logits, expected.logits)
   const [choice] = compareChoices(answer.logits, expected.logits, ONNX_ERRORS[type]).different
   const [found] = answer.greedy.map((row) => untilEnd(row.slice(0, tokens)))
   const greedy = untilEnd(expected.greedy.slice(8, 8 + tokens))
-  const reason =
-    error > ONNX_ERRORS[type]
-      ? `logits differ by ${error.toPrecision(2)} of the largest`
-      : found === undefined || found.join() === greedy.join()
-        ? choice
-        : `it goes on with ${found}, not ${greedy}`
+  const reason = !(error <= ONNX_ERRORS[type])
+    ? `logits differ by ${error.toPrecision(2)} of the largest`
+    : found === undefined || found.join() === greedy.join()
+      ? choice
+      : `it goes on with ${found}, not ${greedy}`
   return { title, state: reason === undefined ? 'same' : 'different', error, ...(reason && { reason }) }
 }

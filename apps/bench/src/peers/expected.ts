@@ -38,7 +38,8 @@ export function relativeError(found: Logits, wanted: Logits): number {
       const other = found[index]?.[position] ?? []
       if (other.length !== row.length) throw new RangeError(`${other.length} logits, ${row.length} wanted`)
       for (let id = 0; id < row.length; id++) {
-        const difference = Math.abs(other[id]! - row[id]!)
+        // JSON has null for what is not a number.
+        const difference = Math.abs((other[id] ?? Number.NaN) - row[id]!)
         error = Math.max(error, difference)
         largest = Math.max(largest, Math.abs(row[id]!))
       }

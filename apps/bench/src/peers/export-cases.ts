@@ -44,7 +44,7 @@ export async function ownCase(title: string, folder: string): Promise<ExportCase
 }
 
 /** Tiny models come without a tokenizer, and llama.cpp loads none without: `<s>`, `</s>`, `t2`, `t3`, … */
-export async function addTokenizer(folder: string): Promise<number> {
+async function addTokenizer(folder: string): Promise<number> {
   const { vocab_size: size } = JSON.parse(await readFile(join(folder, 'config.json'), 'utf8'))
   const added_tokens = ['<s>', '</s>'].map((content, id) => ({ id, content, special: true }))
   const vocab = Object.fromEntries(

@@ -5,6 +5,7 @@ import { openSafetensors } from '@hfquant/safetensors'
 import { demand } from '../conformance/breach.js'
 import type { FrontDoor, FrontDoorModel } from '../conformance/front-door.js'
 import { tinyConfig, writeTinyModel } from '../models/tiny-architecture.js'
+import { type CalibratedConfigs, calibrates } from './calibration-check.js'
 
 /** One thing that every family of models does. */
 export interface ArchitectureCheck {
@@ -35,6 +36,8 @@ export interface ArchitectureOptions {
   readonly goldens: readonly string[]
   /** Ways to quantize, by name. Each is tried on a tiny model of the family. */
   readonly configs?: Readonly<Record<string, QuantizationConfigInput>>
+  /** Token ids that calibrate, and the same grid without calibration. */
+  readonly calibration?: CalibratedConfigs
   /** Largest error of exact logits, as a share of the largest one; default 2e-5. */
   readonly largestError?: number
   readonly refused?: readonly ArchitectureRefusal[]
@@ -45,7 +48,7 @@ export function architectureChecks(
   architecture: Architecture,
   options: ArchitectureOptions,
 ): readonly ArchitectureCheck[] {
-  const { frontDoor, goldens, configs = {}, largestError = 2e-5, refused = [] } = options
+  const { frontDoor, goldens, configs = {}, calibration, largestError = 2e-5, refused = [] } = options
   const [first] = goldens
   const config = async () => (await readJsonFile(join(first!, 'config.json'))).value
   const tiny = async (folder: string) => writeTinyModel(folder, tinyConfig(await config()))
@@ -69,6 +72,15 @@ export function architectureChecks(
           quantizes(frontDoor, await tiny(join(folder, 'float')), folder, quantizationConfig),
       }),
     ),
+    ...(calibration === undefined
+      ? []
+      : [
+          {
+            subject: 'calibration',
+            title: 'calibrated weights are nearer to the float model than rounded ones',
+            run: async (folder: string) => calibrates(frontDoor, await tiny(folder), calibration),
+          },
+        ]),
     ...refused.map(
       ({ change, code, field }): ArchitectureCheck => ({
         subject: 'refuses',

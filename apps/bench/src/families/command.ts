@@ -1,0 +1,46 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { knownArchitectures } from '@hfquant/models'
+import { repositoryPath } from '../repository.js'
+import { COLUMNS, runFamilies } from './run-families.js'
+import { formatTable, replaceTable } from './table.js'
+
+export const FAMILIES_USAGE = `  pnpm bench families [--only NAME,…] [--columns NAME,…] [--write]
+                                                      what works with each family of models, every cell from a run;
+                                                      --write puts the table of all families into docs/families.md
+
+  --columns  ${COLUMNS.join(', ')}`
+
+const OPTIONS = {
+  only: { type: 'string' },
+  columns: { type: 'string', default: COLUMNS.join(',') },
+  write: { type: 'boolean', default: false },
+} as const
+
+/** Tries every family, or some, and prints a table; cells of columns that were left out say so. */
+export async function families(args: string[]): Promise<void> {
+  const { values } = parseArgs({ args, options: OPTIONS })
+  const names = values.only?.split(',')
+  const columns = values.columns.split(',')
+  const stranger = columns.find((column) => !COLUMNS.includes(column))
+  if (stranger !== undefined) {
+    throw new TypeError(`--columns has "${stranger}", expected some of ${COLUMNS.join(', ')}`)
+  }
+  if (values.write && names !== undefined) throw new TypeError('--write is for all families, without --only')
+  const architectures = knownArchitectures().filter(
+    (architecture) => names === undefined || architecture.names.some((name) => names.includes(name)),
+  )
+  const work = await mkdtemp(join(tmpdir(), 'hfquant-families-'))
+  try {
+    const rows = await runFamilies({ architectures, columns, work, report: (line) => console.error(line) })
+    const table = formatTable(COLUMNS, rows)
+    console.log(table)
+    if (!values.write) return
+    const path = repositoryPath('docs/families.md')
+    await writeFile(path, replaceTable(await readFile(path, 'utf8'), table))
+  } finally {
+    await rm(work, { recursive: true, force: true })
+  }
+}

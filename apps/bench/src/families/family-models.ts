@@ -1,0 +1,46 @@
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { JsonObject } from '@hfquant/core'
+import type { Architecture } from '@hfquant/models'
+import { tinyConfig, writeTinyModel } from '@hfquant/testkit'
+import { type ExportCase, goldenCase, ownCase } from '../peers/export-cases.js'
+import { repositoryPath } from '../repository.js'
+
+const GOLDENS = repositoryPath('goldens/architectures')
+
+/** Folders that the Python library wrote for a family. */
+export async function goldensOf({ names }: Architecture): Promise<readonly string[]> {
+  const entries = await readdir(GOLDENS, { withFileTypes: true })
+  const folders = entries.filter((entry) => entry.isDirectory()).map(({ name }) => join(GOLDENS, name))
+  const named = await Promise.all(
+    folders.map(async (folder) => {
+      const { architectures } = await readConfig(folder)
+      return Array.isArray(architectures) && names.includes(String(architectures[0])) ? [folder] : []
+    }),
+  )
+  return named.flat().sort()
+}
+
+const readConfig = async (folder: string): Promise<JsonObject> =>
+  JSON.parse(await readFile(join(folder, 'config.json'), 'utf8'))
+
+/**
+ * What is exported of a family: its goldens, and a model of sizes that every library takes, as the sizes of the goldens
+ * are odd on purpose.
+ */
+export async function exportCasesOf(
+  goldens: readonly string[],
+  work: string,
+): Promise<readonly ExportCase[]> {
+  const cases = await Promise.all(goldens.map((folder) => goldenCase(folder, work)))
+  const config = await readConfig(goldens[0]!)
+  const tiny = tinyConfig({ ...config, ...fitting(config) }, { layers: 4, inner: 512 })
+  const title = `tiny ${String(config.model_type)}`
+  return [...cases, await ownCase(title, await writeTinyModel(join(work, title), tiny))]
+}
+
+/** llama.cpp knows small models of these families in one form alone. */
+const fitting = ({ model_type: type, query_pre_attn_scalar: scalar }: JsonObject): JsonObject => ({
+  ...(type === 'exaone4' && { sliding_window: null }),
+  ...(scalar !== undefined && { query_pre_attn_scalar: 32 }),
+})

@@ -1,0 +1,126 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Architecture } from '@hfquant/models'
+import { type ArchitectureOptions, architectureChecks, type CalibratedConfigs } from '@hfquant/testkit'
+import { AutoModelForCausalLM, recipe } from 'hfquant'
+import { checkGguf } from '../peers/check-gguf.js'
+import { checkOnnx } from '../peers/check-onnx.js'
+import type { ExportCase, Verdict } from '../peers/export-cases.js'
+import { exportCasesOf, goldensOf } from './family-models.js'
+import type { FamilyRow, Finding } from './table.js'
+
+const BACKENDS = [
+  'int8-weight-only',
+  'int8-dynamic-act-int8-weight',
+  'int4-weight-only',
+  'nf4',
+  'llm-int8',
+  'rtn-int4',
+] as const
+
+const EXPORTS = ['GGUF', 'ONNX'] as const
+
+/** Columns of the table: subjects of checks, and exports. */
+export const COLUMNS: readonly string[] = ['runs', 'beside others', ...BACKENDS, 'calibration', ...EXPORTS]
+
+interface FamiliesRequest {
+  readonly architectures: readonly Architecture[]
+  readonly columns: readonly string[]
+  /** A folder for models. */
+  readonly work: string
+  readonly report: (line: string) => void
+}
+
+/** Tries families, one after the other; then exports all of them, as starting a library takes longer than a model. */
+export async function runFamilies(request: FamiliesRequest): Promise<readonly FamilyRow[]> {
+  const { architectures, columns, work, report } = request
+  const rows: { family: string; findings: Map<string, Finding> }[] = []
+  for (const architecture of architectures) {
+    const family = nameOf(architecture)
+    rows.push({ family, findings: await runChecks(architecture, columns, join(work, family)) })
+    report(`${family}: checked`)
+  }
+  for (const column of EXPORTS) {
+    if (!columns.includes(column)) continue
+    const findings = await runExports(architectures, column, join(work, column))
+    for (const { family, findings: own } of rows) own.set(column, findings.get(family)!)
+    report(`${column}: exported`)
+  }
+  return rows
+}
+
+const nameOf = ({ names, modelTypes }: Architecture): string => names[0] ?? modelTypes[0] ?? ''
+
+/** Of several checks of a subject all must hold. */
+async function runChecks(
+  architecture: Architecture,
+  columns: readonly string[],
+  work: string,
+): Promise<Map<string, Finding>> {
+  const findings = new Map<string, Finding>()
+  const checks = architectureChecks(architecture, await optionsFor(architecture))
+  for (const [index, { subject, title, run }] of checks.entries()) {
+    if (!columns.includes(subject) || findings.get(subject)?.works === false) continue
+    const folder = join(work, String(index))
+    await mkdir(folder, { recursive: true })
+    findings.set(
+      subject,
+      await run(folder).then(
+        () => ({ works: true }),
+        ({ message }: Error) => ({ works: false, reason: `${title}: ${message}` }),
+      ),
+    )
+  }
+  return findings
+}
+
+async function optionsFor(architecture: Architecture): Promise<ArchitectureOptions> {
+  const configs = Object.fromEntries(
+    await Promise.all(BACKENDS.map(async (name) => [name, await recipe(name)] as const)),
+  )
+  const fitted = { samples: 12, sequenceLength: 64 }
+  const calibration: CalibratedConfigs = {
+    nearest: await recipe('rtn-int4-g32'),
+    calibrated: (dataset) => recipe('gptq-int4-g32', { ...fitted, calibration: dataset }),
+  }
+  return { frontDoor: AutoModelForCausalLM, goldens: await goldensOf(architecture), configs, calibration }
+}
+
+/** By the name of the family. */
+async function runExports(
+  architectures: readonly Architecture[],
+  column: (typeof EXPORTS)[number],
+  work: string,
+): Promise<ReadonlyMap<string, Finding>> {
+  const findings = new Map<string, Finding>()
+  const cases: (ExportCase & { readonly family: string })[] = []
+  for (const architecture of architectures) {
+    const family = nameOf(architecture)
+    const isKnown = column === 'GGUF' ? architecture.hasGguf : architecture.onnxModelTypes.length > 0
+    if (!isKnown)
+      findings.set(family, { works: false, reason: `${LIBRARIES[column]} does not know the family` })
+    else {
+      const own = await exportCasesOf(await goldensOf(architecture), work)
+      cases.push(...own.map((each) => ({ ...each, family })))
+    }
+  }
+  const verdicts =
+    column === 'GGUF'
+      ? await checkGguf(cases, work)
+      : await checkOnnx(cases, work, ['fp32', 'fp16', 'q4', 'q4f16'])
+  for (const { family } of cases) {
+    const own = verdicts.filter((_, index) => cases[index % cases.length]!.family === family)
+    findings.set(family, findingOf(own))
+  }
+  return findings
+}
+
+const LIBRARIES = { GGUF: 'llama.cpp', ONNX: '@huggingface/transformers' } as const
+
+/** A library computes what it takes as it should, and takes something; a variant that it lacks is refused. */
+function findingOf(verdicts: readonly Verdict[]): Finding {
+  const wrong = verdicts.find(({ state }) => state === 'different')
+  if (wrong !== undefined) return { works: false, reason: `${wrong.title}: ${wrong.reason}` }
+  if (verdicts.some(({ state }) => state === 'same')) return { works: true }
+  return { works: false, reason: verdicts[0]?.reason ?? 'nothing was exported' }
+}
