@@ -1,14 +1,17 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { installedBackends } from 'hfquant'
 import typescript from 'typescript'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { withFamilies } from './readme-tables.mjs'
 
 /**
  * Every TypeScript block of README.md and of the guides is type-checked as it stands, and run. A block that names a file
- * is a passage of it: of an example, or of what create-hfquant-backend writes. Both have tests of their own.
+ * is a passage of it: of an example, or of what create-hfquant-backend writes. Both have tests of their own. Tables name what
+ * there is.
  */
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
@@ -16,9 +19,9 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const sources = join(root, 'node_modules', '.cache', 'hfquant-snippets')
 const workingFolder = mkdtempSync(join(tmpdir(), 'hfquant-readme-'))
 const guides = readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md'))
-const documents = ['README.md', ...guides.map((name) => join('docs', name))].map((path) =>
-  readFileSync(join(root, path), 'utf8'),
-)
+const readDocument = (path: string) => readFileSync(join(root, path), 'utf8')
+const readme = readDocument('README.md')
+const documents = [readme, ...guides.map((name) => readDocument(join('docs', name)))]
 const snippets = documents.flatMap((text) => [...text.matchAll(/```ts\n(.*?)```/gs)].map(([, code]) => code!))
 const passages = documents.flatMap((text) =>
   [...text.matchAll(/```ts (\S+)\n(.*?)```/gs)].map(([, file, code]) => ({ file: file!, code: code! })),
@@ -28,6 +31,8 @@ beforeAll(() => {
   rmSync(sources, { recursive: true, force: true })
   mkdirSync(sources, { recursive: true })
   for (const [index, code] of snippets.entries()) writeFileSync(join(sources, `snippet-${index}.mts`), code)
+  const fromPython = join(root, 'goldens', 'gptq', 'tiny-llama-gptq-w4-g64-sym')
+  cpSync(fromPython, join(workingFolder, 'model-from-python'), { recursive: true })
 })
 afterAll(() => rmSync(workingFolder, { recursive: true, force: true }))
 
@@ -40,6 +45,66 @@ test.each(passages)('a passage of $file stands in it', ({ file, code }) => {
   const template = join(root, 'packages', 'create-hfquant-backend', 'template')
   const path = file.startsWith('examples/') ? join(root, file) : join(template, file)
   expect(readFileSync(path, 'utf8')).toContain(code)
+})
+
+test('the README is short, and so is each of its samples', () => {
+  expect(readme.split('\n').length).toBeLessThanOrEqual(151)
+  const samples = [...readme.matchAll(/```ts\n(.*?)```/gs)].map(([, code]) => code!.trimEnd().split('\n'))
+  expect(Math.max(...samples.map(({ length }) => length))).toBeLessThanOrEqual(10)
+})
+
+test('the README leads to every guide', () => {
+  expect(guides.filter((name) => !readme.includes(`(docs/${name})`))).toEqual([])
+})
+
+test('the README names every family that is registered', () => {
+  expect(readme, 'run node tools/readme-tables.mjs').toBe(withFamilies(readme))
+  expect(readme).toContain('`llama`')
+})
+
+describe('tables of recipes', () => {
+  const choose = readDocument('docs/choose-a-backend.md')
+  const table = readme.slice(readme.indexOf('<!-- recipes -->'), readme.indexOf('<!-- /recipes -->'))
+  /** A row of the README may stand for several recipes; its cells then list a value for each. */
+  const rows = table.split('\n').flatMap((line) => {
+    const [, names = '', from = '', , divergence = '', bits = ''] = line.split('|').map((cell) => cell.trim())
+    const values = (cell: string) =>
+      cell.split(', ').map((value) => value.replaceAll('`', '').replace('e-5', ''))
+    return values(names)
+      .map((name, index) => ({
+        name,
+        package: values(from)[0],
+        divergence: values(divergence)[index],
+        bits: values(bits)[index],
+      }))
+      .filter(({ name }) => /^[a-z0-9]+(-[a-z0-9]+)*$/.test(name) && name !== 'recipe')
+  })
+
+  test('name every recipe beside its package, and no other', async () => {
+    const backends = await installedBackends()
+    const expected = backends.flatMap(({ packageName, recipes }) =>
+      recipes.map((name) => ({ name, package: packageName })),
+    )
+    const byName = (a: { name: string }, b: { name: string }) => (a.name < b.name ? -1 : 1)
+    expect(rows.map(({ name, package: from }) => ({ name, package: from })).sort(byName)).toEqual(
+      expected.sort(byName),
+    )
+  })
+
+  test('have the same figures in the README and in the guide', () => {
+    const cellsOf = (name: string) =>
+      choose
+        .split('\n')
+        .find((line) => line.startsWith(`| \`${name}\` `))
+        ?.split('|')
+        .map((cell) => cell.trim())
+    const inGuide = rows.map(({ name }) => ({
+      name,
+      bits: cellsOf(name)?.[3],
+      divergence: cellsOf(name)?.[5],
+    }))
+    expect(rows.map(({ name, bits, divergence }) => ({ name, bits, divergence }))).toEqual(inGuide)
+  })
 })
 
 test('they type-check', () => {

@@ -1,3 +1,4 @@
+import { cp, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { demoModel } from 'hfquant/demo'
 import { describe, expect, it } from 'vitest'
@@ -55,6 +56,20 @@ describe('generate', () => {
     const { status, stderr } = await generate('--dtype', 'int8')
     expect(status).toBe(1)
     expect(stderr).toMatch(/^DTYPE_NOT_FLOATING: .*quantize: 'int8'/m)
+  })
+
+  it('sends the text as a message of a conversation', async () => {
+    const folder = join(root, 'chat')
+    await cp(demoModel, folder, { recursive: true })
+    await writeFile(join(folder, 'chat_template.jinja'), '{{ messages[0].content }} a girl')
+    const args = ['generate', folder, 'One morning', '--max-new-tokens', '10', '--temperature', '0']
+    const { status, stdout } = await runCli([...args, '--chat'], { HFQUANT_CACHE })
+    expect([status, stdout]).toEqual([
+      0,
+      (await generate('--temperature', '0')).stdout.replace(' a girl', ''),
+    ])
+    const without = await generate('--chat', '--json')
+    expect([without.status, JSON.parse(without.stdout).error.code]).toEqual([1, 'CHAT_TEMPLATE_MISSING'])
   })
 
   it('needs a tokenizer', async () => {

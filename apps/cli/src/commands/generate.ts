@@ -8,6 +8,7 @@ import { startTokenClock } from '../token-clock.js'
 interface GenerateOptions
   extends CommonOptions,
     Pick<GenerationOptions, 'maxNewTokens' | 'temperature' | 'seed'> {
+  readonly chat?: true
   readonly quantize?: string
   readonly dtype?: string
 }
@@ -18,6 +19,7 @@ export function addGenerate(program: Command, setup: CommandSetup): void {
     .description('Continue a text, token by token, on standard output.')
     .argument('<model>', MODEL)
     .argument('<prompt>', 'the text to continue; one that begins with a dash goes after "--"')
+    .option('--chat', 'send the text as a message, written as the chat template of the model says')
     .option(
       '--max-new-tokens <n>',
       'tokens at most (default: generation_config.json, else 20)',
@@ -40,6 +42,7 @@ export function addGenerate(program: Command, setup: CommandSetup): void {
   withCommonOptions(command, [
     'hfquant generate ./TinyLlama-1.1B-quantized "Once upon a time"',
     'hfquant generate ./TinyLlama-1.1B-quantized "Once upon a time" --max-new-tokens 100 --temperature 0.8 --seed 1',
+    'hfquant generate TinyLlama/TinyLlama-1.1B-Chat-v1.0 "Who are you?" --chat --max-new-tokens 100',
   ]).action((model: string, prompt: string, options: GenerateOptions) =>
     generate(model, prompt, options, setup),
   )
@@ -48,7 +51,7 @@ export function addGenerate(program: Command, setup: CommandSetup): void {
 async function generate(
   model: string,
   prompt: string,
-  { json, maxNewTokens, temperature, seed, quantize, dtype }: GenerateOptions,
+  { json, chat, maxNewTokens, temperature, seed, quantize, dtype }: GenerateOptions,
   { terminal, signal }: CommandSetup,
 ): Promise<void> {
   await using loaded = await AutoModelForCausalLM.fromPretrained(model, {
@@ -60,7 +63,11 @@ async function generate(
   const tokenIds: number[] = []
   let text = ''
   const clock = startTokenClock()
-  for await (const piece of loaded.generate(prompt, { maxNewTokens, temperature, seed, signal })) {
+  const settings = { maxNewTokens, temperature, seed, signal }
+  const pieces = chat
+    ? loaded.chat([{ role: 'user', content: prompt }], settings)
+    : loaded.generate(prompt, settings)
+  for await (const piece of pieces) {
     if (tokenIds.length === 0) terminal.clear()
     tokenIds.push(piece.tokenId)
     text += piece.text
