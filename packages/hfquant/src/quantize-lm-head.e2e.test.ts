@@ -23,6 +23,16 @@ describe('quantizeLmHead', () => {
     },
   )
 
+  test('of a GPTQ model is said, because transformers would put random weights in its place', async () => {
+    const quantizationConfig = await recipe('rtn-int4-g32')
+    const said = expect.stringContaining('transformers does not read a quantized output projection')
+    const out = join(parent, 'head-said')
+    const make = (quantizeLmHead: boolean) =>
+      quantizeModel(float, out, { quantizationConfig, quantizeLmHead, dryRun: true })
+    expect((await make(true)).warnings).toContainEqual(said)
+    expect((await make(false)).warnings).not.toContainEqual(said)
+  })
+
   test('leaves a head alone that shares its weight with the embedding', async () => {
     const tied = golden('architectures/llama-tied-rope3')
     const names = ['int8-weight-only', 'rtn-int4-g32']

@@ -63,6 +63,6 @@ function templateMissing(names: readonly string[], wanted: string | undefined): 
     field: 'chatTemplate',
     found: wanted,
     expected: names,
-    hint: 'Give a plain prompt (base models have no template), or pass a Jinja template or a name as chatTemplate.',
+    hint: 'Give a plain prompt (base models have no template), add chat_template.jinja to the folder, or pass a Jinja template or a name as chatTemplate.',
   })
 }
