@@ -10,7 +10,7 @@ import type {
   PerLayerChoice,
 } from './decoder-config.js'
 
-/** The modules of a decoder on the meta device, in the order in which they are computed. */
+/** The modules of a decoder on the meta device, in the order of the Python library, which lists of names show. */
 export function buildDecoder(config: DecoderConfig, dtype: FloatDtype): Shell {
   const { names, hiddenSize, vocabSize, input, output, norm } = config
   const { embeddingSize = hiddenSize } = input
@@ -66,12 +66,10 @@ function buildLayer(layer: Module, choice: LayerChoice, config: DecoderConfig, d
   const addNorm = (name: string | undefined) => {
     if (name !== undefined) child(layer, name, new Norm([hiddenSize], norm, dtype))
   }
-  addNorm(names.norms.attentionIn)
+  const { attentionIn, attentionOut, mlpIn, mlpOut } = names.norms
   buildAttention(layer, choice.attention, config, dtype)
-  addNorm(names.norms.attentionOut)
-  addNorm(names.norms.mlpIn)
   buildMlp(layer, choice.mlp, config, dtype)
-  addNorm(names.norms.mlpOut)
+  for (const name of [attentionIn, attentionOut, mlpIn, mlpOut]) addNorm(name)
   const { perLayer } = config.input
   if (perLayer !== undefined) {
     child(layer, names.perLayerGate, new Linear(hiddenSize, perLayer.size, dtype))
@@ -97,13 +95,13 @@ function buildAttention(
     if (ownsCache) linear(names.key, hiddenSize, kvWidth, bias)
     if (ownsCache && !choice.valueOfKey) linear(names.value, hiddenSize, kvWidth, bias)
   } else linear(names.projections, hiddenSize, width + 2 * kvWidth, bias)
+  linear(names.output, width, hiddenSize, outputBias)
   if (headNorm !== undefined) {
     child(layer, names.queryNorm, headNorms(headNorm, heads, headSize, dtype))
     if (ownsCache) child(layer, names.keyNorm, headNorms(headNorm, kvHeads, headSize, dtype))
   }
   if (valueNorm !== undefined && ownsCache)
     child(layer, names.valueNorm, new Norm([headSize], valueNorm, dtype))
-  linear(names.output, width, hiddenSize, outputBias)
 }
 
 function headNorms({ over, norm }: HeadNormChoice, heads: number, size: number, dtype: FloatDtype): Module {
