@@ -28,8 +28,8 @@ import type { LoadModelOptions } from './load-options.js'
 import { enterFolder, type ModelSource } from './model-source.js'
 import { int8Config } from './quantize-argument.js'
 import { isNamed, resolveDtype } from './resolve-dtype.js'
-import { withQuantization } from './with-quantization.js'
 import { textModelAlone } from './text-model.js'
+import { withQuantization } from './with-quantization.js'
 
 /** A model folder whose configuration and headers have been read, and nothing else. */
 export interface OpenedModel {
