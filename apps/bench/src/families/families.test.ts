@@ -10,14 +10,15 @@ test('docs/families.md has a row for every family, and for no other', async () =
 })
 
 test('a cell says what was found; equal reasons share a note', () => {
+  const works: Finding = { works: true }
   const unknown: Finding = { works: false, reason: 'the library does not know the family' }
   const table = formatTable(
     ['runs', 'GGUF'],
     [
       {
         family: 'A',
-        findings: new Map([
-          ['runs', { works: true }],
+        findings: new Map<string, Finding>([
+          ['runs', works],
           ['GGUF', unknown],
         ]),
       },
