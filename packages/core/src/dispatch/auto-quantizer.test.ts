@@ -59,6 +59,13 @@ describe('merging the saved with the supplied configuration', () => {
     })
   })
 
+  test('a saved method that nobody knows is said to be unknown, whatever is asked for', async () => {
+    await expect(AutoQuantizer.merge({ quant_method: 'frob' }, rowInt8())).rejects.toMatchObject({
+      code: 'QUANT_METHOD_UNKNOWN',
+      message: expect.stringContaining('frob'),
+    })
+  })
+
   test.each([[3], ['int8'], [[1]], [{}], [{ quant_method: 4 }]])(
     '%j is no configuration',
     async (supplied) => {

@@ -44,7 +44,8 @@ export const AutoQuantizer = {
    * did not set. Nothing is dropped without a trace: see `overridden` and `ignored`.
    *
    * @returns undefined when there is neither. A saved one that says that nothing is quantized counts as none.
-   * @throws ConfigError QUANT_METHOD_CONFLICT when the two name different methods.
+   * @throws ConfigError QUANT_METHOD_CONFLICT when the two name different methods, QUANT_METHOD_UNKNOWN when nobody knows
+   * the saved one.
    */
   async merge(
     saved: JsonObject | null | undefined,
@@ -63,7 +64,10 @@ export const AutoQuantizer = {
       }
     }
     const method = methodOf(saved)
-    if (request !== undefined && request.config.quantMethod !== method) {
+    const isAsked = request?.config.quantMethod === method
+    // A method that nobody knows is said to be unknown, whatever is asked for: its checkpoint cannot be loaded as it is.
+    const backend = isAsked ? request.backend : await findBackend(method, source)
+    if (request !== undefined && !isAsked) {
       throw new ConfigError(
         'QUANT_METHOD_CONFLICT',
         `the checkpoint is quantized with "${method}", the supplied config asks for "${request.config.quantMethod}"`,
@@ -75,7 +79,6 @@ export const AutoQuantizer = {
         },
       )
     }
-    const backend = request?.backend ?? (await findBackend(method, source))
     return {
       method,
       backend,
