@@ -9,6 +9,7 @@ import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vit
 import {
   AutoModelForCausalLM,
   type CausalLM,
+  cacheFolder,
   listCompiledModels,
   recipe,
   removeCompiledModels,
@@ -33,7 +34,7 @@ const isLinux = process.platform === 'linux'
 /** A file of the one compiled model in the cache. */
 async function weightsFile(): Promise<string> {
   const [compiled] = await listCompiledModels()
-  return join(cache, 'artifacts', compiled!.id, 'weights.bin')
+  return join(cacheFolder(), 'artifacts', compiled!.id, 'weights.bin')
 }
 
 /** Generates four tokens after a prompt that no other seed shares a beginning with. */
