@@ -33,7 +33,11 @@ describe('a model that cannot be quantized', () => {
     ['a missing folder', () => './no-such-folder', 'MODEL_FOLDER_MISSING'],
     ['a folder without config.json', () => root, 'CONFIG_MISSING'],
     ['a model that is not in the cache, offline', () => 'organisation/name', 'HUB_NOT_CACHED'],
-    ['an unknown architecture', () => withConfig({ architectures: ['Frobnicator'] }), 'ARCHITECTURE_UNKNOWN'],
+    [
+      'an unknown architecture',
+      () => withConfig({ architectures: ['Frobnicator'], model_type: 'frob' }),
+      'ARCHITECTURE_UNKNOWN',
+    ],
     [
       'an unknown quant_method',
       () => withConfig({ quantization_config: { quant_method: 'frob' } }),

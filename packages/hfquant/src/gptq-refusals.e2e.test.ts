@@ -66,9 +66,9 @@ describe('a checkpoint with', () => {
     await expect(logitsOf(model)).rejects.toMatchObject(error)
   })
 
-  test('pickled weights are refused', async () => {
+  test('pickled weights under a name of their own are refused', async () => {
     const model = await variant(at('pickled'), () => {})
-    renameSync(join(model, 'model.safetensors'), join(model, 'gptq_model-4bit-64g.bin'))
+    renameSync(join(model, 'model.safetensors'), join(model, 'weights.bin'))
     await expect(logitsOf(model)).rejects.toMatchObject({ code: 'WEIGHTS_PICKLED' })
   })
 })

@@ -123,8 +123,8 @@ const layerCache = ({ kvHeads, headSize, window, cacheOf }: AttentionChoice): La
 const paddedHeadSize = (headSize: number): number => Math.ceil(headSize / 8) * 8
 
 /**
- * Buffers that older versions of the Python library saved, layers behind the last one, which predict more tokens, and
- * projections of keys and values of a layer that reads those of another one.
+ * Buffers that older versions of the Python library saved, and projections of keys and values of a layer that reads those of
+ * another one.
  */
 function isLeftover(name: string, { names, layers }: DecoderConfig): boolean {
   if (/\.(attn|attention|self_attn|self_attention)\.(bias|masked_bias)$/.test(name)) return true
@@ -132,8 +132,7 @@ function isLeftover(name: string, { names, layers }: DecoderConfig): boolean {
   const found = new RegExp(`(?:^|\\.)${names.layers.replaceAll('.', '\\.')}\\.(\\d+)\\.(.*)$`).exec(name)
   if (found === null) return false
   const [, layer, rest = ''] = found
-  const choice = layers[Number(layer)]
-  if (choice === undefined) return true
   const unread = [names.key, names.value, names.keyNorm, names.valueNorm]
-  return choice.attention.cacheOf !== undefined && unread.some((part) => rest.startsWith(`${part}.`))
+  const sharesCache = layers[Number(layer)]?.attention.cacheOf !== undefined
+  return sharesCache && unread.some((part) => rest.startsWith(`${part}.`))
 }

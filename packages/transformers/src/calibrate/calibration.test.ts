@@ -28,38 +28,44 @@ const folders = knownArchitectures().flatMap(({ names }) => {
   return own.filter((name, index) => index === 0 || /window|longrope|pattern/.test(name))
 })
 
+/** Blocks that read more than hidden states are refused; see createCalibration. */
+const refused = folders.filter((name) => name.startsWith('gemma4'))
+
 /** More tokens than any window, and than the first length of a longrope. */
 const [SEQUENCES, TOKENS] = [2, 20]
 const ids = Array.from({ length: SEQUENCES * TOKENS }, (_, at) => (at * 11 + 5) % 53)
 
 /** Calibration that runs blocks in another way than the model does would fit weights to what they never see. */
-test.each(folders)('the blocks of %s, one by one, give what the whole gives', async (name) => {
-  const opened = await openModel(golden(`architectures/${name}`), {})
-  const store = createScratchStore(join(root, name))
-  try {
-    const { shell } = await fillModel(opened, store, {})
-    const options = { threads: 1, tokenizer: async () => undefined, endToken: undefined }
-    const calibration = createCalibration({ ...opened, shell }, [], options)!
-    const inBlocks = await throughBlocks(calibration)
-    await calibration.close()
-    const { trace, model } = createTrace()
-    const exact = { compute: 'exact', memory: 'auto', cacheDtype: 'float32' } as const
-    const graph = lowerOnce({ model: opened.model, shell, ...exact }, { trace })
-    const whole = graph.cut('whole', [], [model().end!])
-    whole.output('hidden', model().end!, 'float32', HIDDEN_SHAPE)
-    const session = await openPart(whole, (constant) => constant, threads)
-    const feeds = {
-      ...sideInputsOf(opened.model.facts)(whole, { sequences: SEQUENCES, tokens: TOKENS }),
-      input_ids: int64(ids, [SEQUENCES, TOKENS]),
+test.each(folders.filter((name) => !refused.includes(name)))(
+  'the blocks of %s, one by one, give what the whole gives',
+  async (name) => {
+    const opened = await openModel(golden(`architectures/${name}`), {})
+    const store = createScratchStore(join(root, name))
+    try {
+      const { shell } = await fillModel(opened, store, {})
+      const options = { threads: 1, tokenizer: async () => undefined, endToken: undefined }
+      const calibration = createCalibration({ ...opened, shell }, [], options)!
+      const inBlocks = await throughBlocks(calibration)
+      await calibration.close()
+      const { trace, model } = createTrace()
+      const exact = { compute: 'exact', memory: 'auto', cacheDtype: 'float32' } as const
+      const graph = lowerOnce({ model: opened.model, shell, ...exact }, { trace })
+      const whole = graph.cut('whole', [], [model().end!])
+      whole.output('hidden', model().end!, 'float32', HIDDEN_SHAPE)
+      const session = await openPart(whole, (constant) => constant, threads)
+      const feeds = {
+        ...sideInputsOf(opened.model.facts)(whole, { sequences: SEQUENCES, tokens: TOKENS }),
+        input_ids: int64(ids, [SEQUENCES, TOKENS]),
+      }
+      const { hidden } = await session.run(feeds, ['hidden'])
+      await session.close()
+      expect(largestDifference(inBlocks.data, hidden!.data as Float32Array)).toBeLessThan(1e-5)
+    } finally {
+      store.release()
+      await opened.checkpoint.close()
     }
-    const { hidden } = await session.run(feeds, ['hidden'])
-    await session.close()
-    expect(largestDifference(inBlocks.data, hidden!.data as Float32Array)).toBeLessThan(1e-5)
-  } finally {
-    store.release()
-    await opened.checkpoint.close()
-  }
-})
+  },
+)
 
 async function throughBlocks(calibration: Calibration): Promise<HiddenStates> {
   let hidden = await calibration.embed(Int32Array.from(ids), SEQUENCES)
