@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,12 +8,18 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { expectedOf, largestDifference } from './testing/expected.fixture.js'
 import { golden } from './testing/golden.fixture.js'
 
-/** The backend is named by config.json alone: nothing here imports or registers it. */
+/**
+ * The backend is named by config.json alone: nothing here imports or registers it. A package that holds the model is not
+ * imported for it, so the checkpoints lie elsewhere.
+ */
 
+const MODELS = ['tiny-llama-hqq-w4-g64', 'tiny-llama-hqq-mixed']
 const folder = mkdtempSync(join(tmpdir(), 'hfquant-hqq-'))
+const checkpoint = (model: string): string => join(folder, 'checkpoints', model)
 const cache = process.env.HFQUANT_CACHE
 beforeAll(() => {
   process.env.HFQUANT_CACHE = join(folder, 'cache')
+  for (const model of MODELS) cpSync(golden(model), checkpoint(model), { recursive: true })
 })
 afterAll(() => {
   if (cache === undefined) delete process.env.HFQUANT_CACHE
@@ -21,10 +27,10 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-describe.each(['tiny-llama-hqq-w4-g64', 'tiny-llama-hqq-mixed'])('%s', (model) => {
+describe.each(MODELS)('%s', (model) => {
   test('has the logits of the reference and continues as it does', async () => {
     const { inputIds, greedyIds, logits } = await expectedOf(model)
-    await using loaded = await AutoModelForCausalLM.fromPretrained(golden(model), { compute: 'exact' })
+    await using loaded = await AutoModelForCausalLM.fromPretrained(checkpoint(model), { compute: 'exact' })
     expect(loaded.quantization?.method).toBe('hqq')
     const found = await loaded.forward({ inputIds: [inputIds] })
     expect(largestDifference(found.logits, logits)).toBeLessThan(1e-4)
@@ -40,7 +46,7 @@ describe.each(['tiny-llama-hqq-w4-g64', 'tiny-llama-hqq-mixed'])('%s', (model) =
 
   test('computes close to that on the fast path', async () => {
     const { inputIds, logits } = await expectedOf(model)
-    await using loaded = await AutoModelForCausalLM.fromPretrained(golden(model))
+    await using loaded = await AutoModelForCausalLM.fromPretrained(checkpoint(model))
     const found = await loaded.forward({ inputIds: [inputIds] })
     const difference = largestDifference(found.logits, logits)
     expect(difference).toBeLessThan(1)
@@ -49,7 +55,7 @@ describe.each(['tiny-llama-hqq-w4-g64', 'tiny-llama-hqq-mixed'])('%s', (model) =
 
   test('is saved as it was loaded', async () => {
     const out = join(folder, model)
-    await using loaded = await AutoModelForCausalLM.fromPretrained(golden(model))
+    await using loaded = await AutoModelForCausalLM.fromPretrained(checkpoint(model))
     await loaded.savePretrained(out)
     expect(await tensorsBelow(out)).toEqual(await tensorsBelow(golden(model)))
     const configOf = async (path: string) =>

@@ -65,7 +65,8 @@ describe('calibration data', () => {
   test('a group size that does not divide is refused by name', async () => {
     await expect(quantizeDemo('refused', { dataset: stories, groupSize: 96 })).rejects.toMatchObject({
       code: 'GROUP_SIZE',
-      module: 'model.layers.0.self_attn.q_proj',
+      // Those with a grid of their own are checked first, whichever that is.
+      module: expect.stringMatching(/^model\.layers\.0\.self_attn\.[qkv]_proj$/),
       found: 96,
     })
   })

@@ -7,7 +7,7 @@ import { calibrationTokens, poisoned, tensorDigests, testFolder } from './testin
 const folder = testFolder()
 const at = (name: string): string => join(folder, name)
 
-/** The token whose embedding is NaN; the goldens' calibration tokens do without it. */
+/** The token that makes the activations infinite; the goldens' calibration tokens do without it. */
 const BAD = 3
 /** Sequences of another length than the goldens', so that they are run by themselves. */
 const badSequences = (count: number) => Array.from({ length: count }, () => Array(31).fill(BAD))
@@ -18,10 +18,11 @@ async function quantizeWith(out: string, dataset: number[][], options: Partial<G
   const model = await poisoned(at('poisoned'), BAD)
   const samples = Math.max(1, dataset.length)
   const quantizationConfig = new GPTQConfig({ bits: 4, groupSize: 32, dataset, samples, ...options })
-  return quantizeModel(model, at(out), { quantizationConfig })
+  // float16 cannot hold weights of that size.
+  return quantizeModel(model, at(out), { quantizationConfig, dtype: 'float32' })
 }
 
-describe('calibration sequences that make the activations NaN', () => {
+describe('calibration sequences that make the activations infinite', () => {
   test('are left out with a warning that names them, and the others count as if there were no more', async () => {
     const good = await goodSequences()
     const { warnings } = await quantizeWith('mixed', [...good, ...badSequences(2)])

@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { demoModel } from './demo/index.js'
 import { AutoModelForCausalLM, type CausalLM, cacheFolder, listCompiledModels, recipe } from './index.js'
 import { golden } from './testing/golden.fixture.js'
@@ -9,7 +9,16 @@ import { golden } from './testing/golden.fixture.js'
 /** Many sequences at once, and prompts that begin alike: nobody's answer depends on who else is there. */
 
 const folder = mkdtempSync(join(tmpdir(), 'hfquant-sequences-'))
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+// A compiled model is named after its weights: in a cache that others use it may stand under the name of another folder.
+const cache = process.env.HFQUANT_CACHE
+beforeAll(() => {
+  process.env.HFQUANT_CACHE = join(folder, 'cache')
+})
+afterAll(() => {
+  if (cache === undefined) delete process.env.HFQUANT_CACHE
+  else process.env.HFQUANT_CACHE = cache
+  rmSync(folder, { recursive: true, force: true })
+})
 
 const MAX_NEW_TOKENS = 24
 const prompt = (length: number, seed: number, vocabulary = 60) =>

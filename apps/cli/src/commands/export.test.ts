@@ -40,7 +40,7 @@ describe('export', () => {
     [
       'a type that no format has',
       ['--format', 'gguf', '--type', 'q4_k'],
-      /^EXPORT_TYPE: --type is q4_k, expected F16, Q8_0, Q4_0 for gguf\.$/m,
+      /^EXPORT_TYPE: --type is q4_k, expected F16, F32, Q8_0, Q4_0 for gguf\.$/m,
     ],
     ['an option of the other format', ['--format', 'onnx', '--name', 'x'], /^OPTIONS_EXCLUSIVE: --name/],
     ['no format', [], /^USAGE: required option '--format/],

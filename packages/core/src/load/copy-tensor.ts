@@ -17,13 +17,13 @@ import type { TensorSource } from './tensor-source.js'
  */
 export async function copyTensor(
   { dtype: stored, ranges }: Pick<TensorSource, 'dtype' | 'ranges'>,
-  parameter: Pick<Parameter, 'dtype' | 'shape'>,
+  parameter: Pick<Parameter, 'dtype' | 'shape' | 'isComponent'>,
   targets: readonly ByteRange[],
   context: StreamContext,
   origin: Pick<FloatPassage, 'tensor' | 'file'>,
 ): Promise<{ readonly done: Promise<void> }> {
   // Floats of one dtype are cast as well: that looks at every value on its way.
-  const cast = stored !== parameter.dtype || isFloatDtype(stored)
+  const cast = stored !== parameter.dtype || (isFloatDtype(stored) && !parameter.isComponent)
   const refuse = () => {
     throw notFinite({ ...origin, from: stored, to: parameter.dtype })
   }

@@ -36,6 +36,8 @@ export class Parameter implements TensorInfo {
   constructor(
     public dtype: Dtype,
     public shape: readonly number[],
+    /** Components of a format are its own: what looks like floats may be packed integers, and only it can tell. */
+    readonly isComponent = false,
   ) {}
 
   get byteLength(): number {

@@ -25,7 +25,9 @@ export class QuantizedModule extends Module {
   ) {
     super()
     this.components = format.components(info)
-    for (const { key, dtype, shape } of this.components) this.parameters.set(key, new Parameter(dtype, shape))
+    for (const { key, dtype, shape } of this.components) {
+      this.parameters.set(key, new Parameter(dtype, shape, true))
+    }
     const bias = isWholeModule(replaced.slot) ? replaced.module.parameters.get('bias') : undefined
     if (bias !== undefined) this.parameters.set('bias', bias)
   }

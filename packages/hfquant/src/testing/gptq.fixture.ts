@@ -106,13 +106,22 @@ export async function writeTensors(folder: string, tensors: StoredTensors): Prom
   await writeSafetensors(join(folder, 'model.safetensors'), list, { metadata: { format: 'pt' } })
 }
 
-/** A copy of the float golden in which the embedding of one token is NaN. */
+/**
+ * A copy of the float golden in which one token makes the activations infinite, by finite weights: only that token has
+ * something in the first dimension, and the first norm multiplies it beyond float32.
+ */
 export async function poisoned(out: string, token: number): Promise<string> {
   cpSync(float, out, { recursive: true })
   const tensors = await allTensors(float)
-  const { bytes, shape } = tensors.get('model.embed_tokens.weight')!
-  const row = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4)
-  row.fill(Number.NaN, token * shape[1]!, (token + 1) * shape[1]!)
+  const valuesOf = (name: string) => {
+    const { bytes } = tensors.get(name)!
+    return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4)
+  }
+  const norm = valuesOf('model.layers.0.input_layernorm.weight')
+  const embeddings = valuesOf('model.embed_tokens.weight')
+  for (let at = 0; at < embeddings.length; at += norm.length) embeddings[at] = 0
+  embeddings[token * norm.length] = 1000
+  norm[0] = 3e38
   await writeTensors(out, tensors)
   return out
 }
