@@ -5,7 +5,8 @@ import { GPTQConfig, type GPTQConfigOptions } from '@hfquant/gptq'
 import { describe, expect, test, vi } from 'vitest'
 import { demoModel, storyList } from './demo/index.js'
 import { AutoModelForCausalLM, AutoTokenizer, quantizeModel, recipe } from './index.js'
-import { tensorDigests, testFolder } from './testing/gptq.fixture.js'
+import { tensorDigests } from './testing/gptq.fixture.js'
+import { testFolder } from './testing/test-folder.fixture.js'
 
 // Some tests calibrate several times, which takes a while on a busy machine.
 vi.setConfig({ testTimeout: 180_000 })

@@ -11,9 +11,9 @@ import {
   quantizationOf,
   type StoredTensors,
   symmetric,
-  testFolder,
   variant,
 } from './testing/gptq.fixture.js'
+import { testFolder } from './testing/test-folder.fixture.js'
 
 const folder = testFolder()
 const at = (name: string): string => join(folder, name)

@@ -13,9 +13,9 @@ import {
   logitsOf,
   quantizationOf,
   quantize,
-  testFolder,
   writeTensors,
 } from './testing/gptq.fixture.js'
+import { testFolder } from './testing/test-folder.fixture.js'
 
 // Some tests calibrate several times, which takes a while on a busy machine.
 vi.setConfig({ testTimeout: 180_000 })

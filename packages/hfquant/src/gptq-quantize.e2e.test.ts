@@ -13,8 +13,8 @@ import {
   quantizationOf,
   quantize,
   symmetric,
-  testFolder,
 } from './testing/gptq.fixture.js'
+import { testFolder } from './testing/test-folder.fixture.js'
 
 // Some tests calibrate several times, which takes a while on a busy machine.
 vi.setConfig({ testTimeout: 180_000 })

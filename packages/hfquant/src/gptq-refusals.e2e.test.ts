@@ -4,7 +4,8 @@ import { GPTQConfig } from '@hfquant/gptq'
 import { describe, expect, test } from 'vitest'
 import { AutoModelForCausalLM } from './index.js'
 import { golden } from './testing/golden.fixture.js'
-import { type Change, logitsOf, testFolder, variant } from './testing/gptq.fixture.js'
+import { type Change, logitsOf, variant } from './testing/gptq.fixture.js'
+import { testFolder } from './testing/test-folder.fixture.js'
 
 const folder = testFolder()
 const at = (name: string): string => join(folder, name)

@@ -1,24 +1,15 @@
-import { cpSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { cpSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { demoModel } from './demo/index.js'
 import { AutoModelForCausalLM, type CausalLM, type LoadModelOptions, listCompiledModels } from './index.js'
 import { golden, relativeError } from './testing/golden.fixture.js'
 import { allTensors, calibrationTokens, float, writeTensors } from './testing/gptq.fixture.js'
+import { testFolder } from './testing/test-folder.fixture.js'
 
 /** Keys and values in 16 bits: half the memory, and the same answers but for rounding. */
 
-const folder = mkdtempSync(join(tmpdir(), 'hfquant-kv-cache-'))
-const callersCache = process.env.HFQUANT_CACHE
-beforeAll(() => {
-  process.env.HFQUANT_CACHE = join(folder, 'cache')
-})
-afterAll(() => {
-  if (callersCache === undefined) delete process.env.HFQUANT_CACHE
-  else process.env.HFQUANT_CACHE = callersCache
-  rmSync(folder, { recursive: true, force: true })
-})
+const folder = testFolder()
 
 /** Four times the largest relative error of rounding to float16, 2e-3: what a logit may differ, as a share of the largest. */
 const BOUND = 4 * 2 ** -11

@@ -1,24 +1,14 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { demoModel } from './demo/index.js'
 import { AutoModelForCausalLM, type CausalLM, cacheFolder, listCompiledModels, recipe } from './index.js'
 import { golden } from './testing/golden.fixture.js'
+import { testFolder } from './testing/test-folder.fixture.js'
 
 /** Many sequences at once, and prompts that begin alike: nobody's answer depends on who else is there. */
 
-const folder = mkdtempSync(join(tmpdir(), 'hfquant-sequences-'))
-// A compiled model is named after its weights: in a cache that others use it may stand under the name of another folder.
-const cache = process.env.HFQUANT_CACHE
-beforeAll(() => {
-  process.env.HFQUANT_CACHE = join(folder, 'cache')
-})
-afterAll(() => {
-  if (cache === undefined) delete process.env.HFQUANT_CACHE
-  else process.env.HFQUANT_CACHE = cache
-  rmSync(folder, { recursive: true, force: true })
-})
+const folder = testFolder()
 
 const MAX_NEW_TOKENS = 24
 const prompt = (length: number, seed: number, vocabulary = 60) =>

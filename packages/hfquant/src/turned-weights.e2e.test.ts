@@ -7,7 +7,8 @@ import { inspectModel } from '@hfquant/transformers'
 import { expect, test } from 'vitest'
 import { quantizeModel } from './index.js'
 import { golden } from './testing/golden.fixture.js'
-import { tensorDigests, testFolder } from './testing/gptq.fixture.js'
+import { tensorDigests } from './testing/gptq.fixture.js'
+import { testFolder } from './testing/test-folder.fixture.js'
 
 const folder = testFolder()
 const gpt2 = golden('architectures/gpt2')

@@ -1,32 +1,15 @@
 import { createHash } from 'node:crypto'
-import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { cpSync, readdirSync, rmSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { GPTQConfig, type GPTQConfigOptions } from '@hfquant/gptq'
 import { writeSafetensors } from '@hfquant/safetensors'
-import { afterAll, beforeAll } from 'vitest'
 import { AutoModelForCausalLM, quantizeModel } from '../index.js'
 import { golden, readAll, readIntegers } from './golden.fixture.js'
 
 export const float = golden('gptq/tiny-llama-fp32')
 export const actOrder = golden('gptq/tiny-llama-gptq-w4-g32-desc-act')
 export const symmetric = golden('gptq/tiny-llama-gptq-w4-g64-sym')
-
-/** A folder for the length of a test file, with a cache of its own in it. */
-export function testFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'hfquant-gptq-'))
-  const cache = process.env.HFQUANT_CACHE
-  beforeAll(() => {
-    process.env.HFQUANT_CACHE = join(folder, 'cache')
-  })
-  afterAll(() => {
-    if (cache === undefined) delete process.env.HFQUANT_CACHE
-    else process.env.HFQUANT_CACHE = cache
-    rmSync(folder, { recursive: true, force: true })
-  })
-  return folder
-}
 
 /** Logits of the goldens' test tokens. */
 export async function logitsOf(

@@ -92,20 +92,6 @@ const truth = (fileKey?: string): OptionField<boolean> => ({
   read: (value) => (typeof value === 'boolean' ? value : undefined),
 })
 
-/** A list of what `item` accepts, possibly empty; a single one counts as a list. */
-const oneOrMore = <T>(
-  item: (value: unknown) => T | undefined,
-  fileKey: string,
-  expected: string,
-): OptionField<T[]> => ({
-  fileKey,
-  expected,
-  read(value) {
-    const items = (Array.isArray(value) ? value : [value]).map(item)
-    return items.every((one) => one !== undefined) ? items : undefined
-  },
-})
-
 /** A list of what `item` accepts, which may be empty. */
 const listOf = <T>(
   item: (value: unknown) => T | undefined,
@@ -119,6 +105,12 @@ const listOf = <T>(
     return items.every((one) => one !== undefined) ? items : undefined
   },
 })
+
+/** The same; a single one counts as a list. */
+const oneOrMore: typeof listOf = (item, fileKey, expected) => {
+  const { read } = listOf(item, fileKey, expected)
+  return { fileKey, expected, read: (value) => read(Array.isArray(value) ? value : [value]) }
+}
 
 const tokenId = wholeFrom(0)
 const tokens = (value: unknown): number[] | undefined =>

@@ -8,9 +8,10 @@ import {
   stageFile,
   walkModules,
 } from '@hfquant/core'
-import { type GgufMetadata, type GgufModel, knownArchitectures } from '@hfquant/models'
+import type { GgufMetadata, GgufModel } from '@hfquant/models'
 import type { OpenedModel } from '../../auto/open/open-model.js'
 import { type FloatWeight, floatWeights } from '../float-weight.js'
+import { unknownFamily } from '../unknown-family.js'
 import { encodeHeader, type GgufTensorInfo } from './encode-header.js'
 import { encodeTensor, type GgufTensor, needsFloat32 } from './encode-tensor.js'
 import { metadataNumbers } from './metadata-numbers.js'
@@ -45,7 +46,8 @@ export async function exportGguf(
   settings: GgufSettings,
 ): Promise<GgufResult> {
   const { folder, model, configFile } = opened
-  const target = model.gguf?.() ?? notKnown(model.name)
+  const target = model.gguf?.()
+  if (target === undefined) throw unknownFamily(model.name, 'GGUF', ({ hasGguf }) => hasGguf)
   const vocabulary = await readUnreplaced(folder, opened.folderIdentity, () =>
     readVocabulary(folder, {
       size: model.facts.vocabSize,
@@ -71,20 +73,6 @@ export async function exportGguf(
     tensors: tensors.length,
     warnings: [...vocabulary.warnings, ...target.warnings, ...warnings],
   }
-}
-
-function notKnown(name: string): never {
-  const known = knownArchitectures().filter(({ hasGguf }) => hasGguf)
-  const names = known.map(({ names: [first] }) => first)
-  throw new CapabilityError(
-    'EXPORT_ARCHITECTURE',
-    `${name} cannot be exported to GGUF, only ${names.join(', ')}`,
-    {
-      field: 'architectures',
-      found: name,
-      expected: names,
-    },
-  )
 }
 
 /** Every tensor of the file, tokenizer aside; a tied output matrix is left out unless llama.cpp wants one of its own. */

@@ -1,5 +1,6 @@
 import { CapabilityError, type JsonObject } from '@hfquant/core'
-import { knownArchitectures, type ModelDescription } from '@hfquant/models'
+import type { ModelDescription } from '@hfquant/models'
+import { unknownFamily } from '../unknown-family.js'
 
 /**
  * `@huggingface/transformers` chooses the class of a model, and the shape of its cache, by `model_type`.
@@ -9,17 +10,7 @@ import { knownArchitectures, type ModelDescription } from '@hfquant/models'
  */
 export function checkExportable({ name, onnxModelTypes, facts }: ModelDescription, config: JsonObject): void {
   if (onnxModelTypes.length === 0) {
-    const known = knownArchitectures().filter((architecture) => architecture.onnxModelTypes.length > 0)
-    const names = known.map(({ names: [first] }) => first)
-    throw new CapabilityError(
-      'EXPORT_ARCHITECTURE',
-      `${name} cannot be exported to ONNX, only ${names.join(', ')}`,
-      {
-        field: 'architectures',
-        found: name,
-        expected: names,
-      },
-    )
+    throw unknownFamily(name, 'ONNX', (architecture) => architecture.onnxModelTypes.length > 0)
   }
   const { model_type: type } = config
   if (typeof type !== 'string' || !onnxModelTypes.includes(type)) {
