@@ -44,12 +44,13 @@ describe('dtype is a precision', () => {
     ['float', 'float32'],
   ])('%s means %s', (alias, dtype) => expect(parseFloatDtype(alias)).toBe(dtype))
 
-  test.each(['int8', 'INT4', 'torch.int8', 'uint8', 'int', 'bool', 'long'])(
+  test.each(['int8', 'INT4', 'torch.int8', 'uint8', 'torch.uint8', 'int', 'bool', 'long'])(
     'an integer type, %s, points at quantization',
     (value) => {
       expect(() => parseFloatDtype(value)).toThrow(
         expect.objectContaining({
           code: 'DTYPE_NOT_FLOATING',
+          message: expect.stringContaining('not a floating-point type'),
           hint: expect.stringContaining("quantize: 'int8'"),
         }),
       )
@@ -71,6 +72,10 @@ describe('dtype is a precision', () => {
   ])('%j is refused with %s', (value, code) =>
     expect(() => parseFloatDtype(value)).toThrow(expect.objectContaining({ code })),
   )
+
+  test.each([[16], [['fp16']]])('%j is refused with what is expected', (value) => {
+    expect(() => parseFloatDtype(value)).toThrow('expected a string such as "bfloat16"')
+  })
 
   test('an unknown name is refused with the list', () => {
     expect(() => parseFloatDtype('fp64')).toThrow(
