@@ -109,13 +109,3 @@ test('values beyond the range of float16 end a generation with a typed error', a
   await using half = await load(out)
   await expect(answer(half, [3, 4])).rejects.toMatchObject({ name: 'SamplingError', code: 'LOGITS_INVALID' })
 })
-
-test.each(['int8', 'FLOAT16', 16, true])('kvCacheDtype %j is refused', async (kvCacheDtype) => {
-  const options = { kvCacheDtype } as unknown as LoadModelOptions
-  await expect(AutoModelForCausalLM.fromPretrained(demoModel, options)).rejects.toMatchObject({
-    name: 'ConfigError',
-    code: 'FIELD_VALUE',
-    field: 'kvCacheDtype',
-    expected: ['float32', 'float16'],
-  })
-})
