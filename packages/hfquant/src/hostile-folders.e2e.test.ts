@@ -150,25 +150,16 @@ describe.skipIf(process.platform === 'win32')(
 test('a private file is not published by way of a link', async () => {
   await writeFile(join(parent, 'key'), 'a private key')
   const quantizationConfig = await recipe('int8-weight-only')
-  for (const name of [
-    'vocab.json',
-    'merges.txt',
-    'tokenizer.json',
-    'generation_config.json',
-    'tokenizer.model',
-  ]) {
-    const folder = await copy()
-    await rm(join(folder, name), { force: true })
-    await symlink('../key', join(folder, name))
-    const out = join(parent, 'published')
-    for (const dryRun of [true, false]) {
-      await expect(quantizeModel(folder, out, { quantizationConfig, dryRun })).rejects.toMatchObject({
-        code: 'FILE_OUTSIDE_FOLDER',
-        file: join(folder, name),
-      })
-    }
-    expect(existsSync(out)).toBe(false)
+  const folder = await copy()
+  await symlink('../key', join(folder, 'vocab.json'))
+  const out = join(parent, 'published')
+  for (const dryRun of [true, false]) {
+    await expect(quantizeModel(folder, out, { quantizationConfig, dryRun })).rejects.toMatchObject({
+      code: 'FILE_OUTSIDE_FOLDER',
+      file: join(folder, 'vocab.json'),
+    })
   }
+  expect(existsSync(out)).toBe(false)
 })
 
 describe('a folder that is replaced', () => {
