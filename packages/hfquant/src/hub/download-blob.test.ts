@@ -2,7 +2,7 @@ import { spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { mkdir, readdir, readFile, symlink, utimes, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, symlink, utimes, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { OutputError, workTag } from '@hfquant/core'
@@ -117,6 +117,25 @@ describe('what a killed download left behind', () => {
     const folder = await resolveModel(MODEL)
     expect(await readFile(join(folder, 'model.safetensors'))).toEqual(weights)
     expect(await leftovers()).toEqual([])
+  })
+
+  it('is reported anew, too, if it was wrong', async () => {
+    const MiB = 1024 * 1024
+    const large = Buffer.alloc(4 * MiB, 7)
+    await using other = await startHubServer(MODEL, { ...FILES, 'model.safetensors': large })
+    vi.stubEnv('HF_ENDPOINT', other.endpoint)
+    const path = await leave(GIVEN_UP, Buffer.alloc(3 * MiB, 1))
+    await rename(path, path.replace(digest, createHash('sha256').update(large).digest('hex')))
+    const received: number[] = []
+    await resolveModel(MODEL, {
+      onProgress: ({ file, receivedBytes }) => {
+        if (file === 'model.safetensors') received.push(receivedBytes)
+      },
+    })
+    expect(received[0]).toBe(3 * MiB)
+    const again = received.slice(received.indexOf(large.length) + 1)
+    expect(again.length).toBeGreaterThanOrEqual(3)
+    expect(Math.min(...again)).toBeLessThan(2 * MiB)
   })
 
   it('is not mixed with the whole file that a server without ranges sends', async () => {

@@ -137,6 +137,8 @@ async function download(
 function reportInSteps({ name, size }: HubFile, onProgress: ResolveModelOptions['onProgress']) {
   let reported = 0
   return (received: number) => {
+    // What was taken up may prove wrong, and a server may send no parts: the file then begins again.
+    if (received < reported) reported = 0
     if (received < size && received - reported < PROGRESS_STEP_BYTES) return
     reported = received
     onProgress?.({ file: name, receivedBytes: received, totalBytes: size })
