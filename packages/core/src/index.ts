@@ -21,7 +21,7 @@ export {
   removeEntry,
 } from './cache/entries.js'
 export { digestParts, type FileDigests, fileDigests, joinDigests, PART_BYTES } from './cache/file-digests.js'
-export { hubCacheFolder, hubHome } from './cache/hub-cache-folder.js'
+export { hubCacheFolder, hubTokenFile } from './cache/hub-cache-folder.js'
 export {
   createScratchFolder,
   createTemporaryFolder,

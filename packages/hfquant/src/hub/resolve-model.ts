@@ -21,7 +21,7 @@ export interface ResolveModelOptions {
   /** Branch, tag or commit hash on the hub; "main" if absent. Not for a local folder. */
   readonly revision?: string | undefined
   /** "tokenizer": no weights are fetched, and none need to be there. Default "model". */
-  readonly files?: 'model' | 'tokenizer' | undefined
+  readonly files?: WantedFiles | undefined
   readonly signal?: AbortSignal | undefined
   readonly onProgress?: ((progress: DownloadProgress) => void) | undefined
 }
