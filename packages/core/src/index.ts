@@ -21,7 +21,7 @@ export {
   removeEntry,
 } from './cache/entries.js'
 export { digestParts, type FileDigests, fileDigests, joinDigests, PART_BYTES } from './cache/file-digests.js'
-export { hubCacheFolder, hubHome } from './cache/hub-cache-folder.js'
+export { hubCacheFolder, hubTokenFile } from './cache/hub-cache-folder.js'
 export {
   createScratchFolder,
   createTemporaryFolder,
@@ -117,11 +117,10 @@ export {
 } from './errors/families.js'
 export { type ErrorOptions, type ErrorSubject, HfquantError } from './errors/hfquant-error.js'
 export { escapeUnprintable, printable, quote, quoteName } from './errors/quote.js'
-export { isRunning } from './files/is-running.js'
 export { isOutputFailure, outputError } from './files/output-error.js'
 export { type StagedFile, stageFile } from './files/stage-file.js'
 export { checkOutputFolder, recoverFolder, type StagedFolder, stageFolder } from './files/stage-folder.js'
-export { ownerOf, workTag } from './files/work-tag.js'
+export { isAbandoned, ownerOf, workTag } from './files/work-tag.js'
 export { writeFully } from './files/write-fully.js'
 export {
   formatJson,
