@@ -48,7 +48,10 @@ async function compile(cache: string, columns: number): Promise<string> {
 
 const find = async (cache: string, key: string) => {
   const warnings: string[] = []
-  const artifact = await findArtifact(cache, key, (message) => warnings.push(message))
+  const artifact = await findArtifact(cache, key, {
+    warn: (message) => warnings.push(message),
+    signal: undefined,
+  })
   return { artifact, warnings }
 }
 
@@ -143,6 +146,19 @@ describe('a compiled model', () => {
     expect(readFileSync(join(cache, 'digests.json'), 'utf8')).toContain(
       `,${statSync(join(folder, 'weights.bin')).ino},`,
     )
+  })
+
+  test('whose weights were not looked at before is left as it is when the signal ends the look', async () => {
+    const cache = newCache()
+    const key = await compile(cache, 8)
+    rmSync(join(cache, 'digests.json'))
+    utimesSync(join(artifactFolder(cache, key), 'weights.bin'), 1, 1)
+    const warnings: string[] = []
+    const signal = AbortSignal.abort(new Error('stopped'))
+    const found = findArtifact(cache, key, { warn: (message) => warnings.push(message), signal })
+    await expect(found).rejects.toBe(signal.reason)
+    expect(warnings).toEqual([])
+    expect((await find(cache, key)).artifact).toBeDefined()
   })
 
   test.skipIf(process.getuid === undefined)('can be written by nobody', async () => {

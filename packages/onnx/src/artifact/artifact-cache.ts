@@ -16,16 +16,23 @@ export interface Artifact {
   readonly notes: unknown
 }
 
+export interface FindArtifactOptions {
+  /** Told of a compiled model that is not used, and why. */
+  readonly warn: (message: string) => void
+  /** Ends the reading of weights that were not looked at before. */
+  readonly signal: AbortSignal | undefined
+}
+
 /**
  * Looks for a compiled model, and notes that it was used. A damaged one is removed; one that others could have written is
  * not used.
  *
- * @param warn told what is wrong with one of these.
+ * @throws the reason of `signal`.
  */
 export async function findArtifact(
   cache: string,
   key: string,
-  warn: (message: string) => void,
+  { warn, signal }: FindArtifactOptions,
 ): Promise<Artifact | undefined> {
   const folder = folderOf(cache, key)
   if ((await lstat(folder).catch(() => undefined)) === undefined) return undefined
@@ -33,7 +40,7 @@ export async function findArtifact(
     warn(`the compiled model ${folder} is not used: it belongs to another user, or others may write it`)
     return undefined
   }
-  const checked = await checkManifest(cache, folder, key)
+  const checked = await checkManifest(cache, folder, key, signal)
   if ('damage' in checked) {
     warn(`the compiled model ${folder} is damaged (${checked.damage}); it is made again`)
     // A cache that cannot be written keeps it; then this model is compiled elsewhere.

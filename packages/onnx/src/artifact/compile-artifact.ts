@@ -41,7 +41,7 @@ export async function compileArtifact(
     signal?.throwIfAborted()
     await rm(plain, { recursive: true })
     await alignTensors(packed)
-    await writeManifest(packed, key, description)
+    await writeManifest(packed, key, description, signal)
     await sealFiles(packed)
     await noteWeights(cache, packed)
     return await publishArtifact(cache, key, packed)

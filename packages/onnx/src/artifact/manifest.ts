@@ -35,11 +35,16 @@ interface StoredManifest extends Manifest {
 
 const FILES = [MODEL_FILE, WEIGHTS_FILE]
 
-/** Describes the files of a folder, and puts the description beside them. */
+/**
+ * Describes the files of a folder, and puts the description beside them.
+ *
+ * @throws the reason of `signal`.
+ */
 export async function writeManifest(
   folder: string,
   key: string,
   { model, source, method, notes }: ArtifactDescription,
+  signal: AbortSignal | undefined,
 ): Promise<void> {
   const sizes = new Map(await fileSizes(folder))
   const manifest: Manifest = {
@@ -47,7 +52,7 @@ export async function writeManifest(
     created: new Date().toISOString(),
     bytes: Object.fromEntries(sizes),
     graphDigest: await digestOf(join(folder, MODEL_FILE)),
-    weightsDigests: await withWeights(folder, sizes, (fd, size) => digestParts(fd, size)),
+    weightsDigests: await withWeights(folder, sizes, (fd, size) => digestParts(fd, size, signal)),
   }
   const stored: StoredManifest = { ...manifest, manifestDigest: digestOfManifest(manifest) }
   await writeFile(join(folder, MANIFEST_FILE), `${JSON.stringify(stored, undefined, 2)}\n`)
@@ -67,11 +72,13 @@ export async function noteWeights(cache: string, folder: string): Promise<void> 
  * that was looked at before, by its inode and its times.
  *
  * @returns what is wrong with a folder that is damaged.
+ * @throws the reason of `signal`.
  */
 export async function checkManifest(
   cache: string,
   folder: string,
   key: string,
+  signal: AbortSignal | undefined,
 ): Promise<Manifest | { readonly damage: string }> {
   const stored = await readManifest<StoredManifest>(folder)
   if (stored === undefined) return { damage: `${MANIFEST_FILE} is missing or unreadable` }
@@ -88,20 +95,21 @@ export async function checkManifest(
   if ((await digestOf(join(folder, MODEL_FILE))) !== manifest.graphDigest) {
     return { damage: `${MODEL_FILE} is not what was written` }
   }
-  const [damage] = await withWeights(folder, sizes, (fd, size) => checkWeights(cache, fd, size, manifest))
+  const [damage] = await withWeights(folder, sizes, (fd, size) =>
+    checkWeights(cache, { fd, size, signal }, manifest),
+  )
   return damage === undefined ? manifest : { damage }
 }
 
 async function checkWeights(
   cache: string,
-  fd: number,
-  size: number,
+  { fd, size, signal }: { fd: number; size: number; signal: AbortSignal | undefined },
   { weightsDigests: expected }: Manifest,
 ): Promise<string[]> {
   const digests = fileDigests(cache)
   const whole = joinDigests(expected)
   if ((await digests.known(fd)) === whole) return []
-  const found = await digestParts(fd, size)
+  const found = await digestParts(fd, size, signal)
   const part = found.findIndex((digest, index) => digest !== expected[index])
   if (part < 0 && found.length === expected.length) {
     await digests.note(fd, whole)

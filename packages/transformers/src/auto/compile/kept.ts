@@ -8,13 +8,17 @@ import {
   removeArtifact,
 } from '@hfquant/onnx'
 
-/** The model as an earlier start compiled it; undefined when there is none that can be opened. */
+/**
+ * The model as an earlier start compiled it; undefined when there is none that can be opened.
+ *
+ * @throws the reason of `signal`.
+ */
 export async function openKept(
   key: string,
   cache: CacheShape,
-  threads: number | undefined,
+  { threads, signal }: { readonly threads: number | undefined; readonly signal: AbortSignal },
 ): Promise<DecoderSession | undefined> {
-  const artifact = await findArtifact(cacheFolder(), key, publishWarning)
+  const artifact = await findArtifact(cacheFolder(), key, { warn: publishWarning, signal })
   if (artifact === undefined) return undefined
   try {
     return await openArtifact(artifact, cache, threads)
