@@ -7,6 +7,7 @@ import { startSessionWorker } from '../session/session-worker-host.js'
 import { alignTensors } from './align-tensors.js'
 import { type Artifact, publishArtifact } from './artifact-cache.js'
 import { MODEL_FILE, WEIGHTS_FILE } from './files.js'
+import { isErrno } from './is-errno.js'
 import { type ArtifactDescription, noteWeights, writeManifest } from './manifest.js'
 import { type ArtifactOptions, writeArtifact } from './write-artifact.js'
 
@@ -87,5 +88,3 @@ async function sealFiles(folder: string): Promise<void> {
     await chmod(path, 0o444)
   }
 }
-
-const isErrno = (cause: unknown): boolean => typeof (cause as NodeJS.ErrnoException)?.errno === 'number'
