@@ -42,9 +42,9 @@ export async function compileArtifact(
     signal?.throwIfAborted()
     await rm(plain, { recursive: true })
     await alignTensors(packed)
-    await writeManifest(packed, key, description, signal)
+    const manifest = await writeManifest(packed, key, description, signal)
     await sealFiles(packed)
-    await noteWeights(cache, packed)
+    await noteWeights(cache, packed, manifest)
     return await publishArtifact(cache, key, packed)
   } catch (cause) {
     throw isErrno(cause) ? outputError(cause, work.path) : cause
