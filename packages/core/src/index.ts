@@ -206,6 +206,6 @@ export {
   QuantizedModule,
   weightsOf,
 } from './shell/quantized-module.js'
-export { type Shell, type Tie, tie } from './shell/shell.js'
+export { locateParameter, type ParameterPlace, type Shell, type Tie, tie } from './shell/shell.js'
 export { storageRange } from './shell/storage-range.js'
 export { type WeightSlot, weightPath } from './shell/weight-slot.js'

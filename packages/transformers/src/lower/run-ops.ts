@@ -2,6 +2,7 @@ import {
   findModule,
   type GraphValue,
   Linear,
+  locateParameter,
   type Module,
   type Parameter,
   parameterChunks,
@@ -75,8 +76,8 @@ export function runOps(request: RunRequest): Ops {
 
 function numbersOf({ graph, shell }: RunRequest): Numbers {
   const parameterOf = (name: string) => {
-    const cut = name.lastIndexOf('.')
-    return findModule(shell.root, name.slice(0, cut))!.parameters.get(name.slice(cut + 1))!
+    const { module, key } = locateParameter(shell, name)
+    return module.parameters.get(key)!
   }
   return {
     graph,

@@ -1,4 +1,4 @@
-import { findModule, type GraphValue, joinPath, type Shell } from '@hfquant/core'
+import { findModule, type GraphValue, joinPath, locateParameter, type Shell } from '@hfquant/core'
 import {
   arithmetic,
   type HeadNorms,
@@ -49,9 +49,8 @@ export function exportOps(request: ExportRequest): Ops {
 
 function numbersOf({ graph, shell, float }: ExportRequest): Numbers {
   const weightOf = (name: string): FloatWeight => {
-    const cut = name.lastIndexOf('.')
-    const path = name.slice(0, cut)
-    return floatWeights(path, findModule(shell.root, path)!).get(name.slice(cut + 1))!
+    const { path, module, key } = locateParameter(shell, name)
+    return floatWeights(path, module).get(key)!
   }
   const narrow = (value: GraphValue) => (float === 'float32' ? value : cast(graph, value, float))
   return {
