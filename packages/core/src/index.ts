@@ -150,6 +150,7 @@ export { checkpointIdentity } from './load/checkpoint-identity.js'
 export { dequantizeModel } from './load/dequantize-model.js'
 export { configFolders, type FoundModel, findModel } from './load/find-model.js'
 export { folderIdentity, readOneVersion, readUnreplaced } from './load/folder-version.js'
+export { liesIn } from './load/lies-in.js'
 export {
   completeModel,
   DEFAULT_MAX_IN_FLIGHT_BYTES,
