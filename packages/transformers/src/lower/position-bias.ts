@@ -1,5 +1,5 @@
 import type { GraphBuilder, GraphValue } from '@hfquant/core'
-import { cast } from './cast.js'
+import { cast } from '@hfquant/onnx'
 
 /**
  * Linear biases of attention [1, heads, S, T]: slope of the head times the position of the key. Scores of a token that

@@ -19,6 +19,7 @@ import {
 } from '@hfquant/models'
 import {
   type CacheDtype,
+  cast,
   DECODER,
   floatConstant,
   type LoweringContext,
@@ -27,7 +28,6 @@ import {
   type RowLayout,
   tokenRows,
 } from '@hfquant/onnx'
-import { cast } from './cast.js'
 import { createAttention } from './run-attention.js'
 
 /** What a model is run with: float32, quantized products where a format has them, caches that the session owns. */
