@@ -1,4 +1,4 @@
-export { type Artifact, findArtifact, removeArtifact } from './artifact/artifact-cache.js'
+export { type Artifact, findArtifact } from './artifact/artifact-cache.js'
 export { artifactKey } from './artifact/artifact-key.js'
 export { type CompileArtifactOptions, compileArtifact } from './artifact/compile-artifact.js'
 export type { ArtifactDescription } from './artifact/manifest.js'

@@ -15,11 +15,11 @@ import {
 import { open } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { listEntries, pruneEntries } from '@hfquant/core'
+import { listEntries, pruneEntries, removeEntry } from '@hfquant/core'
 import { afterAll, describe, expect, test, vi } from 'vitest'
 import { createGraph } from '../graph/graph.js'
 import { constant, floatBytes } from '../testing/run-graph.fixture.js'
-import { findArtifact, removeArtifact } from './artifact-cache.js'
+import { findArtifact } from './artifact-cache.js'
 import { artifactKey } from './artifact-key.js'
 import { compileArtifact } from './compile-artifact.js'
 
@@ -227,8 +227,8 @@ describe('a compiled model', () => {
   test('is removed by its name; removing what is not there is no error', async () => {
     const cache = newCache()
     const key = await compile(cache, 8)
-    await removeArtifact(cache, key)
-    await removeArtifact(cache, key)
+    await removeEntry(cache, 'artifacts', key)
+    await removeEntry(cache, 'artifacts', key)
     expect(await listEntries(cache)).toEqual([])
   })
 })

@@ -75,10 +75,6 @@ export async function publishArtifact(
   return { modelPath: join(folder, MODEL_FILE) }
 }
 
-/** Removes a compiled model, as `removeEntry`. */
-export const removeArtifact = (cache: string, key: string): Promise<void> =>
-  removeEntry(cache, 'artifacts', key)
-
 /** Files that cannot be read are as good as damaged: a fresh model is made. */
 function asDamage(cause: unknown): { readonly damage: string } {
   if (isErrno(cause)) return { damage: cause.message }

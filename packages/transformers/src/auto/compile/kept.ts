@@ -1,12 +1,5 @@
-import { cacheFolder, publishWarning } from '@hfquant/core'
-import {
-  type Artifact,
-  type CacheShape,
-  type DecoderSession,
-  findArtifact,
-  openSession,
-  removeArtifact,
-} from '@hfquant/onnx'
+import { cacheFolder, publishWarning, removeEntry } from '@hfquant/core'
+import { type Artifact, type CacheShape, type DecoderSession, findArtifact, openSession } from '@hfquant/onnx'
 
 /**
  * The model as an earlier start compiled it; undefined when there is none that can be opened.
@@ -27,7 +20,7 @@ export async function openKept(
     publishWarning(
       `the compiled model ${artifact.modelPath} cannot be opened (${(error as Error).message}); it is made again`,
     )
-    await removeArtifact(cacheFolder(), key).catch(() => {})
+    await removeEntry(cacheFolder(), 'artifacts', key).catch(() => {})
     return undefined
   }
 }
