@@ -30,6 +30,7 @@ async function numberAt(shell: Shell, name: string): Promise<number> {
         tensor: name,
         found: weight.shape,
         expected: [1],
+        hint: 'The definition of the architecture is wrong; report it to the package that made it.',
       },
     )
   }
