@@ -56,7 +56,7 @@ export function createAttention(
       // A layer that reads the cache of another one has its window as well.
       const own = facts.layers[call.cacheOf ?? call.layer]!
       const { last, total } = lengths(own.kind === 'kv' ? own.window : undefined)
-      const bias = slopes && toCache(positionBias(graph, { slopes, total, newTokens: query }))
+      const bias = slopes && toCache(positionBias(graph, { slopes, last, total, newTokens: query }))
       const [attended] = graph.nodes(
         'GroupQueryAttention',
         [

@@ -28,6 +28,11 @@ interface AttentionRequest extends ExportRequest {
 export function createAttention(request: AttentionRequest): Pick<Ops, 'attend' | 'rotate'> {
   const { graph, float } = request
   const inputs = attentionInputs(request)
+  const withSlopes = (slopes: readonly number[], newTokens: GraphValue) => {
+    const { lastPosition: last, totalLength: total } = inputs
+    const linear = positionBias(graph, { slopes, last, total, newTokens })
+    return graph.node('Add', [inputs.bias, convert(graph, linear, 'float32', float)])
+  }
   return {
     rotate: createRotation({
       ...{ graph, maxPositions: request.facts.maxPositions },
@@ -40,18 +45,7 @@ export function createAttention(request: AttentionRequest): Pick<Ops, 'attend' |
       const padded = withPaddedHeads(graph, heads)
       const query = padded.widen(call.query, heads.count)
       const shape = (length: string) => [BATCH, kvHeads, length, padded.size]
-      const bias =
-        slopes === undefined
-          ? inputs.bias
-          : graph.node('Add', [
-              inputs.bias,
-              convert(
-                graph,
-                positionBias(graph, { slopes, total: inputs.totalLength, newTokens: query }),
-                'float32',
-                float,
-              ),
-            ])
+      const bias = slopes === undefined ? inputs.bias : withSlopes(slopes, query)
       const [attended, presentKey, presentValue] = graph.nodes(
         'GroupQueryAttention',
         [
