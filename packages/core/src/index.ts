@@ -149,6 +149,7 @@ export { checkpointIdentity } from './load/checkpoint-identity.js'
 export { dequantizeModel } from './load/dequantize-model.js'
 export { configFolders, type FoundModel, findModel } from './load/find-model.js'
 export { folderIdentity, readOneVersion, readUnreplaced } from './load/folder-version.js'
+export { liesIn } from './load/lies-in.js'
 export {
   completeModel,
   DEFAULT_MAX_IN_FLIGHT_BYTES,
@@ -205,6 +206,6 @@ export {
   QuantizedModule,
   weightsOf,
 } from './shell/quantized-module.js'
-export { type Shell, type Tie, tie } from './shell/shell.js'
+export { locateParameter, type ParameterPlace, type Shell, type Tie, tie } from './shell/shell.js'
 export { storageRange } from './shell/storage-range.js'
 export { type WeightSlot, weightPath } from './shell/weight-slot.js'

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
 import { cp, mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -180,6 +180,21 @@ describe('a folder that is replaced', () => {
     await expect(model.generate('Once').next()).rejects.toMatchObject(replaced)
     await expect(model.savePretrained(join(parent, 'mixture'))).rejects.toMatchObject(replaced)
     expect(existsSync(join(parent, 'mixture'))).toBe(false)
+  })
+
+  test('while its weights stream in warns of the settings that lay beside these weights', async () => {
+    const folder = await copyOf(demoModel)
+    await writeFile(join(folder, 'generation_config.json'), JSON.stringify({ num_beams: 4 }))
+    const next = await copyOf(demoModel)
+    const onProgress = () => {
+      if (!existsSync(next)) return
+      renameSync(folder, `${folder}-old`)
+      renameSync(next, folder)
+    }
+    const options = { quantize: 'int8', cache: false, onProgress }
+    await using model = await AutoModelForCausalLM.fromPretrained(folder, options)
+    expect(existsSync(next)).toBe(false)
+    expect(model.warnings).toEqual([expect.stringContaining('num_beams to 4')])
   })
 
   test('by the model itself keeps what lies beside the weights', async () => {

@@ -5,7 +5,8 @@ import { tinyShell } from '../testing/tiny-model.fixture.js'
 import { checkCoverage, resolveDeviceMap } from './device-map.js'
 import { parseFloatDtype, tensorBytes } from './dtype.js'
 import { matchesModule } from './match-module.js'
-import { walkParameters } from './module.js'
+import { findModule, walkParameters } from './module.js'
+import { locateParameter } from './shell.js'
 
 describe('a skip-list entry matches whole dotted segments', () => {
   test.each([
@@ -113,6 +114,15 @@ describe('a device map', () => {
 test('a tied parameter is one parameter under two names', () => {
   const parameters = new Map(walkParameters(tinyShell({ tied: true }).root))
   expect(parameters.get('lm_head.weight')).toBe(parameters.get('model.embed_tokens.weight'))
+})
+
+test('a parameter is found by its name, also one of the root', () => {
+  const shell = tinyShell()
+  const { path, module, key } = locateParameter(shell, 'model.layers.1.up_proj.bias')
+  expect([path, key]).toEqual(['model.layers.1.up_proj', 'bias'])
+  expect(module).toBe(findModule(shell.root, path))
+  expect(locateParameter(shell, 'scale')).toEqual({ path: '', module: shell.root, key: 'scale' })
+  expect(() => locateParameter(shell, 'model.layers.7.bias')).toThrow('no module holds model.layers.7.bias')
 })
 
 test('errors are recognised across copies of the package, and by family', () => {

@@ -2,6 +2,7 @@ import {
   findModule,
   type GraphValue,
   Linear,
+  locateParameter,
   type Module,
   type Parameter,
   parameterChunks,
@@ -18,6 +19,7 @@ import {
 } from '@hfquant/models'
 import {
   type CacheDtype,
+  cast,
   DECODER,
   floatConstant,
   type LoweringContext,
@@ -26,7 +28,6 @@ import {
   type RowLayout,
   tokenRows,
 } from '@hfquant/onnx'
-import { cast } from './cast.js'
 import { createAttention } from './run-attention.js'
 
 /** What a model is run with: float32, quantized products where a format has them, caches that the session owns. */
@@ -75,8 +76,8 @@ export function runOps(request: RunRequest): Ops {
 
 function numbersOf({ graph, shell }: RunRequest): Numbers {
   const parameterOf = (name: string) => {
-    const cut = name.lastIndexOf('.')
-    return findModule(shell.root, name.slice(0, cut))!.parameters.get(name.slice(cut + 1))!
+    const { module, key } = locateParameter(shell, name)
+    return module.parameters.get(key)!
   }
   return {
     graph,

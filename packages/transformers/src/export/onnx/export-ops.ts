@@ -1,4 +1,4 @@
-import { findModule, type GraphValue, joinPath, type Shell } from '@hfquant/core'
+import { findModule, type GraphValue, joinPath, locateParameter, type Shell } from '@hfquant/core'
 import {
   arithmetic,
   type HeadNorms,
@@ -7,8 +7,7 @@ import {
   type Numbers,
   type Ops,
 } from '@hfquant/models'
-import { type Graph, lower } from '@hfquant/onnx'
-import { cast } from '../../lower/cast.js'
+import { cast, convert, type Graph, lower } from '@hfquant/onnx'
 import { type FloatWeight, floatWeights } from '../float-weight.js'
 import { createAttention } from './export-attention.js'
 import { floatConstant } from './float-constant.js'
@@ -41,19 +40,21 @@ export function exportOps(request: ExportRequest): Ops {
     wanted: (hidden) => lastRows(graph, hidden),
     logits(path, hidden, finish = (products) => products) {
       const logits = finish(linear(module(path), headName(shell), hidden, { isOutput: true }))
-      const wide = float === 'float32' ? logits : cast(graph, logits, 'float32')
-      graph.output(PORTS.logits, wide, 'float32', [BATCH, 'logits_length', facts.vocabSize])
+      graph.output(PORTS.logits, convert(graph, logits, float, 'float32'), 'float32', [
+        BATCH,
+        'logits_length',
+        facts.vocabSize,
+      ])
     },
   }
 }
 
 function numbersOf({ graph, shell, float }: ExportRequest): Numbers {
   const weightOf = (name: string): FloatWeight => {
-    const cut = name.lastIndexOf('.')
-    const path = name.slice(0, cut)
-    return floatWeights(path, findModule(shell.root, path)!).get(name.slice(cut + 1))!
+    const { path, module, key } = locateParameter(shell, name)
+    return floatWeights(path, module).get(key)!
   }
-  const narrow = (value: GraphValue) => (float === 'float32' ? value : cast(graph, value, float))
+  const narrow = (value: GraphValue) => convert(graph, value, 'float32', float)
   return {
     graph,
     number(value, shape = []) {
