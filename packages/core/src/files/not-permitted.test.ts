@@ -1,8 +1,10 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { existsSync } from 'node:fs'
 import { chmod, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createWorkFolder } from '../cache/work-folder.js'
+import { INFO_CHANNEL, type InfoEvent } from '../report/info.js'
 import { temporaryFolder } from '../testing/tiny-model.fixture.js'
 import { removeTree } from './remove-tree.js'
 import { stageFile } from './stage-file.js'
@@ -63,6 +65,24 @@ describe('what a killed process left and this one may not remove is no obstacle'
     await (await createWorkFolder(cache)).remove()
     expect(await readdir(join(cache, 'work'))).toEqual([ENDED])
   })
+})
+
+it('an old folder that cannot be removed is named, and the new one is in place', async () => {
+  const folder = join(await newFolder(), 'model')
+  await mkdir(folder)
+  await writeFile(join(folder, 'weights'), 'old')
+  const staged = await stageFolder(folder)
+  await writeFile(join(staged.path, 'weights'), 'new')
+  vi.mocked(rm).mockRejectedValue(denied())
+  const said: string[] = []
+  const listen = (event: unknown) => said.push((event as InfoEvent).message)
+  subscribe(INFO_CHANNEL, listen)
+  await staged.commit(() => true).finally(() => unsubscribe(INFO_CHANNEL, listen))
+  expect(await readFile(join(folder, 'weights'), 'utf8')).toBe('new')
+  expect(said).toEqual([
+    `replacing in ${folder}: weights`,
+    `what ${folder} was before stays beside it, under a hidden name: permission denied`,
+  ])
 })
 
 it('folders that may not be written are removed all the same, and modes of files stay', async () => {

@@ -67,7 +67,10 @@ export async function stageFolder(folder: string): Promise<StagedFolder> {
         if (aside !== undefined) {
           // What came into the folder at the last moment.
           await keepOtherFiles(aside, final, isReplaced)
-          await removeAside(final, aside)
+          // The new folder is in place, whatever becomes of the old one.
+          await removeAside(final, aside).catch(({ message }: Error) =>
+            publishInfo(`what ${final} was before stays beside it, under a hidden name: ${message}`),
+          )
         }
         if (isTaken) throw outputTaken(final)
       } catch (cause) {
