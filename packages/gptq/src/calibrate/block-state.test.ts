@@ -41,7 +41,7 @@ test('an entry that is removed while a calibration runs is made anew, with its m
   const cache = join(root, 'removed')
   const state = await open(cache)
   await state.write(0, block)
-  const [{ key }] = (await listEntries(cache)) as [{ key: string }]
+  const { key } = (await listEntries(cache))[0]!
   for (const remove of [
     () => removeEntry(cache, 'calibrations', key),
     () => rm(join(cache, 'calibrations'), { recursive: true }),
