@@ -1,19 +1,6 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
-import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
-import {
-  chmod,
-  lstat,
-  mkdir,
-  readdir,
-  readFile,
-  rename,
-  stat,
-  symlink,
-  utimes,
-  writeFile,
-} from 'node:fs/promises'
-import { createServer } from 'node:net'
+import { lstat, mkdir, readdir, readFile, rename, stat, symlink, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { INFO_CHANNEL, type InfoEvent } from '../report/info.js'
@@ -231,35 +218,6 @@ describe('what is in the folder', () => {
       'runs',
     ])
     expect((await stat(join(folder, 'runs', 'deep', 'loss.txt'))).ino).toBe(loss.ino)
-  })
-
-  test('keeps the modes of folders, also of those that may not be written', async () => {
-    const folder = await folderWith('modes', { 'model.safetensors': 'old' })
-    const modes = { shared: 0o2775, closed: 0o555 }
-    for (const [name, mode] of Object.entries(modes)) {
-      await mkdir(join(folder, name))
-      await writeFile(join(folder, name, 'loss.txt'), '0.38')
-      await chmod(join(folder, name), mode)
-    }
-    await (await stageFolder(folder)).commit(isOld)
-    for (const [name, mode] of Object.entries(modes)) {
-      expect((await stat(join(folder, name))).mode & 0o7777).toBe(mode)
-      expect(await read(folder, `${name}/loss.txt`)).toBe('0.38')
-    }
-    expect(await readdir(join(parent, 'modes'))).toEqual(['model'])
-  })
-
-  test.skipIf(process.platform === 'win32')('is refused before any work when it would be lost', async () => {
-    const folder = await folderWith('socket', { 'model.safetensors': 'old' })
-    await mkdir(join(folder, 'runs'))
-    const socket = join(folder, 'runs', 'socket')
-    const server = createServer().listen(socket)
-    await once(server, 'listening')
-    const refused = { code: 'OUTPUT_UNSUITABLE', file: socket }
-    await expect(checkOutputFolder(folder)).rejects.toMatchObject(refused)
-    await expect(stageFolder(folder)).rejects.toMatchObject(refused)
-    expect(await readdir(join(parent, 'socket'))).toEqual(['model'])
-    server.close()
   })
 
   test('is refused when its config.json is not that of a model', async () => {
