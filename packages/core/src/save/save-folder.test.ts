@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { toNode } from '../json/json-document.js'
+import { SIDECARS } from '../load/find-model.js'
 import { carriedFiles, type SaveFolderOptions, saveFolder } from './save-folder.js'
 
 let work: string
@@ -51,4 +52,15 @@ it.each([
   const neverFilled = async () => expect.unreachable()
   await expect(saveFolder(out, optionsFor(from), neverFilled)).rejects.toMatchObject(refused)
   expect(existsSync(out)).toBe(false)
+})
+
+it('leaves nothing of an older model by which the new one would be read as quantized', async () => {
+  const [from, out] = [join(work, 'float'), join(work, 'was-quantized')]
+  await mkdir(from)
+  await mkdir(out)
+  await writeFile(join(out, 'config.json'), '{"model_type":"llama"}')
+  for (const name of SIDECARS) await writeFile(join(out, name), '{"bits":4,"quant_method":"gptq"}')
+  await writeFile(join(out, 'notes.json'), 'mine')
+  await saveFolder(out, optionsFor(from), async () => undefined)
+  expect((await readdir(out)).filter((name) => name.endsWith('.json'))).toEqual(['config.json', 'notes.json'])
 })
