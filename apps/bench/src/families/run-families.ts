@@ -49,7 +49,8 @@ export async function runFamilies(request: FamiliesRequest): Promise<readonly Fa
   return rows
 }
 
-const nameOf = ({ names, modelTypes }: Architecture): string => names[0] ?? modelTypes[0] ?? ''
+/** Of a row: the first name of a family. */
+export const nameOf = ({ names, modelTypes }: Architecture): string => names[0] ?? modelTypes[0] ?? ''
 
 /** Of several checks of a subject all must hold. */
 async function runChecks(
