@@ -115,12 +115,7 @@ function facts({ vocabSize, maxPositions, layers }: DecoderConfig): ModelFacts {
 }
 
 const layerCache = ({ kvHeads, headSize, window, cacheOf }: AttentionChoice): LayerCache =>
-  cacheOf === undefined
-    ? { kind: 'kv', heads: kvHeads, headSize: paddedHeadSize(headSize), window }
-    : { kind: 'shared', with: cacheOf }
-
-/** Channels of a head as attention gets it. */
-const paddedHeadSize = (headSize: number): number => Math.ceil(headSize / 8) * 8
+  cacheOf === undefined ? { kind: 'kv', heads: kvHeads, headSize, window } : { kind: 'shared', with: cacheOf }
 
 /**
  * Buffers that older versions of the Python library saved, and projections of keys and values of a layer that reads those of
