@@ -9,7 +9,7 @@ import { gemmaScoreSize, windowMetadata } from './gguf-limits.js'
 export const gemma3 = decoderFamily({
   names: ['Gemma3ForCausalLM'],
   modelTypes: ['gemma3_text'],
-  revision: 1,
+  revision: 2,
   defaults: {
     hidden_size: 2304,
     intermediate_size: 9216,
@@ -45,7 +45,7 @@ export const gemma3 = decoderFamily({
         rope: ropes[kinds[index]!],
         window: windows[index],
       }),
-      mlp: { activation: 'gelu-tanh' },
+      mlp: { activation: read.activation('hidden_activation', 'gelu_pytorch_tanh') },
       input: { scale: Math.fround(Math.sqrt(hidden)) },
       output: { softCap: read.cap('final_logit_softcapping') },
     }

@@ -14,7 +14,7 @@ import { rmsNorm } from '../parts/norm.js'
 export const gemma4 = decoderFamily({
   names: ['Gemma4ForCausalLM'],
   modelTypes: ['gemma4_text'],
-  revision: 1,
+  revision: 2,
   defaults: {
     hidden_size: 2304,
     intermediate_size: 9216,
@@ -39,6 +39,7 @@ export const gemma4 = decoderFamily({
     const ropeOf = (kind: LayerKind, headSize: number) =>
       readRope(read, { headSize, positions, kind, ...ROPES[kind] })
     const norm = rmsNorm(read.number('rms_norm_eps', 1e-6))
+    const activation = read.activation('hidden_activation', 'gelu_pytorch_tanh')
     const bias = read.flag('attention_bias')
     const valueIsKey = read.flag('attention_k_eq_v')
     const wide = read.flag('use_double_wide_mlp')
@@ -59,7 +60,7 @@ export const gemma4 = decoderFamily({
         valueOfKey: valueIsKey && kinds[index] === 'full_attention',
         cacheOf: index < owners ? undefined : kinds.lastIndexOf(kinds[index]!, owners - 1),
       }),
-      mlp: (index) => ({ activation: 'gelu-tanh', inner: wide && index >= owners ? 2 * inner : inner }),
+      mlp: (index) => ({ activation, inner: wide && index >= owners ? 2 * inner : inner }),
       scalesLayers: true,
       input: {
         scale: Math.fround(Math.sqrt(hidden)),
