@@ -7,8 +7,8 @@ import { layerNorm } from '../parts/norm.js'
 export const cohere2 = decoderFamily({
   names: ['Cohere2ForCausalLM'],
   modelTypes: ['cohere2'],
-  revision: 1,
-  defaults: { tie_word_embeddings: true, head_dim: null },
+  revision: 2,
+  defaults: { max_position_embeddings: 8192, tie_word_embeddings: true, head_dim: null },
   choose(read, { headSize, positions, layers }) {
     const kinds = readLayerKinds(read, layers, slidesUnlessEvery(read.number('sliding_window_pattern', 4)))
     const windows = readWindows(read, kinds, positions, 4096)

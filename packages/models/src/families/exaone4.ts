@@ -10,7 +10,8 @@ import { widthUnlike, windowMetadata } from './gguf-limits.js'
 export const exaone4 = decoderFamily({
   names: ['Exaone4ForCausalLM'],
   modelTypes: ['exaone4'],
-  revision: 1,
+  revision: 2,
+  defaults: { sliding_window: 4096 },
   choose(read, { headSize, positions, layers }) {
     const hasWindow = read.has('sliding_window')
     const kinds = readLayerKinds(read, layers, (index) => hasWindow && slides(read, index))

@@ -7,7 +7,12 @@ export const gemma = decoderFamily({
   names: ['GemmaForCausalLM'],
   modelTypes: ['gemma'],
   revision: 2,
-  defaults: { head_dim: 256, num_key_value_heads: 16, tie_word_embeddings: true },
+  defaults: {
+    max_position_embeddings: 8192,
+    head_dim: 256,
+    num_key_value_heads: 16,
+    tie_word_embeddings: true,
+  },
   choose(read, { hidden, headSize, positions }) {
     const bias = read.flag('attention_bias')
     return {

@@ -10,7 +10,12 @@ export const gemma2 = decoderFamily({
   names: ['Gemma2ForCausalLM'],
   modelTypes: ['gemma2'],
   revision: 2,
-  defaults: { head_dim: 256, num_key_value_heads: 4, tie_word_embeddings: true },
+  defaults: {
+    max_position_embeddings: 8192,
+    head_dim: 256,
+    num_key_value_heads: 4,
+    tie_word_embeddings: true,
+  },
   choose(read, { hidden, headSize, positions, layers }) {
     const windows = readWindows(
       read,

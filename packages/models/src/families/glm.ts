@@ -7,8 +7,8 @@ import { widthUnlike } from './gguf-limits.js'
 export const glm = decoderFamily({
   names: ['GlmForCausalLM'],
   modelTypes: ['glm'],
-  revision: 1,
-  defaults: { head_dim: 128, num_key_value_heads: 2 },
+  revision: 2,
+  defaults: { max_position_embeddings: 131072, head_dim: 128, num_key_value_heads: 2 },
   choose(read, { headSize, positions }) {
     const rope = readRope(read, { headSize, positions, partial: 0.5, order: 'pairs' })
     return {

@@ -6,8 +6,8 @@ import { rmsNorm } from '../parts/norm.js'
 export const glm4 = decoderFamily({
   names: ['Glm4ForCausalLM'],
   modelTypes: ['glm4'],
-  revision: 1,
-  defaults: { head_dim: 128, num_key_value_heads: 2 },
+  revision: 2,
+  defaults: { max_position_embeddings: 131072, head_dim: 128, num_key_value_heads: 2 },
   choose(read, { headSize, positions }) {
     const rope = readRope(read, { headSize, positions, partial: 0.5, order: 'pairs' })
     return {

@@ -8,8 +8,8 @@ import { rmsNorm } from '../parts/norm.js'
 export const ministral3 = decoderFamily({
   names: ['Ministral3ForCausalLM'],
   modelTypes: ['ministral3'],
-  revision: 1,
-  defaults: { num_key_value_heads: 8, head_dim: 128 },
+  revision: 2,
+  defaults: { max_position_embeddings: 262144, num_key_value_heads: 8, head_dim: 128 },
   choose(read, { headSize, positions, layers }) {
     const windows = readWindows(
       read,

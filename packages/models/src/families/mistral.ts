@@ -7,8 +7,8 @@ import { rmsNorm } from '../parts/norm.js'
 export const mistral = decoderFamily({
   names: ['MistralForCausalLM'],
   modelTypes: ['mistral'],
-  revision: 1,
-  defaults: { num_key_value_heads: 8 },
+  revision: 2,
+  defaults: { max_position_embeddings: 131072, num_key_value_heads: 8 },
   choose(read, { headSize, positions, layers }) {
     const windows = readWindows(
       read,

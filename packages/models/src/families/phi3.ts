@@ -8,7 +8,8 @@ import { widthUnlike } from './gguf-limits.js'
 export const phi3 = decoderFamily({
   names: ['Phi3ForCausalLM'],
   modelTypes: ['phi3'],
-  revision: 1,
+  revision: 2,
+  defaults: { max_position_embeddings: 4096 },
   choose(read, { headSize, positions, layers }) {
     const windows = readWindows(
       read,

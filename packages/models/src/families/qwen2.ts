@@ -8,7 +8,8 @@ import { widthUnlike } from './gguf-limits.js'
 export const qwen2 = decoderFamily({
   names: ['Qwen2ForCausalLM'],
   modelTypes: ['qwen2'],
-  revision: 1,
+  revision: 2,
+  defaults: { max_position_embeddings: 32768 },
   choose(read, { headSize, positions, layers }) {
     const slides = read.flag('use_sliding_window')
     const first = read.number('max_window_layers', 28)

@@ -7,8 +7,8 @@ import { rmsNorm } from '../parts/norm.js'
 export const qwen3 = decoderFamily({
   names: ['Qwen3ForCausalLM'],
   modelTypes: ['qwen3'],
-  revision: 1,
-  defaults: { head_dim: 128 },
+  revision: 2,
+  defaults: { max_position_embeddings: 32768, head_dim: 128 },
   choose(read, { headSize, positions, layers }) {
     const slides = read.flag('use_sliding_window')
     const first = read.number('max_window_layers', 28)

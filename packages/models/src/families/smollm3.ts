@@ -7,8 +7,8 @@ import { rmsNorm } from '../parts/norm.js'
 export const smollm3 = decoderFamily({
   names: ['SmolLM3ForCausalLM'],
   modelTypes: ['smollm3'],
-  revision: 1,
-  defaults: { num_key_value_heads: 4, tie_word_embeddings: true },
+  revision: 2,
+  defaults: { max_position_embeddings: 32768, num_key_value_heads: 4, tie_word_embeddings: true },
   choose(read, { headSize, positions, layers }) {
     const interval = read.number('no_rope_layer_interval', 4)
     const { no_rope_layers: listed } = read.json

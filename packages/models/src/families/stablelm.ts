@@ -6,8 +6,8 @@ import { layerNorm } from '../parts/norm.js'
 export const stablelm = decoderFamily({
   names: ['StableLmForCausalLM'],
   modelTypes: ['stablelm'],
-  revision: 1,
-  defaults: { head_dim: null },
+  revision: 2,
+  defaults: { max_position_embeddings: 4096, head_dim: null },
   choose(read, { headSize, positions }) {
     const norm = layerNorm(read.number('layer_norm_eps', 1e-5))
     const isParallel = read.flag('use_parallel_residual')

@@ -8,8 +8,13 @@ import { innerUnlike, widthUnlike } from './gguf-limits.js'
 export const starcoder2 = decoderFamily({
   names: ['Starcoder2ForCausalLM'],
   modelTypes: ['starcoder2'],
-  revision: 1,
-  defaults: { hidden_act: 'gelu_pytorch_tanh', num_key_value_heads: 2, tie_word_embeddings: true },
+  revision: 2,
+  defaults: {
+    max_position_embeddings: 4096,
+    hidden_act: 'gelu_pytorch_tanh',
+    num_key_value_heads: 2,
+    tie_word_embeddings: true,
+  },
   choose(read, { headSize, positions, layers }) {
     const windows = readWindows(
       read,
