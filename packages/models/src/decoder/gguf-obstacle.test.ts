@@ -67,6 +67,11 @@ test('a window that llama.cpp ignores is the length of the context, with a warni
   expect(warnings).toEqual([expect.stringContaining('beyond 8 tokens')])
 })
 
+test('where nothing slides, the window that llama.cpp asks for is the length of the context', async () => {
+  const { metadata } = await ggufOf('cohere2', { sliding_window: null, max_position_embeddings: 16384 })
+  expect(metadata.get('cohere2.attention.sliding_window')).toEqual({ u32: 16384 })
+})
+
 test('a tied output matrix is written where llama.cpp reads no other', async () => {
   expect((await ggufOf('gpt_neox', { tie_word_embeddings: true })).outputMatrix).toBe('output.weight')
   expect((await ggufOf('llama', { tie_word_embeddings: true })).outputMatrix).toBe('token_embd.weight')

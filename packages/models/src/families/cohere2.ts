@@ -28,10 +28,11 @@ export const cohere2 = decoderFamily({
   gguf: {
     architecture: 'cohere2',
     output: 'token table',
-    metadata: ({ layers, output }) => ({
+    metadata: ({ layers, output, maxPositions }) => ({
       logit_scale: { f32: output.scale! },
+      // The key must be there; where nothing slides, all positions are in it.
       'attention.sliding_window': {
-        u32: layers.find(({ attention }) => attention.window)?.attention.window ?? 4096,
+        u32: layers.find(({ attention }) => attention.window)?.attention.window ?? maxPositions,
       },
     }),
     refuses: ({ layers }) =>
