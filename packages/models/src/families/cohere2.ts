@@ -10,7 +10,7 @@ export const cohere2 = decoderFamily({
   revision: 2,
   defaults: { max_position_embeddings: 8192, tie_word_embeddings: true, head_dim: null },
   choose(read, { headSize, positions, layers }) {
-    const kinds = readLayerKinds(read, layers, slidesUnlessEvery(read.number('sliding_window_pattern', 4)))
+    const kinds = readLayerKinds(read, layers, slidesUnlessEvery(read.size('sliding_window_pattern', 4)))
     const windows = readWindows(read, kinds, positions, 4096)
     const bias = read.flag('attention_bias')
     const rope = readRope(read, { headSize, positions, theta: 5e5, order: 'pairs' })

@@ -23,7 +23,7 @@ export const gemma3 = decoderFamily({
   },
   choose(read, { hidden, headSize, positions, layers }) {
     read.only('use_bidirectional_attention', false, 'a decoder looks back only')
-    const period = read.number(['sliding_window_pattern', '_sliding_window_pattern'], 6)
+    const period = read.size(['sliding_window_pattern', '_sliding_window_pattern'], 6)
     const kinds = readLayerKinds(read, layers, slidesUnlessEvery(period))
     const windows = readWindows(read, kinds, positions, 4096)
     const ropes = {

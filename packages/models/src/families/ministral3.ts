@@ -1,4 +1,5 @@
-import { readNumber, readObject } from '@hfquant/core'
+import { readObject } from '@hfquant/core'
+import { configReader } from '../config/config-reader.js'
 import { readLayerKinds, readWindows } from '../config/read-layer-kinds.js'
 import { readRope } from '../config/read-rope.js'
 import { decoderFamily } from '../decoder/decoder-family.js'
@@ -17,10 +18,11 @@ export const ministral3 = decoderFamily({
       positions,
     )
     const rope = readRope(read, { headSize, positions, theta: 1e6, scaling: SCALING })
-    const settings = { ...SCALING, ...readObject(read.json, 'rope_parameters', {}) }
+    const settings = configReader(readObject(read.json, 'rope_parameters', {}), SCALING)
     const queryGrowth = {
-      beta: readNumber(settings, 'llama_4_scaling_beta', 0.1),
-      original: readNumber(settings, 'original_max_position_embeddings', 16384),
+      beta: settings.number('llama_4_scaling_beta', 0.1),
+      // Positions are divided by it as integers.
+      original: settings.size('original_max_position_embeddings', 16384),
     }
     return {
       norm: rmsNorm(read.number('rms_norm_eps', 1e-5)),
