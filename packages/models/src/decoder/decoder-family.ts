@@ -5,7 +5,7 @@ import {
   type ModelFacts,
 } from '../architecture/define-architecture.js'
 import { type ConfigReader, configReader } from '../config/config-reader.js'
-import { readSizes, type Sizes } from '../config/read-sizes.js'
+import { demandDivisor, readSizes, type Sizes } from '../config/read-sizes.js'
 import type { NormKind } from '../parts/norm.js'
 import { buildDecoder } from './build-decoder.js'
 import type {
@@ -92,13 +92,15 @@ function readDecoder({ choose, defaults = {} }: DecoderFamily, json: JsonObject)
 /** The runtime's attention takes heads of 8 to 1024 channels; others are padded with zeros. */
 function checked(attention: AttentionChoice): AttentionChoice {
   const { headSize, heads, kvHeads } = attention
-  if (headSize <= 1024 && headSize % 2 === 0 && heads % kvHeads === 0) return attention
+  demandDivisor('num_key_value_heads', kvHeads, heads)
+  if (headSize <= 1024 && headSize % 2 === 0) return attention
   throw new CapabilityError(
     'HEAD_SIZE',
     `head size ${headSize} is not offered, it must be even and at most 1024`,
     {
       field: 'head_dim',
       found: headSize,
+      hint: 'No setting changes it: the attention of the runtime computes no other heads.',
     },
   )
 }

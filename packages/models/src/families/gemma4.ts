@@ -2,7 +2,7 @@ import { CapabilityError, type JsonObject, readInteger, readObject } from '@hfqu
 import { type ConfigReader, invalidField } from '../config/config-reader.js'
 import { type LayerKind, readLayerKinds, readWindows, slidesUnlessEvery } from '../config/read-layer-kinds.js'
 import { readRope } from '../config/read-rope.js'
-import type { Sizes } from '../config/read-sizes.js'
+import { demandDivisor, type Sizes } from '../config/read-sizes.js'
 import { decoderFamily } from '../decoder/decoder-family.js'
 import { SANDWICH_NORMS } from '../decoder/names.js'
 import { rmsNorm } from '../parts/norm.js'
@@ -103,7 +103,7 @@ interface OwnHeads {
 /** Sizes of a layer's heads: those of `per_layer_config`, or else one for each kind. */
 function readHeads(
   read: ConfigReader,
-  { headSize, kvHeads }: Sizes,
+  { headSize, heads, kvHeads }: Sizes,
   kinds: readonly LayerKind[],
 ): readonly OwnHeads[] {
   const usual = { headSize, kvHeads }
@@ -113,18 +113,21 @@ function readHeads(
     const byIndex = new Map(Object.keys(listed).map((key) => [Number(key), key]))
     return kinds.map((_, index) => {
       const key = byIndex.get(index)
-      return key === undefined ? usual : { ...usual, ...readLayerHeads(readObject(listed, key, {}), key) }
+      return key === undefined
+        ? usual
+        : { ...usual, ...readLayerHeads(readObject(listed, key, {}), key, heads) }
     })
   }
   const full = {
     headSize: read.size('global_head_dim', 512),
     kvHeads: read.flag('attention_k_eq_v') ? read.size('num_global_key_value_heads', kvHeads) : kvHeads,
   }
+  demandDivisor('num_global_key_value_heads', full.kvHeads, heads)
   return kinds.map((kind) => (kind === 'full_attention' ? full : usual))
 }
 
 /** @throws CapabilityError VARIANT for a field that a layer has of its own, and that is not offered. */
-function readLayerHeads(json: JsonObject, layer: string): Partial<OwnHeads> {
+function readLayerHeads(json: JsonObject, layer: string, queries: number): Partial<OwnHeads> {
   const heads: { -readonly [Key in keyof OwnHeads]?: number } = {}
   for (const [key, value] of Object.entries(json)) {
     const name = key === 'head_dim' ? 'headSize' : key === 'num_key_value_heads' ? 'kvHeads' : undefined
@@ -139,6 +142,7 @@ function readLayerHeads(json: JsonObject, layer: string): Partial<OwnHeads> {
     }
     const isSize = typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= 2 ** 16
     if (!isSize) throw invalidField(field, value, 'a positive integer')
+    if (name === 'kvHeads') demandDivisor(field, value, queries)
     heads[name] = value
   }
   return heads
