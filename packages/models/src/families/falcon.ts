@@ -7,7 +7,7 @@ import { innerUnlike } from './gguf-limits.js'
 export const falcon = decoderFamily({
   names: ['FalconForCausalLM', 'RWForCausalLM'],
   modelTypes: ['falcon', 'RefinedWeb', 'RefinedWebModel'],
-  revision: 1,
+  revision: 2,
   defaults: { activation: 'gelu', tie_word_embeddings: true, head_dim: null },
   choose(read, { heads, kvHeads, headSize, positions }) {
     const isNew = read.flag('new_decoder_architecture')
