@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { knownArchitectures } from '@hfquant/models'
 import { repositoryPath } from '../repository.js'
-import { COLUMNS, nameOf, runFamilies } from './run-families.js'
+import { COLUMNS, familiesNamed, nameOf } from './columns.js'
 import { formatTable, mergedRows, replaceTable, rowsIn } from './table.js'
 
 export const FAMILIES_USAGE = `  pnpm bench families [--only NAME,…] [--columns NAME,…] [--write]
@@ -23,15 +23,14 @@ const OPTIONS = {
 /** Tries every family, or some, and prints a table; cells of columns that were left out say so. */
 export async function families(args: string[]): Promise<void> {
   const { values } = parseArgs({ args, options: OPTIONS })
-  const names = values.only?.split(',')
   const columns = values.columns.split(',')
   const stranger = columns.find((column) => !COLUMNS.includes(column))
   if (stranger !== undefined) {
     throw new TypeError(`--columns has "${stranger}", expected some of ${COLUMNS.join(', ')}`)
   }
-  const architectures = knownArchitectures().filter(
-    (architecture) => names === undefined || architecture.names.some((name) => names.includes(name)),
-  )
+  const architectures = familiesNamed(knownArchitectures(), values.only?.split(','))
+  // It brings the test runner along, which a process that wants the usage alone has no use for.
+  const { runFamilies } = await import('./run-families.js')
   const work = await mkdtemp(join(tmpdir(), 'hfquant-families-'))
   try {
     const rows = await runFamilies({ architectures, columns, work, report: (line) => console.error(line) })

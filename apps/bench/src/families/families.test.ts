@@ -2,7 +2,8 @@ import { readFile } from 'node:fs/promises'
 import { knownArchitectures } from '@hfquant/models'
 import { expect, test } from 'vitest'
 import { repositoryPath } from '../repository.js'
-import { COLUMNS } from './run-families.js'
+import { COLUMNS, familiesNamed } from './columns.js'
+import { runFamilies } from './run-families.js'
 import { type Finding, formatTable, mergedRows, replaceTable, rowsIn } from './table.js'
 
 const works: Finding = { works: true }
@@ -47,4 +48,31 @@ test('what a run leaves out stays as it was; families that are gone go', () => {
     row('D', { GGUF: works }),
     row('E', {}),
   ])
+})
+
+test('a name that no family has is refused with the known ones', () => {
+  const known = knownArchitectures()
+  expect(familiesNamed(known, ['LlamaForCausalLM']).map(({ names }) => names[0])).toEqual([
+    'LlamaForCausalLM',
+  ])
+  expect(familiesNamed(known, undefined)).toBe(known)
+  expect(() => familiesNamed(known, ['Typo'])).toThrow(/"Typo", expected some of Apertus/)
+})
+
+test('a family that cannot be tried has the reason in its cells, and the others go on', async () => {
+  const [llama] = familiesNamed(knownArchitectures(), ['LlamaForCausalLM'])
+  const stranger = { ...llama!, names: ['StrangerForCausalLM'], modelTypes: ['stranger'] }
+  const columns = ['runs', 'GGUF']
+  const [found] = await runFamilies({ architectures: [stranger], columns, work: '', report: () => {} })
+  expect(found?.family).toBe('StrangerForCausalLM')
+  expect([...found!.findings.keys()]).toEqual(columns)
+  for (const finding of found!.findings.values()) {
+    expect(finding).toEqual({ works: false, reason: expect.stringContaining('no golden') })
+  }
+})
+
+test('what is imported for the usage text brings no test runner along', async () => {
+  const source = await readFile(new URL('command.ts', import.meta.url), 'utf8')
+  const table = await readFile(new URL('columns.ts', import.meta.url), 'utf8')
+  expect(`${source}${table}`).not.toMatch(/^import (?!type).*(testkit|run-families)/m)
 })

@@ -43,14 +43,21 @@ export interface ArchitectureOptions {
   readonly refused?: readonly ArchitectureRefusal[]
 }
 
-/** Everything that is tried on a family. Checks of quantization are made on a tiny model with the config of a golden. */
+/**
+ * Everything that is tried on a family. Checks of quantization are made on a tiny model with the config of a golden.
+ *
+ * @throws TypeError where there is no golden.
+ */
 export function architectureChecks(
   architecture: Architecture,
   options: ArchitectureOptions,
 ): readonly ArchitectureCheck[] {
   const { frontDoor, goldens, configs = {}, calibration, largestError = 2e-5, refused = [] } = options
   const [first] = goldens
-  const config = async () => (await readJsonFile(join(first!, 'config.json'))).value
+  if (first === undefined) {
+    throw new TypeError(`${architecture.names[0]} has no golden: its config.json is that of the tiny models`)
+  }
+  const config = async () => (await readJsonFile(join(first, 'config.json'))).value
   const tiny = async (folder: string) => writeTinyModel(folder, tinyConfig(await config()))
   const golden = (folder: string): ArchitectureCheck => ({
     subject: 'runs',
