@@ -6,7 +6,6 @@ export {
   type ModelFacts,
 } from './architecture/define-architecture.js'
 export {
-  architecturePackage,
   describeModel,
   type ImportArchitecture,
   knownArchitectures,
@@ -14,7 +13,12 @@ export {
 } from './architecture/registry.js'
 export { textModelConfig } from './architecture/text-model.js'
 export { type ConfigReader, configReader } from './config/config-reader.js'
-export { type LayerKind, readLayerKinds, readWindows, slidesUnlessEvery } from './config/read-layer-kinds.js'
+export {
+  type LayerKind,
+  readLayerKinds,
+  readWindows,
+  slidesUnlessEvery,
+} from './config/read-layer-kinds.js'
 export { type RopeDefaults, readRope } from './config/read-rope.js'
 export { readSizes, type Sizes } from './config/read-sizes.js'
 export { ropeRemark } from './config/rope-remark.js'

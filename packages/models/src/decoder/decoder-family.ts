@@ -49,8 +49,7 @@ export interface DecoderFamily {
 /** A family of decoders that is a row of choices. */
 export const decoderFamily = (family: DecoderFamily): Architecture =>
   defineArchitecture<DecoderConfig>({
-    ...{ specVersion: 1, kind: 'decoder' },
-    ...{ names: family.names, modelTypes: family.modelTypes, revision: family.revision },
+    ...{ specVersion: 1, names: family.names, modelTypes: family.modelTypes, revision: family.revision },
     parseConfig: (json) => readDecoder(family, json),
     facts,
     build: buildDecoder,

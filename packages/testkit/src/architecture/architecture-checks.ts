@@ -38,8 +38,6 @@ export interface ArchitectureOptions {
   readonly configs?: Readonly<Record<string, QuantizationConfigInput>>
   /** Token ids that calibrate, and the same grid without calibration. */
   readonly calibration?: CalibratedConfigs
-  /** Largest error of exact logits, as a share of the largest one; default 2e-5. */
-  readonly largestError?: number
   readonly refused?: readonly ArchitectureRefusal[]
 }
 
@@ -52,7 +50,7 @@ export function architectureChecks(
   architecture: Architecture,
   options: ArchitectureOptions,
 ): readonly ArchitectureCheck[] {
-  const { frontDoor, goldens, configs = {}, calibration, largestError = 2e-5, refused = [] } = options
+  const { frontDoor, goldens, configs = {}, calibration, refused = [] } = options
   const [first] = goldens
   if (first === undefined) {
     throw new TypeError(`${architecture.names[0]} has no golden: its config.json is that of the tiny models`)
@@ -62,7 +60,7 @@ export function architectureChecks(
   const golden = (folder: string): ArchitectureCheck => ({
     subject: 'runs',
     title: `computes and decodes what is expected of ${folder.split(/[\\/]/).at(-1)}`,
-    run: () => computesGolden(frontDoor, folder, largestError),
+    run: () => computesGolden(frontDoor, folder),
   })
   return [
     ...goldens.map(golden),
@@ -98,9 +96,12 @@ export function architectureChecks(
   ]
 }
 
+/** Of exact logits, as a share of the largest one. */
+const LARGEST_ERROR = 2e-5
+
 const contract = 'a definition computes what the family computes elsewhere'
 
-async function computesGolden(door: FrontDoor, folder: string, largestError: number): Promise<void> {
+async function computesGolden(door: FrontDoor, folder: string): Promise<void> {
   await using expected = await openSafetensors(join(folder, 'expected.safetensors'))
   const integers = async (name: string) =>
     Array.from(new BigInt64Array((await expected.read(name)).slice().buffer), Number)
@@ -111,12 +112,12 @@ async function computesGolden(door: FrontDoor, folder: string, largestError: num
   const rows = [ids.slice(0, ids.length / 2), ids.slice(ids.length / 2)]
   const { logits } = await model.forward({ inputIds: rows })
   const error = relativeError(logits, wanted)
-  demand(error < largestError, `the largest error of a logit is ${error} of the largest logit`, contract)
+  demand(error < LARGEST_ERROR, `the largest error of a logit is ${error} of the largest logit`, contract)
   if (expected.tensors.has('logits_short')) {
     const short = await floats('logits_short')
     const half = await model.forward({ inputIds: rows.map((row) => row.slice(0, row.length / 2)) })
     const shortError = relativeError(half.logits, short)
-    demand(shortError < largestError, `of a short sequence the largest error is ${shortError}`, contract)
+    demand(shortError < LARGEST_ERROR, `of a short sequence the largest error is ${shortError}`, contract)
   }
   const prompt = greedy.slice(0, 8)
   const tokens = await decode(model, prompt, greedy.length - 8)
