@@ -15,6 +15,7 @@ export { textModelConfig } from './architecture/text-model.js'
 export { type ConfigReader, configReader } from './config/config-reader.js'
 export {
   type LayerKind,
+  readEveryWindow,
   readLayerKinds,
   readWindows,
   slidesUnlessEvery,

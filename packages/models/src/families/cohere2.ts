@@ -2,6 +2,7 @@ import { readLayerKinds, readWindows, slidesUnlessEvery } from '../config/read-l
 import { readRope } from '../config/read-rope.js'
 import { decoderFamily } from '../decoder/decoder-family.js'
 import { layerNorm } from '../parts/norm.js'
+import { fourthUnlike } from './gguf-limits.js'
 
 /** Cohere Command R7B and A: three layers of four have a window, and only these turn. */
 export const cohere2 = decoderFamily({
@@ -35,10 +36,7 @@ export const cohere2 = decoderFamily({
         u32: layers.find(({ attention }) => attention.window)?.attention.window ?? maxPositions,
       },
     }),
-    refuses: ({ layers }) =>
-      layers.every(({ attention }, index) => (attention.rope === undefined) === ((index + 1) % 4 === 0))
-        ? undefined
-        : 'not every fourth layer is the one without a window',
+    refuses: (config) => fourthUnlike(config, 'without a window'),
   },
   onnxModelTypes: ['cohere2'],
 })

@@ -1,6 +1,7 @@
 import { readRope } from '../config/read-rope.js'
 import { decoderFamily } from '../decoder/decoder-family.js'
 import { layerNorm } from '../parts/norm.js'
+import { BLOOM_NAMES } from './bloom-names.js'
 import { innerUnlike } from './gguf-limits.js'
 
 /** Falcon: three generations of attention and of norms, rotary positions or linear biases. */
@@ -26,7 +27,7 @@ export const falcon = decoderFamily({
           : { rope: readRope(read, { headSize, positions }) }),
       },
       mlp: { kind: 'plain', bias },
-      names: { ...NAMES, norms: hasTwo ? TWO_NORMS : isParallel ? ONE_NORM : NORMS },
+      names: { ...BLOOM_NAMES, norms: hasTwo ? TWO_NORMS : isParallel ? ONE_NORM : NORMS },
     }
   },
   gguf: {
@@ -44,16 +45,6 @@ export const falcon = decoderFamily({
   onnxModelTypes: ['falcon'],
 })
 
-const NAMES = {
-  base: 'transformer',
-  embedding: 'word_embeddings',
-  layers: 'h',
-  finalNorm: 'ln_f',
-  projections: 'self_attention.query_key_value',
-  output: 'self_attention.dense',
-  up: 'mlp.dense_h_to_4h',
-  down: 'mlp.dense_4h_to_h',
-}
 const ONE_NORM = { attentionIn: 'input_layernorm' }
 const NORMS = { ...ONE_NORM, mlpIn: 'post_attention_layernorm' }
 const TWO_NORMS = { attentionIn: 'ln_attn', mlpIn: 'ln_mlp' }

@@ -1,6 +1,6 @@
 import { readObject } from '@hfquant/core'
 import { configReader } from '../config/config-reader.js'
-import { readLayerKinds, readWindows } from '../config/read-layer-kinds.js'
+import { readEveryWindow } from '../config/read-layer-kinds.js'
 import { readRope } from '../config/read-rope.js'
 import { decoderFamily } from '../decoder/decoder-family.js'
 import { rmsNorm } from '../parts/norm.js'
@@ -12,11 +12,7 @@ export const ministral3 = decoderFamily({
   revision: 2,
   defaults: { max_position_embeddings: 262144, num_key_value_heads: 8, head_dim: 128 },
   choose(read, { headSize, positions, layers }) {
-    const windows = readWindows(
-      read,
-      readLayerKinds(read, layers, () => true),
-      positions,
-    )
+    const windows = readEveryWindow(read, { layers, positions })
     const rope = readRope(read, { headSize, positions, theta: 1e6, scaling: SCALING })
     const settings = configReader(readObject(read.json, 'rope_parameters', {}), SCALING)
     const queryGrowth = {

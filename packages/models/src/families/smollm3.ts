@@ -3,6 +3,7 @@ import { readLayerKinds, readWindows, slidesUnlessEvery } from '../config/read-l
 import { readRope } from '../config/read-rope.js'
 import { decoderFamily } from '../decoder/decoder-family.js'
 import { rmsNorm } from '../parts/norm.js'
+import { fourthUnlike } from './gguf-limits.js'
 
 /** SmolLM 3: every fourth layer does not turn. */
 export const smollm3 = decoderFamily({
@@ -29,10 +30,7 @@ export const smollm3 = decoderFamily({
   gguf: {
     architecture: 'smollm3',
     turnsNeighbours: true,
-    refuses: ({ layers }) =>
-      layers.every(({ attention }, index) => (attention.rope === undefined) === ((index + 1) % 4 === 0))
-        ? undefined
-        : 'not every fourth layer is the one that does not turn',
+    refuses: (config) => fourthUnlike(config, 'that does not turn'),
   },
   onnxModelTypes: ['smollm3'],
 })

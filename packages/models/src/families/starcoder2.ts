@@ -1,4 +1,4 @@
-import { readLayerKinds, readWindows } from '../config/read-layer-kinds.js'
+import { readEveryWindow } from '../config/read-layer-kinds.js'
 import { readRope } from '../config/read-rope.js'
 import { decoderFamily } from '../decoder/decoder-family.js'
 import { layerNorm } from '../parts/norm.js'
@@ -16,11 +16,7 @@ export const starcoder2 = decoderFamily({
     tie_word_embeddings: true,
   },
   choose(read, { headSize, positions, layers }) {
-    const windows = readWindows(
-      read,
-      readLayerKinds(read, layers, () => true),
-      positions,
-    )
+    const windows = readEveryWindow(read, { layers, positions })
     const rope = readRope(read, { headSize, positions })
     const bias = read.flag('use_bias', true)
     return {
