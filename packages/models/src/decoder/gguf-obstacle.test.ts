@@ -76,3 +76,13 @@ test('a tied output matrix is written where llama.cpp reads no other', async () 
   expect((await ggufOf('gpt_neox', { tie_word_embeddings: true })).outputMatrix).toBe('output.weight')
   expect((await ggufOf('llama', { tie_word_embeddings: true })).outputMatrix).toBe('token_embd.weight')
 })
+
+test('frequencies of llama3 are divided by 1, by the factor, and by what lies between', async () => {
+  const { tables } = await ggufOf('llama', llama3)
+  const [table] = tables
+  expect(table?.name).toBe('rope_freqs.weight')
+  const divisors = Array.from(table!.values)
+  expect(divisors[0]).toBe(1)
+  expect(divisors.at(-1)).toBeCloseTo(8, 5)
+  expect(divisors.every((value, index) => value >= (divisors[index - 1] ?? 1) && value <= 8.00001)).toBe(true)
+})

@@ -1,7 +1,7 @@
 import { CapabilityError, joinPath } from '@hfquant/core'
 import type { GgufModel, GgufPlace, GgufTable, GgufValue } from '../gguf/gguf-model.js'
 import type { Activation } from '../parts/activation.js'
-import { type Rope, type RopeScaling, yarnAmplitude } from '../parts/rope.js'
+import { type Rope, type RopeScaling, ropeFrequencies, yarnAmplitude } from '../parts/rope.js'
 import type { AttentionChoice, DecoderConfig } from './decoder-config.js'
 import { fullRope, ggufObstacle } from './gguf-obstacle.js'
 
@@ -181,23 +181,16 @@ function rowOrder(
 
 /**
  * Frequencies that are stretched one by one: llama.cpp reads what each is divided by from a tensor [width / 2]. For
- * longrope there is one for short and one for long contexts. The formula of llama3 is that of `ropeFrequencies`.
+ * longrope there is one for short and one for long contexts.
  */
 function ropeFactors(config: DecoderConfig): readonly GgufTable[] {
   const rope = fullRope(config)
   if (rope === undefined) return []
   const { scaling } = rope
   if (scaling.type === 'llama3') {
-    const { factor, lowFreqFactor, highFreqFactor, originalMaxPositions } = scaling
-    const divisorOf = (index: number) => {
-      const wavelength = 2 * Math.PI * rope.theta ** ((2 * index) / rope.width)
-      if (wavelength < originalMaxPositions / highFreqFactor) return 1
-      if (wavelength > originalMaxPositions / lowFreqFactor) return factor
-      const smooth = (originalMaxPositions / wavelength - lowFreqFactor) / (highFreqFactor - lowFreqFactor)
-      return 1 / ((1 - smooth) / factor + smooth)
-    }
-    const values = Float32Array.from({ length: rope.width / 2 }, (_, index) => divisorOf(index))
-    return [{ name: 'rope_freqs.weight', values }]
+    const plain = ropeFrequencies({ ...rope, scaling: { type: 'default' } }).frequencies
+    const { frequencies } = ropeFrequencies(rope)
+    return [{ name: 'rope_freqs.weight', values: plain.map((each, index) => each / frequencies[index]!) }]
   }
   if (scaling.type === 'longrope') {
     return [
