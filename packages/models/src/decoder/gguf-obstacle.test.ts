@@ -86,3 +86,17 @@ test('frequencies of llama3 are divided by 1, by the factor, and by what lies be
   expect(divisors.at(-1)).toBeCloseTo(8, 5)
   expect(divisors.every((value, index) => value >= (divisors[index - 1] ?? 1) && value <= 8.00001)).toBe(true)
 })
+
+test('parameters of an activation are lists of the metadata, with a number for each layer', async () => {
+  const { metadataNumbers } = await ggufOf('apertus', {})
+  expect([...metadataNumbers!.keys()]).toEqual(['xielu.alpha_n', 'xielu.alpha_p', 'xielu.beta', 'xielu.eps'])
+  expect(metadataNumbers!.get('xielu.beta')![0]).toBe('model.layers.0.mlp.act_fn.beta')
+  expect((await ggufOf('llama', {})).metadataNumbers?.size).toBe(0)
+})
+
+test('the second norm of a Falcon is that of attention, and a Falcon with one norm has the usual name', async () => {
+  const place = async (golden: string, path: string) =>
+    (await ggufOf(golden, { ffn_hidden_size: null })).place(path, 'weight')?.name
+  expect(await place('falcon-new', 'transformer.h.0.ln_attn')).toBe('blk.0.attn_norm_2.weight')
+  expect(await place('falcon', 'transformer.h.0.input_layernorm')).toBe('blk.0.attn_norm.weight')
+})

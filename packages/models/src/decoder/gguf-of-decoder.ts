@@ -11,12 +11,12 @@ export interface DecoderGguf {
   readonly architecture: string
   /** Its rotations turn neighbours where the checkpoint turns halves: rows of queries and keys change places. */
   readonly turnsNeighbours?: boolean
-  /** Names in a layer, in place of the usual ones. */
-  readonly names?: Readonly<Partial<Record<GgufPart, string>>>
-  /** The same, for names that follow from the model. */
-  namesOf?(config: DecoderConfig): Readonly<Partial<Record<GgufPart, string>>>
+  /** Names in a layer, in place of the usual ones; a function where they follow from the model. */
+  readonly names?: GgufNames | ((config: DecoderConfig) => GgufNames)
   /** Keys beyond the usual ones, without the prefix. */
   metadata?(config: DecoderConfig): Readonly<Record<string, GgufValue | undefined>>
+  /** Full keys of lists with one number for each layer, and the parameter of a layer that holds it, by its path there. */
+  readonly metadataNumbers?: Readonly<Record<string, string>>
   /** What MLPs compute; default silu. To llama.cpp both kinds of gelu are one. */
   readonly activation?: Activation
   /**
@@ -36,6 +36,8 @@ export interface DecoderGguf {
 
 /** Parts of a layer. */
 type GgufPart = keyof typeof PARTS
+
+type GgufNames = Readonly<Partial<Record<GgufPart, string>>>
 
 const PARTS = {
   query: 'attn_q',
@@ -70,7 +72,7 @@ export function decoderGguf(config: DecoderConfig, family: DecoderGguf): GgufMod
     architecture,
     metadata: metadataOf(config, family),
     place: placesOf(config, family),
-    metadataNumbers: activationNumbers(config),
+    metadataNumbers: layerNumbers(config, family),
     tables: ropeFactors(config),
     outputMatrix: config.tied && family.output !== 'own matrix' ? 'token_embd.weight' : 'output.weight',
     warnings: [...windowWarnings(config, family), ...ropeWarnings(config)],
@@ -149,7 +151,8 @@ function placesOf(config: DecoderConfig, family: DecoderGguf): GgufModel['place'
     if (part in PARTS) parts.set(name, part as GgufPart)
   }
   const layers = `${base(names.layers)}.`
-  const ownNames = { ...family.names, ...family.namesOf?.(config) }
+  const { names: ownNames = {} } = family
+  const named = typeof ownNames === 'function' ? ownNames(config) : ownNames
   const offsetOf = (isNorm: boolean, key: string) => (isNorm && key === 'weight' ? norm.offset : undefined)
   return (path, key) => {
     const known = outside.get(path)
@@ -159,7 +162,7 @@ function placesOf(config: DecoderConfig, family: DecoderGguf): GgufModel['place'
     const [layer = '', ...rest] = path.slice(layers.length).split('.')
     const part = parts.get(rest.join('.'))
     if (part === undefined) return undefined
-    const name = ownNames[part] ?? PARTS[part]
+    const name = named[part] ?? PARTS[part]
     const { attention } = config.layers[Number(layer)]!
     return {
       name: `blk.${layer}.${name}.${key}`,
@@ -201,6 +204,19 @@ function ropeFactors(config: DecoderConfig): readonly GgufTable[] {
   return []
 }
 
+function layerNumbers(
+  { names, layers }: DecoderConfig,
+  { metadataNumbers = {} }: DecoderGguf,
+): ReadonlyMap<string, readonly string[]> {
+  const stack = joinPath(names.base, names.layers)
+  return new Map(
+    Object.entries(metadataNumbers).map(([key, path]) => [
+      key,
+      layers.map((_, index) => joinPath(joinPath(stack, String(index)), path)),
+    ]),
+  )
+}
+
 /** llama.cpp has windows for some families only. */
 function ignoredWindow(config: DecoderConfig, { metadata }: DecoderGguf): number | undefined {
   if (metadata?.(config)['attention.sliding_window'] !== undefined) return undefined
@@ -222,18 +238,4 @@ function ropeWarnings(config: DecoderConfig): readonly string[] {
   }
   if (scaling?.type !== 'yarn' || scaling.truncate) return []
   return ['llama.cpp rounds the corners of yarn, which this model does not: logits differ a little']
-}
-
-/** Activations with parameters: llama.cpp reads each from a list of the metadata, which has one number for each layer. */
-function activationNumbers({ names, layers }: DecoderConfig): ReadonlyMap<string, readonly string[]> {
-  if (layers[0]!.mlp.activation !== 'xielu') return new Map()
-  const paths = layers.map((_, index) =>
-    joinPath(joinPath(names.base, names.layers), `${index}.${names.activation}`),
-  )
-  return new Map(
-    ['alpha_n', 'alpha_p', 'beta', 'eps'].map((key) => [
-      `xielu.${key}`,
-      paths.map((path) => joinPath(path, key)),
-    ]),
-  )
 }

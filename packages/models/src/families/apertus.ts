@@ -24,6 +24,12 @@ export const apertus = decoderFamily({
   gguf: {
     architecture: 'apertus',
     activation: 'xielu',
+    metadataNumbers: {
+      'xielu.alpha_n': 'mlp.act_fn.alpha_n',
+      'xielu.alpha_p': 'mlp.act_fn.alpha_p',
+      'xielu.beta': 'mlp.act_fn.beta',
+      'xielu.eps': 'mlp.act_fn.eps',
+    },
     biases: 'attention',
     output: 'own matrix',
     ropeFactors: ['llama3', 'longrope'],

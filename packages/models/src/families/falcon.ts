@@ -39,7 +39,7 @@ export const falcon = decoderFamily({
       return innerUnlike(config)
     },
     // With two norms, the second of llama.cpp is that of attention.
-    namesOf: ({ names }) =>
+    names: ({ names }) =>
       names.norms.mlpIn === undefined ? {} : { attentionIn: 'attn_norm_2', mlpIn: 'attn_norm' },
   },
   onnxModelTypes: ['falcon'],
