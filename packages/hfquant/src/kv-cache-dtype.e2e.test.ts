@@ -1,9 +1,10 @@
 import { cpSync } from 'node:fs'
 import { join } from 'node:path'
+import { relativeError } from '@hfquant/testkit'
 import { describe, expect, test } from 'vitest'
 import { demoModel } from './demo/index.js'
 import { AutoModelForCausalLM, type CausalLM, type LoadModelOptions, listCompiledModels } from './index.js'
-import { golden, relativeError } from './testing/golden.fixture.js'
+import { golden } from './testing/golden.fixture.js'
 import { allTensors, calibrationTokens, float, writeTensors } from './testing/gptq.fixture.js'
 import { testFolder } from './testing/test-folder.fixture.js'
 

@@ -2,7 +2,9 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { JsonObject } from '@hfquant/core'
 import { describe, expect, test } from 'vitest'
-import { describeModel } from './registry.js'
+import { llama } from '../families/llama.js'
+import type { Architecture } from './define-architecture.js'
+import { describeModel, registerArchitecture } from './registry.js'
 import { spellingsOf } from './spellings.js'
 
 const nowhere = async () => ({ refused: undefined })
@@ -45,4 +47,12 @@ test.each([
   ['GPT2Model', ['GPT2Model', 'GPT2ForCausalLM', 'GPT2LMHeadModel']],
 ])('%s is looked up as %j', (name, spellings) => {
   expect(spellingsOf(name)).toEqual(spellings)
+})
+
+test('a definition of another version is refused before its names are taken', () => {
+  const later = { ...llama, names: ['LaterForCausalLM'], modelTypes: ['later'], specVersion: 2 }
+  expect(() => registerArchitecture(later as unknown as Architecture)).toThrow(
+    expect.objectContaining({ code: 'DEFINITION_INVALID', field: 'specVersion', found: 2 }),
+  )
+  expect(() => registerArchitecture({ ...llama, names: [], modelTypes: ['later'] })).not.toThrow()
 })

@@ -87,7 +87,7 @@ export interface AttentionChoice {
 }
 
 export interface HeadNormChoice {
-  readonly over: 'head' | 'each' | 'list' | 'all'
+  readonly over: 'head' | 'each' | 'all'
   readonly norm: NormKind
   readonly afterRope?: boolean | undefined
 }

@@ -1,12 +1,5 @@
 import { findModule, type GraphValue, joinPath, locateParameter, type Shell } from '@hfquant/core'
-import {
-  arithmetic,
-  type HeadNorms,
-  type ModelFacts,
-  type Norm,
-  type Numbers,
-  type Ops,
-} from '@hfquant/models'
+import { arithmetic, type ModelFacts, type Norm, type Numbers, type Ops } from '@hfquant/models'
 import { cast, convert, type Graph, lower } from '@hfquant/onnx'
 import { type FloatWeight, floatWeights } from '../float-weight.js'
 import { createAttention } from './export-attention.js'
@@ -61,20 +54,14 @@ function numbersOf({ graph, shell, float }: ExportRequest): Numbers {
       const count = shape.reduce((product, size) => product * size, 1)
       return narrow(graph.literal('float32', shape, new Array(count).fill(value)))
     },
-    parameters(names, shape, offset) {
-      const parts = names.map((name) => floatConstant(graph, weightOf(name), float))
-      const joined =
-        parts.length === 1 ? parts[0]! : graph.node('Concat', parts, { attributes: { axis: { int: 0 } } })
-      const shaped =
-        parts.length === 1
-          ? joined
-          : graph.node('Reshape', [joined, graph.literal('int64', [shape.length], shape)])
+    parameter(name, _shape, offset) {
+      const stored = floatConstant(graph, weightOf(name), float)
       return offset === 0
-        ? shaped
-        : graph.node('Add', [shaped, narrow(graph.literal('float32', [], [offset]))])
+        ? stored
+        : graph.node('Add', [stored, narrow(graph.literal('float32', [], [offset]))])
     },
     toFloats: (integers) => cast(graph, integers, float),
-    normAt: (path) => findModule(shell.root, path) as Norm | HeadNorms,
+    normAt: (path) => findModule(shell.root, path) as Norm,
   }
 }
 
