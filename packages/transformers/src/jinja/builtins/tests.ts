@@ -1,5 +1,7 @@
+import { binary } from '../arithmetic.js'
+import { compare, equal } from '../comparison.js'
+import { contains } from '../containers.js'
 import { TemplateFailure } from '../failure.js'
-import { binary, compare, contains, equal } from '../operators.js'
 import { str } from '../text/repr.js'
 import {
   Callable,

@@ -1,6 +1,6 @@
 import type { Budget } from '../budget.js'
+import { sizeOf } from '../containers.js'
 import { TemplateFailure } from '../failure.js'
-import { sizeOf } from '../operators.js'
 import { sliceCharacters } from '../text/characters.js'
 import { formatPercent } from '../text/format.js'
 import { escapeHtml } from '../text/html.js'
@@ -112,6 +112,7 @@ export const TEXT_FILTERS: { readonly [name: string]: Builtin } = {
 function attribute(name: string, value: string, budget: Budget): string {
   if (/[\s/>=]/.test(name))
     throw new TemplateFailure(`Invalid character in attribute name: ${repr(name, budget)}`)
+  budget.text(name.length + value.length)
   return `${escapeHtml(name)}="${value}"`
 }
 
@@ -214,10 +215,12 @@ function urlEncode(value: Value, budget: Budget): string {
       /[!'()*]/g,
       (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
     )
+    budget.text(encoded.length)
     return keepsSlash ? encoded.replaceAll('%2F', '/') : encoded.replaceAll('%20', '+')
   }
   if (textOf(value) !== undefined || !(value instanceof Dict || isList(value))) return quoted(value, true)
   const pairs = value instanceof Dict ? [...value.entries()] : value.map(pairOf)
+  budget.step(pairs.length)
   return pairs.map(([key, item]) => `${quoted(key, false)}=${quoted(item, false)}`).join('&')
 }
 
