@@ -3,6 +3,12 @@ import type { Assertion, ParsedPattern, PatternNode, RepeatMode, SetSource } fro
 
 /** Groups and classes within one another; a real pattern has three or four levels. */
 const MAX_DEPTH = 100
+/** The longest published pattern has some hundred characters. */
+const MAX_LENGTH = 10_000
+/** Different characters and classes; each one takes a table of the basic plane once it is met. */
+const MAX_SETS = 1000
+/** Repetitions of repetitions, such as `a**`, which are levels of nesting, too. */
+const MAX_QUANTIFIERS = 10
 /** Repetitions that are written out; more than a thousand only serve to fill memory. */
 const MAX_REPEAT = 1000
 
@@ -30,6 +36,9 @@ const assertions: { readonly [letter: string]: Assertion } = {
  * nothing, since nobody asks for them. Throws PatternSyntaxError for what is not in it, back references included.
  */
 export function parsePattern(source: string): ParsedPattern {
+  if (source.length > MAX_LENGTH) {
+    throw new PatternSyntaxError(`${source.length} characters, more than ${MAX_LENGTH}`)
+  }
   const characters = Array.from(source)
   const sets: SetSource[] = []
   let at = 0
@@ -210,6 +219,7 @@ export function parsePattern(source: string): ParsedPattern {
     at++
     const to = parseEnd()
     if (!isLiteral(to)) return `${from}${literalMember(0x2d)}${to}`
+    if (codeOf(to) < codeOf(from)) throw refuse('a range that ends before it begins')
     return `${from}-${to}`
   }
 
@@ -225,7 +235,8 @@ export function parsePattern(source: string): ParsedPattern {
 
   function parseQuantifiers(atom: PatternNode): PatternNode {
     let node = atom
-    for (;;) {
+    for (let count = 0; ; count++) {
+      if (count > MAX_QUANTIFIERS) throw refuse(`more than ${MAX_QUANTIFIERS} repetitions of one another`)
       const simple = /^([*+?])([?+]?)/.exec(ahead(2))
       if (simple !== null) {
         at += simple[0].length
@@ -256,7 +267,9 @@ export function parsePattern(source: string): ParsedPattern {
   function set(source: string, flags: Flags): PatternNode {
     const wanted: SetSource = { source, flags: flags.ignoreCase ? 'iv' : 'v' }
     const known = sets.findIndex((one) => one.source === wanted.source && one.flags === wanted.flags)
-    return { type: 'set', set: known === -1 ? sets.push(wanted) - 1 : known }
+    if (known !== -1) return { type: 'set', set: known }
+    if (sets.length === MAX_SETS) throw refuse(`more than ${MAX_SETS} different characters and classes`)
+    return { type: 'set', set: sets.push(wanted) - 1 }
   }
 
   function take(character: string): boolean {
@@ -290,6 +303,11 @@ function sequence(items: readonly PatternNode[]): PatternNode {
 
 function repeat(item: PatternNode, min: number, max: number, mode: RepeatMode): PatternNode {
   return { type: 'repeat', item, min, max, mode }
+}
+
+/** The code point that `literalMember` wrote. */
+function codeOf(member: string): number {
+  return Number.parseInt(member.slice(3, -1), 16)
 }
 
 /** True for a single character, which may begin or end a range. */
