@@ -5,6 +5,7 @@ import { sliceCharacters } from '../text/characters.js'
 import { formatPercent } from '../text/format.js'
 import { escapeHtml } from '../text/html.js'
 import { toJson } from '../text/json.js'
+import { capitalize } from '../text/letter-case.js'
 import { repr, str } from '../text/repr.js'
 import { splitLines, splitWhiteSpace, withoutLineEnd } from '../text/white-space.js'
 import { Dict, isList, isTrue, Markup, Tuple, textOf, typeName, Undefined, type Value } from '../values.js'
@@ -17,7 +18,7 @@ import {
   trueArgument,
   wholeArgument,
 } from './builtin.js'
-import { capitalize, replaceTexts, strip, TEXT_METHODS } from './text-methods.js'
+import { replaceTexts, strip, TEXT_METHODS } from './text-methods.js'
 
 /** A filter that first turns its subject into text, as those of Jinja do. */
 function textFilter(

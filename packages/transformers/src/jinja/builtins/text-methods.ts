@@ -3,6 +3,7 @@ import { iterate } from '../containers.js'
 import { TemplateFailure } from '../failure.js'
 import { characterIndex, characters, countCharacters, sliceCharacters } from '../text/characters.js'
 import { formatBraces } from '../text/format.js'
+import { capitalize, isLower, isUpper, titleCase } from '../text/letter-case.js'
 import {
   isWhiteSpace,
   splitLines,
@@ -145,30 +146,6 @@ export const TEXT_METHODS: { readonly [name: string]: TextMethod } = {
     const sign = /^[-+]/.exec(text)?.[0] ?? ''
     return sign + '0'.repeat(paddingOf(text, width, budget)) + text.slice(sign.length)
   }),
-}
-
-/** The first character in capitals, the others not. */
-export function capitalize(text: string): string {
-  const first = String.fromCodePoint(...(text === '' ? [] : [text.codePointAt(0)!]))
-  return titleLetter(first) + text.slice(first.length).toLowerCase()
-}
-
-/** "ß" in front of a word becomes "Ss", not "SS". */
-function titleLetter(character: string): string {
-  const upper = character.toUpperCase()
-  return upper.length > character.length ? upper[0]! + upper.slice(1).toLowerCase() : upper
-}
-
-function titleCase(text: string): string {
-  return text.replace(/\p{L}+/gu, capitalize)
-}
-
-export function isLower(text: string): boolean {
-  return /\p{Lowercase}/u.test(text) && !/[\p{Lu}\p{Lt}]/u.test(text)
-}
-
-export function isUpper(text: string): boolean {
-  return /\p{Uppercase}/u.test(text) && !/[\p{Ll}\p{Lt}]/u.test(text)
 }
 
 /** Without white space, or without the given characters, at its ends. */

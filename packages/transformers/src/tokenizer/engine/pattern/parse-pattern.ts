@@ -1,4 +1,5 @@
-import { literalMember, propertyClass, shorthandClass } from './character-class.js'
+import { literalCode, literalMember, propertyClass, shorthandClass } from './character-class.js'
+import { type Flags, withFlags } from './pattern-flags.js'
 import type { Assertion, ParsedPattern, PatternNode, RepeatMode, SetSource } from './pattern-node.js'
 
 /** Groups and classes within one another; a real pattern has three or four levels. */
@@ -14,12 +15,6 @@ const MAX_REPEAT = 1000
 
 /** The reason why a pattern cannot be used, with what was found where. */
 export class PatternSyntaxError extends Error {}
-
-interface Flags {
-  readonly ignoreCase: boolean
-  readonly dotAll: boolean
-  readonly extended: boolean
-}
 
 const escapes: { readonly [letter: string]: number } = { t: 9, n: 10, v: 11, f: 12, r: 13, a: 7, e: 27 }
 
@@ -215,11 +210,13 @@ export function parsePattern(source: string): ParsedPattern {
     if (characters[at] === '[') return parseClass(depth + 1)
     const from = parseEnd()
     if (characters[at] !== '-' || characters[at + 1] === ']' || characters[at + 1] === undefined) return from
-    if (!isLiteral(from) || characters[at + 1] === '[') return from
+    const first = literalCode(from)
+    if (first === undefined || characters[at + 1] === '[') return from
     at++
     const to = parseEnd()
-    if (!isLiteral(to)) return `${from}${literalMember(0x2d)}${to}`
-    if (codeOf(to) < codeOf(from)) throw refuse('a range that ends before it begins')
+    const last = literalCode(to)
+    if (last === undefined) return `${from}${literalMember(0x2d)}${to}`
+    if (last < first) throw refuse('a range that ends before it begins')
     return `${from}-${to}`
   }
 
@@ -287,30 +284,10 @@ export function parsePattern(source: string): ParsedPattern {
   }
 }
 
-function withFlags(flags: Flags, on: string, off: string): Flags {
-  const value = (letter: string, before: boolean) =>
-    on.includes(letter) ? true : before && !off.includes(letter)
-  return {
-    ignoreCase: value('i', flags.ignoreCase),
-    dotAll: value('m', flags.dotAll),
-    extended: value('x', flags.extended),
-  }
-}
-
 function sequence(items: readonly PatternNode[]): PatternNode {
   return items.length === 1 ? items[0]! : { type: 'sequence', items }
 }
 
 function repeat(item: PatternNode, min: number, max: number, mode: RepeatMode): PatternNode {
   return { type: 'repeat', item, min, max, mode }
-}
-
-/** The code point that `literalMember` wrote. */
-function codeOf(member: string): number {
-  return Number.parseInt(member.slice(3, -1), 16)
-}
-
-/** True for a single character, which may begin or end a range. */
-function isLiteral(member: string): boolean {
-  return /^\\u\{\w+\}$/.test(member)
 }
