@@ -33,7 +33,9 @@ const MAX_LENGTH = 10_000
 /**
  * Compiles a pattern of Python's `re` that comes from outside. Matching takes time that grows with pattern times text,
  * whatever the pattern: nothing is tried twice. Lookahead and lookbehind are offered; references to groups, conditions,
- * atomic groups, possessive quantifiers, verbose patterns and characters by name are not.
+ * atomic groups, possessive quantifiers, verbose patterns and characters by name are not. Tokenizers have an engine of
+ * their own: they cut texts in Oniguruma's syntax and need the first match by preference and its place, which reading
+ * in many states at a time does not tell.
  *
  * @param field the field of the configuration that holds the pattern, for errors
  * @throws ConfigError PATTERN_INVALID for what Python refuses, PATTERN_NOT_OFFERED for what has no place here.

@@ -1,8 +1,8 @@
 import { type Builtin, builtinNamed, type Runtime } from './builtins/builtin.js'
 import { CHANGING_METHODS, DICT_METHODS, LIST_METHODS } from './builtins/collection-methods.js'
 import { TEXT_METHODS } from './builtins/text-methods.js'
+import { scannedKey, sizeOf } from './containers.js'
 import { TemplateFailure } from './failure.js'
-import { sizeOf } from './operators.js'
 import { characters, countCharacters, sliceCharacters } from './text/characters.js'
 import { quote, repr } from './text/repr.js'
 import {
@@ -41,12 +41,12 @@ export function getItem(value: Value, key: Value, runtime: Runtime): Value {
 }
 
 function missing(value: Value, key: Value, { budget }: Runtime): Undefined {
-  const name = textOf(key)
-  return new Undefined(
-    name === undefined
+  return new Undefined(() => {
+    const name = textOf(key)
+    return name === undefined
       ? `${typeName(value)} object has no element ${repr(key, budget)}`
-      : `'${typeName(value)} object' has no attribute ${quote(name)}`,
-  )
+      : `'${typeName(value)} object' has no attribute ${quote(name)}`
+  })
 }
 
 /** What a value has under a name by its type; never anything of the JavaScript object that stands for it. */
@@ -113,7 +113,7 @@ function rangeAttribute({ start, stop, step }: Range, name: string): Value | und
 
 /** The element of a dict, list, tuple, range or text; undefined when there is none. */
 function elementOf(value: Value, key: Value, { budget }: Runtime): Value | undefined {
-  if (value instanceof Dict) return hashes(value, key)
+  if (value instanceof Dict) return hashes(value, scannedKey(key, budget))
   if (!isWhole(key)) return undefined
   const index = Number(key)
   if (isList(value)) return value.at(index)

@@ -10,6 +10,8 @@ const MAX_TOTAL_TEXT = 100 * 1024 * 1024
 const MAX_DEPTH = 200
 /** Characters that are looked at in the time of one step. */
 const TEXT_PER_STEP = 128
+/** Pairs of characters that are compared in the time of one step. */
+const PAIRS_PER_STEP = 2048
 
 /**
  * What one rendering may take. A template of a stranger can loop, double and nest: everything that takes time or memory
@@ -23,7 +25,8 @@ export class Budget {
   /** @throws TemplateFailure */
   step(count = 1): void {
     this.#steps += count
-    if (this.#steps > MAX_STEPS) throw new TemplateFailure(`it takes more than ${MAX_STEPS} steps`)
+    // A count that is no number must not lift the limit.
+    if (!(this.#steps <= MAX_STEPS)) throw new TemplateFailure(`it takes more than ${MAX_STEPS} steps`)
   }
 
   /** Work on a text that is there already. */
@@ -31,9 +34,15 @@ export class Budget {
     this.step(1 + length / TEXT_PER_STEP)
   }
 
+  /** A text is looked for in another: at each place of that one, all of it may be compared. */
+  search(text: string, part: string): void {
+    this.step(1 + (text.length * Math.min(part.length, text.length)) / PAIRS_PER_STEP)
+  }
+
   /** A text of this length is about to be made. */
   text(length: number): void {
-    if (length > MAX_TEXT) throw new TemplateFailure(`it makes a text of more than ${MAX_TEXT} characters`)
+    if (!(length <= MAX_TEXT))
+      throw new TemplateFailure(`it makes a text of more than ${MAX_TEXT} characters`)
     this.#text += length
     if (this.#text > MAX_TOTAL_TEXT) {
       throw new TemplateFailure(`it makes texts of more than ${MAX_TOTAL_TEXT} characters in all`)

@@ -1,10 +1,12 @@
 import { getAttribute, getItem, getSlice } from './access.js'
+import { binary, signed } from './arithmetic.js'
 import type { Budget } from './budget.js'
 import type { Runtime } from './builtins/builtin.js'
 import { filterNamed } from './builtins/filters.js'
 import { testNamed } from './builtins/tests.js'
+import { compare, equal } from './comparison.js'
+import { contains, iterate, scannedKey } from './containers.js'
 import { TemplateFailure } from './failure.js'
-import { binary, compare, contains, equal, iterate, signed } from './operators.js'
 import type { Scope } from './scope.js'
 import type { Application, Arguments, Call, Comparison, Expression } from './syntax.js'
 import { str } from './text/repr.js'
@@ -42,7 +44,10 @@ export function createEvaluator(budget: Budget): Evaluator {
       if (text !== undefined && result !== subject) budget.text(text.length)
       return result
     },
-    test: (name, subject, args) => isTrue(testNamed(name)(runtime, subject, args)),
+    test(name, subject, args) {
+      budget.scan(textOf(subject)?.length ?? 0)
+      return testNamed(name)(runtime, subject, args)
+    },
   }
 
   const evaluator: Evaluator = {
@@ -137,7 +142,9 @@ export function createEvaluator(budget: Budget): Evaluator {
       case 'tuple':
         return new Tuple(expression.items.map(value))
       case 'dict':
-        return new Dict(expression.pairs.map(([key, item]) => [value(key), value(item)] as const))
+        return new Dict(
+          expression.pairs.map(([key, item]) => [scannedKey(value(key), budget), value(item)] as const),
+        )
     }
     throw new Error(`unreachable: ${expression.kind}`)
   }
@@ -160,13 +167,16 @@ export function createEvaluator(budget: Budget): Evaluator {
 
   function evaluateArguments(args: Arguments, scope: Scope): CallArguments {
     const positional = args.positional.map((argument) => evaluator.evaluate(argument, scope))
-    if (args.list !== undefined) positional.push(...iterate(evaluator.evaluate(args.list, scope), budget))
+    if (args.list !== undefined) {
+      for (const value of iterate(evaluator.evaluate(args.list, scope), budget)) positional.push(value)
+    }
     const keywords = new Map<string, Value>()
     for (const [name, argument] of args.keywords) keywords.set(name, evaluator.evaluate(argument, scope))
     if (args.mapping !== undefined) {
       const mapping = evaluator.evaluate(args.mapping, scope)
       if (!(mapping instanceof Dict)) throw new TemplateFailure('an argument after ** must be a mapping')
-      for (const [name, value] of mapping.entries()) keywords.set(textOf(name) ?? str(name, budget), value)
+      budget.step(mapping.size)
+      for (const [name, value] of mapping.entries()) keywords.set(str(name, budget), value)
     }
     return { positional, keywords }
   }

@@ -1,7 +1,7 @@
 import type { Runtime } from './builtins/builtin.js'
 import { textArgument } from './builtins/builtin.js'
+import { iterate, scannedKey } from './containers.js'
 import { TemplateFailure } from './failure.js'
-import { iterate } from './operators.js'
 import { bind } from './signature.js'
 import { str } from './text/repr.js'
 import { strftime } from './text/strftime.js'
@@ -68,7 +68,7 @@ function makeRange({ positional }: CallArguments): Range {
     numbers.length === 1 ? [0, numbers[0]!, 1] : [numbers[0]!, numbers[1]!, numbers[2] ?? 1]
   if (step === 0) throw new TemplateFailure('range() arg 3 must not be zero')
   const range = new Range(start, stop, step)
-  if (range.length > MAX_RANGE) {
+  if (!(range.length <= MAX_RANGE)) {
     throw new TemplateFailure(`a range has ${range.length} elements, the limit is ${MAX_RANGE}`)
   }
   return range
@@ -77,11 +77,14 @@ function makeRange({ positional }: CallArguments): Range {
 /** The pairs of a dict, or of a list of pairs. */
 function* pairsOf(value: Value | undefined, budget: Runtime['budget']): Iterable<readonly [Value, Value]> {
   if (value === undefined) return
-  if (value instanceof Dict) return yield* value.entries()
+  if (value instanceof Dict) {
+    budget.step(value.size)
+    return yield* value.entries()
+  }
   for (const pair of iterate(value, budget)) {
     const items = pair instanceof Tuple ? pair.items : isList(pair) ? pair : [...iterate(pair, budget)]
     if (items.length !== 2) throw new TemplateFailure('a dict is made of pairs')
-    yield [items[0]!, items[1]!]
+    yield [scannedKey(items[0]!, budget), items[1]!]
   }
 }
 

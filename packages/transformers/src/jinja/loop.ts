@@ -1,6 +1,7 @@
 import type { Budget } from './budget.js'
+import { equal } from './comparison.js'
+import { iterate, sizeOf } from './containers.js'
 import { TemplateFailure } from './failure.js'
-import { equal, iterate, sizeOf } from './operators.js'
 import { type CallArguments, Callable, Generator, Instance, Undefined, type Value } from './values.js'
 
 /** The variable `loop`: where a loop is, and how far it goes. */
@@ -11,8 +12,9 @@ export class Loop extends Instance {
   readonly #depth: number
   readonly #recurse: ((items: Value) => Value) | undefined
   readonly #budget: Budget
-  /** Elements that were read ahead, to know whether more come or how many there are. */
+  /** Elements that were read ahead, to know whether more come or how many there are; those before `#next` are used. */
   #ahead: Value[] = []
+  #next = 0
   #index = -1
   #previous: Value | undefined
   #current: Value | undefined
@@ -29,11 +31,21 @@ export class Loop extends Instance {
 
   /** The next element, or undefined behind the last. */
   advance(): Value | undefined {
-    const value = this.#ahead.length > 0 ? this.#ahead.shift() : this.#read()
+    const value = this.#next < this.#ahead.length ? this.#takeAhead() : this.#read()
     if (value === undefined) return undefined
     this.#index++
     this.#previous = this.#current
     this.#current = value
+    return value
+  }
+
+  /** By a place in the list: taking from its front would move all the others. */
+  #takeAhead(): Value | undefined {
+    const value = this.#ahead[this.#next++]
+    if (this.#next === this.#ahead.length) {
+      this.#ahead = []
+      this.#next = 0
+    }
     return value
   }
 
@@ -47,7 +59,7 @@ export class Loop extends Instance {
       const value = this.#read()
       if (value !== undefined) this.#ahead.push(value)
     }
-    return this.#ahead[0]
+    return this.#ahead[this.#next]
   }
 
   #nextItem(): Value {
@@ -58,7 +70,7 @@ export class Loop extends Instance {
   #length(): number {
     if (this.#size !== undefined) return this.#size
     for (let value = this.#read(); value !== undefined; value = this.#read()) this.#ahead.push(value)
-    return this.#index + 1 + this.#ahead.length
+    return this.#index + 1 + this.#ahead.length - this.#next
   }
 
   override attribute(name: string): Value | undefined {

@@ -1,26 +1,11 @@
-import type {
-  Application,
-  Arguments,
-  BinaryOperator,
-  Call,
-  Comparison,
-  Expression,
-  Target,
-} from './syntax.js'
+import { parseApplications, parsePostfix } from './parse-postfix.js'
+import { parsePrimary } from './parse-primary.js'
+import type { BinaryOperator, Comparison, Expression } from './syntax.js'
 import type { TokenStream } from './token-stream.js'
 
 const COMPARISONS = ['==', '!=', '<', '<=', '>', '>=']
-/** As in Python. */
-const MAX_DIGITS = 4300
-const CONSTANTS: { readonly [name: string]: null | boolean } = {
-  true: true,
-  True: true,
-  false: false,
-  False: false,
-  none: null,
-  None: null,
-}
 
+/** @throws TemplateFailure of kind "syntax" */
 export function parseExpression(stream: TokenStream): Expression {
   return stream.nested(() => parseConditional(stream))
 }
@@ -41,11 +26,13 @@ export function parseTuple(
   return items.isTuple ? { kind: 'tuple', line, items: items.expressions } : items.expressions[0]!
 }
 
-function isTupleEnd(stream: TokenStream, ends: readonly string[]): boolean {
+/** Where a tuple without parentheses ends: with the tag, a bracket, or one of the words `ends`. */
+export function isTupleEnd(stream: TokenStream, ends: readonly string[]): boolean {
   return stream.is('end') || stream.isOperator(')') || (ends.length > 0 && stream.is('name', ...ends))
 }
 
-function parseItems(
+/** Expressions with commas between. */
+export function parseItems(
   stream: TokenStream,
   isEnd: () => boolean,
   parse: (stream: TokenStream) => Expression,
@@ -162,216 +149,4 @@ function parseUnary(stream: TokenStream, withFilters: boolean): Expression {
   } else result = parsePrimary(stream)
   result = parsePostfix(stream, result)
   return withFilters ? parseApplications(stream, result) : result
-}
-
-function parsePrimary(stream: TokenStream): Expression {
-  const { kind, value, line } = stream.current
-  switch (kind) {
-    case 'name':
-      stream.next()
-      if (Object.hasOwn(CONSTANTS, value)) return { kind: 'constant', line, value: CONSTANTS[value]! }
-      stream.noteRead(value)
-      return { kind: 'name', line, name: value }
-    case 'string': {
-      let text = ''
-      while (stream.is('string')) text += stream.next().value
-      return { kind: 'constant', line, value: text }
-    }
-    case 'int':
-      stream.next()
-      return { kind: 'constant', line, value: readInt(value, stream) }
-    case 'float':
-      stream.next()
-      return { kind: 'constant', line, value: Number(value.replaceAll('_', '')) }
-    case 'operator':
-      if (value === '(') return parseParentheses(stream)
-      if (value === '[') return parseList(stream)
-      if (value === '{') return parseDict(stream)
-  }
-  return stream.fail(`unexpected ${stream.found()}`)
-}
-
-function readInt(written: string, stream: TokenStream): bigint {
-  if (written.length > MAX_DIGITS) stream.fail(`an int of more than ${MAX_DIGITS} digits`)
-  return BigInt(written.replaceAll('_', '').toLowerCase())
-}
-
-function parseParentheses(stream: TokenStream): Expression {
-  const { line } = stream.expect('operator', '(')
-  const { expressions, isTuple } = parseItems(stream, () => isTupleEnd(stream, []), parseExpression)
-  stream.expect('operator', ')')
-  return expressions.length === 1 && !isTuple ? expressions[0]! : { kind: 'tuple', line, items: expressions }
-}
-
-function parseList(stream: TokenStream): Expression {
-  const { line } = stream.expect('operator', '[')
-  const { expressions } = parseItems(stream, () => stream.isOperator(']'), parseExpression)
-  stream.expect('operator', ']')
-  return { kind: 'list', line, items: expressions }
-}
-
-function parseDict(stream: TokenStream): Expression {
-  const { line } = stream.expect('operator', '{')
-  const pairs: [Expression, Expression][] = []
-  while (!stream.isOperator('}')) {
-    const key = parseExpression(stream)
-    stream.expect('operator', ':')
-    pairs.push([key, parseExpression(stream)])
-    if (!stream.skip('operator', ',')) break
-  }
-  stream.expect('operator', '}')
-  return { kind: 'dict', line, pairs }
-}
-
-function parsePostfix(stream: TokenStream, subject: Expression): Expression {
-  let result = subject
-  for (;;) {
-    if (stream.isOperator('.')) result = parseAttribute(stream, result)
-    else if (stream.isOperator('[')) result = parseSubscript(stream, result)
-    else if (stream.isOperator('(')) result = parseCall(stream, result)
-    else return result
-  }
-}
-
-/** Filters, tests and calls behind them. */
-function parseApplications(stream: TokenStream, subject: Expression): Expression {
-  let result = subject
-  for (;;) {
-    if (stream.isOperator('|')) {
-      stream.next()
-      result = parseFilter(stream, result)
-    } else if (stream.is('name', 'is')) result = parseTest(stream, result)
-    else if (stream.isOperator('(')) result = parseCall(stream, result)
-    else return result
-  }
-}
-
-function parseAttribute(stream: TokenStream, object: Expression): Expression {
-  const { line } = stream.expect('operator', '.')
-  const { kind, value } = stream.next()
-  if (kind === 'name') return { kind: 'attribute', line, object, name: value }
-  if (kind !== 'int')
-    stream.fail(`expected a name or a number behind ".", found ${JSON.stringify(value)}`, line)
-  return { kind: 'item', line, object, index: { kind: 'constant', line, value: readInt(value, stream) } }
-}
-
-function parseSubscript(stream: TokenStream, object: Expression): Expression {
-  const { line } = stream.expect('operator', '[')
-  let start: Expression | undefined
-  if (!stream.isOperator(':')) {
-    start = parseTupleOf(stream, parseExpression(stream))
-    if (stream.skip('operator', ']')) return { kind: 'item', line, object, index: start }
-  }
-  stream.expect('operator', ':')
-  const stop = stream.isOperator(']', ':') ? undefined : parseExpression(stream)
-  const step = stream.skip('operator', ':') && !stream.isOperator(']') ? parseExpression(stream) : undefined
-  stream.expect('operator', ']')
-  return { kind: 'slice', line, object, start, stop, step }
-}
-
-function parseTupleOf(stream: TokenStream, first: Expression): Expression {
-  if (!stream.isOperator(',')) return first
-  const items = [first]
-  while (stream.skip('operator', ',') && !stream.isOperator(']')) items.push(parseExpression(stream))
-  return { kind: 'tuple', line: first.line, items }
-}
-
-/** @throws TemplateFailure of kind "syntax" */
-function parseCall(stream: TokenStream, callee: Expression): Call {
-  const { line } = stream.current
-  return { kind: 'call', line, callee, args: parseArguments(stream) }
-}
-
-function parseArguments(stream: TokenStream): Arguments {
-  stream.expect('operator', '(')
-  const positional: Expression[] = []
-  const keywords: [string, Expression][] = []
-  let list: Expression | undefined
-  let mapping: Expression | undefined
-  while (!stream.isOperator(')')) {
-    if (stream.isOperator('*') && !list && !mapping) {
-      stream.next()
-      list = parseExpression(stream)
-    } else if (stream.isOperator('**') && !mapping) {
-      stream.next()
-      mapping = parseExpression(stream)
-    } else if (stream.is('name') && stream.following.kind === 'operator' && stream.following.value === '=') {
-      const name = stream.next().value
-      stream.next()
-      keywords.push([name, parseExpression(stream)])
-    } else {
-      if (keywords.length > 0 || list || mapping) stream.fail('a plain argument behind a named one')
-      positional.push(parseExpression(stream))
-    }
-    if (!stream.skip('operator', ',')) break
-  }
-  stream.expect('operator', ')')
-  return { positional, keywords, list, mapping }
-}
-
-const NO_ARGUMENTS: Arguments = { positional: [], keywords: [] }
-
-/** `name`, `name(…)`, behind a "|". */
-export function parseFilter(stream: TokenStream, subject: Expression): Application {
-  const { line } = stream.current
-  const name = parseDottedName(stream)
-  const args = stream.isOperator('(') ? parseArguments(stream) : NO_ARGUMENTS
-  return { kind: 'filter', line, name, subject, args }
-}
-
-function parseTest(stream: TokenStream, subject: Expression): Expression {
-  const { line } = stream.expect('name', 'is')
-  const negated = stream.skip('name', 'not')
-  const name = parseDottedName(stream)
-  const test: Application = { kind: 'test', line, name, subject, args: parseTestArguments(stream) }
-  return negated ? { kind: 'not', line, operand: test } : test
-}
-
-/** Behind the name of a test, one argument needs no parentheses: `x is divisibleby 3`. */
-function parseTestArguments(stream: TokenStream): Arguments {
-  if (stream.isOperator('(')) return parseArguments(stream)
-  const begins = stream.is('name') || stream.is('string') || stream.is('int') || stream.is('float')
-  if (stream.is('name', 'else', 'or', 'and') || !(begins || stream.isOperator('[', '{'))) return NO_ARGUMENTS
-  if (stream.is('name', 'is')) stream.fail('a test behind a test')
-  return { positional: [parsePostfix(stream, parsePrimary(stream))], keywords: [] }
-}
-
-function parseDottedName(stream: TokenStream): string {
-  let name = stream.expect('name').value
-  while (stream.skip('operator', '.')) name += `.${stream.expect('name').value}`
-  return name
-}
-
-const RESERVED = ['true', 'false', 'none', 'True', 'False', 'None']
-
-export function parseTargetName(stream: TokenStream): string {
-  const { value } = stream.expect('name')
-  if (RESERVED.includes(value)) stream.fail(`"${value}" cannot be assigned to`)
-  return value
-}
-
-/** `a`, `a, b`, `(a, b)`, and with `withNamespace` also `a.b`. */
-export function parseTarget(stream: TokenStream, ends: readonly string[], withNamespace: boolean): Target {
-  const { line } = stream.current
-  const targets: Target[] = []
-  let isTuple = false
-  while (!isTupleEnd(stream, ends) && !stream.isOperator('=')) {
-    targets.push(parseOneTarget(stream, withNamespace))
-    if (!stream.skip('operator', ',')) break
-    isTuple = true
-  }
-  if (targets.length === 0) stream.fail(`expected a name, found ${stream.found()}`)
-  return isTuple ? { kind: 'targets', line, targets } : targets[0]!
-}
-
-function parseOneTarget(stream: TokenStream, withNamespace: boolean): Target {
-  const { line } = stream.current
-  if (stream.skip('operator', '(')) {
-    const target = stream.nested(() => parseTarget(stream, [], withNamespace))
-    stream.expect('operator', ')')
-    return target
-  }
-  const name = parseTargetName(stream)
-  if (!withNamespace || !stream.skip('operator', '.')) return { kind: 'name', line, name }
-  return { kind: 'namespace', line, name, attribute: stream.expect('name').value }
 }

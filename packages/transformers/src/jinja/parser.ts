@@ -1,5 +1,7 @@
 import { tokenize } from './lexer.js'
-import { parseExpression, parseFilter, parseTarget, parseTargetName, parseTuple } from './parse-expression.js'
+import { parseExpression, parseTuple } from './parse-expression.js'
+import { parseFilter } from './parse-postfix.js'
+import { parseTarget, parseTargetName } from './parse-target.js'
 import type { Body, Expression, ExtraName, MacroBody, Signature, Statement, Target } from './syntax.js'
 import { TokenStream } from './token-stream.js'
 

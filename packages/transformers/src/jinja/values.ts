@@ -24,15 +24,15 @@ export type Value =
 
 /** What a name, attribute or element that does not exist stands for: empty text, false, without elements. */
 export class Undefined {
-  /** Why there is nothing: what the error says when something needs the value. */
-  readonly reason: string
+  /** Why there is nothing: what the error says when something needs the value, which is seldom. */
+  readonly #reason: () => string
 
-  constructor(reason: string) {
-    this.reason = reason
+  constructor(reason: string | (() => string)) {
+    this.#reason = typeof reason === 'string' ? () => reason : reason
   }
 
   fail(): never {
-    throw new TemplateFailure(this.reason)
+    throw new TemplateFailure(this.#reason())
   }
 }
 
@@ -196,7 +196,9 @@ export function isWhole(value: Value): value is bigint | boolean {
   return typeof value === 'bigint' || typeof value === 'boolean'
 }
 
-export function isNumber(value: Value): value is bigint | boolean | number {
+export type Numeric = bigint | boolean | number
+
+export function isNumber(value: Value): value is Numeric {
   return isWhole(value) || typeof value === 'number'
 }
 
@@ -251,9 +253,13 @@ export function isTrue(value: Value): boolean {
 function hashKey(value: Value): HashKey {
   const text = textOf(value)
   if (text !== undefined) return text
-  if (value === null || typeof value === 'bigint') return value
-  if (typeof value === 'boolean') return value ? 1n : 0n
-  if (typeof value === 'number') return Number.isInteger(value) ? BigInt(value) : value
+  if (value === null) return value
+  // A map finds numbers several times faster than bigints, which are left to what a number cannot tell apart.
+  if (typeof value === 'boolean') return Number(value)
+  if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : value
+  if (typeof value === 'number') {
+    return Number.isInteger(value) && !Number.isSafeInteger(value) ? BigInt(value) : value
+  }
   if (value instanceof Tuple && value.items.length <= MAX_KEY_ITEMS) {
     // No text that a template can write begins so, but one that is given may: it then only shadows itself.
     return `\0tuple ${JSON.stringify(value.items.map(itemKey))}`

@@ -91,6 +91,11 @@ describe('chat templates', () => {
   })
 })
 
+const endless = '{% for a in range(100000) %}{% for b in range(100000) %}{% endfor %}{% endfor %}'
+const big = "{% set s = 'a' * 4000000 %}"
+const often = '{% for i in range(100000) %}'
+const end = '{% endfor %}'
+
 describe('errors of chat templates', () => {
   const failWith = async (template: string) => {
     const tokenizer = await load({ 'chat_template.jinja': template })
@@ -166,6 +171,50 @@ describe('errors of chat templates', () => {
     ['widths', "{{ '%9999999999d' % 1 }}"],
     ['replacements', "{{ ('a' * 1000000)|replace('a', 'b' * 1000) }}"],
     ['powers', '{{ 7 ** (7 ** 9) }}'],
+    ['a width that is no number', `{{ '%*d' % (1, 2) }}${endless}`],
+    ['nothing, times without end', `{{ [] * (10 ** 400) }}${endless}`],
+    ['tabs of no end', `{{ ''.expandtabs(10 ** 400) }}${endless}`],
+    ['names in a format that do not end', "{{ '%(' * 1000000 % {} }}"],
+    ['a batch that is filled up', '{{ [1]|batch(500000000, 0)|list|length }}'],
+    ['names of elements that are missing', `${big}{% set d = {} %}${often}{% if d[s] %}{% endif %}${end}`],
+    ['equality of long texts', `${big}{% set t = s ~ 'b' %}{% set u = s ~ 'c' %}${often}{{ t == u }}${end}`],
+    [
+      'sameness of long texts',
+      `${big}{% set t = s ~ 'b' %}{% set u = s ~ 'c' %}${often}{{ t is sameas u }}${end}`,
+    ],
+    ['keys that are long', `${big}{% set d = {s ~ 'b': 1} %}{% set k = s ~ 'b' %}${often}{{ d[k] }}${end}`],
+    [
+      'keys of long texts',
+      `${big}{% set d = {} %}{% set k = (s,) * 16 %}${often}{% if d[k] %}{% endif %}${end}`,
+    ],
+    ['long texts without capitals', `${big}{{ ([s] * 100000)|sort|length }}`],
+    ['a long text in a long text', "{% set s = 'a' * 2000000 %}{{ ('b' ~ s[:1000000]) in s }}"],
+    ['cuts at a long text', "{% set s = 'a' * 2000000 %}{{ s.split(s[:500000] ~ 'b' ~ s[:500000])|length }}"],
+    [
+      'many beginnings',
+      `${big}{% set t = (s ~ 'b',) * 1000 %}{% set u = s ~ 'cc' %}${often}{{ u.startswith(t) }}${end}`,
+    ],
+    ['capitals of a long text', `${big}${often}{{ s is upper }}${end}`],
+    [
+      'copies of a dict',
+      `{% set d = dict(range(100000)|batch(2)|list) %}${often}{% set e = dict(d) %}${end}`,
+    ],
+    [
+      'named arguments',
+      `{% set ns = namespace(l=[]) %}{% for i in range(1000) %}{% set ns.l = ns.l + [(i|string, i)] %}${end}{% set d = dict(ns.l) %}${often}{% set e = dict(**d) %}${end}`,
+    ],
+    ['lists from behind', `{% set l = [1] * 400000 %}${often}{% set r = l|reverse %}${end}`],
+    ['paths', `{% set p = 'a.' * 2000000 %}${often}{% set x = [1]|map(attribute=p) %}${end}`],
+    [
+      'sums of ints',
+      '{% set ns = namespace(x=2 ** 6000) %}{% for i in range(100000) %}{% set ns.x = ns.x + ns.x %}{% endfor %}',
+    ],
+    [
+      'quotients of ints',
+      `{% set x = 2 ** 6000 - 1 %}{% set y = 2 ** 3000 - 1 %}${often}{% if x % y %}{% endif %}${end}`,
+    ],
+    ['ints of many digits', `{% set s = '1' * 4300 %}${often}{% set x = s|int %}${end}`],
+    ['a query of long texts', `${big}{{ ([(s, s)] * 2000)|urlencode }}`],
   ])(
     'limit what a template takes: %s',
     async (_name, template) => {
@@ -177,6 +226,19 @@ describe('errors of chat templates', () => {
   it.each([
     ['white space', `${' '.repeat(200_000)}a`, `${' '.repeat(200_000)}a`],
     ['filters', `{{ 'a'${'|trim'.repeat(150)} }}`, 'a'],
+    ['a text that is nearly a float', "{{ ('1' * 1000000 ~ 'x')|float }}", '0.0'],
+    ['thousands of an int', "{{ ('{:,}'.format(10 ** 4200)|length) }}", '5601'],
+    ['precision', "{% set s = '😀' * 1000000 %}{{ '{:.1}'.format(s) }}{{ '%.2s' % s }}", '😀😀😀'],
+    [
+      'loop.length',
+      "{% for x in ([1] * 100000)|map('abs') %}{% if loop.length < 0 %}x{% endif %}{% endfor %}y",
+      'y',
+    ],
+    [
+      'loop.last',
+      "{% for x in [1, none, 2]|map('string') %}{{ loop.length }}{{ x }}{{ loop.last }} {% endfor %}",
+      '31False 3NoneFalse 32True ',
+    ],
   ])(
     'read long templates in linear time: %s',
     async (_name, template, text) => {

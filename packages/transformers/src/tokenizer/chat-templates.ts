@@ -24,7 +24,10 @@ export function readChatTemplates(config: JsonObject, templateFiles: ChatTemplat
   )
 }
 
-/** Renders with the asked-for template, compiling each one at most once. */
+/** Templates that stay compiled: a tokenizer has few, and a caller may pass another one with every call. */
+const MAX_COMPILED = 16
+
+/** Renders with the asked-for template, compiling those in use once. */
 export function createChatRenderer(
   templates: ChatTemplates,
 ): (input: ChatTemplateInput, chatTemplate?: string) => string {
@@ -32,6 +35,7 @@ export function createChatRenderer(
   return (input, chatTemplate) => {
     const source = selectTemplate(templates, chatTemplate, input.tools !== undefined)
     const render = compiled.get(source) ?? compileChatTemplate(source)
+    if (compiled.size >= MAX_COMPILED) compiled.clear()
     compiled.set(source, render)
     return render(input)
   }

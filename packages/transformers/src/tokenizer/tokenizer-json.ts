@@ -96,6 +96,9 @@ function notAnId(found: unknown, field: string, file: string): TokenizerFileErro
 
 function checkMerges(merges: unknown): void {
   if (!Array.isArray(merges)) throw wrong('model.merges', merges, 'a list')
+  if (merges.length > MAX_TOKENS) {
+    throw wrong('model.merges', `${merges.length} merges`, `at most ${MAX_TOKENS} merges`)
+  }
   merges.forEach((merge: unknown, index) => {
     const isPair = typeof merge === 'string' ? isTwoTokens(merge) : Array.isArray(merge) && merge.length === 2
     if (!isPair || (Array.isArray(merge) && merge.some((part) => typeof part !== 'string'))) {

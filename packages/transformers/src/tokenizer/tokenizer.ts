@@ -66,7 +66,7 @@ export interface Tokenizer {
   readonly padTokenId: number | undefined
   /**
    * The token ids of a text, in one go: a megabyte takes about a second. Throws TokenizerError; TokenizerFileError
-   * TOKENIZER_UNSUPPORTED when a pattern of the tokenizer takes too long for this text.
+   * TOKENIZER_UNSUPPORTED when a pattern of the tokenizer takes too long for this text, or a stage makes too much of it.
    */
   encode(text: string, options?: EncodeOptions): number[]
   /** The token ids of a text of any length, in slices between which the event loop runs. Throws as `encode`. */

@@ -1,14 +1,16 @@
+import { equal } from '../comparison.js'
+import { scannedKey } from '../containers.js'
 import { TemplateFailure } from '../failure.js'
-import { equal } from '../operators.js'
 import { repr } from '../text/repr.js'
-import { Dict, DictView, type Value } from '../values.js'
+import { type Dict, DictView, type Value } from '../values.js'
 import { type Builtin, define, wholeArgument } from './builtin.js'
 
 /** Methods of dict that change nothing. */
 export const DICT_METHODS: { readonly [name: string]: Builtin<Dict> } = {
-  copy: define('', (dict: Dict) => new Dict(dict.entries())),
-  get: define('key default?', (dict: Dict, [key, usual]) => {
-    const value = dict.get(key!)
+  // Nothing can change a dict, so that no other one is needed.
+  copy: define('', (dict: Dict) => dict),
+  get: define('key default?', (dict: Dict, [key, usual], { budget }) => {
+    const value = dict.get(scannedKey(key!, budget))
     if (value !== undefined) return value
     return usual === undefined ? null : usual
   }),
@@ -26,9 +28,10 @@ export const LIST_METHODS: { readonly [name: string]: Builtin<readonly Value[]> 
   index: define('value start? stop?', (items: readonly Value[], [value, start, stop], { budget }) => {
     const clamp = (index: number) => (index < 0 ? Math.max(0, index + items.length) : index)
     const [from, to] = [clamp(wholeArgument(start, 0)), clamp(wholeArgument(stop, items.length))]
-    const at = items.findIndex((item, index) => index >= from && index < to && equal(item, value!, budget))
-    if (at < 0) throw new TemplateFailure(`${repr(value!, budget)} is not in list`)
-    return BigInt(at)
+    for (let at = from; at < Math.min(to, items.length); at++) {
+      if (equal(items[at]!, value!, budget)) return BigInt(at)
+    }
+    throw new TemplateFailure(`${repr(value!, budget)} is not in list`)
   }),
 }
 

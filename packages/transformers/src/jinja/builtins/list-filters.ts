@@ -1,6 +1,8 @@
+import { binary } from '../arithmetic.js'
 import type { Budget } from '../budget.js'
+import { compare } from '../comparison.js'
+import { iterate, scannedKey, sizeOf } from '../containers.js'
 import { TemplateFailure } from '../failure.js'
-import { binary, compare, iterate, sizeOf } from '../operators.js'
 import { str } from '../text/repr.js'
 import {
   type CallArguments,
@@ -41,13 +43,13 @@ export const LIST_FILTERS: { readonly [name: string]: Builtin } = {
   batch: define(
     'linecount fill_with?',
     (value, [count, fill], { budget }) =>
-      new Generator(batches(iterate(value, budget), wholeArgument(count, 0), given(fill))),
+      new Generator(batches(iterate(value, budget), wholeArgument(count, 0), given(fill), budget)),
   ),
   count: length,
   dictsort: define('case_sensitive? by? reverse?', (value, [sensitive, by, reverse], { budget }) => {
     const position = ['key', 'value'].indexOf(by === undefined ? 'key' : textArgument(by))
     if (position < 0) throw new TemplateFailure('You can only sort by either "key" or "value"')
-    const key = (item: Value) => fold((item as Tuple).items[position]!, trueArgument(sensitive))
+    const key = (item: Value) => fold((item as Tuple).items[position]!, trueArgument(sensitive), budget)
     return sorted([...new DictView(dictOf(value), 'items')], key, trueArgument(reverse), budget)
   }),
   first: define('', (value, _args, { budget }) => {
@@ -57,7 +59,7 @@ export const LIST_FILTERS: { readonly [name: string]: Builtin } = {
   groupby: define('attribute default? case_sensitive?', (value, [attribute, usual, sensitive], runtime) => {
     const { budget } = runtime
     const look = lookUp(attribute!, runtime, given(usual))
-    const key = (item: Value) => fold(look(item), trueArgument(sensitive))
+    const key = (item: Value) => fold(look(item), trueArgument(sensitive), budget)
     const groups: Value[][] = []
     let last: Value | undefined
     for (const item of sorted([...iterate(value, budget)], key, false, budget)) {
@@ -92,7 +94,7 @@ export const LIST_FILTERS: { readonly [name: string]: Builtin } = {
   reject: selection(false, false),
   rejectattr: selection(false, true),
   reverse: define('', (value, _args, { budget }) => {
-    const items = [...reversible(value, budget)].reverse()
+    const items = [...iterate(reversible(value, budget), budget)].reverse()
     return textOf(value) === undefined ? new Generator(items[Symbol.iterator]()) : items.join('')
   }),
   select: selection(true, false),
@@ -107,7 +109,8 @@ export const LIST_FILTERS: { readonly [name: string]: Builtin } = {
     const looks = paths.map((path) =>
       given(attribute) === undefined ? (item: Value) => item : lookUp(path, runtime),
     )
-    const keys = (item: Value) => looks.map((look) => fold(look(item), trueArgument(sensitive)))
+    const keys = (item: Value) =>
+      looks.map((look) => fold(look(item), trueArgument(sensitive), runtime.budget))
     const key = (item: Value): Value => (looks.length === 1 ? keys(item)[0]! : keys(item))
     return sorted([...iterate(value, runtime.budget)], key, trueArgument(reverse), runtime.budget)
   }),
@@ -121,23 +124,30 @@ export const LIST_FILTERS: { readonly [name: string]: Builtin } = {
   unique: define('case_sensitive? attribute?', (value, [sensitive, attribute], runtime) => {
     const look = given(attribute) === undefined ? (item: Value) => item : lookUp(attribute!, runtime)
     return new Generator(
-      unique(iterate(value, runtime.budget), (item) => fold(look(item), trueArgument(sensitive))),
+      unique(iterate(value, runtime.budget), (item) =>
+        scannedKey(fold(look(item), trueArgument(sensitive), runtime.budget), runtime.budget),
+      ),
     )
   }),
 }
 
 /** Texts compare without regard to capitals, unless asked otherwise. */
-function fold(value: Value, sensitive: boolean): Value {
-  return sensitive ? value : (textOf(value)?.toLowerCase() ?? value)
+function fold(value: Value, sensitive: boolean, budget: Budget): Value {
+  const text = sensitive ? undefined : textOf(value)
+  if (text === undefined) return value
+  budget.text(text.length)
+  return text.toLowerCase()
 }
 
 /** Follows a path such as "function.name" or "arguments.0" from an item. */
-function lookUp(path: Value, { getItem }: Runtime, usual?: Value): (item: Value) => Value {
+function lookUp(path: Value, { getItem, budget }: Runtime, usual?: Value): (item: Value) => Value {
   const text = textOf(path)
+  budget.step(text?.length ?? 0)
   const keys =
     text === undefined ? [path] : text.split('.').map((part) => (/^\d+$/.test(part) ? BigInt(part) : part))
   return (item) =>
     keys.reduce<Value>((value, key) => {
+      budget.step()
       const found = getItem(value, key)
       return usual !== undefined && found instanceof Undefined ? usual : found
     }, item)
@@ -173,7 +183,7 @@ function extreme(sign: 1 | -1): Builtin {
     const look = given(attribute) === undefined ? (item: Value) => item : lookUp(attribute!, runtime)
     let best: readonly [key: Value, item: Value] | undefined
     for (const item of iterate(value, runtime.budget)) {
-      const key = fold(look(item), trueArgument(sensitive))
+      const key = fold(look(item), trueArgument(sensitive), runtime.budget)
       if (best === undefined || sign * compare(key, best[0], runtime.budget) > 0) best = [key, item]
     }
     return best === undefined ? new Undefined('No aggregated item, sequence was empty.') : best[1]
@@ -231,7 +241,12 @@ function* unique(items: Iterable<Value>, keyOf: (item: Value) => Value): Iterato
   }
 }
 
-function* batches(items: Iterable<Value>, count: number, fill: Value | undefined): Iterator<Value> {
+function* batches(
+  items: Iterable<Value>,
+  count: number,
+  fill: Value | undefined,
+  budget: Budget,
+): Iterator<Value> {
   let batch: Value[] = []
   for (const item of items) {
     if (batch.length === count) {
@@ -242,6 +257,7 @@ function* batches(items: Iterable<Value>, count: number, fill: Value | undefined
   }
   if (batch.length === 0) return
   const missing = fill === undefined ? 0 : Math.max(0, count - batch.length)
+  budget.step(missing)
   yield [...batch, ...Array.from({ length: missing }, () => fill!)]
 }
 

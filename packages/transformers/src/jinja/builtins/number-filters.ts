@@ -1,5 +1,5 @@
+import { binary } from '../arithmetic.js'
 import { TemplateFailure } from '../failure.js'
-import { binary } from '../operators.js'
 import { fixedText } from '../text/fixed.js'
 import { formatValue, readSpec } from '../text/format-spec.js'
 import { isNumber, isWhole, textOf, typeName, Undefined, type Value } from '../values.js'
@@ -20,8 +20,10 @@ export const NUMBER_FILTERS: { readonly [name: string]: Builtin } = {
     if (value instanceof Undefined) value.fail()
     return floatOf(value) ?? (usual === undefined ? 0 : usual)
   }),
-  int: define('default? base?', (value, [usual, base]) => {
+  int: define('default? base?', (value, [usual, base], { budget }) => {
     if (value instanceof Undefined) value.fail()
+    // Each digit is a multiplication.
+    budget.step(Math.min(textOf(value)?.length ?? 0, MAX_DIGITS))
     return intOf(value, wholeArgument(base, 10)) ?? (usual === undefined ? 0n : usual)
   }),
   round: define('precision? method?', (value, [precision, method], { budget }) => {
@@ -61,6 +63,9 @@ function floatOf(value: Value): number | undefined {
   return special[2]!.toLowerCase() === 'nan' ? Number.NaN : special[1] === '-' ? -Infinity : Infinity
 }
 
+/** As in Python. */
+const MAX_DIGITS = 4300
+
 const PREFIXES: { readonly [base: number]: string } = { 2: '0b', 8: '0o', 16: '0x' }
 
 /** Python's `int(value, base)`, and `int(float(value))` where that fails. */
@@ -83,7 +88,7 @@ function wholeOf(text: string, base: number): bigint | undefined {
   const [, sign, rest] = /^([-+]?)(.*)$/s.exec(text)!
   const prefix = PREFIXES[base]
   const digits = prefix !== undefined && rest!.startsWith(prefix) ? rest!.slice(2) : rest!
-  if (!/^[\da-z]+(_[\da-z]+)*$/.test(digits) || digits.length > 4300) return undefined
+  if (!/^[\da-z]+(_[\da-z]+)*$/.test(digits) || digits.length > MAX_DIGITS) return undefined
   let result = 0n
   for (const digit of digits.replaceAll('_', '')) {
     const number = Number.parseInt(digit, 36)

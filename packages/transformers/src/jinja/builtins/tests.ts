@@ -1,5 +1,8 @@
+import { binary } from '../arithmetic.js'
+import { compare, equal } from '../comparison.js'
+import { contains } from '../containers.js'
 import { TemplateFailure } from '../failure.js'
-import { binary, compare, contains, equal } from '../operators.js'
+import { isLower, isUpper } from '../text/letter-case.js'
 import { str } from '../text/repr.js'
 import {
   Callable,
@@ -18,7 +21,6 @@ import {
 } from '../values.js'
 import { type Builtin, builtinNamed, define } from './builtin.js'
 import { FILTERS } from './filters.js'
-import { isLower, isUpper } from './text-methods.js'
 
 type Test = Builtin<Value, boolean>
 

@@ -1,10 +1,11 @@
 import type { Budget } from '../budget.js'
+import { sizeOf } from '../containers.js'
 import { TemplateFailure } from '../failure.js'
-import { sizeOf } from '../operators.js'
 import { sliceCharacters } from '../text/characters.js'
 import { formatPercent } from '../text/format.js'
 import { escapeHtml } from '../text/html.js'
 import { toJson } from '../text/json.js'
+import { capitalize } from '../text/letter-case.js'
 import { repr, str } from '../text/repr.js'
 import { splitLines, splitWhiteSpace, withoutLineEnd } from '../text/white-space.js'
 import { Dict, isList, isTrue, Markup, Tuple, textOf, typeName, Undefined, type Value } from '../values.js'
@@ -17,7 +18,7 @@ import {
   trueArgument,
   wholeArgument,
 } from './builtin.js'
-import { capitalize, replaceTexts, strip, TEXT_METHODS } from './text-methods.js'
+import { replaceTexts, strip, TEXT_METHODS } from './text-methods.js'
 
 /** A filter that first turns its subject into text, as those of Jinja do. */
 function textFilter(
@@ -112,6 +113,7 @@ export const TEXT_FILTERS: { readonly [name: string]: Builtin } = {
 function attribute(name: string, value: string, budget: Budget): string {
   if (/[\s/>=]/.test(name))
     throw new TemplateFailure(`Invalid character in attribute name: ${repr(name, budget)}`)
+  budget.text(name.length + value.length)
   return `${escapeHtml(name)}="${value}"`
 }
 
@@ -214,10 +216,12 @@ function urlEncode(value: Value, budget: Budget): string {
       /[!'()*]/g,
       (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
     )
+    budget.text(encoded.length)
     return keepsSlash ? encoded.replaceAll('%2F', '/') : encoded.replaceAll('%20', '+')
   }
   if (textOf(value) !== undefined || !(value instanceof Dict || isList(value))) return quoted(value, true)
   const pairs = value instanceof Dict ? [...value.entries()] : value.map(pairOf)
+  budget.step(pairs.length)
   return pairs.map(([key, item]) => `${quoted(key, false)}=${quoted(item, false)}`).join('&')
 }
 

@@ -1,8 +1,9 @@
 import type { Budget } from '../budget.js'
+import { iterate } from '../containers.js'
 import { TemplateFailure } from '../failure.js'
-import { iterate } from '../operators.js'
 import { characterIndex, characters, countCharacters, sliceCharacters } from '../text/characters.js'
 import { formatBraces } from '../text/format.js'
+import { capitalize, isLower, isUpper, titleCase } from '../text/letter-case.js'
 import {
   isWhiteSpace,
   splitLines,
@@ -31,20 +32,20 @@ export const TEXT_METHODS: { readonly [name: string]: TextMethod } = {
   }),
   endswith: define('suffix start? end?', (text: string, [suffix, start, end], { budget }) => {
     const [part] = range(text, start, end, budget)
-    return anyOf(suffix, (ending) => part.endsWith(ending))
+    return anyOf(suffix, (ending) => part.endsWith(ending), budget)
   }),
   expandtabs: define('tabsize?', (text: string, [size], { budget }) =>
     expandTabs(text, wholeArgument(size, 8), budget),
   ),
   find: define('sub start? end?', (text: string, [sub, start, end], { budget }) => {
     const [part, offset] = range(text, start, end, budget)
-    return position(part, offset, part.indexOf(textArgument(sub)))
+    return position(part, offset, part.indexOf(wanted(sub, part, budget)))
   }),
   format: (runtime, text, { positional, keywords }) =>
     formatBraces(text, positional, keywords, formatPath(runtime.getItem), runtime.budget),
   index: define('sub start? end?', (text: string, [sub, start, end], { budget }) => {
     const [part, offset] = range(text, start, end, budget)
-    return found(position(part, offset, part.indexOf(textArgument(sub))))
+    return found(position(part, offset, part.indexOf(wanted(sub, part, budget))))
   }),
   isalnum: define('', (text: string) => /^[\p{L}\p{N}]+$/u.test(text)),
   isalpha: define('', (text: string) => /^\p{L}+$/u.test(text)),
@@ -76,10 +77,11 @@ export const TEXT_METHODS: { readonly [name: string]: TextMethod } = {
   }),
   lower: define('', (text: string) => text.toLowerCase()),
   lstrip: define('chars?', (text: string, [drops], { budget }) => strip(text, drops, 'start', budget)),
-  partition: define('sep', (text: string, [sep]) => {
-    const at = text.indexOf(separator(sep))
+  partition: define('sep', (text: string, [sep], { budget }) => {
+    const between = separator(sep, text, budget)
+    const at = text.indexOf(between)
     if (at < 0) return new Tuple([text, '', ''])
-    return new Tuple([text.slice(0, at), textArgument(sep), text.slice(at + textArgument(sep).length)])
+    return new Tuple([text.slice(0, at), between, text.slice(at + between.length)])
   }),
   removeprefix: define('prefix', (text: string, [prefix]) =>
     text.startsWith(textArgument(prefix)) ? text.slice(textArgument(prefix).length) : text,
@@ -93,24 +95,25 @@ export const TEXT_METHODS: { readonly [name: string]: TextMethod } = {
   }),
   rfind: define('sub start? end?', (text: string, [sub, start, end], { budget }) => {
     const [part, offset] = range(text, start, end, budget)
-    return position(part, offset, part.lastIndexOf(textArgument(sub)))
+    return position(part, offset, part.lastIndexOf(wanted(sub, part, budget)))
   }),
   rindex: define('sub start? end?', (text: string, [sub, start, end], { budget }) => {
     const [part, offset] = range(text, start, end, budget)
-    return found(position(part, offset, part.lastIndexOf(textArgument(sub))))
+    return found(position(part, offset, part.lastIndexOf(wanted(sub, part, budget))))
   }),
   rjust: define('width fillchar?', (text: string, [width, fill], { budget }) => {
     return fillOf(fill, budget).repeat(paddingOf(text, width, budget)) + text
   }),
-  rpartition: define('sep', (text: string, [sep]) => {
-    const at = text.lastIndexOf(separator(sep))
+  rpartition: define('sep', (text: string, [sep], { budget }) => {
+    const between = separator(sep, text, budget)
+    const at = text.lastIndexOf(between)
     if (at < 0) return new Tuple(['', '', text])
-    return new Tuple([text.slice(0, at), textArgument(sep), text.slice(at + textArgument(sep).length)])
+    return new Tuple([text.slice(0, at), between, text.slice(at + between.length)])
   }),
   rsplit: define('sep? maxsplit?', (text: string, [sep, limit], { budget }) => {
     const most = limitOf(limit)
     if (given(sep) === undefined) return counted(splitWhiteSpaceFromRight(text, most), budget)
-    const parts = counted(text.split(separator(sep)), budget)
+    const parts = counted(text.split(separator(sep, text, budget)), budget)
     if (parts.length - 1 <= most) return parts
     const kept = parts.length - most
     return [parts.slice(0, kept).join(textArgument(sep)), ...parts.slice(kept)]
@@ -119,7 +122,7 @@ export const TEXT_METHODS: { readonly [name: string]: TextMethod } = {
   split: define('sep? maxsplit?', (text: string, [sep, limit], { budget }) => {
     const most = limitOf(limit)
     if (given(sep) === undefined) return counted(splitWhiteSpace(text, most), budget)
-    const parts = counted(text.split(separator(sep)), budget)
+    const parts = counted(text.split(separator(sep, text, budget)), budget)
     if (parts.length - 1 <= most) return parts
     return [...parts.slice(0, most), parts.slice(most).join(textArgument(sep))]
   }),
@@ -129,7 +132,7 @@ export const TEXT_METHODS: { readonly [name: string]: TextMethod } = {
   }),
   startswith: define('prefix start? end?', (text: string, [prefix, start, end], { budget }) => {
     const [part] = range(text, start, end, budget)
-    return anyOf(prefix, (beginning) => part.startsWith(beginning))
+    return anyOf(prefix, (beginning) => part.startsWith(beginning), budget)
   }),
   strip: define('chars?', (text: string, [drops], { budget }) => strip(text, drops, 'both', budget)),
   swapcase: define('', (text: string) =>
@@ -143,30 +146,6 @@ export const TEXT_METHODS: { readonly [name: string]: TextMethod } = {
     const sign = /^[-+]/.exec(text)?.[0] ?? ''
     return sign + '0'.repeat(paddingOf(text, width, budget)) + text.slice(sign.length)
   }),
-}
-
-/** The first character in capitals, the others not. */
-export function capitalize(text: string): string {
-  const first = String.fromCodePoint(...(text === '' ? [] : [text.codePointAt(0)!]))
-  return titleLetter(first) + text.slice(first.length).toLowerCase()
-}
-
-/** "ß" in front of a word becomes "Ss", not "SS". */
-function titleLetter(character: string): string {
-  const upper = character.toUpperCase()
-  return upper.length > character.length ? upper[0]! + upper.slice(1).toLowerCase() : upper
-}
-
-function titleCase(text: string): string {
-  return text.replace(/\p{L}+/gu, capitalize)
-}
-
-export function isLower(text: string): boolean {
-  return /\p{Lowercase}/u.test(text) && !/[\p{Lu}\p{Lt}]/u.test(text)
-}
-
-export function isUpper(text: string): boolean {
-  return /\p{Uppercase}/u.test(text) && !/[\p{Ll}\p{Lt}]/u.test(text)
 }
 
 /** Without white space, or without the given characters, at its ends. */
@@ -195,6 +174,7 @@ function joinTexts(parts: readonly string[], between: string, budget: Budget): s
 
 /** Python's `text.replace(old, new, count)`; an empty `old` stands between all characters. */
 export function replaceTexts(text: string, old: string, by: string, count: number, budget: Budget): string {
+  budget.search(text, old)
   const pieces = old === '' ? ['', ...characters(text, budget), ''] : text.split(old)
   budget.step(pieces.length)
   const most = count < 0 ? pieces.length - 1 : Math.min(count, pieces.length - 1)
@@ -208,7 +188,8 @@ export function replaceTexts(text: string, old: string, by: string, count: numbe
 
 function expandTabs(text: string, size: number, budget: Budget): string {
   let column = 0
-  budget.text(text.length + countOf(text, '\t', budget) * Math.max(0, size))
+  const tabs = countOf(text, '\t', budget)
+  budget.text(tabs === 0 ? text.length : text.length + tabs * Math.max(0, size))
   return text.replace(/[^\t\n\r]+|[\t\n\r]/g, (part) => {
     if (part !== '\t') {
       column = part === '\n' || part === '\r' ? 0 : column + part.length
@@ -244,23 +225,33 @@ function found(at: bigint): bigint {
   return at
 }
 
-function anyOf(choices: Value | undefined, holds: (choice: string) => boolean): boolean {
-  return choices instanceof Tuple
-    ? choices.items.some((choice) => holds(textArgument(choice)))
-    : holds(textArgument(choices))
+function anyOf(choices: Value | undefined, holds: (choice: string) => boolean, budget: Budget): boolean {
+  return (choices instanceof Tuple ? choices.items : [choices]).some((choice) => {
+    const text = textArgument(choice)
+    budget.scan(text.length)
+    return holds(text)
+  })
 }
 
 function countOf(text: string, part: string, budget: Budget): number {
   if (part === '') return countCharacters(text, budget) + 1
+  budget.search(text, part)
   let count = 0
   for (let at = text.indexOf(part); at >= 0; at = text.indexOf(part, at + part.length)) count++
   return count
 }
 
-function separator(value: Value | undefined): string {
-  const text = textArgument(value)
-  if (text === '') throw new TemplateFailure('empty separator')
-  return text
+/** What is looked for in a text. */
+function wanted(value: Value | undefined, text: string, budget: Budget): string {
+  const part = textArgument(value)
+  budget.search(text, part)
+  return part
+}
+
+function separator(value: Value | undefined, text: string, budget: Budget): string {
+  const part = wanted(value, text, budget)
+  if (part === '') throw new TemplateFailure('empty separator')
+  return part
 }
 
 function limitOf(value: Value | undefined): number {

@@ -29,7 +29,8 @@ export function characterIndex(text: string, unit: number): number {
   return count
 }
 
-function unitIndex(text: string, character: number): number {
+/** The index of JavaScript at which a character begins, or the length of a text that has fewer. */
+export function unitIndex(text: string, character: number): number {
   let at = 0
   for (let count = 0; count < character && at < text.length; count++) at += isPair(text, at) ? 2 : 1
   return at

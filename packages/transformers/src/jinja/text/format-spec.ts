@@ -1,4 +1,5 @@
 import { TemplateFailure } from '../failure.js'
+import { unitIndex } from './characters.js'
 import { fixedText } from './fixed.js'
 import { floatText } from './repr.js'
 
@@ -37,8 +38,8 @@ export function readSpec(text: string): FormatSpec {
 export function formatValue(value: string | bigint | number, spec: FormatSpec): string {
   if (typeof value === 'string') {
     if (spec.type !== '' && spec.type !== 's') throw unknownType(spec.type, 'str')
-    const characters = spec.precision === undefined ? value : [...value].slice(0, spec.precision).join('')
-    return pad('', characters, spec, '<')
+    const end = spec.precision === undefined ? value.length : unitIndex(value, spec.precision)
+    return pad('', value.slice(0, end), spec, '<')
   }
   const isFloat = typeof value === 'number' || /[eEfFgG%]/.test(spec.type)
   const negative = value < 0 || Object.is(value, -0)
@@ -48,7 +49,8 @@ export function formatValue(value: string | bigint | number, spec: FormatSpec): 
 }
 
 function pad(sign: string, text: string, { fill, align, width }: FormatSpec, usual: string): string {
-  const missing = Math.max(0, width - [...(sign + text)].length)
+  // Only a text that may be too short is worth counting.
+  const missing = text.length >= width * 2 ? 0 : Math.max(0, width - [...(sign + text)].length)
   switch (align ?? usual) {
     case '<':
       return sign + text + fill.repeat(missing)
@@ -121,7 +123,9 @@ function twoDigitExponent(text: string): string {
 
 function group(digits: string, separator: string): string {
   const [whole, ...rest] = digits.split(/(?=[.e%])/)
-  return whole!.replace(/\B(?=(\d{3})+$)/g, separator) + rest.join('')
+  const groups: string[] = []
+  for (let end = whole!.length; end > 0; end -= 3) groups.unshift(whole!.slice(Math.max(0, end - 3), end))
+  return groups.join(separator) + rest.join('')
 }
 
 function unknownType(type: string, name: string): TemplateFailure {

@@ -1,10 +1,11 @@
 import type { Budget } from '../budget.js'
 import { TemplateFailure } from '../failure.js'
-import { Dict, isNumber, Tuple, textOf, typeName, Undefined, type Value } from '../values.js'
+import { Dict, isNumber, isWhole, Tuple, textOf, typeName, Undefined, type Value } from '../values.js'
 import { formatValue, readSpec } from './format-spec.js'
 import { repr, str } from './repr.js'
 
-const DIRECTIVE = /%(?:\(([^)]*)\))?([-+ 0#]*)(\*|\d+)?(?:\.(\d+))?[hlL]?(.?)/gs
+/** A name without brackets and "%", so that one that is not closed is read once. */
+const DIRECTIVE = /%(?:\(([^()%]*)\))?([-+ 0#]*)(\*|\d+)?(?:\.(\d+))?[hlL]?(.?)/gs
 
 /** Python's `format % values`: one value, a tuple of them, or a dict for `%(name)s`. */
 export function formatPercent(format: string, values: Value, budget: Budget): string {
@@ -22,8 +23,13 @@ export function formatPercent(format: string, values: Value, budget: Budget): st
       if (type === '%') return '%'
       if (type === '') throw new TemplateFailure('incomplete format')
       if (name !== undefined) named = true
+      const least = width === '*' ? widthOf(next()) : { flags: '', width: Number(width ?? 0) }
       const value = name === undefined ? next() : lookUp(values, name)
-      return formatDirective(value, { flags, width: Number(width ?? 0), precision, type }, budget)
+      return formatDirective(
+        value,
+        { flags: flags + least.flags, width: least.width, precision, type },
+        budget,
+      )
     },
   )
   budget.text(result.length)
@@ -31,6 +37,13 @@ export function formatPercent(format: string, values: Value, budget: Budget): st
     throw new TemplateFailure('not all arguments converted during string formatting')
   }
   return result
+}
+
+/** The width that "*" takes from the values; one below zero stands for the flag "-". */
+function widthOf(value: Value): { readonly flags: string; readonly width: number } {
+  if (!isWhole(value)) throw new TemplateFailure('* wants int')
+  const width = Number(value)
+  return { flags: width < 0 ? '-' : '', width: Math.abs(width) }
 }
 
 function lookUp(values: Value, name: string): Value {
@@ -52,10 +65,11 @@ function formatDirective(value: Value, { flags, width, precision, type }: Direct
   const align = flags.includes('-') ? '<' : '>'
   if (/[sra]/.test(type)) {
     const text = type === 's' ? str(value, budget) : repr(value, budget)
-    return formatValue(precision === undefined ? text : text.slice(0, Number(precision)), {
+    return formatValue(text, {
       ...readSpec(''),
       align,
       width,
+      precision: precision === undefined ? undefined : Number(precision),
     })
   }
   if (type === 'c' && textOf(value) !== undefined) return textOf(value)!
@@ -94,6 +108,7 @@ export function formatBraces(
     const start = /^\d+$/.test(key) ? positional[Number(key)] : keywords.get(key)
     if (start === undefined) throw new TemplateFailure(`there is no "${key}" to format`)
     return [...rest.matchAll(/\.([^.[]+)|\[([^\]]+)(\]?)/g)].reduce((value, [, attribute, element, end]) => {
+      budget.step()
       if (end === '') throw new TemplateFailure('a "[" without its "]" in a format string')
       return getPath(value, (attribute ?? element)!)
     }, start)

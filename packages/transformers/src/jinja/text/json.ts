@@ -1,6 +1,6 @@
 import type { Budget } from '../budget.js'
+import { compare } from '../comparison.js'
 import { TemplateFailure } from '../failure.js'
-import { compare } from '../operators.js'
 import { Dict, isList, Tuple, textOf, typeName, type Value } from '../values.js'
 import { floatText, intText } from './repr.js'
 
@@ -39,8 +39,7 @@ export function toJson(value: Value, style: JsonStyle, budget: Budget, level = 0
       const entries = [...value.entries()]
       if (style.sorted) entries.sort(([a], [b]) => compare(a, b, budget))
       const parts = entries.map(
-        ([key, item]) =>
-          quoteJson(keyText(key), style.ascii) + style.afterKey + toJson(item, style, budget, inner),
+        ([key, item]) => keyJson(key, style, budget) + style.afterKey + toJson(item, style, budget, inner),
       )
       return enclosed('{', '}', parts, style, level, budget)
     }
@@ -60,6 +59,12 @@ function scalarJson(value: Value, { ascii }: JsonStyle): string | undefined {
 function jsonFloat(value: number): string {
   if (Number.isNaN(value)) return 'NaN'
   return Number.isFinite(value) ? floatText(value) : value > 0 ? 'Infinity' : '-Infinity'
+}
+
+function keyJson(key: Value, { ascii }: JsonStyle, budget: Budget): string {
+  const text = keyText(key)
+  budget.text(text.length)
+  return quoteJson(text, ascii)
 }
 
 function keyText(key: Value): string {

@@ -17,9 +17,19 @@ function makeAlphabet(): string[] {
 
 /** A text with every byte of its UTF-8 as one character. */
 export function toByteCharacters(text: string): string {
+  if (isItself(text)) return text
   let result = ''
   for (const byte of encoder.encode(text)) result += characters[byte]
   return result
+}
+
+/** Visible characters of ASCII stand for their own bytes: most words need no rewriting. */
+function isItself(text: string): boolean {
+  for (let at = 0; at < text.length; at++) {
+    const unit = text.charCodeAt(at)
+    if (unit <= 0x20 || unit >= 0x7f) return false
+  }
+  return true
 }
 
 /** The bytes that a token stands for; a token with a character outside of the alphabet stands for itself. */

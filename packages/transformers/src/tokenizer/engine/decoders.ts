@@ -2,7 +2,9 @@ import { fromByteCharacters } from './byte-alphabet.js'
 import {
   booleanField,
   characterField,
+  checkGrowth,
   countField,
+  rootStage,
   type Stage,
   stageAt,
   stagesIn,
@@ -25,8 +27,8 @@ export interface TokenDecoder {
 /** The decoder of tokenizer.json; without one, tokens are words. Throws TokenizerFileError. */
 export function readDecoder(value: unknown): TokenDecoder {
   if (value === null) return { decode: (tokens) => tokens.join(' '), isByte: () => false }
-  const stage = stageAt(value, 'decoder')
-  const decoder = createDecoder(stage, 0)
+  const stage = rootStage(value, 'decoder')
+  const decoder = createDecoder(stage)
   const joinsBytes = hasByteFallback(stage)
   return {
     decode: (tokens) => decoder(tokens).join(''),
@@ -39,7 +41,7 @@ function hasByteFallback({ json }: Stage): boolean {
   return (json.decoders as readonly unknown[]).some((one) => hasByteFallback(stageAt(one, 'decoder')))
 }
 
-function createDecoder(stage: Stage, depth: number): Decoder {
+function createDecoder(stage: Stage): Decoder {
   switch (stage.json.type) {
     case 'ByteLevel':
       return decodeBytes
@@ -62,13 +64,27 @@ function createDecoder(stage: Stage, depth: number): Decoder {
     }
     case 'CTC':
       return ctcDecoder(stage)
-    case 'Sequence': {
-      const decoders = stagesIn(stage, 'decoders', depth).map((one) => createDecoder(one, depth + 1))
-      return (tokens) => decoders.reduce((parts, decode) => decode(parts), tokens)
-    }
+    case 'Sequence':
+      return sequenceDecoder(stage)
     default:
       throw unknownStage(stage)
   }
+}
+
+function sequenceDecoder(stage: Stage): Decoder {
+  const decoders = stagesIn(stage, 'decoders').map(createDecoder)
+  return (tokens) => {
+    const before = lengthOf(tokens)
+    return decoders.reduce((parts, decode) => {
+      const decoded = decode(parts)
+      checkGrowth(before, lengthOf(decoded), stage.path)
+      return decoded
+    }, tokens)
+  }
+}
+
+function lengthOf(parts: readonly string[]): number {
+  return parts.reduce((sum, part) => sum + part.length, 0)
 }
 
 /** Text of bytes; what is no UTF-8 becomes U+FFFD, and a byte order mark is a character. */
@@ -121,8 +137,10 @@ function replaceDecoder(stage: Stage): Decoder {
     tokens.map((token) => {
       if (token === '') return token
       let result = ''
-      for (const { start, end, isMatch } of pattern(token))
+      for (const { start, end, isMatch } of pattern(token)) {
         result += isMatch ? content : token.slice(start, end)
+        checkGrowth(token.length, result.length, stage.path)
+      }
       return result
     })
 }

@@ -111,9 +111,59 @@ describe('files that would take all time or memory', () => {
     expect(error).toMatchObject({ code: 'TOKENIZER_FILE_INVALID', field })
   })
 
-  it.each(['(a', 'a)', '[a', '(a)\\1', '\\p{Nothing}', '*', 'a{2000}', '(?<=a+)b'])(
+  const stages = (count: number, stage: object) => Array.from({ length: count }, () => stage)
+  const doubling = { type: 'Replace', pattern: { String: 'a' }, content: 'aa' }
+
+  it.each([
+    [
+      'pre_tokenizer',
+      { pre_tokenizer: { type: 'Sequence', pretokenizers: stages(50_000, { type: 'Whitespace' }) } },
+    ],
+    ['normalizer', { normalizer: { type: 'Sequence', normalizers: stages(5, { type: 'ByteLevel' }) } }],
+    ['decoder', { decoder: { type: 'Sequence', decoders: stages(300, { type: 'Fuse' }) } }],
+  ])('%s with more stages than any real one is refused', async (field, json) => {
+    const error = await load(json).catch((reason: unknown) => reason)
+    expect(error).toMatchObject({ code: 'TOKENIZER_FILE_INVALID', field })
+  })
+
+  it('stages that multiply a text are refused when there is one', async () => {
+    const grown = {
+      code: 'TOKENIZER_UNSUPPORTED',
+      hint: 'No tokenizer is built like this; do not trust the file.',
+    }
+    const normalizers = stages(40, doubling)
+    const inTurn = await load({ normalizer: { type: 'Sequence', normalizers } })
+    expect(() => inTurn.encode('aaaa')).toThrow(expect.objectContaining(grown))
+    const pattern = { Regex: '' }
+    const atOnce = await load({ normalizer: { type: 'Replace', pattern, content: 'a'.repeat(1_000_000) } })
+    expect(() => atOnce.encode('b'.repeat(10_000))).toThrow(expect.objectContaining(grown))
+    const back = await load({ decoder: { type: 'Sequence', decoders: stages(40, doubling) } })
+    expect(() => back.decode([0, 0])).toThrow(expect.objectContaining(grown))
+  })
+
+  it('ids that a later template leaves out are counted, too', async () => {
+    const single = stages(30_000, { Sequence: { id: 'A' } })
+    const processors = [single, single, []].map((one) => ({ type: 'TemplateProcessing', single: one }))
+    const tokenizer = await load({ post_processor: { type: 'Sequence', processors } })
+    expect(() => tokenizer.encode('abc')).toThrow(TokenizerError)
+  })
+
+  it('a text of many words is not tried without end for each', async () => {
+    const tokenizer = await load(split('(?=(?:a|aa)+!)a|b'))
+    const error = await tokenizer
+      .encodeAsync(`${'a'.repeat(40)}b`.repeat(100))
+      .catch((reason: unknown) => reason)
+    expect(error).toMatchObject({ code: 'TOKENIZER_UNSUPPORTED' })
+  })
+
+  const refused = [
+    ...['(a', 'a)', '[a', '(a)\\1', '\\p{Nothing}', '*', 'a{2000}', '(?<=a+)b', '[z-a]'],
+    ...['(?:){1000}{1000}{1000}{1000}', `(?:ab)${'*'.repeat(20_000)}`, `(?:ab)${'*'.repeat(5_000)}`],
+    Array.from({ length: 2000 }, (_, index) => String.fromCharCode(0x4e00 + index)).join(''),
+  ]
+  it.each(refused.map((pattern) => [pattern.slice(0, 40), pattern] as const))(
     'the pattern %s is refused when the tokenizer is made',
-    async (pattern) => {
+    async (_shown, pattern) => {
       const error = await load(split(pattern)).catch((reason: unknown) => reason)
       expect(error).toMatchObject({ code: 'TOKENIZER_UNSUPPORTED', field: 'pre_tokenizer.pattern' })
     },

@@ -36,6 +36,9 @@ export interface EncodeSettings {
 /** Beyond this many ids the numbers alone take half a gigabyte. */
 const MAX_TOKENS = 2 ** 24
 
+/** A piece counts as so many characters more: a pattern of a strange file may take a millisecond for each. */
+const PIECE_EFFORT = 32
+
 /** Builds an engine. Throws TokenizerFileError naming the stage and field. */
 export function createEngine(
   json: TokenizerJson,
@@ -89,7 +92,7 @@ export function createEngine(
     let characters = 0
     for (const piece of preTokenize?.(section) ?? [section]) {
       if (piece.text !== '') yield* model.encode(piece.text, ids)
-      characters += piece.text.length
+      characters += piece.text.length + PIECE_EFFORT
       if (characters < PAUSE_EVERY) continue
       characters = 0
       checkNow()

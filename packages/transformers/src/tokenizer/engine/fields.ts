@@ -8,8 +8,14 @@ export interface Stage {
   readonly path: string
 }
 
-/** Stages within one another; real ones have two levels. */
-const MAX_DEPTH = 32
+/** Stages of one kind; published files have up to twenty. They call one another, so that all are on the stack. */
+const MAX_STAGES = 256
+/** Each one may double the text: a byte that is no ASCII becomes a character of two bytes. */
+const MAX_BYTE_LEVELS = 4
+/** How many times its own length a text may become; no form of normalization reaches twenty. */
+const MAX_GROWTH = 32
+/** What is added to short texts: marks and prefixes. */
+const FREE_GROWTH = 256
 
 /** A stage, or a TokenizerFileError if the field holds something else. */
 export function stageAt(value: unknown, path: string): Stage {
@@ -17,12 +23,41 @@ export function stageAt(value: unknown, path: string): Stage {
   return { json: value, path }
 }
 
+/** A stage with all those within it, which are few, or a TokenizerFileError. */
+export function rootStage(value: unknown, path: string): Stage {
+  const open: unknown[] = [value]
+  let count = 0
+  let byteLevels = 0
+  for (let one = open.pop(); one !== undefined; one = open.pop()) {
+    if (!isObject(one)) continue
+    if (++count > MAX_STAGES) throw wrong(path, 'more', `at most ${MAX_STAGES} stages`)
+    if (one.type === 'ByteLevel' && ++byteLevels > MAX_BYTE_LEVELS) {
+      throw wrong(path, 'more', `at most ${MAX_BYTE_LEVELS} stages "ByteLevel"`)
+    }
+    for (const field of SEQUENCE_FIELDS) {
+      const list = one[field]
+      if (Array.isArray(list)) for (const inner of list) open.push(inner ?? null)
+    }
+  }
+  return stageAt(value, path)
+}
+
+const SEQUENCE_FIELDS = ['normalizers', 'pretokenizers', 'processors', 'decoders']
+
+/** Throws TokenizerFileError when a stage made too much text of a text: several of them would fill any memory. */
+export function checkGrowth(before: number, after: number, path: string): void {
+  if (after <= before * MAX_GROWTH + FREE_GROWTH) return
+  throw unsupported(
+    path,
+    `makes more than ${MAX_GROWTH} times its length of a text`,
+    'No tokenizer is built like this; do not trust the file.',
+  )
+}
+
 /** The stages of a sequence. */
-export function stagesIn({ json, path }: Stage, field: string, depth: number): Stage[] {
+export function stagesIn({ json, path }: Stage, field: string): Stage[] {
   const list = json[field]
   if (!Array.isArray(list)) throw wrong(`${path}.${field}`, list, 'a list of stages')
-  if (depth > MAX_DEPTH)
-    throw wrong(path, 'deeper nesting', `at most ${MAX_DEPTH} sequences within one another`)
   return list.map((stage: unknown, index) => stageAt(stage, `${path}.${field}[${index}]`))
 }
 

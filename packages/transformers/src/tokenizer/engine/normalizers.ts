@@ -1,6 +1,14 @@
 import { toByteCharacters } from './byte-alphabet.js'
 import { whiteSpace } from './characters.js'
-import { booleanField, type Stage, stageAt, stagesIn, textField, unknownStage } from './fields.js'
+import {
+  booleanField,
+  checkGrowth,
+  rootStage,
+  type Stage,
+  stagesIn,
+  textField,
+  unknownStage,
+} from './fields.js'
 import { inChunks } from './in-chunks.js'
 import { readPattern } from './pattern/pattern.js'
 import { precompiledNormalizer } from './precompiled.js'
@@ -11,11 +19,11 @@ import { controlClass, markClass, nonspacingMarkClass, normalizeAs } from './uni
 export type Normalizer = (text: string) => Steps<string>
 
 /** The normalizer of tokenizer.json, or undefined where there is none. Throws TokenizerFileError. */
-export function readNormalizer(value: unknown, path = 'normalizer', depth = 0): Normalizer | undefined {
-  return value === null ? undefined : createNormalizer(stageAt(value, path), depth)
+export function readNormalizer(value: unknown): Normalizer | undefined {
+  return value === null ? undefined : createNormalizer(rootStage(value, 'normalizer'))
 }
 
-function createNormalizer(stage: Stage, depth: number): Normalizer {
+function createNormalizer(stage: Stage): Normalizer {
   switch (stage.json.type) {
     case 'BertNormalizer':
       return bertNormalizer(stage)
@@ -45,17 +53,20 @@ function createNormalizer(stage: Stage, depth: number): Normalizer {
     case 'ByteLevel':
       return byCharacters(toByteCharacters)
     case 'Sequence':
-      return sequenceNormalizer(stage, depth)
+      return sequenceNormalizer(stage)
     default:
       throw unknownStage(stage)
   }
 }
 
-function sequenceNormalizer(stage: Stage, depth: number): Normalizer {
-  const normalizers = stagesIn(stage, 'normalizers', depth).map((one) => createNormalizer(one, depth + 1))
+function sequenceNormalizer(stage: Stage): Normalizer {
+  const normalizers = stagesIn(stage, 'normalizers').map(createNormalizer)
   return function* (text) {
     let result = text
-    for (const normalize of normalizers) result = yield* normalize(result)
+    for (const normalize of normalizers) {
+      result = yield* normalize(result)
+      checkGrowth(text.length, result.length, stage.path)
+    }
     return result
   }
 }
@@ -126,8 +137,11 @@ function replaceNormalizer(stage: Stage): Normalizer {
     if (text === '') return text
     const parts: string[] = []
     let paused = 0
+    let length = 0
     for (const { start, end, isMatch } of pattern(text)) {
       parts.push(isMatch ? content : text.slice(start, end))
+      length += isMatch ? content.length : end - start
+      checkGrowth(text.length, length, stage.path)
       if (end - paused < PAUSE_EVERY) continue
       paused = end
       yield

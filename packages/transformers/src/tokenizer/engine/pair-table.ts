@@ -1,3 +1,5 @@
+import { hashPair } from './hash-pair.js'
+
 const NONE = -1
 
 /** Numbers for pairs of numbers; an open table, since a Map of a quarter of a million pairs takes ten times the space. */
@@ -27,9 +29,7 @@ export function createPairTable(size: number): PairTable {
   }
 
   function find(left: number, right: number): number {
-    let hash = Math.imul(left ^ Math.imul(right, 0x9e3779b1), 0x85ebca6b)
-    hash ^= hash >>> 15
-    for (let slot = hash & (capacity - 1); ; slot = (slot + 1) & (capacity - 1)) {
+    for (let slot = hashPair(left, right) & (capacity - 1); ; slot = (slot + 1) & (capacity - 1)) {
       if (lefts[slot] === NONE || (lefts[slot] === left && rights[slot] === right)) return slot
     }
   }

@@ -1,20 +1,20 @@
 import { isObject } from '../json.js'
 import { checkTokenId, wrong } from '../tokenizer-json.js'
-import { type Stage, stageAt, stagesIn, unknownStage } from './fields.js'
+import { rootStage, type Stage, stagesIn, unknownStage } from './fields.js'
 
 /** Puts the ids that a model expects around those of a text. */
 export interface PostProcessor {
-  /** How many ids a text of `length` ids becomes. */
+  /** How many ids a text of `length` ids becomes, or is on the way if that is more. */
   lengthOf(length: number): number
   apply(ids: number[]): number[]
 }
 
 /** The post-processor of tokenizer.json, or undefined where there is none. Throws TokenizerFileError. */
 export function readPostProcessor(value: unknown): PostProcessor | undefined {
-  return value === null ? undefined : createPostProcessor(stageAt(value, 'post_processor'), 0)
+  return value === null ? undefined : createPostProcessor(rootStage(value, 'post_processor'))
 }
 
-function createPostProcessor(stage: Stage, depth: number): PostProcessor {
+function createPostProcessor(stage: Stage): PostProcessor {
   switch (stage.json.type) {
     case 'TemplateProcessing':
       return fromParts(readTemplate(stage))
@@ -25,16 +25,24 @@ function createPostProcessor(stage: Stage, depth: number): PostProcessor {
       // It corrects offsets, of which nobody here asks for.
       return { lengthOf: (length) => length, apply: (ids) => ids }
     case 'Sequence':
-      return sequencePostProcessor(stage, depth)
+      return sequencePostProcessor(stage)
     default:
       throw unknownStage(stage)
   }
 }
 
-function sequencePostProcessor(stage: Stage, depth: number): PostProcessor {
-  const processors = stagesIn(stage, 'processors', depth).map((one) => createPostProcessor(one, depth + 1))
+function sequencePostProcessor(stage: Stage): PostProcessor {
+  const processors = stagesIn(stage, 'processors').map(createPostProcessor)
   return {
-    lengthOf: (length) => processors.reduce((total, processor) => processor.lengthOf(total), length),
+    lengthOf(length) {
+      let [now, most] = [length, 0]
+      for (const processor of processors) {
+        now = processor.lengthOf(now)
+        most = Math.max(most, now)
+      }
+      // A later template may leave out the text that an earlier one repeated.
+      return processors.length === 0 ? length : most
+    },
     apply: (ids) => processors.reduce((result, processor) => processor.apply(result), ids),
   }
 }

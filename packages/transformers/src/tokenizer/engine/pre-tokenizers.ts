@@ -5,8 +5,8 @@ import {
   booleanField,
   characterField,
   countField,
+  rootStage,
   type Stage,
-  stageAt,
   stagesIn,
   unknownStage,
   wordField,
@@ -28,13 +28,13 @@ export type PreTokenizer = (piece: Piece) => Iterable<Piece>
 
 /** The pre-tokenizer of tokenizer.json, or undefined where there is none. Throws TokenizerFileError. */
 export function readPreTokenizer(value: unknown): PreTokenizer | undefined {
-  return value === null ? undefined : createPreTokenizer(stageAt(value, 'pre_tokenizer'), 0)
+  return value === null ? undefined : createPreTokenizer(rootStage(value, 'pre_tokenizer'))
 }
 
-function createPreTokenizer(stage: Stage, depth: number): PreTokenizer {
+function createPreTokenizer(stage: Stage): PreTokenizer {
   switch (stage.json.type) {
     case 'Sequence':
-      return sequencePreTokenizer(stage, depth)
+      return inTurn(stagesIn(stage, 'pretokenizers').map(createPreTokenizer))
     case 'ByteLevel':
       return byteLevelPreTokenizer(stage)
     case 'Metaspace':
@@ -66,10 +66,6 @@ function createPreTokenizer(stage: Stage, depth: number): PreTokenizer {
     default:
       throw unknownStage(stage)
   }
-}
-
-function sequencePreTokenizer(stage: Stage, depth: number): PreTokenizer {
-  return inTurn(stagesIn(stage, 'pretokenizers', depth).map((one) => createPreTokenizer(one, depth + 1)))
 }
 
 function inTurn(stages: readonly PreTokenizer[]): PreTokenizer {

@@ -72,6 +72,9 @@ function replaceGrapheme(grapheme: string, replace: Replace): string {
   return result
 }
 
+/** Bytes of a replacement; the longest form of normalization has a third of it. */
+const MAX_REPLACEMENT = 256
+
 /** Graphemes that are remembered: an alphabet has thousands, a text may have any number. */
 const MAX_REMEMBERED = 20_000
 
@@ -116,7 +119,13 @@ function readTable(stage: Stage): Replace {
 
   function textAt(start: number): string {
     const end = texts.indexOf(0, start)
-    return texts.subarray(start, end === -1 ? texts.length : end).toString()
+    const text = texts.subarray(start, end === -1 ? texts.length : end)
+    if (text.length <= MAX_REPLACEMENT) return text.toString()
+    throw wrong(
+      `${stage.path}.${field}`,
+      `a text of ${text.length} bytes`,
+      `at most ${MAX_REPLACEMENT} bytes`,
+    )
   }
 }
 

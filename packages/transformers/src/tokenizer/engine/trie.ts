@@ -1,3 +1,5 @@
+import { hashPair } from './hash-pair.js'
+
 /** Slots for each node that is filled, so that a search ends after one or two. */
 const SLOTS_PER_NODE = 2
 
@@ -63,9 +65,7 @@ export function createTrie(entries: Iterable<readonly [text: string, value: numb
 
   /** The slot of an edge, or the free one where it belongs. */
   function find(node: number, code: number): number {
-    let hash = Math.imul(node ^ Math.imul(code, 0x9e3779b1), 0x85ebca6b)
-    hash ^= hash >>> 15
-    for (let slot = hash & (capacity - 1); ; slot = (slot + 1) & (capacity - 1)) {
+    for (let slot = hashPair(node, code) & (capacity - 1); ; slot = (slot + 1) & (capacity - 1)) {
       const child = slots[slot]!
       if (child === 0 || (parent[child] === node && unit[child] === code)) return slot
     }

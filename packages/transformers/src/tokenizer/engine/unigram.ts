@@ -34,12 +34,17 @@ export function unigramModel(stage: Stage, vocabulary: ReadonlyMap<string, numbe
     const best = new Float64Array(text.length + 1)
     const begins = new Int32Array(text.length + 1).fill(-1)
     const isUnknown = new Uint8Array(text.length + 1)
-    for (let start = 0, count = 0; start < text.length; count++) {
-      if (count % PAUSE_EVERY === 0) yield
+    // Counted by what is looked at: the tokens of a file may be as long as the text.
+    for (let start = 0, work = 0; start < text.length; work++) {
+      if (work >= PAUSE_EVERY) {
+        work = 0
+        yield
+      }
       const width = widthOf(text.codePointAt(start)!)
       let hasCharacter = false
       for (let node = 0, at = start; at < text.length; ) {
         node = trie.step(node, text.charCodeAt(at++))
+        work++
         if (node === 0) break
         const id = trie.valueOf(node)
         if (id === -1) continue

@@ -39,6 +39,12 @@ export function literalMember(code: number): string {
   return `\\u{${code.toString(16)}}`
 }
 
+/** The code point of a member that `literalMember` wrote, which may begin or end a range; undefined for a class. */
+export function literalCode(member: string): number | undefined {
+  const digits = /^\\u\{(\w+)\}$/.exec(member)?.[1]
+  return digits === undefined ? undefined : Number.parseInt(digits, 16)
+}
+
 /**
  * The members of `\p{name}` or `[:name:]`; undefined for a property that nobody knows. Case, spaces, hyphens and
  * underscores of a name do not count.

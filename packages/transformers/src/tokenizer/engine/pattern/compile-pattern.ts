@@ -2,7 +2,10 @@ import { type CharacterSet, createCharacterSet } from './character-set.js'
 import { PatternSyntaxError } from './parse-pattern.js'
 import type { Assertion, ParsedPattern, PatternNode, RepeatMode } from './pattern-node.js'
 
-/** Instructions of a program; repetitions are written out, so a short pattern may become a long one. */
+/**
+ * Instructions of a program, and nodes that they are made of: repetitions are written out, so a short pattern may become
+ * a long one, and copies of nothing take time as well.
+ */
 const MAX_INSTRUCTIONS = 20_000
 
 /** One step of a matcher. Targets are indexes of instructions; what has none goes on with the next one. */
@@ -37,19 +40,19 @@ export function compilePattern({ root, sets }: ParsedPattern): PatternProgram {
   const characterSets = sets.map(({ source, flags }) => createCharacterSet(source, flags))
   const instructions: Instruction[] = []
   let registers = 0
+  let nodes = 0
   emitNode(root)
   emit({ op: 'match' })
   return { instructions, registers }
 
   function emit<T extends Instruction>(instruction: T): T {
-    if (instructions.length >= MAX_INSTRUCTIONS) {
-      throw new PatternSyntaxError(`more than ${MAX_INSTRUCTIONS} steps, written out`)
-    }
+    if (instructions.length >= MAX_INSTRUCTIONS) throw tooLong()
     instructions.push(instruction)
     return instruction
   }
 
   function emitNode(node: PatternNode): void {
+    if (++nodes > MAX_INSTRUCTIONS) throw tooLong()
     switch (node.type) {
       case 'set':
         emit({ op: 'set', set: characterSets[node.set]! })
@@ -176,6 +179,10 @@ export function compilePattern({ root, sets }: ParsedPattern): PatternProgram {
     emit({ op: 'match' })
     look.next = instructions.length
   }
+}
+
+function tooLong(): PatternSyntaxError {
+  return new PatternSyntaxError(`more than ${MAX_INSTRUCTIONS} steps, written out`)
 }
 
 /** True if a node may match without a character, so that repeating it would not advance. */

@@ -1,22 +1,22 @@
-import { type CharacterSet, createCharacterSet, widthOf } from './character-set.js'
+import { holds, isInsideCharacter, widthBefore } from './assertions.js'
+import { widthOf } from './character-set.js'
 import type { Instruction, PatternProgram } from './compile-pattern.js'
-import type { Assertion } from './pattern-node.js'
+import { createFailedWays } from './failed-ways.js'
 
-/** Steps that a search may take: a pattern that needs more for its text would never end. */
-const FREE_STEPS = 5_000_000
+/**
+ * Steps that a search may take: a pattern that needs more for its text would never end. Texts are often words, of which
+ * there are many: the free steps of one take a millisecond.
+ */
+const FREE_STEPS = 100_000
 const STEPS_PER_CHARACTER = 100
-/** From here on a search notes what failed, so that nothing is tried twice. Ordinary ones end long before. */
-const STEPS_WITHOUT_NOTES = 4096
-/** Bits for these notes; a pattern and text that need more have to end within their steps. */
-const MAX_NOTE_BYTES = 32 * 1024 * 1024
 
 /** A pattern took more steps than any reasonable one needs for its text. */
 export class PatternTooSlowError extends Error {}
 
-const wordCharacters = createCharacterSet('[\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}]')
-
-/** Finds the matches of a pattern in one text, from left to right. */
+/** Finds the matches of a pattern in one text after the other, each from left to right. */
 export interface Matcher {
+  /** Turns to another text. */
+  begin(text: string): void
   /** Moves to the first match at or behind `from`; false if there is none. Throws PatternTooSlowError. */
   find(from: number): boolean
   readonly start: number
@@ -25,44 +25,47 @@ export interface Matcher {
 
 /** What a matcher keeps to go back to: five numbers each. */
 const ENTRY = 5
+/** As many as most texts need; what a long one took is given back behind it. */
+const USUAL_STACK = 64 * ENTRY
 const CHOICE = -1
 const REGISTER = -2
 
 /**
- * Runs a program by trying one way after the other, which finds what Oniguruma finds. Captures and back references do
- * not exist, so whether a match follows from an instruction and a position depends on these two alone: what failed once
- * is never tried again (Cox, "Regular Expression Matching: the Virtual Machine Approach", calls it BitState). The work
- * is then bounded by program times text; look-arounds, which are searches of their own, are bounded by a number of
- * steps.
+ * Runs a program by trying one way after the other, which finds what Oniguruma finds; what failed once is not tried
+ * again. The work is then bounded by program times text; look-arounds, which are searches of their own, are bounded by
+ * a number of steps.
  */
-export function createMatcher({ instructions, registers }: PatternProgram, text: string): Matcher {
-  const budget = FREE_STEPS + STEPS_PER_CHARACTER * text.length
+export function createMatcher(program: PatternProgram): Matcher {
+  const { instructions, registers } = program
   const noted = new Int32Array(registers)
-  /** For each loop, where it began and ended when everything behind it had failed. */
-  const failedFrom = new Int32Array(instructions.length).fill(-1)
-  const failedTo = new Int32Array(instructions.length).fill(-1)
-  let stack = new Int32Array(64 * ENTRY)
+  const failed = createFailedWays(program)
+  let text = ''
+  let budget = 0
+  let stack = new Int32Array(USUAL_STACK)
   let top = 0
   let steps = 0
-  let notesFrom = Number.POSITIVE_INFINITY
-  let notes: Uint32Array | undefined
   let depth = 0
   let resumedAt = 0
 
-  const matcher = { start: 0, end: 0, find }
+  const matcher = { start: 0, end: 0, begin, find }
   return matcher
 
+  function begin(next: string): void {
+    text = next
+    budget = FREE_STEPS + STEPS_PER_CHARACTER * next.length
+    noted.fill(0)
+    failed.begin(next.length)
+    if (stack.length > USUAL_STACK) stack = new Int32Array(USUAL_STACK)
+    // What an error left.
+    top = 0
+    steps = 0
+    depth = 0
+  }
+
   function find(from: number): boolean {
-    beginSearch()
+    steps += failed.beginSearch(steps)
     for (let start = from; start <= text.length; start++) {
-      if (
-        start > 0 &&
-        start < text.length &&
-        isLow(text.charCodeAt(start)) &&
-        isHigh(text.charCodeAt(start - 1))
-      ) {
-        continue
-      }
+      if (isInsideCharacter(text, start)) continue
       const end = run(0, start)
       if (end === -1) continue
       matcher.start = start
@@ -70,14 +73,6 @@ export function createMatcher({ instructions, registers }: PatternProgram, text:
       return true
     }
     return false
-  }
-
-  /** What was noted while a match was found lies on its way, so that it may not have failed. */
-  function beginSearch(): void {
-    notesFrom = steps + STEPS_WITHOUT_NOTES
-    if (notes === undefined) return
-    steps += notes.length >> 3
-    notes.fill(0)
   }
 
   function run(startPc: number, startAt: number): number {
@@ -113,7 +108,7 @@ export function createMatcher({ instructions, registers }: PatternProgram, text:
           pc = instruction.target
           continue
         case 'split':
-          if (isNoted(pc, at)) break
+          if (wasMet(pc, at)) break
           push(instruction.second, at, CHOICE, 0, 0)
           pc = instruction.first
           continue
@@ -138,7 +133,7 @@ export function createMatcher({ instructions, registers }: PatternProgram, text:
           pc = instruction.next
           continue
         case 'assertion':
-          if (!holds(instruction.kind, at)) break
+          if (!holds(instruction.kind, text, at)) break
           pc++
           continue
       }
@@ -154,7 +149,7 @@ export function createMatcher({ instructions, registers }: PatternProgram, text:
   function loop(instruction: Instruction & { op: 'loop' }, pc: number, at: number): number {
     const { set, min, max, mode } = instruction
     const unlimited = max === Number.POSITIVE_INFINITY
-    if (unlimited && failedFrom[pc] !== -1 && at >= failedFrom[pc]! && at <= failedTo[pc]!) return -1
+    if (unlimited && failed.isFailedLoop(pc, at)) return -1
     let end = at
     let count = 0
     let lowest = min === 0 ? at : -1
@@ -214,11 +209,10 @@ export function createMatcher({ instructions, registers }: PatternProgram, text:
         noteFailure(instruction, pc, stack[entry + 3]!, stack[entry + 4]!)
         return -1
       }
-      resumedAt =
-        at - (isLow(text.charCodeAt(at - 1)) && at - 2 >= lowest && isHigh(text.charCodeAt(at - 2)) ? 2 : 1)
+      resumedAt = at - widthBefore(text, at)
       stack[entry + 1] = resumedAt
     }
-    return isNoted(pc, resumedAt) ? backtrackOver() : pc + 1
+    return wasMet(pc, resumedAt) ? backtrackOver() : pc + 1
   }
 
   /** Notes count as a failure at once: the entry that is left says what to try next. */
@@ -227,32 +221,14 @@ export function createMatcher({ instructions, registers }: PatternProgram, text:
     return -1
   }
 
-  /**
-   * A loop that begins later within the same characters has no end that did not fail already. Where registers decide,
-   * a failure depends on the way there, too.
-   */
+  /** Where registers decide, a failure depends on the way there, too. */
   function noteFailure({ max }: Instruction & { op: 'loop' }, pc: number, from: number, to: number): void {
     if (max !== Number.POSITIVE_INFINITY || depth > 0 || registers > 0) return
-    failedFrom[pc] = from
-    failedTo[pc] = to
+    failed.noteLoop(pc, from, to)
   }
 
-  /** True if a choice was met at this position before; notes it otherwise. */
-  function isNoted(pc: number, at: number): boolean {
-    if (steps < notesFrom || depth > 0) return false
-    if (notes === undefined) {
-      const words = Math.ceil((instructions.length * (text.length + 1)) / 32)
-      if (words * 4 > MAX_NOTE_BYTES) {
-        notesFrom = Number.POSITIVE_INFINITY
-        return false
-      }
-      notes = new Uint32Array(words)
-    }
-    const bit = pc * (text.length + 1) + at
-    const mask = 1 << (bit & 31)
-    if ((notes[bit >>> 5]! & mask) !== 0) return true
-    notes[bit >>> 5]! |= mask
-    return false
+  function wasMet(pc: number, at: number): boolean {
+    return depth === 0 && failed.wasMet(pc, at, steps)
   }
 
   /** Atomic groups and look-arounds end where their own instructions do: their failures say nothing about the rest. */
@@ -267,39 +243,9 @@ export function createMatcher({ instructions, registers }: PatternProgram, text:
     let from = at
     for (let count = 0; count < back; count++) {
       if (from === 0) return false
-      from -= from > 1 && isLow(text.charCodeAt(from - 1)) && isHigh(text.charCodeAt(from - 2)) ? 2 : 1
+      from -= widthBefore(text, from)
     }
     return runInside(pc + 1, from) !== -1
-  }
-
-  function holds(kind: Assertion, at: number): boolean {
-    switch (kind) {
-      case 'text-start':
-        return at === 0
-      case 'text-end':
-        return at === text.length
-      case 'text-end-or-newline':
-        return at === text.length || (at === text.length - 1 && text[at] === '\n')
-      case 'line-start':
-        return at === 0 || (text[at - 1] === '\n' && at < text.length)
-      case 'line-end':
-        return at === text.length || text[at] === '\n'
-      case 'word-boundary':
-        return isWord(wordCharacters, at) !== isWordBefore(at)
-      case 'no-word-boundary':
-        return isWord(wordCharacters, at) === isWordBefore(at)
-    }
-  }
-
-  function isWord(set: CharacterSet, at: number): boolean {
-    const code = text.codePointAt(at)
-    return code !== undefined && set.has(code)
-  }
-
-  function isWordBefore(at: number): boolean {
-    if (at === 0) return false
-    const isPair = at > 1 && isLow(text.charCodeAt(at - 1)) && isHigh(text.charCodeAt(at - 2))
-    return isWord(wordCharacters, at - (isPair ? 2 : 1))
   }
 
   function push(a: number, b: number, c: number, d: number, e: number): void {
@@ -315,12 +261,4 @@ export function createMatcher({ instructions, registers }: PatternProgram, text:
     stack[top + 4] = e
     top += ENTRY
   }
-}
-
-function isLow(unit: number): boolean {
-  return (unit & 0xfc00) === 0xdc00
-}
-
-function isHigh(unit: number): boolean {
-  return (unit & 0xfc00) === 0xd800
 }

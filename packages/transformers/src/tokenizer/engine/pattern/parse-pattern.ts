@@ -1,19 +1,20 @@
-import { literalMember, propertyClass, shorthandClass } from './character-class.js'
+import { literalCode, literalMember, propertyClass, shorthandClass } from './character-class.js'
+import { type Flags, withFlags } from './pattern-flags.js'
 import type { Assertion, ParsedPattern, PatternNode, RepeatMode, SetSource } from './pattern-node.js'
 
 /** Groups and classes within one another; a real pattern has three or four levels. */
 const MAX_DEPTH = 100
+/** The longest published pattern has some hundred characters. */
+const MAX_LENGTH = 10_000
+/** Different characters and classes; each one takes a table of the basic plane once it is met. */
+const MAX_SETS = 1000
+/** Repetitions of repetitions, such as `a**`, which are levels of nesting, too. */
+const MAX_QUANTIFIERS = 10
 /** Repetitions that are written out; more than a thousand only serve to fill memory. */
 const MAX_REPEAT = 1000
 
 /** The reason why a pattern cannot be used, with what was found where. */
 export class PatternSyntaxError extends Error {}
-
-interface Flags {
-  readonly ignoreCase: boolean
-  readonly dotAll: boolean
-  readonly extended: boolean
-}
 
 const escapes: { readonly [letter: string]: number } = { t: 9, n: 10, v: 11, f: 12, r: 13, a: 7, e: 27 }
 
@@ -30,6 +31,9 @@ const assertions: { readonly [letter: string]: Assertion } = {
  * nothing, since nobody asks for them. Throws PatternSyntaxError for what is not in it, back references included.
  */
 export function parsePattern(source: string): ParsedPattern {
+  if (source.length > MAX_LENGTH) {
+    throw new PatternSyntaxError(`${source.length} characters, more than ${MAX_LENGTH}`)
+  }
   const characters = Array.from(source)
   const sets: SetSource[] = []
   let at = 0
@@ -206,10 +210,13 @@ export function parsePattern(source: string): ParsedPattern {
     if (characters[at] === '[') return parseClass(depth + 1)
     const from = parseEnd()
     if (characters[at] !== '-' || characters[at + 1] === ']' || characters[at + 1] === undefined) return from
-    if (!isLiteral(from) || characters[at + 1] === '[') return from
+    const first = literalCode(from)
+    if (first === undefined || characters[at + 1] === '[') return from
     at++
     const to = parseEnd()
-    if (!isLiteral(to)) return `${from}${literalMember(0x2d)}${to}`
+    const last = literalCode(to)
+    if (last === undefined) return `${from}${literalMember(0x2d)}${to}`
+    if (last < first) throw refuse('a range that ends before it begins')
     return `${from}-${to}`
   }
 
@@ -225,7 +232,8 @@ export function parsePattern(source: string): ParsedPattern {
 
   function parseQuantifiers(atom: PatternNode): PatternNode {
     let node = atom
-    for (;;) {
+    for (let count = 0; ; count++) {
+      if (count > MAX_QUANTIFIERS) throw refuse(`more than ${MAX_QUANTIFIERS} repetitions of one another`)
       const simple = /^([*+?])([?+]?)/.exec(ahead(2))
       if (simple !== null) {
         at += simple[0].length
@@ -256,7 +264,9 @@ export function parsePattern(source: string): ParsedPattern {
   function set(source: string, flags: Flags): PatternNode {
     const wanted: SetSource = { source, flags: flags.ignoreCase ? 'iv' : 'v' }
     const known = sets.findIndex((one) => one.source === wanted.source && one.flags === wanted.flags)
-    return { type: 'set', set: known === -1 ? sets.push(wanted) - 1 : known }
+    if (known !== -1) return { type: 'set', set: known }
+    if (sets.length === MAX_SETS) throw refuse(`more than ${MAX_SETS} different characters and classes`)
+    return { type: 'set', set: sets.push(wanted) - 1 }
   }
 
   function take(character: string): boolean {
@@ -274,25 +284,10 @@ export function parsePattern(source: string): ParsedPattern {
   }
 }
 
-function withFlags(flags: Flags, on: string, off: string): Flags {
-  const value = (letter: string, before: boolean) =>
-    on.includes(letter) ? true : before && !off.includes(letter)
-  return {
-    ignoreCase: value('i', flags.ignoreCase),
-    dotAll: value('m', flags.dotAll),
-    extended: value('x', flags.extended),
-  }
-}
-
 function sequence(items: readonly PatternNode[]): PatternNode {
   return items.length === 1 ? items[0]! : { type: 'sequence', items }
 }
 
 function repeat(item: PatternNode, min: number, max: number, mode: RepeatMode): PatternNode {
   return { type: 'repeat', item, min, max, mode }
-}
-
-/** True for a single character, which may begin or end a range. */
-function isLiteral(member: string): boolean {
-  return /^\\u\{\w+\}$/.test(member)
 }

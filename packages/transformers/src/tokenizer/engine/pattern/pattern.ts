@@ -42,11 +42,28 @@ function* occurrences(wanted: string, text: string): Generator<Segment> {
   if (done < text.length) yield { start: done, end: text.length, isMatch: false }
 }
 
-/** Matches of a regular expression. While it is used, throws TokenizerFileError when a text takes it too long. */
+/**
+ * Matches of a regular expression. The engine is not that of patterns in configurations (core), which have Python's
+ * syntax and only say whether a name matches: here it counts which match is preferred, and where it ends. While it is
+ * used, throws TokenizerFileError when a text takes it too long.
+ */
 export function regexPattern(source: string, path: string): Pattern {
   const program = compile(source, path)
+  // Most texts are words, and making a matcher takes longer than matching one. Two texts may be split at a time.
+  let idle: Matcher | undefined
   return function* (text) {
-    const matcher = createMatcher(program, text)
+    const matcher = idle ?? createMatcher(program)
+    idle = undefined
+    try {
+      matcher.begin(text)
+      yield* matches(matcher, text)
+    } finally {
+      matcher.begin('')
+      idle = matcher
+    }
+  }
+
+  function* matches(matcher: Matcher, text: string): Generator<Segment> {
     let done = 0
     let from = 0
     let lastEnd = -1
