@@ -4,11 +4,13 @@ import { HeadNorms, Norm } from '../parts/norm.js'
 import type {
   AttentionChoice,
   DecoderConfig,
+  ExpertsChoice,
   HeadNormChoice,
   LayerChoice,
   MlpChoice,
   PerLayerChoice,
 } from './decoder-config.js'
+import type { ExpertNames } from './names.js'
 
 /** The modules of a decoder on the meta device, in the order of the Python library, which lists of names show. */
 export function buildDecoder(config: DecoderConfig, dtype: FloatDtype): Shell {
@@ -110,19 +112,52 @@ function headNorms({ over, norm }: HeadNormChoice, heads: number, size: number, 
   return new Norm(shape, norm, dtype)
 }
 
-function buildMlp(
+function buildMlp(layer: Module, choice: MlpChoice, config: DecoderConfig, dtype: FloatDtype): void {
+  const { experts } = choice
+  if (experts !== undefined) {
+    buildExperts(layer, choice, experts, config, dtype)
+    return
+  }
+  buildOneMlp(layer, choice, config.names, config, dtype)
+  if (choice.activation === 'xielu') child(layer, config.names.activation, new Xielu(dtype))
+}
+
+function buildOneMlp(
+  parent: Module,
+  { kind, inner, bias }: Pick<MlpChoice, 'kind' | 'inner' | 'bias'>,
+  names: ExpertNames,
+  config: DecoderConfig,
+  dtype: FloatDtype,
+): void {
+  const { hiddenSize } = config
+  const linear = linearOf(parent, config, dtype)
+  if (kind === 'fused') linear(names.gateUp, hiddenSize, 2 * inner, bias)
+  if (kind === 'gated') linear(names.gate, hiddenSize, inner, bias)
+  if (kind !== 'fused') linear(names.up, hiddenSize, inner, bias)
+  linear(names.down, inner, hiddenSize, bias)
+}
+
+/** Routers and gates stay in float whatever the method: another choice of experts is no small error. */
+function buildExperts(
   layer: Module,
-  { kind, inner, bias, activation }: MlpChoice,
+  choice: MlpChoice,
+  { count, routing, shared }: ExpertsChoice,
   config: DecoderConfig,
   dtype: FloatDtype,
 ): void {
   const { names, hiddenSize } = config
-  const linear = linearOf(layer, config, dtype)
-  if (kind === 'fused') linear(names.gateUp, hiddenSize, 2 * inner, bias)
-  if (kind === 'gated') linear(names.gate, hiddenSize, inner, bias)
-  if (kind !== 'fused') linear(names.up, hiddenSize, inner, bias)
-  if (activation === 'xielu') child(layer, names.activation, new Xielu(dtype))
-  linear(names.down, inner, hiddenSize, bias)
+  const router = child(layer, names.router, new Linear(hiddenSize, count, dtype, { quantizable: false }))
+  if (routing.bias !== undefined) router.parameter(routing.bias, dtype, [count])
+  for (let index = 0; index < count; index++) {
+    const expert = child(layer, `${names.experts}.${index}`, new Module())
+    buildOneMlp(expert, choice, names.expert, config, dtype)
+  }
+  if (shared === undefined) return
+  const beside = child(layer, names.sharedExpert, new Module())
+  buildOneMlp(beside, { ...choice, inner: shared.inner }, names.expert, config, dtype)
+  if (shared.gate) {
+    child(layer, names.sharedExpertGate, new Linear(hiddenSize, 1, dtype, { quantizable: false }))
+  }
 }
 
 /** Adds a projection to a layer, as the family stores them. */

@@ -2,6 +2,7 @@ import type { CheckpointMapping } from '@hfquant/core'
 import type { Activation } from '../parts/activation.js'
 import type { NormKind } from '../parts/norm.js'
 import type { Rope } from '../parts/rope.js'
+import type { Routing } from '../parts/routing.js'
 import type { DecoderNames } from './names.js'
 
 /**
@@ -100,6 +101,22 @@ export interface MlpChoice {
   readonly inner: number
   readonly activation: Activation
   readonly bias: boolean
+  /** The layer has experts in place of one MLP, each of this kind and of width `inner`. */
+  readonly experts?: ExpertsChoice | undefined
+}
+
+/** Experts of a layer: a router chooses some of them for each token, and their results are added by its weights. */
+export interface ExpertsChoice {
+  readonly count: number
+  readonly routing: Routing
+  /** An MLP that every token meets besides. */
+  readonly shared?: SharedExpertChoice | undefined
+}
+
+export interface SharedExpertChoice {
+  readonly inner: number
+  /** Its result is multiplied by σ of a projection [1, D]. */
+  readonly gate?: boolean | undefined
 }
 
 export interface InputChoice {

@@ -26,6 +26,12 @@ export interface DecoderNames {
   /** Gate and up in one matrix. */
   readonly gateUp: string
   readonly down: string
+  /** What chooses among experts; they are `experts`.J, and have a gate, an up and a down projection each. */
+  readonly router: string
+  readonly experts: string
+  readonly expert: ExpertNames
+  readonly sharedExpert: string
+  readonly sharedExpertGate: string
   /** Of an activation with parameters. */
   readonly activation: string
   readonly norms: LayerNormNames
@@ -39,6 +45,14 @@ export interface DecoderNames {
   readonly perLayerGate: string
   readonly perLayerOutput: string
   readonly perLayerOutputNorm: string
+}
+
+/** Projections of an expert, relative to it. */
+export interface ExpertNames {
+  readonly gate: string
+  readonly up: string
+  readonly gateUp: string
+  readonly down: string
 }
 
 /** Norms of a layer by their place. */
@@ -73,6 +87,11 @@ export const LLAMA_NAMES: DecoderNames = {
   up: 'mlp.up_proj',
   gateUp: 'mlp.gate_up_proj',
   down: 'mlp.down_proj',
+  router: 'mlp.gate',
+  experts: 'mlp.experts',
+  expert: { gate: 'gate_proj', up: 'up_proj', gateUp: 'gate_up_proj', down: 'down_proj' },
+  sharedExpert: 'mlp.shared_expert',
+  sharedExpertGate: 'mlp.shared_expert_gate',
   activation: 'mlp.act_fn',
   norms: { attentionIn: 'input_layernorm', mlpIn: 'post_attention_layernorm' },
   layerScale: 'layer_scalar',

@@ -25,15 +25,19 @@ import { llama } from './llama.js'
 import { ministral } from './ministral.js'
 import { ministral3 } from './ministral3.js'
 import { mistral } from './mistral.js'
+import { mixtral } from './mixtral.js'
 import { nemotron } from './nemotron.js'
 import { olmo } from './olmo.js'
 import { olmo2 } from './olmo2.js'
 import { olmo3 } from './olmo3.js'
+import { olmoe } from './olmoe.js'
 import { opt } from './opt.js'
 import { phi } from './phi.js'
 import { phi3 } from './phi3.js'
 import { qwen2 } from './qwen2.js'
+import { qwen2Moe } from './qwen2-moe.js'
 import { qwen3 } from './qwen3.js'
+import { qwen3Moe } from './qwen3-moe.js'
 import { seedOss } from './seed-oss.js'
 import { smollm3 } from './smollm3.js'
 import { stablelm } from './stablelm.js'
@@ -67,15 +71,19 @@ export const families: readonly Architecture[] = [
   ministral,
   ministral3,
   mistral,
+  mixtral,
   nemotron,
   olmo,
   olmo2,
   olmo3,
+  olmoe,
   opt,
   phi,
   phi3,
   qwen2,
+  qwen2Moe,
   qwen3,
+  qwen3Moe,
   seedOss,
   smollm3,
   stablelm,

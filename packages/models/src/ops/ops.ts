@@ -24,6 +24,8 @@ export interface Ops {
   rotate(x: GraphValue, rope: Rope, heads: Heads): GraphValue
   /** Causal attention of one layer: [B, S, heads · headSize]. */
   attend(call: AttendCall): GraphValue
+  /** Σ weight · expert(x) over the chosen experts of each token: [B, S, D]. */
+  experts(call: ExpertsCall): GraphValue
   /** @param path of the module with the parameters of an activation that has some. */
   activate(kind: Activation, x: GraphValue, path: string): GraphValue
   /** A parameter by its full name, in the dtype of the hidden states. */
@@ -62,6 +64,21 @@ export interface Heads {
   readonly count: number
   /** Channels of one. */
   readonly size: number
+}
+
+export interface ExpertsCall {
+  /** Names the place in the model. */
+  readonly path: string
+  readonly count: number
+  /** Experts that a token meets. */
+  readonly chosen: number
+  /** Their indices, int64 [B, S, chosen]. */
+  readonly experts: GraphValue
+  /** Float32 [B, S, chosen]. */
+  readonly weights: GraphValue
+  readonly x: GraphValue
+  /** What an expert makes of rows; any number of them, also none. */
+  expert(index: number, rows: GraphValue): GraphValue
 }
 
 export interface AttendCall {

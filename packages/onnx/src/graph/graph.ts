@@ -6,10 +6,12 @@ import type {
   GraphValue,
   NodeOptions,
 } from '@hfquant/core'
+import { type BranchedNode, withBranches, withoutBranches } from './branches.js'
 import { elementType } from './element-type.js'
 import type { Dimension, GraphParts, GraphPort, Node, Port, PortedGraph } from './graph-parts.js'
 import { mergeProducts } from './merge-products.js'
 import { nameOutputs } from './name-outputs.js'
+import { keepsDimension, REDUCTIONS } from './node-facts.js'
 import { type PairedProducts, pairedProducts } from './paired-products.js'
 import { signWeights } from './sign-weights.js'
 
@@ -30,6 +32,11 @@ const NOTHING: Beginning = { nodes: [], constants: [], literals: [], inputs: [],
 
 /** An ONNX graph in the making. */
 export interface Graph extends GraphBuilder {
+  /**
+   * The value of `body` where `condition`, a bool [], holds, and `otherwise` elsewhere. What `body` adds is computed only
+   * then, and the runtime plans its memory apart from everything else's.
+   */
+  branch(condition: GraphValue, otherwise: GraphValue, body: () => GraphValue): GraphValue
   input(name: string, dtype: Dtype, shape: readonly Dimension[]): GraphValue
   output(name: string, value: GraphValue, dtype: Dtype, shape: readonly Dimension[]): void
   /** Inputs in the order in which they were declared. */
@@ -61,7 +68,7 @@ export interface ByteLocation {
 /** ONNX opset and IR version that onnxruntime 1.30 reads, with every operator used here. */
 const OPSET = 21
 const IR_VERSION = 10
-const ATTRIBUTE_TYPES = { float: 1, int: 2, string: 3, ints: 7 }
+const ATTRIBUTE_TYPES = { float: 1, int: 2, string: 3, graph: 5, ints: 7 }
 const EXTERNAL = 1
 
 export const createGraph = (name: string): Graph => assemble(name, NOTHING)
@@ -74,6 +81,16 @@ function assemble(name: string, parts: Beginning): Graph {
   const outputs: Port[] = [...parts.outputs]
   let nextNode = parts.firstNode
   const known = new Map<string, readonly GraphValue[]>()
+  let branch: string | undefined
+
+  const literal: GraphBuilder['literal'] = (dtype, shape, values) => {
+    const bytes = LITERAL_BYTES[dtype](values)
+    const id = `literal_${dtype}_${shape.join('x')}_${values.join('_')}`.slice(0, 120)
+    const same = literals.get(id)
+    const unique = same === undefined || sameBytes(same.bytes, bytes) ? id : `${id}_${literals.size}`
+    literals.set(unique, { name: unique, type: elementType(dtype), shape, bytes })
+    return { id: unique }
+  }
 
   const addNodes = (
     operator: string,
@@ -83,15 +100,27 @@ function assemble(name: string, parts: Beginning): Graph {
   ): readonly GraphValue[] => {
     const ids = values.map((value) => value?.id ?? '')
     const key = JSON.stringify([operator, domain, ids, attributes, count])
-    const same = known.get(key)
+    const keyHere = branch === undefined ? key : `${branch} ${key}`
+    const same = known.get(key) ?? known.get(keyHere)
     if (same !== undefined) return same
     const number = nextNode++
     const made = Array.from({ length: count }, (_, index) => ({
       id: `${operator}_${number}${index === 0 ? '' : `_${index}`}`,
     }))
-    nodes.push({ operator, domain, inputs: ids, outputs: made.map(({ id }) => id), attributes })
-    known.set(key, made)
-    return made
+    const outputs = made.map(({ id }) => id)
+    nodes.push({ operator, domain, inputs: ids, outputs, attributes, ...(branch && { branch }) })
+    const isReduced = branch !== undefined && REDUCTIONS.has(operator) && keepsDimension(attributes)
+    const results = isReduced ? [asReduced(made[0]!, values[1]!)] : made
+    known.set(keyHere, results)
+    return results
+  }
+
+  /**
+   * Where there are no rows, as in a branch there may be, the runtime leaves an axis that it reduces as long as it was.
+   */
+  const asReduced = (value: GraphValue, axis: GraphValue): GraphValue => {
+    const [start, end] = [0, 1].map((place) => literal('int64', [1], [place]))
+    return addNodes('Slice', [value, start, end, axis], 1)[0]!
   }
 
   const rewritten = (rewrite: (graph: PortedGraph) => GraphParts): Graph => {
@@ -112,13 +141,16 @@ function assemble(name: string, parts: Beginning): Graph {
       if (!constants.has(tensor.name)) constants.set(tensor.name, tensor)
       return { id: tensor.name }
     },
-    literal(dtype, shape, values) {
-      const bytes = LITERAL_BYTES[dtype](values)
-      const id = `literal_${dtype}_${shape.join('x')}_${values.join('_')}`.slice(0, 120)
-      const same = literals.get(id)
-      const unique = same === undefined || sameBytes(same.bytes, bytes) ? id : `${id}_${literals.size}`
-      literals.set(unique, { name: unique, type: elementType(dtype), shape, bytes })
-      return { id: unique }
+    literal,
+    branch(condition, otherwise, body) {
+      const opened = `branch_${nextNode++}`
+      branch = opened
+      const result = body()
+      branch = undefined
+      const output = { id: `If_${nextNode++}` }
+      const inputs = [condition.id, result.id, otherwise.id]
+      nodes.push({ operator: 'If', domain: '', inputs, outputs: [output.id], attributes: {}, opens: opened })
+      return output
     },
     input(id, dtype, shape) {
       inputs.push({ name: id, type: elementType(dtype), shape })
@@ -139,7 +171,7 @@ function assemble(name: string, parts: Beginning): Graph {
       const kept = nodes.filter(isNeeded)
       const read = new Set(kept.flatMap((node) => node.inputs))
       return assemble(title, {
-        nodes: kept,
+        nodes: withoutBranches(kept),
         constants: [...constants.values()].filter((tensor) => read.has(tensor.name)),
         literals: [...literals.values()].filter((literal) => read.has(literal.name)),
         inputs: [
@@ -165,7 +197,7 @@ function assemble(name: string, parts: Beginning): Graph {
       ],
       graph: {
         name,
-        node: nameOutputs(nodes, outputs).map(toNode),
+        node: withBranches(nameOutputs(nodes, outputs)).map(toNode),
         initializer: [
           ...[...constants.values()].map((tensor) =>
             externalTensor(tensor, weightsFile, locations.get(tensor.name)!),
@@ -210,13 +242,19 @@ const LITERAL_BYTES = {
 
 const sameBytes = (left: Uint8Array, right: Uint8Array): boolean => Buffer.compare(left, right) === 0
 
-const toNode = (node: Node) => ({
+const toNode = (node: BranchedNode): object => ({
   name: node.outputs[0],
   op_type: node.operator,
   domain: node.domain,
   input: node.inputs,
   output: node.outputs,
-  attribute: Object.entries(node.attributes).map(([name, value]) => toAttribute(name, value)),
+  attribute: [
+    ...Object.entries(node.attributes).map(([name, value]) => toAttribute(name, value)),
+    ...Object.entries(node.branches ?? {}).map(([name, branch]) => ({
+      ...{ name, type: ATTRIBUTE_TYPES.graph },
+      g: { name, node: branch.nodes.map(toNode), output: [{ name: branch.result }] },
+    })),
+  ],
 })
 
 function toAttribute(name: string, value: GraphAttribute): object {

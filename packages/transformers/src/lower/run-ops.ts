@@ -28,6 +28,7 @@ import {
 } from '@hfquant/onnx'
 import { cast } from './cast.js'
 import { createAttention } from './run-attention.js'
+import { splitByExpert } from './split-by-expert.js'
 
 /** What a model is run with: float32, quantized products where a format has them, caches that the session owns. */
 export interface RunRequest extends LoweringContext {
@@ -54,6 +55,7 @@ export function runOps(request: RunRequest): Ops {
     embed: apply,
     linear: apply,
     ...createAttention({ ...request, rows }),
+    experts: (call) => splitByExpert(graph, call, { inPairs: layout !== 'sequences' }),
     block(path, hidden, body) {
       blocks += 1
       trace?.blockBegins(path, hidden)

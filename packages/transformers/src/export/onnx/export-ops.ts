@@ -9,6 +9,7 @@ import {
 } from '@hfquant/models'
 import { type Graph, lower } from '@hfquant/onnx'
 import { cast } from '../../lower/cast.js'
+import { splitByExpert } from '../../lower/split-by-expert.js'
 import { type FloatWeight, floatWeights } from '../float-weight.js'
 import { createAttention } from './export-attention.js'
 import { floatConstant } from './float-constant.js'
@@ -37,6 +38,7 @@ export function exportOps(request: ExportRequest): Ops {
     embed: (path, indices) => lookUp(path, indices, request),
     linear: (path, x) => linear(module(path), path, x),
     ...createAttention({ ...request, ids, positions }),
+    experts: (call) => splitByExpert(graph, call, { inPairs: false }),
     block: (_path, hidden, body) => body(hidden, (middle) => middle),
     wanted: (hidden) => lastRows(graph, hidden),
     logits(path, hidden, finish = (products) => products) {

@@ -1,0 +1,66 @@
+import { type GraphValue, joinPath } from '@hfquant/core'
+import { type Routed, route } from '../parts/routing.js'
+import type { ExpertsChoice, MlpChoice } from './decoder-config.js'
+import type { LayerContext } from './forward-decoder.js'
+import type { ExpertNames } from './names.js'
+
+/** What stands behind attention in a layer: one MLP, or experts. [B, S, D] to [B, S, D] */
+export function mlp(context: LayerContext, choice: MlpChoice, x: GraphValue): GraphValue {
+  const { experts } = choice
+  if (experts !== undefined) return mixture(context, choice, experts, x)
+  return oneMlp(context, choice, context.path, context.config.names, x)
+}
+
+/** @param path what the names of the projections are relative to. */
+function oneMlp(
+  { ops, config, path: layer }: LayerContext,
+  { kind, inner, activation }: Pick<MlpChoice, 'kind' | 'inner' | 'activation'>,
+  path: string,
+  names: ExpertNames,
+  x: GraphValue,
+): GraphValue {
+  const linear = (name: string, value: GraphValue) => ops.linear(joinPath(path, name), value)
+  const activate = (value: GraphValue) =>
+    ops.activate(activation, value, joinPath(layer, config.names.activation))
+  if (kind === 'plain') return linear(names.down, activate(linear(names.up, x)))
+  const [gate, up] =
+    kind === 'fused'
+      ? ops.split(linear(names.gateUp, x), [inner, inner])
+      : [linear(names.gate, x), linear(names.up, x)] // [B, S, inner]
+  return linear(names.down, ops.mul(activate(gate!), up!))
+}
+
+/** Σ weight · expert(x) over the chosen experts of each token, and what every token meets besides. */
+function mixture(
+  context: LayerContext,
+  choice: MlpChoice,
+  { count, routing, shared }: ExpertsChoice,
+  x: GraphValue,
+): GraphValue {
+  const { ops, config, path } = context
+  const { names } = config
+  const at = (name: string) => joinPath(path, name)
+  const routed = routedBy(context, routing, count, x)
+  const mixed = ops.experts({
+    ...{ path: at(names.experts), count, chosen: routing.chosen, ...routed },
+    x,
+    expert: (index, rows) =>
+      oneMlp(context, choice, joinPath(at(names.experts), String(index)), names.expert, rows),
+  })
+  if (shared === undefined) return mixed
+  const own = oneMlp(context, { ...choice, inner: shared.inner }, at(names.sharedExpert), names.expert, x)
+  if (!shared.gate) return ops.add(mixed, own)
+  const gate = ops.graph.node('Sigmoid', [ops.linear(at(names.sharedExpertGate), x)])
+  return ops.add(mixed, ops.mul(own, gate))
+}
+
+function routedBy(
+  { ops, config, path }: LayerContext,
+  routing: ExpertsChoice['routing'],
+  count: number,
+  x: GraphValue,
+): Routed {
+  const router = joinPath(path, config.names.router)
+  const bias = routing.bias === undefined ? undefined : ops.parameter(joinPath(router, routing.bias), [count])
+  return route(ops.graph, ops.linear(router, x), count, routing, bias)
+}
