@@ -80,18 +80,23 @@ export class Linear extends Module {
 
 /** y = x·W + b, as GPT-2 stores it. `weight` [inFeatures, outFeatures], `bias` [outFeatures]. */
 export class Conv1D extends Module {
+  readonly #quantizable: boolean
+
   constructor(
     readonly inFeatures: number,
     readonly outFeatures: number,
     dtype: FloatDtype,
+    { quantizable = true }: Pick<LinearOptions, 'quantizable'> = {},
   ) {
     super()
+    this.#quantizable = quantizable
     this.parameter('weight', dtype, [inFeatures, outFeatures])
     this.parameter('bias', dtype, [outFeatures])
   }
 
   override weights(): readonly WeightSlot[] {
-    return [matrix('linear', this.outFeatures, this.inFeatures, { stored: 'in-out' })]
+    const quantizable = this.#quantizable
+    return [matrix('linear', this.outFeatures, this.inFeatures, { stored: 'in-out', quantizable })]
   }
 
   get weight(): Parameter {

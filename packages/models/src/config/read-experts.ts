@@ -1,5 +1,5 @@
 import type { ExpertsChoice } from '../decoder/decoder-config.js'
-import type { Routing } from '../parts/routing.js'
+import type { Routing, RoutingGroups } from '../parts/routing.js'
 import { type ConfigReader, invalidField } from './config-reader.js'
 
 /** More experts than any model has in a layer. */
@@ -15,7 +15,7 @@ export function readRouting(
   read: ConfigReader,
   countKeys: string | readonly string[],
   routing: Omit<Routing, 'chosen'>,
-): ExpertsChoice {
+): Pick<ExpertsChoice, 'count' | 'routing'> {
   const count = read.size(countKeys, undefined, MAX_EXPERTS)
   const chosen = read.size('num_experts_per_tok')
   if (chosen > count) {
@@ -32,4 +32,24 @@ export function readSparseLayers(read: ConfigReader): (index: number) => boolean
   const step = read.size('decoder_sparse_step', 1)
   const dense = new Set((listed ?? []) as readonly number[])
   return (index) => !dense.has(index) && (index + 1) % step === 0
+}
+
+/**
+ * `n_group` and `topk_group`; undefined where all groups may be chosen.
+ *
+ * @param count experts.
+ */
+export function readGroups(
+  read: ConfigReader,
+  count: number,
+  score: RoutingGroups['score'],
+): RoutingGroups | undefined {
+  const groups = read.size('n_group', 1)
+  const chosen = read.size('topk_group', groups)
+  const size = count / groups
+  if (!Number.isInteger(size) || (score === 'two-best' && size < 2)) {
+    throw invalidField('n_group', groups, `a number of groups of equal size of ${count} experts`)
+  }
+  if (chosen > groups) throw invalidField('topk_group', chosen, `at most n_group (${groups})`)
+  return chosen === groups ? undefined : { count: groups, chosen, score }
 }

@@ -3,11 +3,13 @@ import type { Heads, Ops } from '../ops/ops.js'
 import { alibiSlopes } from '../parts/slopes.js'
 import type { AttentionChoice } from './decoder-config.js'
 import type { LayerContext } from './forward-decoder.js'
+import { latentAttention } from './latent-attention.js'
 
 /** Attention of a layer: [B, S, D] to [B, S, D]. */
 export function attention(context: LayerContext, choice: AttentionChoice, x: GraphValue): GraphValue {
   const { ops, config, path, index } = context
   const { names } = config
+  if (choice.latent !== undefined) return latentAttention(context, choice, choice.latent, x)
   const { kvHeads, window, scale, softCap, linearBias, cacheOf } = choice
   const heads = { count: choice.heads, size: choice.headSize }
   const own = { count: kvHeads, size: choice.headSize }
@@ -19,6 +21,7 @@ export function attention(context: LayerContext, choice: AttentionChoice, x: Gra
     layer: index,
     query: grown(context, choice, query),
     ...{ key, value, cacheOf, heads, kvHeads, window, scale, softCap },
+    sinks: choice.sinks ? ops.parameter(joinPath(path, names.sinks), [heads.count]) : undefined,
     slopes:
       linearBias === undefined ? undefined : alibiSlopes(heads.count).map((slope) => slope * linearBias),
   })

@@ -6,6 +6,7 @@ import type {
   DecoderConfig,
   ExpertsChoice,
   HeadNormChoice,
+  LatentChoice,
   LayerChoice,
   MlpChoice,
   PerLayerChoice,
@@ -87,6 +88,11 @@ function buildAttention(
   config: DecoderConfig,
   dtype: FloatDtype,
 ): void {
+  if (choice.sinks) parameterAt(layer, config.names.sinks, dtype, [choice.heads])
+  if (choice.latent !== undefined) {
+    buildLatent(layer, choice, choice.latent, config, dtype)
+    return
+  }
   const { names, hiddenSize } = config
   const { heads, kvHeads, headSize, bias, outputBias, headNorm, valueNorm } = choice
   const ownsCache = choice.cacheOf === undefined
@@ -104,6 +110,28 @@ function buildAttention(
   }
   if (valueNorm !== undefined && ownsCache)
     child(layer, names.valueNorm, new Norm([headSize], valueNorm, dtype))
+}
+
+function buildLatent(
+  layer: Module,
+  { heads, headSize, bias, outputBias }: AttentionChoice,
+  { rank, still, turned, value, queryRank, norm }: LatentChoice,
+  { names, hiddenSize }: DecoderConfig,
+  dtype: FloatDtype,
+): void {
+  const linear = linearOf(layer, {}, dtype)
+  const { latent } = names
+  const queries = heads * (still + turned)
+  if (queryRank === undefined) linear(names.query, hiddenSize, queries, false)
+  else {
+    linear(latent.queryDown, hiddenSize, queryRank, bias)
+    child(layer, latent.queryDownNorm, new Norm([queryRank], norm, dtype))
+    linear(latent.queryUp, queryRank, queries, false)
+  }
+  linear(latent.down, hiddenSize, headSize, bias)
+  child(layer, latent.downNorm, new Norm([rank], norm, dtype))
+  linear(latent.up, rank, heads * (still + value), false)
+  linear(names.output, heads * value, hiddenSize, outputBias)
 }
 
 function headNorms({ over, norm }: HeadNormChoice, heads: number, size: number, dtype: FloatDtype): Module {
@@ -124,16 +152,19 @@ function buildMlp(layer: Module, choice: MlpChoice, config: DecoderConfig, dtype
 
 function buildOneMlp(
   parent: Module,
-  { kind, inner, bias }: Pick<MlpChoice, 'kind' | 'inner' | 'bias'>,
+  { kind, inner, bias, storesColumns }: Omit<MlpChoice, 'activation' | 'experts'>,
   names: ExpertNames,
   config: DecoderConfig,
   dtype: FloatDtype,
+  quantizable = true,
 ): void {
   const { hiddenSize } = config
-  const linear = linearOf(parent, config, dtype)
-  if (kind === 'fused') linear(names.gateUp, hiddenSize, 2 * inner, bias)
+  const stored = { storesColumns: storesColumns ?? config.storesColumns, quantizable }
+  const linear = linearOf(parent, stored, dtype)
+  const isFused = kind === 'fused' || kind === 'clamped'
+  if (isFused) linear(names.gateUp, hiddenSize, 2 * inner, bias)
   if (kind === 'gated') linear(names.gate, hiddenSize, inner, bias)
-  if (kind !== 'fused') linear(names.up, hiddenSize, inner, bias)
+  if (!isFused) linear(names.up, hiddenSize, inner, bias)
   linear(names.down, inner, hiddenSize, bias)
 }
 
@@ -141,16 +172,17 @@ function buildOneMlp(
 function buildExperts(
   layer: Module,
   choice: MlpChoice,
-  { count, routing, shared }: ExpertsChoice,
+  { count, routing, routerBias, shared, together }: ExpertsChoice,
   config: DecoderConfig,
   dtype: FloatDtype,
 ): void {
   const { names, hiddenSize } = config
-  const router = child(layer, names.router, new Linear(hiddenSize, count, dtype, { quantizable: false }))
+  const inFloat = { quantizable: false, bias: routerBias ?? false }
+  const router = child(layer, names.router, new Linear(hiddenSize, count, dtype, inFloat))
   if (routing.bias !== undefined) router.parameter(routing.bias, dtype, [count])
   for (let index = 0; index < count; index++) {
     const expert = child(layer, `${names.experts}.${index}`, new Module())
-    buildOneMlp(expert, choice, names.expert, config, dtype)
+    buildOneMlp(expert, choice, names.expert, config, dtype, !together)
   }
   if (shared === undefined) return
   const beside = child(layer, names.sharedExpert, new Module())
@@ -160,21 +192,34 @@ function buildExperts(
   }
 }
 
+interface StoredLinear {
+  readonly storesColumns?: boolean | undefined
+  readonly quantizable?: boolean
+}
+
 /** Adds a projection to a layer, as the family stores them. */
 const linearOf =
-  (layer: Module, { storesColumns }: DecoderConfig, dtype: FloatDtype) =>
+  (layer: Module, { storesColumns, quantizable = true }: StoredLinear, dtype: FloatDtype) =>
   (name: string, inFeatures: number, outFeatures: number, bias: boolean): void => {
     const module = storesColumns
-      ? new Conv1D(inFeatures, outFeatures, dtype)
-      : new Linear(inFeatures, outFeatures, dtype, { bias })
+      ? new Conv1D(inFeatures, outFeatures, dtype, { quantizable })
+      : new Linear(inFeatures, outFeatures, dtype, { bias, quantizable })
     child(layer, name, module)
   }
 
-/** Puts a module at a dotted path below `parent`, and makes what is missing on the way. */
+/** Puts a parameter at a dotted path below `parent`. */
+function parameterAt(parent: Module, path: string, dtype: FloatDtype, shape: readonly number[]): void {
+  const cut = path.lastIndexOf('.')
+  const owner = cut < 0 ? parent : ownerAt(parent, path.slice(0, cut).split('.'))
+  owner.parameter(path.slice(cut + 1), dtype, shape)
+}
+
+/** Puts a module at a dotted path below `parent`. */
 function child<M extends Module>(parent: Module, path: string, module: M): M {
   const names = path.split('.')
-  const owner = names
-    .slice(0, -1)
-    .reduce((at, name) => at.children.get(name) ?? at.child(name, new Module()), parent)
-  return owner.child(names.at(-1)!, module)
+  return ownerAt(parent, names.slice(0, -1)).child(names.at(-1)!, module)
 }
+
+/** The module at a path; makes what is missing on the way. */
+const ownerAt = (parent: Module, names: readonly string[]): Module =>
+  names.reduce((at, name) => at.children.get(name) ?? at.child(name, new Module()), parent)

@@ -66,6 +66,10 @@ export interface AttentionChoice {
   readonly outputBias: boolean
   /** Norms of queries and keys: one weight for every head, one for each head, or one norm over all heads together. */
   readonly headNorm?: HeadNormChoice | undefined
+  /** Keys and values are made of a few numbers for each token, which alone are kept; `projections` is of no account. */
+  readonly latent?: LatentChoice | undefined
+  /** One more score of each head, a parameter [heads], that takes weight from the others. */
+  readonly sinks?: boolean | undefined
   /** Undefined for a layer without rotary positions. */
   readonly rope?: Rope | undefined
   /** Tokens that a token attends to, itself included; undefined for all. */
@@ -87,6 +91,22 @@ export interface AttentionChoice {
   readonly linearBias?: number | undefined
 }
 
+/**
+ * Multi-head latent attention (DeepSeek-AI 2024). `headSize` is `rank` + `turned`, the width of what is kept for each token:
+ * the latent, from which keys and values of all heads are made, and a key that turns and that all heads share.
+ */
+export interface LatentChoice {
+  readonly rank: number
+  /** Channels of a key that do not turn, and that turn. */
+  readonly still: number
+  readonly turned: number
+  /** Channels of a value. */
+  readonly value: number
+  /** Queries are made of so many numbers as well; undefined for one projection. */
+  readonly queryRank?: number | undefined
+  readonly norm: NormKind
+}
+
 export interface HeadNormChoice {
   readonly over: 'head' | 'each' | 'list' | 'all'
   readonly norm: NormKind
@@ -95,12 +115,15 @@ export interface HeadNormChoice {
 
 export interface MlpChoice {
   /**
-   * `gated`: down(act(gate x) · (up x)); `fused`: the same with one matrix, gate rows first; `plain`: down(act(up x)).
+   * `gated`: down(act(gate x) · (up x)); `fused`: the same with one matrix, gate rows first; `plain`: down(act(up x));
+   * `clamped`: down((up x + 1) · act(gate x)) with one matrix, gate and up row by row, gate at most 7 and up within ±7.
    */
-  readonly kind: 'gated' | 'fused' | 'plain'
+  readonly kind: 'gated' | 'fused' | 'plain' | 'clamped'
   readonly inner: number
   readonly activation: Activation
   readonly bias: boolean
+  /** Projections are stored [in, out], with a bias. */
+  readonly storesColumns?: boolean | undefined
   /** The layer has experts in place of one MLP, each of this kind and of width `inner`. */
   readonly experts?: ExpertsChoice | undefined
 }
@@ -109,6 +132,12 @@ export interface MlpChoice {
 export interface ExpertsChoice {
   readonly count: number
   readonly routing: Routing
+  readonly routerBias?: boolean | undefined
+  /**
+   * Files keep a projection of all experts in one tensor. No method has a layout for those, so they stay in float, as
+   * they do in Python.
+   */
+  readonly together?: boolean | undefined
   /** An MLP that every token meets besides. */
   readonly shared?: SharedExpertChoice | undefined
 }

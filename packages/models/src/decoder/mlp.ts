@@ -1,4 +1,5 @@
 import { type GraphValue, joinPath } from '@hfquant/core'
+import type { Ops } from '../ops/ops.js'
 import { type Routed, route } from '../parts/routing.js'
 import type { ExpertsChoice, MlpChoice } from './decoder-config.js'
 import type { LayerContext } from './forward-decoder.js'
@@ -23,12 +24,28 @@ function oneMlp(
   const activate = (value: GraphValue) =>
     ops.activate(activation, value, joinPath(layer, config.names.activation))
   if (kind === 'plain') return linear(names.down, activate(linear(names.up, x)))
+  if (kind === 'clamped') return linear(names.down, clampedGate(ops, linear(names.gateUp, x), activate))
   const [gate, up] =
     kind === 'fused'
       ? ops.split(linear(names.gateUp, x), [inner, inner])
       : [linear(names.gate, x), linear(names.up, x)] // [B, S, inner]
   return linear(names.down, ops.mul(activate(gate!), up!))
 }
+
+/** Gate and up stand in turns. */
+function clampedGate(ops: Ops, gateUp: GraphValue, activate: (gate: GraphValue) => GraphValue): GraphValue {
+  const { graph } = ops
+  const every = (first: number) =>
+    graph.node('Slice', [
+      gateUp,
+      ...[first, Number.MAX_SAFE_INTEGER, -1, 2].map((value) => graph.literal('int64', [1], [value])),
+    ])
+  const gate = graph.node('Clip', [every(0), undefined, ops.number(GATE_LIMIT)])
+  return ops.mul(ops.add(ops.clip(every(1), GATE_LIMIT), ops.number(1)), activate(gate))
+}
+
+/** Of GPT-OSS, whose config.json does not say it. */
+const GATE_LIMIT = 7
 
 /** Σ weight · expert(x) over the chosen experts of each token, and what every token meets besides. */
 function mixture(

@@ -18,6 +18,9 @@ export interface DecoderNames {
   /** Queries, keys and values in one matrix. */
   readonly projections: string
   readonly output: string
+  readonly sinks: string
+  /** Of latent attention. */
+  readonly latent: LatentNames
   readonly queryNorm: string
   readonly keyNorm: string
   readonly valueNorm: string
@@ -45,6 +48,17 @@ export interface DecoderNames {
   readonly perLayerGate: string
   readonly perLayerOutput: string
   readonly perLayerOutputNorm: string
+}
+
+export interface LatentNames {
+  readonly queryDown: string
+  readonly queryDownNorm: string
+  readonly queryUp: string
+  /** The latent and the shared key. */
+  readonly down: string
+  readonly downNorm: string
+  /** Keys and values of all heads. */
+  readonly up: string
 }
 
 /** Projections of an expert, relative to it. */
@@ -80,6 +94,15 @@ export const LLAMA_NAMES: DecoderNames = {
   value: 'self_attn.v_proj',
   projections: 'self_attn.qkv_proj',
   output: 'self_attn.o_proj',
+  sinks: 'self_attn.sinks',
+  latent: {
+    queryDown: 'self_attn.q_a_proj',
+    queryDownNorm: 'self_attn.q_a_layernorm',
+    queryUp: 'self_attn.q_b_proj',
+    down: 'self_attn.kv_a_proj_with_mqa',
+    downNorm: 'self_attn.kv_a_layernorm',
+    up: 'self_attn.kv_b_proj',
+  },
   queryNorm: 'self_attn.q_norm',
   keyNorm: 'self_attn.k_norm',
   valueNorm: 'self_attn.v_norm',

@@ -4,6 +4,7 @@ import { arcee } from './arcee.js'
 import { bloom } from './bloom.js'
 import { cohere } from './cohere.js'
 import { cohere2 } from './cohere2.js'
+import { deepseekV2, deepseekV3 } from './deepseek.js'
 import { ernie45 } from './ernie4-5.js'
 import { exaone4 } from './exaone4.js'
 import { falcon } from './falcon.js'
@@ -13,12 +14,16 @@ import { gemma3 } from './gemma3.js'
 import { gemma4 } from './gemma4.js'
 import { glm } from './glm.js'
 import { glm4 } from './glm4.js'
+import { glm4Moe } from './glm4-moe.js'
 import { gptBigcode } from './gpt-bigcode.js'
 import { gptNeo } from './gpt-neo.js'
 import { gptNeox } from './gpt-neox.js'
+import { gptOss } from './gpt-oss.js'
 import { gpt2 } from './gpt2.js'
 import { gptj } from './gptj.js'
 import { granite } from './granite.js'
+import { graniteMoe } from './granitemoe.js'
+import { graniteMoeHybrid } from './granitemoehybrid.js'
 import { helium } from './helium.js'
 import { hunyuan } from './hunyuan.js'
 import { llama } from './llama.js'
@@ -50,6 +55,8 @@ export const families: readonly Architecture[] = [
   bloom,
   cohere,
   cohere2,
+  deepseekV3,
+  deepseekV2,
   ernie45,
   exaone4,
   falcon,
@@ -59,12 +66,16 @@ export const families: readonly Architecture[] = [
   gemma4,
   glm,
   glm4,
+  glm4Moe,
   gptBigcode,
   gptNeo,
   gptNeox,
+  gptOss,
   gpt2,
   gptj,
   granite,
+  graniteMoeHybrid,
+  graniteMoe,
   helium,
   hunyuan,
   llama,

@@ -2,7 +2,7 @@ import type { GraphValue } from '@hfquant/core'
 import type { AttendCall, Ops, Rope } from '@hfquant/models'
 import { type CacheDtype, DECODER, type Graph, type TokenRows } from '@hfquant/onnx'
 import { cast } from './cast.js'
-import { attentionAttributes, withPaddedHeads } from './grouped-query-attention.js'
+import { attentionAttributes, optionalInputs, withPaddedHeads } from './grouped-query-attention.js'
 import { positionBias } from './position-bias.js'
 import { createRotation } from './rotary-tables.js'
 import type { RunRequest } from './run-ops.js'
@@ -62,7 +62,7 @@ export function createAttention(
         'GroupQueryAttention',
         [
           ...[query, newKey, newValue, pastKey, pastValue, last, total],
-          ...(bias === undefined ? [] : [undefined, undefined, undefined, bias]),
+          ...optionalInputs(bias, call.sinks && convert(call.sinks, cacheDtype)),
         ],
         3,
         { domain: 'com.microsoft', attributes: attentionAttributes({ ...call, window }) },

@@ -20,6 +20,7 @@ import {
   type CacheDtype,
   DECODER,
   floatConstant,
+  floatMatrix,
   type LoweringContext,
   lower,
   lowerInEightBits,
@@ -54,6 +55,8 @@ export function runOps(request: RunRequest): Ops {
     },
     embed: apply,
     linear: apply,
+    matrix: (path) => graph.constant(floatMatrix(module(path), path)),
+    expandsLatents: trace !== undefined,
     ...createAttention({ ...request, rows }),
     experts: (call) => splitByExpert(graph, call, { inPairs: layout !== 'sequences' }),
     block(path, hidden, body) {

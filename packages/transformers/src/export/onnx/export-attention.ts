@@ -2,7 +2,7 @@ import type { GraphValue } from '@hfquant/core'
 import type { Ops, Rope } from '@hfquant/models'
 import type { Graph } from '@hfquant/onnx'
 import { cast } from '../../lower/cast.js'
-import { attentionAttributes, withPaddedHeads } from '../../lower/grouped-query-attention.js'
+import { attentionAttributes, optionalInputs, withPaddedHeads } from '../../lower/grouped-query-attention.js'
 import { positionBias } from '../../lower/position-bias.js'
 import { createRotation } from '../../lower/rotary-tables.js'
 import type { ExportRequest } from './export-ops.js'
@@ -60,7 +60,7 @@ export function createAttention(request: AttentionRequest): Pick<Ops, 'attend' |
             graph.input(name, float, shape(PAST)),
           ),
           ...[inputs.lastPosition, inputs.totalLength],
-          ...[undefined, undefined, undefined, bias],
+          ...optionalInputs(bias, call.sinks),
         ],
         3,
         { domain: 'com.microsoft', attributes: attentionAttributes(call) },

@@ -37,6 +37,8 @@ export function exportOps(request: ExportRequest): Ops {
     ...{ graph, ids, positions },
     embed: (path, indices) => lookUp(path, indices, request),
     linear: (path, x) => linear(module(path), path, x),
+    matrix: (path) => floatConstant(graph, floatWeights(path, module(path)).get('weight')!, float),
+    expandsLatents: false,
     ...createAttention({ ...request, ids, positions }),
     experts: (call) => splitByExpert(graph, call, { inPairs: false }),
     block: (_path, hidden, body) => body(hidden, (middle) => middle),
