@@ -34,4 +34,23 @@ export const glm4Moe = decoderFamily({
       names: { sharedExpert: 'mlp.shared_experts' },
     }
   },
+  gguf: {
+    architecture: 'glm4moe',
+    names: { mlpIn: 'post_attention_norm' },
+    metadata: ({ layers }) => {
+      const { count, routing } = layers.at(-1)!.mlp.experts!
+      return {
+        feed_forward_length: { u32: layers[0]!.mlp.inner },
+        expert_gating_func: { u32: 2 },
+        expert_weights_scale: { f32: routing.scale ?? 1 },
+        expert_weights_norm: { bool: routing.normalize },
+        leading_dense_block_count: { u32: layers.filter(({ mlp }) => mlp.experts === undefined).length },
+        expert_group_count: { u32: routing.groups?.count ?? 1 },
+        expert_group_used_count: { u32: routing.groups?.chosen ?? 1 },
+        nextn_predict_layers: { u32: 0 },
+        expert_shared_count: { u32: layers.at(-1)!.mlp.experts!.shared!.inner / layers.at(-1)!.mlp.inner },
+        expert_count: { u32: count },
+      }
+    },
+  },
 })

@@ -28,4 +28,5 @@ export const mixtral = decoderFamily({
       },
     }
   },
+  gguf: { architecture: 'llama', turnsNeighbours: true, ropeFactors: ['llama3', 'longrope'] },
 })

@@ -2,6 +2,7 @@ import { readRouting } from '../config/read-experts.js'
 import { readRope } from '../config/read-rope.js'
 import { decoderFamily } from '../decoder/decoder-family.js'
 import { rmsNorm } from '../parts/norm.js'
+import { unlikeRouting } from './gguf-limits.js'
 
 /** OLMoE (Muennighoff et al. 2024): experts in every layer, norms over all queries and all keys. */
 export const olmoe = decoderFamily({
@@ -25,5 +26,14 @@ export const olmoe = decoderFamily({
         }),
       },
     }
+  },
+  gguf: {
+    architecture: 'olmoe',
+    refuses(config) {
+      const { heads, kvHeads, clip } = config.layers[0]!.attention
+      if (heads !== kvHeads) return 'several of its heads share keys and values'
+      if (clip !== undefined) return 'its queries, keys and values are clipped'
+      return unlikeRouting(config, { normalize: false })
+    },
   },
 })

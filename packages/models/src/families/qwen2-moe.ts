@@ -3,6 +3,7 @@ import { readLayerKinds, readWindows } from '../config/read-layer-kinds.js'
 import { readRope } from '../config/read-rope.js'
 import { decoderFamily } from '../decoder/decoder-family.js'
 import { rmsNorm } from '../parts/norm.js'
+import { unlikeRouting, widthUnlike } from './gguf-limits.js'
 
 /** Qwen 1.5 and 2 with experts: one that every token meets stands beside the chosen ones, behind a gate. */
 export const qwen2Moe = decoderFamily({
@@ -31,4 +32,9 @@ export const qwen2Moe = decoderFamily({
       mlp: (index) => (isSparse(index) ? { inner: expertInner, experts: { ...experts, shared } } : { inner }),
     }
   },
+  gguf: {
+    architecture: 'qwen2moe',
+    refuses: (config) => unlikeRouting(config, { normalize: false }) ?? widthUnlike(config),
+  },
+  onnxModelTypes: ['qwen2_moe'],
 })

@@ -3,6 +3,7 @@ import { readWindows } from '../config/read-layer-kinds.js'
 import { readRope } from '../config/read-rope.js'
 import { decoderFamily } from '../decoder/decoder-family.js'
 import { rmsNorm } from '../parts/norm.js'
+import { unlikeRouting } from './gguf-limits.js'
 
 /** Qwen 3 with experts in some layers, or all. */
 export const qwen3Moe = decoderFamily({
@@ -30,4 +31,6 @@ export const qwen3Moe = decoderFamily({
       mlp: (index) => (isSparse(index) ? { inner: expertInner, experts } : { inner }),
     }
   },
+  gguf: { architecture: 'qwen3moe', refuses: (config) => unlikeRouting(config, { normalize: true }) },
+  onnxModelTypes: ['qwen3_moe'],
 })
