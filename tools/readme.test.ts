@@ -1,5 +1,14 @@
 import { execFileSync } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -55,6 +64,29 @@ test('the README is short, and so is each of its samples', () => {
 
 test('the README leads to every guide', () => {
   expect(guides.filter((name) => !readme.includes(`(docs/${name})`))).toEqual([])
+})
+
+describe('what a guide names in code', () => {
+  const packages = readdirSync(join(root, 'packages'))
+  const named = guides.flatMap((guide) =>
+    [...readDocument(join('docs', guide)).matchAll(/`((?:[\w.-]+\/)*[\w.-]+)`/g)].map(([, path]) => path!),
+  )
+  const isOfPackage = (path: string) => path.includes('/') && packages.includes(path.split('/')[0]!)
+  const sources = [...new Set(named.filter((path) => /\.[cm]?ts$/.test(path) || isOfPackage(path)))]
+  /** A path begins at the root, with the name of a package, or in what create-hfquant-backend writes. */
+  const placesOf = (path: string) => [
+    path,
+    join('packages', path.replace('/', '/src/')),
+    join('packages', 'create-hfquant-backend', 'template', path),
+  ]
+
+  test('is there: there are such names', () => {
+    expect(sources.length).toBeGreaterThanOrEqual(10)
+  })
+
+  test.each(sources)('is there: %s', (path) => {
+    expect(placesOf(path).filter((place) => existsSync(join(root, place)))).not.toEqual([])
+  })
 })
 
 test('the README names every family that is registered', () => {

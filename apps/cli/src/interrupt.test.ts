@@ -4,7 +4,7 @@ import { setTimeout } from 'node:timers/promises'
 import { demoModel } from 'hfquant/demo'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { temporaryFolder, writeLlama } from './testing/checkpoint.fixture.js'
-import { runCli, startCli } from './testing/run-cli.fixture.js'
+import { runCli, startCli, startShell } from './testing/run-cli.fixture.js'
 
 const root = temporaryFolder()
 const model = join(root, 'model')
@@ -54,6 +54,16 @@ describe('Ctrl-C', () => {
     expect(status).toBe(130)
     expect(readdirSync(TMPDIR)).toEqual([])
   })
+
+  it.runIf(process.platform === 'linux')(
+    'is what the status says even if the report of it cannot be written',
+    async () => {
+      const { child, ended } = startShell('exec "$@" > /dev/full', ['eval', demoModel, demoModel, '--json'])
+      child.stderr!.once('data', () => child.kill('SIGINT'))
+      const { status, stderr } = await ended
+      expect([status, stderr]).toEqual([130, expect.stringMatching(/^INTERRUPTED: /m)])
+    },
+  )
 
   it.each([
     ['SIGINT', 130],

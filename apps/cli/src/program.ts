@@ -20,7 +20,6 @@ export function createProgram(setup: CommandSetup): Command {
     .exitOverride()
     // Errors are printed in one place, in one form.
     .configureOutput({ outputError: () => {} })
-    .helpCommand('help [command]', 'Show the options and examples of a command.')
     .addHelpText('after', '\nhfquant <command> --help shows the options and examples of a command.')
   for (const add of [addQuantize, addInspect, addGenerate, addEval, addExport, addCache, addDoctor, addHelp])
     add(program, setup)

@@ -10,7 +10,8 @@ describe('help', () => {
   it('lists every command', async () => {
     const { status, stdout } = await runCli(['--help'])
     expect(status).toBe(0)
-    for (const command of [...COMMANDS, 'cache']) expect(stdout).toContain(`\n  ${command} `)
+    for (const command of [...COMMANDS, 'cache', 'help'])
+      expect(stdout.match(new RegExp(`^  ${command} `, 'gm')), command).toHaveLength(1)
   })
 
   it.each([...COMMANDS, ...['ls', 'prune', 'rm'].map((name) => `cache ${name}`)])(
@@ -46,6 +47,9 @@ describe('wrong usage exits with 2 and says what is wrong in one line', () => {
   const out = join(temporaryFolder(), 'out')
   it.each([
     ['an unknown command', ['quantise'], /^USAGE: unknown command 'quantise' \(Did you mean quantize\?\)/],
+    ['help of more than a command', ['help', 'inspect', demoModel], /^USAGE: inspect has no command '/],
+    ['help of a command that removes', ['help', 'cache', 'rm', 'x'], /^USAGE: rm has no command 'x'/],
+    ['help of an unknown command', ['help', 'cache', 'x'], /^USAGE: unknown command 'x'/],
     [
       'an unknown option',
       ['inspect', demoModel, '--jsno'],

@@ -21,7 +21,7 @@ export {
   removeEntry,
 } from './cache/entries.js'
 export { digestParts, type FileDigests, fileDigests, joinDigests, PART_BYTES } from './cache/file-digests.js'
-export { hubCacheFolder, hubHome } from './cache/hub-cache-folder.js'
+export { hubCacheFolder, hubTokenFile } from './cache/hub-cache-folder.js'
 export {
   createScratchFolder,
   createTemporaryFolder,
@@ -117,11 +117,10 @@ export {
 } from './errors/families.js'
 export { type ErrorOptions, type ErrorSubject, HfquantError } from './errors/hfquant-error.js'
 export { escapeUnprintable, printable, quote, quoteName } from './errors/quote.js'
-export { isRunning } from './files/is-running.js'
 export { isOutputFailure, outputError } from './files/output-error.js'
 export { type StagedFile, stageFile } from './files/stage-file.js'
 export { checkOutputFolder, recoverFolder, type StagedFolder, stageFolder } from './files/stage-folder.js'
-export { ownerOf, workTag } from './files/work-tag.js'
+export { isAbandoned, ownerOf, workTag } from './files/work-tag.js'
 export { writeFully } from './files/write-fully.js'
 export {
   formatJson,
@@ -150,6 +149,7 @@ export { checkpointIdentity } from './load/checkpoint-identity.js'
 export { dequantizeModel } from './load/dequantize-model.js'
 export { configFolders, type FoundModel, findModel } from './load/find-model.js'
 export { folderIdentity, readOneVersion, readUnreplaced } from './load/folder-version.js'
+export { liesIn } from './load/lies-in.js'
 export {
   completeModel,
   DEFAULT_MAX_IN_FLIGHT_BYTES,
@@ -206,6 +206,6 @@ export {
   QuantizedModule,
   weightsOf,
 } from './shell/quantized-module.js'
-export { type Shell, type Tie, tie } from './shell/shell.js'
+export { locateParameter, type ParameterPlace, type Shell, type Tie, tie } from './shell/shell.js'
 export { storageRange } from './shell/storage-range.js'
 export { type WeightSlot, weightPath } from './shell/weight-slot.js'

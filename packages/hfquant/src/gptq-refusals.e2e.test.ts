@@ -32,36 +32,6 @@ describe('a checkpoint with', () => {
       (_tensors, config) => void Object.assign(config, { bits: 8 }),
       { code: 'TENSOR_MISMATCH', hint: expect.stringContaining('looks like 4 bits') },
     ],
-    [
-      'bits that do not exist',
-      (_tensors, config) => void Object.assign(config, { bits: 5 }),
-      { code: 'FIELD_VALUE', field: 'bits' },
-    ],
-    [
-      'a format made for one kernel',
-      (_tensors, config) => void Object.assign(config, { format: 'marlin' }),
-      { code: 'GPTQ_FORMAT', field: 'format' },
-    ],
-    [
-      'planar codes',
-      (_tensors, config) => void Object.assign(config, { format: 'gptq_p' }),
-      { code: 'GPTQ_FORMAT' },
-    ],
-    [
-      'marlin by its old key',
-      (_tensors, config) => void Object.assign(config, { is_marlin_format: true }),
-      { code: 'GPTQ_FORMAT', field: 'is_marlin_format' },
-    ],
-    [
-      'rotated weights',
-      (_tensors, config) => void Object.assign(config, { rotation: 'hadamard' }),
-      { code: 'ROTATION' },
-    ],
-    [
-      'other words',
-      (_tensors, config) => void Object.assign(config, { pack_dtype: 'int16' }),
-      { code: 'PACK_DTYPE' },
-    ],
   ])('%s is refused', async (name, change, error) => {
     const model = await variant(at(name.replaceAll(' ', '-')), change)
     await expect(logitsOf(model)).rejects.toMatchObject(error)

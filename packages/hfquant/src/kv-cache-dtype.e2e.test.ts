@@ -1,9 +1,10 @@
 import { cpSync } from 'node:fs'
 import { join } from 'node:path'
+import { relativeError } from '@hfquant/testkit'
 import { describe, expect, test } from 'vitest'
 import { demoModel } from './demo/index.js'
 import { AutoModelForCausalLM, type CausalLM, type LoadModelOptions, listCompiledModels } from './index.js'
-import { golden, relativeError } from './testing/golden.fixture.js'
+import { golden } from './testing/golden.fixture.js'
 import { allTensors, calibrationTokens, float, writeTensors } from './testing/gptq.fixture.js'
 import { testFolder } from './testing/test-folder.fixture.js'
 
@@ -108,14 +109,4 @@ test('values beyond the range of float16 end a generation with a typed error', a
   expect(await answer(full, [3, 4])).toHaveLength(20)
   await using half = await load(out)
   await expect(answer(half, [3, 4])).rejects.toMatchObject({ name: 'SamplingError', code: 'LOGITS_INVALID' })
-})
-
-test.each(['int8', 'FLOAT16', 16, true])('kvCacheDtype %j is refused', async (kvCacheDtype) => {
-  const options = { kvCacheDtype } as unknown as LoadModelOptions
-  await expect(AutoModelForCausalLM.fromPretrained(demoModel, options)).rejects.toMatchObject({
-    name: 'ConfigError',
-    code: 'FIELD_VALUE',
-    field: 'kvCacheDtype',
-    expected: ['float32', 'float16'],
-  })
 })

@@ -76,24 +76,9 @@ describe('a float checkpoint whose config.json has a quantization_config', () =>
 })
 
 describe('arguments of the wrong type are typed errors', () => {
-  test.each([
-    [
-      'fromPretrained(undefined)',
-      () => AutoModelForCausalLM.fromPretrained(undefined as never),
-      'MODEL_TYPE',
-    ],
-    [
-      'signal 5',
-      () => AutoModelForCausalLM.fromPretrained(demoModel, { signal: 5 } as never),
-      'OPTION_VALUE',
-    ],
-    [
-      'onProgress 5',
-      () => AutoModelForCausalLM.fromPretrained(demoModel, { onProgress: 5 } as never),
-      'OPTION_VALUE',
-    ],
-  ])('%s', async (_name, call, code) => {
-    await expect(call()).rejects.toMatchObject({ name: 'ConfigError', code })
+  test('of fromPretrained', async () => {
+    const loading = AutoModelForCausalLM.fromPretrained(undefined as never)
+    await expect(loading).rejects.toMatchObject({ name: 'ConfigError', code: 'MODEL_TYPE' })
   })
 
   test('of a loaded model', async () => {

@@ -1,5 +1,5 @@
 import { mkdtempSync, rmSync } from 'node:fs'
-import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeEach, describe, expect, test, vi } from 'vitest'
@@ -179,62 +179,5 @@ describe('a tied head', () => {
     await using model = await AutoModelForCausalLM.fromPretrained(folder)
     expect(model.warnings).toEqual([expect.stringContaining('lm_head.weight is stored apart')])
     expect(await saved(folder)).toEqual(float)
-  })
-})
-
-describe('the files of a folder', () => {
-  /** A folder in which each of the files alone would do, except that only the best one is sound. */
-  const broken = new TextEncoder().encode('neither a header nor a zip')
-  const order = [
-    'model.safetensors',
-    'model.safetensors.index.json',
-    'pytorch_model.bin',
-    'pytorch_model.bin.index.json',
-  ]
-
-  test.each(order.map((name, rank) => [name, rank] as const))(
-    '%s comes before the next ones',
-    async (name, rank) => {
-      const { tensors, storages } = pickled()
-      const weights = name.startsWith('model')
-        ? await readFile(join(source, 'model.safetensors'))
-        : torchFile(tensors, storages)
-      const index = JSON.stringify({
-        weight_map: Object.fromEntries([...float.tensors.keys()].map((tensor) => [tensor, 'weights.x'])),
-      })
-      const worse = Object.fromEntries(order.slice(rank + 1).map((file) => [file, broken]))
-      const best = name.endsWith('.json') ? { [name]: index, 'weights.x': weights } : { [name]: weights }
-      const folder = await folderWith(`first-${name}`, { ...best, ...worse })
-      expect(await saved(folder)).toEqual(float)
-    },
-  )
-
-  test('pickled files under other names are named, not opened', async () => {
-    const folder = await folderWith('other-names', { 'consolidated.00.pth': broken })
-    await expect(AutoModelForCausalLM.fromPretrained(folder)).rejects.toMatchObject({
-      code: 'WEIGHTS_PICKLED',
-      message: expect.stringContaining('consolidated.00.pth'),
-    })
-  })
-
-  test('a dtype in the index counts when config.json has none', async () => {
-    const names = [...float.tensors.keys()]
-    const weight_map = Object.fromEntries(names.map((tensor) => [tensor, 'weights.safetensors']))
-    const folder = join(parent, 'index-dtype')
-    await cp(source, folder, { recursive: true })
-    const { torch_dtype: _, ...config } = JSON.parse(await readFile(join(folder, 'config.json'), 'utf8'))
-    await writeFile(join(folder, 'config.json'), JSON.stringify(config))
-    await cp(join(folder, 'model.safetensors'), join(folder, 'weights.safetensors'))
-    await rm(join(folder, 'model.safetensors'))
-    const index = join(folder, 'model.safetensors.index.json')
-    await writeFile(index, JSON.stringify({ metadata: { dtype: 'float16' }, weight_map }))
-    expect((await inspectModel(folder)).dtype).toBe('float16')
-    await writeFile(index, JSON.stringify({ metadata: { dtype: 'int8' }, weight_map }))
-    await expect(inspectModel(folder)).rejects.toMatchObject({
-      code: 'DTYPE_NOT_FLOATING',
-      message: expect.stringContaining('model.safetensors.index.json'),
-    })
-    await writeFile(index, JSON.stringify({ weight_map }))
-    expect((await inspectModel(folder)).dtype).toBe('bfloat16')
   })
 })

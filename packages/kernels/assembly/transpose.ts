@@ -41,10 +41,8 @@ function transpose<T>(rows: usize, columns: usize, source: usize, target: usize)
   }
 }
 
-/** The same with elements of 1, 2, 4 or 8 bytes. */
+/** The same with elements of 2 or 4 bytes. */
 export function transposeFloats(size: usize, rows: usize, columns: usize, source: usize, target: usize): void {
-  if (size == 1) transpose<u8>(rows, columns, source, target)
-  else if (size == 2) transpose<u16>(rows, columns, source, target)
-  else if (size == 4) transpose<u32>(rows, columns, source, target)
-  else transpose<u64>(rows, columns, source, target)
+  if (size == 2) transpose<u16>(rows, columns, source, target)
+  else transpose<u32>(rows, columns, source, target)
 }

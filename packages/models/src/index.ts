@@ -6,7 +6,6 @@ export {
   type ModelFacts,
 } from './architecture/define-architecture.js'
 export {
-  architecturePackage,
   describeModel,
   type ImportArchitecture,
   knownArchitectures,
@@ -14,7 +13,13 @@ export {
 } from './architecture/registry.js'
 export { textModelConfig } from './architecture/text-model.js'
 export { type ConfigReader, configReader } from './config/config-reader.js'
-export { type LayerKind, readLayerKinds, readWindows, slidesUnlessEvery } from './config/read-layer-kinds.js'
+export {
+  type LayerKind,
+  readEveryWindow,
+  readLayerKinds,
+  readWindows,
+  slidesUnlessEvery,
+} from './config/read-layer-kinds.js'
 export { type RopeDefaults, readRope } from './config/read-rope.js'
 export { readSizes, type Sizes } from './config/read-sizes.js'
 export { ropeRemark } from './config/rope-remark.js'
@@ -36,6 +41,6 @@ export { type Arithmetic, arithmetic, type Numbers } from './ops/arithmetic.js'
 export type { AttendCall, ExpertsCall, Heads, Ops } from './ops/ops.js'
 export { type FloatTable, type RopeTables, ropeTables } from './ops/rope-tables.js'
 export { type Activation, parseActivation } from './parts/activation.js'
-export { HeadNorms, layerNorm, Norm, type NormKind, rmsNorm } from './parts/norm.js'
+export { layerNorm, Norm, type NormKind, rmsNorm } from './parts/norm.js'
 export { type Rope, type RopeFrequencies, type RopeScaling, ropeFrequencies } from './parts/rope.js'
 export { type Routed, type Routing, type RoutingGroups, route } from './parts/routing.js'

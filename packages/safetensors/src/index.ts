@@ -5,6 +5,7 @@ export { type ParseHeaderOptions, parseSafetensorsHeader } from './header/parse-
 export { MAX_HEADER_BYTES } from './header/read-header-length.js'
 export type { SafetensorsHeader, TensorEntry } from './header/tensor-entry.js'
 export type { TensorRange } from './read/byte-range.js'
+export { isHubBlob } from './read/hub-blob.js'
 export {
   openSafetensorsCheckpoint,
   openSafetensorsIndex,

@@ -6,6 +6,7 @@ export {
 } from './architecture/architecture-checks.js'
 export type { CalibratedConfigs } from './architecture/calibration-check.js'
 export { describeArchitecture } from './architecture/describe-architecture.js'
+export { type Expected, readExpected, relativeError } from './architecture/expected.js'
 export { ContractBreach } from './conformance/breach.js'
 export type { Ability, ConformanceCheck, Topic } from './conformance/check.js'
 export {

@@ -55,6 +55,7 @@ describe('what cannot be loaded is refused by class', () => {
     expect(CheckpointError.isInstance(error) && error).toMatchObject({
       code: 'TENSOR_CLASS_UNKNOWN',
       tensor: 'int8_wo.weight',
+      file: expect.stringMatching(/\.safetensors$/),
       message: expect.stringContaining('FutureTensor'),
       hint: expect.stringContaining('--quantize'),
     })

@@ -4,12 +4,13 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { knownArchitectures } from '@hfquant/models'
 import { repositoryPath } from '../repository.js'
-import { COLUMNS, runFamilies } from './run-families.js'
-import { formatTable, replaceTable } from './table.js'
+import { COLUMNS, familiesNamed, nameOf } from './columns.js'
+import { formatTable, mergedRows, replaceTable, rowsIn } from './table.js'
 
 export const FAMILIES_USAGE = `  pnpm bench families [--only NAME,…] [--columns NAME,…] [--write]
                                                       what works with each family of models, every cell from a run;
-                                                      --write puts the table of all families into docs/families.md
+                                                      --write puts it into docs/families.md, where cells of families
+                                                      and columns that were left out stay as they are
 
   --columns  ${COLUMNS.join(', ')}`
 
@@ -22,24 +23,23 @@ const OPTIONS = {
 /** Tries every family, or some, and prints a table; cells of columns that were left out say so. */
 export async function families(args: string[]): Promise<void> {
   const { values } = parseArgs({ args, options: OPTIONS })
-  const names = values.only?.split(',')
   const columns = values.columns.split(',')
   const stranger = columns.find((column) => !COLUMNS.includes(column))
   if (stranger !== undefined) {
     throw new TypeError(`--columns has "${stranger}", expected some of ${COLUMNS.join(', ')}`)
   }
-  if (values.write && names !== undefined) throw new TypeError('--write is for all families, without --only')
-  const architectures = knownArchitectures().filter(
-    (architecture) => names === undefined || architecture.names.some((name) => names.includes(name)),
-  )
+  const architectures = familiesNamed(knownArchitectures(), values.only?.split(','))
+  // It brings the test runner along, which a process that wants the usage alone has no use for.
+  const { runFamilies } = await import('./run-families.js')
   const work = await mkdtemp(join(tmpdir(), 'hfquant-families-'))
   try {
     const rows = await runFamilies({ architectures, columns, work, report: (line) => console.error(line) })
-    const table = formatTable(COLUMNS, rows)
-    console.log(table)
+    console.log(formatTable(COLUMNS, rows))
     if (!values.write) return
     const path = repositoryPath('docs/families.md')
-    await writeFile(path, replaceTable(await readFile(path, 'utf8'), table))
+    const document = await readFile(path, 'utf8')
+    const all = mergedRows(knownArchitectures().map(nameOf), rowsIn(document), rows)
+    await writeFile(path, replaceTable(document, formatTable(COLUMNS, all)))
   } finally {
     await rm(work, { recursive: true, force: true })
   }

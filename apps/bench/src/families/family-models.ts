@@ -33,7 +33,9 @@ export async function exportCasesOf(
   work: string,
 ): Promise<readonly ExportCase[]> {
   const cases = await Promise.all(goldens.map((folder) => goldenCase(folder, work)))
-  const config = await readConfig(goldens[0]!)
+  const [first] = goldens
+  if (first === undefined) throw new RangeError('there is no golden of the family to take a config.json from')
+  const config = await readConfig(first)
   const tiny = tinyConfig({ ...config, ...fitting(config) }, { layers: 4, inner: 512 })
   const title = `tiny ${String(config.model_type)}`
   return [...cases, await ownCase(title, await writeTinyModel(join(work, title), tiny))]

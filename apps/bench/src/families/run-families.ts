@@ -6,22 +6,9 @@ import { AutoModelForCausalLM, recipe } from 'hfquant'
 import { checkGguf } from '../peers/check-gguf.js'
 import { checkOnnx } from '../peers/check-onnx.js'
 import type { ExportCase, Verdict } from '../peers/export-cases.js'
+import { BACKENDS, EXPORTS, nameOf } from './columns.js'
 import { exportCasesOf, goldensOf } from './family-models.js'
 import type { FamilyRow, Finding } from './table.js'
-
-const BACKENDS = [
-  'int8-weight-only',
-  'int8-dynamic-act-int8-weight',
-  'int4-weight-only',
-  'nf4',
-  'llm-int8',
-  'rtn-int4',
-] as const
-
-const EXPORTS = ['GGUF', 'ONNX'] as const
-
-/** Columns of the table: subjects of checks, and exports. */
-export const COLUMNS: readonly string[] = ['runs', 'beside others', ...BACKENDS, 'calibration', ...EXPORTS]
 
 interface FamiliesRequest {
   readonly architectures: readonly Architecture[]
@@ -37,7 +24,13 @@ export async function runFamilies(request: FamiliesRequest): Promise<readonly Fa
   const rows: { family: string; findings: Map<string, Finding> }[] = []
   for (const architecture of architectures) {
     const family = nameOf(architecture)
-    rows.push({ family, findings: await runChecks(architecture, columns, join(work, family)) })
+    const findings = await runChecks(architecture, columns, join(work, family)).catch((error: Error) =>
+      failed(
+        columns.filter((column) => !EXPORTS.some((name) => name === column)),
+        error,
+      ),
+    )
+    rows.push({ family, findings })
     report(`${family}: checked`)
   }
   for (const column of EXPORTS) {
@@ -49,7 +42,9 @@ export async function runFamilies(request: FamiliesRequest): Promise<readonly Fa
   return rows
 }
 
-const nameOf = ({ names, modelTypes }: Architecture): string => names[0] ?? modelTypes[0] ?? ''
+/** What keeps a family from being tried is what is found about it; the others go on. */
+const failed = (columns: readonly string[], { message }: Error): Map<string, Finding> =>
+  new Map(columns.map((column) => [column, { works: false, reason: message }]))
 
 /** Of several checks of a subject all must hold. */
 async function runChecks(
@@ -100,15 +95,20 @@ async function runExports(
     if (!isKnown)
       findings.set(family, { works: false, reason: `${LIBRARIES[column]} does not know the family` })
     else {
-      const own = await exportCasesOf(await goldensOf(architecture), work)
-      cases.push(...own.map((each) => ({ ...each, family })))
+      try {
+        const own = await exportCasesOf(await goldensOf(architecture), work)
+        cases.push(...own.map((each) => ({ ...each, family })))
+      } catch (error) {
+        findings.set(family, { works: false, reason: (error as Error).message })
+      }
     }
   }
+  if (cases.length === 0) return findings
   const verdicts =
     column === 'GGUF'
       ? await checkGguf(cases, work)
       : await checkOnnx(cases, work, ['fp32', 'fp16', 'q4', 'q4f16'])
-  for (const { family } of cases) {
+  for (const family of new Set(cases.map((each) => each.family))) {
     const own = verdicts.filter((_, index) => cases[index % cases.length]!.family === family)
     findings.set(family, findingOf(own))
   }

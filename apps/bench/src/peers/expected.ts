@@ -1,26 +1,18 @@
-import { join } from 'node:path'
-import { openSafetensors } from '@hfquant/safetensors'
+import * as testkit from '@hfquant/testkit'
 
 /** Logits: [sequence][token][id]. */
 export type Logits = readonly (readonly ArrayLike<number>[])[]
 
-export interface Expected {
-  readonly sequences: readonly (readonly number[])[]
+/** What another implementation computed, row by row. */
+export interface Expected extends Pick<testkit.Expected, 'sequences' | 'greedy'> {
   /** Of the sequences. */
   readonly logits: Logits
-  /** A prompt of 8 tokens, and what greedy decoding adds. */
-  readonly greedy: readonly number[]
 }
 
 /** What Python's transformers computed. */
 export async function readExpected(folder: string): Promise<Expected> {
-  await using file = await openSafetensors(join(folder, 'expected.safetensors'))
-  const integers = async (tensor: string) =>
-    Array.from(new BigInt64Array((await file.read(tensor)).slice().buffer), Number)
-  const ids = await integers('input_ids') // [2, 24]
-  const sequences = [ids.slice(0, ids.length / 2), ids.slice(ids.length / 2)]
-  const flat = new Float32Array((await file.read('logits')).slice().buffer) // [2, 24, vocabulary]
-  return { sequences, logits: inRows(flat, sequences), greedy: await integers('greedy') }
+  const { sequences, logits, greedy } = await testkit.readExpected(folder)
+  return { sequences, logits: inRows(logits, sequences), greedy }
 }
 
 /** Logits [sequences, tokens, vocabulary], row by row. */
@@ -30,23 +22,15 @@ export function inRows(flat: Float32Array, sequences: readonly (readonly number[
   return sequences.map((ids) => ids.map(() => flat.subarray(row * width, ++row * width)))
 }
 
-/** max |found − wanted| / max |wanted| */
+/** max |found − wanted| / max |wanted| of the rows that are wanted. */
 export function relativeError(found: Logits, wanted: Logits): number {
-  let [error, largest] = [0, 0]
-  for (const [index, rows] of wanted.entries()) {
-    for (const [position, row] of rows.entries()) {
-      const other = found[index]?.[position] ?? []
-      if (other.length !== row.length) throw new RangeError(`${other.length} logits, ${row.length} wanted`)
-      for (let id = 0; id < row.length; id++) {
-        // JSON has null for what is not a number.
-        const difference = Math.abs((other[id] ?? Number.NaN) - row[id]!)
-        error = Math.max(error, difference)
-        largest = Math.max(largest, Math.abs(row[id]!))
-      }
-    }
-  }
-  return error / largest
+  const rows = found.map((each, index) => each.slice(0, wanted[index]?.length ?? 0))
+  return testkit.relativeError(flattened(rows), flattened(wanted))
 }
+
+/** JSON has null for what is not a number. */
+const flattened = (logits: Logits): Float32Array =>
+  Float32Array.from(logits.flat().flatMap((row) => Array.from(row, (value) => value ?? Number.NaN)))
 
 export interface Choices {
   /** Where another token is the likeliest. */
@@ -70,7 +54,7 @@ export function compareChoices(found: Logits, wanted: Logits, tolerance: number)
       positions += 1
       if (first - second <= 2 * tolerance * largest) continue
       decided += 1
-      const other = Array.from(found[index]![position]!)
+      const other = Array.from(found[index]?.[position] ?? [])
       const choice = other.indexOf(Math.max(...other))
       if (choice === values.indexOf(first)) continue
       different.push(

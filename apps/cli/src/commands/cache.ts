@@ -16,26 +16,29 @@ export function addCache(program: Command, _setup: CommandSetup): void {
   const cache = program
     .command('cache')
     .description(
-      'Show or remove compiled models, which let a model start without being quantized again, and what is kept of ' +
-        'calibrations that were interrupted.',
+      'Show or remove what is kept: compiled models, which let a model start without being quantized again, and what ' +
+        'calibrations that were interrupted have done.',
     )
-  withCommonOptions(
-    cache.command('ls').description('List compiled models, the one that was used last first.'),
-    ['hfquant cache ls'],
-  ).action(list)
+  withCommonOptions(cache.command('ls').description('List what is kept, the one that was used last first.'), [
+    'hfquant cache ls',
+  ]).action(list)
   withCommonOptions(
     cache
       .command('prune')
-      .description('Remove what was not used for the longest time, and what is damaged.')
+      .description(
+        'Remove what was not used for the longest time, calibrations included, and what is damaged.',
+      )
       .requiredOption('--max-size <size>', 'bytes that may stay, such as 5GB', sizeOrNothing),
     ['hfquant cache prune --max-size 10GB', 'hfquant cache prune --max-size 0'],
   ).action(prune)
   withCommonOptions(
     cache
       .command('rm')
-      .description('Remove the compiled models of one model, or all.')
+      .description(
+        'Remove what is kept of one model, compiled or of an interrupted calibration, or everything.',
+      )
       .argument('[name]', 'the name or folder of a model, or an id that ls shows')
-      .option('--all', 'remove every compiled model'),
+      .option('--all', 'remove every compiled model and every interrupted calibration'),
     ['hfquant cache rm TinyLlama/TinyLlama-1.1B-Chat-v1.0', 'hfquant cache rm --all'],
   ).action(remove)
 }

@@ -11,6 +11,6 @@ export function surviveClosedStreams(terminal: Terminal, signal: AbortSignal, ve
     terminal.clear()
     const failure = describeFailure(outputFailure(error), signal)
     if (failure !== undefined) reportFailure(failure, { json: false, verbose, terminal })
-    process.exit(1)
+    process.exit(failure?.exitCode ?? 1)
   })
 }

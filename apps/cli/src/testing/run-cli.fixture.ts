@@ -29,7 +29,11 @@ export function startCli(
 
 /** Runs a shell script in which "$@" is the command. */
 export const runShell = (script: string, args: readonly string[]): Promise<CliResult> =>
-  start('bash', ['-c', script, 'bash', process.execPath, COMMAND, ...args], {}).ended
+  startShell(script, args).ended
+
+/** Starts such a script; one that ends with `exec "$@"` becomes the command. */
+export const startShell = (script: string, args: readonly string[]) =>
+  start('bash', ['-c', script, 'bash', process.execPath, COMMAND, ...args], {})
 
 function start(program: string, args: readonly string[], env: Record<string, string>) {
   // No test reaches the hub.

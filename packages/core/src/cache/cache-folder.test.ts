@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { chmod, mkdir, readdir, rm, symlink, utimes, writeFile } from 'node:fs/promises'
+import { chmod, chown, mkdir, readdir, rm, symlink, utimes, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { afterAll, afterEach, describe, expect, test, vi } from 'vitest'
 import { workTag } from '../files/work-tag.js'
@@ -43,7 +43,10 @@ describe('a cache folder', () => {
     async () => {
       const cache = await newCache()
       await openCacheFolder(cache)
-      for (const mode of [0o777, 0o720]) {
+      const user = process.getuid!()
+      const shared = user === 0 ? 1 : process.getgroups!().find((group) => group !== user)
+      for (const mode of shared === undefined ? [0o777] : [0o777, 0o720]) {
+        if (shared !== undefined) await chown(cache, user, shared)
         await chmod(cache, mode)
         expect(await isCacheFolder(cache)).toBe(false)
         await expect(createWorkFolder(cache)).rejects.toMatchObject({ code: 'CACHE_UNTRUSTED' })

@@ -2,6 +2,7 @@ import { lstat, mkdir, readdir, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { OutputError } from '../errors/families.js'
+import { othersCanWrite } from '../files/others-can-write.js'
 import { outputError } from '../files/output-error.js'
 
 /**
@@ -53,10 +54,8 @@ export async function isTrusted(path: string): Promise<boolean> {
   const found = await lstat(path).catch(() => undefined)
   if (found === undefined || !(found.isDirectory() || found.isFile())) return false
   if (process.getuid === undefined) return true
-  return found.uid === process.getuid() && (found.mode & WRITABLE_BY_OTHERS) === 0
+  return found.uid === process.getuid() && !othersCanWrite(found)
 }
-
-const WRITABLE_BY_OTHERS = 0o022
 
 /** By this file programs that make backups know folders that can be made again (bford.info/cachedir), and we ours. */
 const MARK = 'CACHEDIR.TAG'

@@ -49,11 +49,15 @@ export const MANIFEST_FILE = 'manifest.json'
 
 export const entryFolder = (cache: string, kind: EntryKind, key: string): string => join(cache, kind, key)
 
-/** True for a folder that may be used as an entry: all of it belongs to the user, and nobody else can write it. */
+/**
+ * True for a folder that may be used as an entry: all of it belongs to the user, and nobody else can write it. False
+ * also for one that cannot be read, or that is gone.
+ */
 export async function isTrustedEntry(cache: string, kind: EntryKind, key: string): Promise<boolean> {
   const folder = entryFolder(cache, kind, key)
   if (!((await isCacheFolder(cache)) && (await isTrusted(folder)))) return false
-  const names = await readdir(folder)
+  const names = await readdir(folder).catch(() => undefined)
+  if (names === undefined) return false
   return (await Promise.all(names.map((name) => isTrusted(join(folder, name))))).every(Boolean)
 }
 

@@ -1,12 +1,12 @@
-import { realpath } from 'node:fs/promises'
+import { lstat, realpath } from 'node:fs/promises'
 import { basename, dirname, join, relative, sep } from 'node:path'
-import { isTrusted } from './cache-folder.js'
+import { othersCanWrite } from '../files/others-can-write.js'
 import { hubCacheFolder } from './hub-cache-folder.js'
 
 /**
  * The SHA-256 of a file in the cache of the hub, which names its files by it: `models--org--name/snapshots/<commit>/…`
  * there is a link to `models--org--name/blobs/<digest>`. Anywhere else a name proves nothing, and neither does it where
- * others than the user may write the file.
+ * others than the user, and root, may write the file.
  */
 export async function hubDigest(path: string): Promise<string | undefined> {
   const [hub, folder, blob] = await Promise.all(
@@ -17,7 +17,8 @@ export async function hubDigest(path: string): Promise<string | undefined> {
   const digest = basename(blob)
   const isSnapshot = MODEL.test(model ?? '') && snapshots === 'snapshots' && COMMIT.test(commit ?? '')
   if (!isSnapshot || !SHA256.test(digest) || blob !== join(hub, model!, 'blobs', digest)) return undefined
-  return (await isTrusted(blob)) ? digest : undefined
+  const found = await lstat(blob).catch(() => undefined)
+  return found?.isFile() && !othersCanWrite(found) ? digest : undefined
 }
 
 const MODEL = /^models--[^/\\]+$/

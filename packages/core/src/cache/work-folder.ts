@@ -69,7 +69,7 @@ const workFolder = (path: string): WorkFolder => ({
 })
 
 /**
- * Removes the folders of the user that have names of work folders and that nobody works in.
+ * Removes the folders of the user that have names of work folders and that nobody works in; what cannot be removed stays.
  *
  * @param latest a folder that was made a moment ago, which tells the time of the file system
  */
@@ -80,7 +80,7 @@ async function removeAbandoned(parent: string, prefix: string, latest: string): 
     if (!name.startsWith(prefix) || path === latest) continue
     const tag = prefix === '' ? name : name.slice(prefix.length).replace(/-[^-]{6}$/, '')
     if ((await isAbandoned(tag, path, now)) && (await isTrusted(path))) {
-      await rm(path, { recursive: true, force: true })
+      await rm(path, { recursive: true, force: true }).catch(() => {})
     }
   }
 }

@@ -32,8 +32,8 @@ import { resolveSkips, type SkipList, skippedLinears, skipReason } from './skip-
  */
 export class FormatQuantizer<Config extends object> extends HfQuantizer {
   readonly quantMethod: string
-  /** What was passed over when nothing was quantized. */
-  #useless: readonly SkippedModule[] | undefined
+  /** What was passed over when nothing was quantized, and the one of it to name: the output projection says little. */
+  #useless: { readonly skipped: number; readonly named: SkippedModule | undefined } | undefined
   /** True when the config is no longer the one that the checkpoint came with. */
   #isSettled = false
 
@@ -85,7 +85,7 @@ export class FormatQuantizer<Config extends object> extends HfQuantizer {
     }
     if (quantized.length === 0) {
       if (this.preQuantized) this.refuseFloat(checkpoint, skips, skipped)
-      else this.#useless = skipped
+      else this.#useless = uselessOf(shell, skipped)
     }
     this.recordSkips(shell, skips)
     this.settleConfig(checkpoint)
@@ -107,16 +107,15 @@ export class FormatQuantizer<Config extends object> extends HfQuantizer {
   /** A model that would be saved as quantized, and of which nothing is, could not be loaded again. */
   override checkSavable(): void {
     super.checkSavable()
-    const skipped = this.#useless
-    if (skipped === undefined) return
-    const unfit = skipped.find(({ reason }) => !reason.includes('output projection')) ?? skipped[0]
+    if (this.#useless === undefined) return
+    const { skipped, named } = this.#useless
     throw new CapabilityError(
       'NOTHING_QUANTIZED',
-      unfit === undefined
+      named === undefined
         ? `${this.quantMethod} finds no module that it quantizes`
-        : `${this.quantMethod} quantizes none of ${skipped.length} modules: ${unfit.module} ${unfit.reason}`,
+        : `${this.quantMethod} quantizes none of ${skipped} modules: ${named.module} ${named.reason}`,
       {
-        module: unfit?.module,
+        module: named?.module,
         hint: 'Choose settings that fit the shapes of the model, such as a smaller group size, or a shorter skip list.',
       },
     )
@@ -256,6 +255,12 @@ export class FormatQuantizer<Config extends object> extends HfQuantizer {
 }
 
 const ALWAYS_FLOAT = 'stays in float with every method'
+
+const uselessOf = ({ outputEmbedding }: Shell, skipped: readonly SkippedModule[]) => ({
+  skipped: skipped.length,
+  named: skipped.find(({ module }) => module !== outputEmbedding) ?? skipped[0],
+})
+
 /** The key under which a method keeps its skip list. */
 function fieldOf(list: readonly string[] | undefined, json: JsonObject): string {
   const isList = (value: unknown) => JSON.stringify(value) === JSON.stringify(list)

@@ -173,14 +173,19 @@ describe('nothing is imported', () => {
     expect(await find('open_steps')).toMatchObject({ quantMethod: 'open_steps' })
   })
 
-  test.each(['../evil', 'a/b', '@scope/name', 'Evil', 'a.b', '', ' ', 'a'.repeat(300), 'é', '__proto__'])(
-    'for a method called %j',
+  test.each(['../evil', 'a/b', '@scope/name', 'Evil', 'a.b', '', ' ', 'é', '__proto__'])(
+    'for a method called %j, though what the name leads to is installed',
     async (method) => {
+      install(method, backend(method))
       runFrom(application)
-      const finding = find(method)
-      await expect(finding).rejects.toMatchObject({ code: 'QUANT_METHOD_UNKNOWN' })
+      await expectRefused(method, undefined, /./)
     },
   )
+
+  test('for a method whose name is longer than that of any file', async () => {
+    runFrom(application)
+    await expect(find('a'.repeat(300))).rejects.toMatchObject({ code: 'QUANT_METHOD_UNKNOWN' })
+  })
 })
 
 describe('a package that cannot be used is told from one that is not installed', () => {

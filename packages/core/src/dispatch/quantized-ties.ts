@@ -1,3 +1,4 @@
+import { ownerPath } from '../shell/join-path.js'
 import { findModule, joinPath } from '../shell/module.js'
 import { describeWeight, placeQuantized, QuantizedModule, weightsOf } from '../shell/quantized-module.js'
 import type { Shell, Tie } from '../shell/shell.js'
@@ -35,5 +36,3 @@ export function shareComponents(shell: Shell, pair: Tie): boolean {
   shell.ties = [...shell.ties.filter((other) => other !== pair), ...pairs]
   return true
 }
-
-const ownerPath = (parameter: string): string => parameter.slice(0, parameter.lastIndexOf('.'))

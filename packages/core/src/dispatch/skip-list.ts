@@ -1,3 +1,4 @@
+import { ownerPath } from '../shell/join-path.js'
 import { moduleMatcher } from '../shell/match-module.js'
 import { walkModules } from '../shell/module.js'
 import type { Shell } from '../shell/shell.js'
@@ -77,5 +78,3 @@ export const skippedLinears = (shell: Shell, list: SkipList): readonly string[] 
       .map((slot) => weightPath(path, slot))
       .filter((weight) => skipReason(list, weight) !== undefined),
   )
-
-const ownerPath = (parameter: string): string => parameter.slice(0, parameter.lastIndexOf('.'))

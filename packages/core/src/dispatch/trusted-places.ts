@@ -2,6 +2,7 @@ import { readFileSync, realpathSync, type Stats, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join, resolve, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { othersCanWrite } from '../files/others-can-write.js'
 import { liesIn } from '../load/lies-in.js'
 
 /** Where a package was found, or why it may not be imported from where it was found. */
@@ -62,7 +63,7 @@ function ofApplications(packageName: string, model: string | undefined): Place[]
       for (const folder of upwards(root)) {
         const modules = join(folder, 'node_modules')
         problem ??= relationTo(model, folder)
-        problem ??= [folder, modules].some((path) => othersCanWrite(path, owners))
+        problem ??= [folder, modules].some((path) => isOpenToOthers(path, owners))
           ? 'others can write'
           : undefined
         places.push({ modules, problem })
@@ -125,15 +126,10 @@ function relationTo(model: string | undefined, folder: string): string | undefin
   return liesIn(model, folder) ? 'holds the model' : undefined
 }
 
-/** Modes say nothing on Windows, where profiles and program folders are closed to others. */
-function othersCanWrite(path: string, owners: readonly (number | undefined)[]): boolean {
+/** What is not there cannot be written into. */
+function isOpenToOthers(path: string, owners: readonly (number | undefined)[]): boolean {
   const found = statOf(path)
-  if (found === undefined || process.platform === 'win32') return false
-  const { mode, uid, gid } = found
-  if (uid !== 0 && !owners.includes(uid)) return true
-  // Many systems give every user a group of the same number, with nobody else in it.
-  const byGroup = (mode & 0o020) !== 0 && gid !== uid
-  return byGroup || (mode & 0o002) !== 0
+  return found !== undefined && othersCanWrite(found, owners)
 }
 
 /** The file that importing the package loads; never that of a package of the same name further up. */

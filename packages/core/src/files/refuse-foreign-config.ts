@@ -1,6 +1,7 @@
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { OutputError } from '../errors/families.js'
+import { parseJsonValue } from '../json/json-document.js'
 
 /**
  * A model brings a config.json, and many programs have a file of that name: it is replaced only if it is a model's.
@@ -11,7 +12,7 @@ export async function refuseForeignConfig(folder: string): Promise<void> {
   const file = join(folder, 'config.json')
   const found = await stat(file).catch(() => undefined)
   if (found === undefined || !found.isFile() || found.size === 0) return
-  if (found.size <= MAX_BYTES && isModelConfig(await readFile(file, 'utf8'))) return
+  if (found.size <= MAX_BYTES && isModelConfig(await readFile(file))) return
   throw new OutputError('OUTPUT_NOT_A_MODEL', `${file} is the configuration of something else than a model`, {
     file,
     expected: [...KEYS],
@@ -32,9 +33,10 @@ const KEYS = new Set([
   'vocab_size',
 ])
 
-function isModelConfig(text: string): boolean {
+/** Read as that of a model is: with NaN and Infinity, and behind a byte order mark. */
+function isModelConfig(bytes: Uint8Array): boolean {
   try {
-    const json: unknown = JSON.parse(text)
+    const json = parseJsonValue(new TextDecoder().decode(bytes))
     return typeof json === 'object' && json !== null && Object.keys(json).some((key) => KEYS.has(key))
   } catch {
     return false

@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs'
-import { lstat, readdir, rename, rm } from 'node:fs/promises'
+import { lstat, readdir, rename } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { OutputError } from '../errors/families.js'
+import { removeTree } from './remove-tree.js'
 import { isAbandoned, ownerOf, type TagOwner, workTag } from './work-tag.js'
 
 /**
@@ -36,7 +37,7 @@ export const outputTaken = (final: string): OutputError =>
   })
 
 /**
- * Removes what processes left behind that are no more.
+ * Removes what processes left behind that are no more; what this process may not remove stays.
  *
  * @param latest a file or folder that was made a moment ago, which tells the time of the file system
  */
@@ -44,11 +45,12 @@ export async function removeLeftovers(final: string, latest: string): Promise<vo
   const now = (await lstat(latest)).mtimeMs
   for (const role of ['new', 'gone'] as const) {
     for (const { path, tag } of await siblings(final, role)) {
-      if (await isAbandoned(tag, path, now)) await rm(path, { recursive: true, force: true })
+      if (await isAbandoned(tag, path, now)) await removeTree(path).catch(() => {})
     }
   }
   for (const { path, tag } of await siblings(final, 'old')) {
-    if (existsSync(final) && (await isAbandoned(tag, path, now))) await removeAside(final, path)
+    if (existsSync(final) && (await isAbandoned(tag, path, now)))
+      await removeAside(final, path).catch(() => {})
   }
 }
 
@@ -59,7 +61,7 @@ export async function removeLeftovers(final: string, latest: string): Promise<vo
 export async function removeAside(final: string, aside: string): Promise<void> {
   const gone = siblingOf(final, 'gone')
   await rename(aside, gone)
-  await rm(gone, { recursive: true, force: true })
+  await removeTree(gone)
 }
 
 /** Moves back what a process had moved aside that was killed before it put the new one in place. */

@@ -230,8 +230,13 @@ describe('what is in the folder', () => {
       await expect(stageFolder(folder)).rejects.toMatchObject(refused)
       await expect(checkOutputFolder(folder)).rejects.toMatchObject(refused)
     }
-    const model = await folderWith('a-model', { 'config.json': '{"model_type":"llama"}' })
-    await (await stageFolder(model)).discard()
+    for (const [name, text] of [
+      ['a-model', '{"model_type":"llama"}'],
+      ['with-infinity', '{"model_type":"x","a":[0.0,Infinity]}'],
+      ['with-a-mark', '\uFEFF{"model_type":"llama"}'],
+    ] as const) {
+      await (await stageFolder(await folderWith(name, { 'config.json': text }))).discard()
+    }
   })
 })
 

@@ -1,11 +1,12 @@
 import { constants, existsSync, renameSync, statSync } from 'node:fs'
-import { access, chmod, mkdir, readdir, realpath, rm, stat } from 'node:fs/promises'
+import { access, chmod, mkdir, readdir, realpath, stat } from 'node:fs/promises'
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
 import { OutputError } from '../errors/families.js'
 import { publishInfo } from '../report/info.js'
-import { linkTree } from './link-tree.js'
+import { checkLinkable, linkTree } from './link-tree.js'
 import { outputError } from './output-error.js'
 import { refuseForeignConfig } from './refuse-foreign-config.js'
+import { removeTree } from './remove-tree.js'
 import { moveBack, outputTaken, refuseBusy, removeAside, removeLeftovers, siblingOf } from './siblings.js'
 import { syncFolder } from './sync-folder.js'
 
@@ -32,8 +33,9 @@ export interface StagedFolder {
  * that; a process that is killed between them leaves the old folder under its other name, and the next call for the
  * same folder, or `recoverFolder`, moves it back.
  *
- * @throws OutputError OUTPUT_BUSY while another process of this machine writes the same folder, OUTPUT_UNSUITABLE,
- * OUTPUT_NOT_A_MODEL for a folder whose config.json is that of something else, or when the place cannot be written.
+ * @throws OutputError OUTPUT_BUSY while another process of this machine writes the same folder, OUTPUT_UNSUITABLE (also
+ * for one that holds what cannot be taken along), OUTPUT_NOT_A_MODEL for a folder whose config.json is that of something
+ * else, or when the place cannot be written.
  */
 export async function stageFolder(folder: string): Promise<StagedFolder> {
   const final = await realFolder(folder)
@@ -45,6 +47,7 @@ export async function stageFolder(folder: string): Promise<StagedFolder> {
     await moveBack(final)
     await refuseBusy(final)
     await refuseForeignConfig(final)
+    await checkLinkable(final)
     found = identityOf(final)
     await mkdir(path)
     await removeLeftovers(final, path)
@@ -53,7 +56,7 @@ export async function stageFolder(folder: string): Promise<StagedFolder> {
   }
   return {
     path,
-    discard: () => rm(path, { recursive: true, force: true }),
+    discard: () => removeTree(path),
     async commit(isReplaced) {
       try {
         await announce(final, path, isReplaced)
@@ -64,7 +67,10 @@ export async function stageFolder(folder: string): Promise<StagedFolder> {
         if (aside !== undefined) {
           // What came into the folder at the last moment.
           await keepOtherFiles(aside, final, isReplaced)
-          await removeAside(final, aside)
+          // The new folder is in place, whatever becomes of the old one.
+          await removeAside(final, aside).catch(({ message }: Error) =>
+            publishInfo(`what ${final} was before stays beside it, under a hidden name: ${message}`),
+          )
         }
         if (isTaken) throw outputTaken(final)
       } catch (cause) {
@@ -82,14 +88,17 @@ export async function stageFolder(folder: string): Promise<StagedFolder> {
 export async function checkOutputFolder(folder: string): Promise<void> {
   const final = await realFolder(folder)
   await refuseUnmovable(folder, final)
-  await refuseForeignConfig(final)
-  let parent = dirname(final)
-  while (!existsSync(parent)) parent = dirname(parent)
-  // With the separator a file is not taken for a folder.
-  await access(parent + sep, constants.W_OK).catch((cause) => {
+  try {
+    await refuseForeignConfig(final)
+    await checkLinkable(final)
+    let parent = dirname(final)
+    while (!existsSync(parent)) parent = dirname(parent)
+    // With the separator a file is not taken for a folder.
+    await access(parent + sep, constants.W_OK)
+    if (parent === dirname(final)) await refuseBusy(final)
+  } catch (cause) {
     throw outputError(cause, final)
-  })
-  if (parent === dirname(final)) await refuseBusy(final)
+  }
 }
 
 /** Moves a folder back that a killed process had moved aside. */

@@ -27,6 +27,18 @@ export function subRanges(
   return found
 }
 
+/** Pieces one behind the other, each copied once; a single one is handed out as it is. */
+export function joinBytes(pieces: readonly Uint8Array[]): Uint8Array {
+  if (pieces.length === 1) return pieces[0]!
+  const whole = new Uint8Array(pieces.reduce((sum, { byteLength }) => sum + byteLength, 0))
+  let offset = 0
+  for (const piece of pieces) {
+    whole.set(piece, offset)
+    offset += piece.byteLength
+  }
+  return whole
+}
+
 /** Writes `bytes` at the beginning of a range. */
 export async function writeRange(range: ByteRange, bytes: Uint8Array): Promise<void> {
   if (!('fd' in range)) {

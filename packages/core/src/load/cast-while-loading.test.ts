@@ -11,12 +11,19 @@ import { bytesOf, float, folder, load, save } from '../testing/load-tiny-model.f
 import { rowInt8 } from '../testing/row-int8.fixture.js'
 import { tinyShell } from '../testing/tiny-model.fixture.js'
 
+interface Stored {
+  /** Tensors that are changed; all. */
+  readonly matching?: RegExp
+  /** Tensors that no module owns. */
+  readonly extra?: readonly string[]
+}
+
 /** The tiny model with its values changed, and stored in another dtype. @returns the folder */
 async function stored(
   name: string,
   dtype: SafetensorsDtype,
   encode: (values: Float32Array) => Uint8Array,
-  extra: readonly string[] = [],
+  { matching = /./, extra = [] }: Stored = {},
 ): Promise<string> {
   const to = join(folder, name)
   await mkdir(to)
@@ -24,8 +31,9 @@ async function stored(
   await using file = await openSafetensors(join(float, 'model.safetensors'))
   const tensors: TensorWithData[] = []
   for (const [name, { shape }] of file.tensors) {
-    const bytes = await file.read(name)
-    tensors.push({ name, dtype, shape, data: encode(new Float32Array(bytes.buffer)) })
+    const data = await file.read(name)
+    if (matching.test(name)) tensors.push({ name, dtype, shape, data: encode(new Float32Array(data.buffer)) })
+    else tensors.push({ name, dtype: 'F32', shape, data })
   }
   for (const name of extra) tensors.push({ name, dtype: 'F32', shape: [1], data: new Uint8Array(4) })
   await writeSafetensors(join(to, 'model.safetensors'), tensors)
@@ -61,6 +69,13 @@ describe('numbers that only need a cast become the dtype of the model', () => {
     expect(await bytesOf(again.shell)).toEqual(expected)
   })
 
+  test('F64, where some tensors have it and others have the dtype of the model', async () => {
+    const toDoubles = (values: Float32Array) => bytes(Float64Array.from(values))
+    const from = await stored('some-doubles', 'F64', toDoubles, { matching: /bias|embed_tokens/ })
+    const original = await bytesOf((await load(float, tinyShell())).shell)
+    expect(await bytesOf((await load(from, tinyShell())).shell)).toEqual(original)
+  })
+
   test('eight-bit floats without scales', async () => {
     const expected = await reference((values) => values.map((value) => (value < 0 ? -2 : 1)), 'signs')
     const from = await stored('stored-float8', 'F8_E4M3', signs)
@@ -69,7 +84,9 @@ describe('numbers that only need a cast become the dtype of the model', () => {
 })
 
 test('beside a scale they are codes of a quantization that nothing describes', async () => {
-  const from = await stored('scaled', 'F8_E4M3', signs, ['model.layers.1.up_proj.weight_scale_inv'])
+  const from = await stored('scaled', 'F8_E4M3', signs, {
+    extra: ['model.layers.1.up_proj.weight_scale_inv'],
+  })
   await expect(load(from, tinyShell())).rejects.toMatchObject({
     code: 'TENSOR_QUANTIZED',
     tensor: 'model.layers.1.up_proj.weight',

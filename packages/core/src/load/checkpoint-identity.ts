@@ -9,7 +9,7 @@ import type { Checkpoint } from './checkpoint.js'
  * so a model that is moved keeps its identity, and neither do their times, which archives set as they like.
  *
  * Each file is read once; its digest is noted beside inode, size and times. Of a file in the cache of the hub the digest
- * is its name.
+ * is its name, which is made another way: the copy of such a model in another place is another checkpoint.
  *
  * @throws the reason of `signal`
  */

@@ -2,6 +2,7 @@ import type { StoredWeight } from '../contract/quantizer.js'
 import type { TensorInfo } from '../contract/tensor.js'
 import { walkModules } from '../shell/module.js'
 import type { Shell } from '../shell/shell.js'
+import { joinBytes } from './byte-range.js'
 import { readRange } from './read-range.js'
 
 /** A tensor of a checkpoint file, by position. */
@@ -90,7 +91,7 @@ export function storedWeight(checkpoint: Checkpoint, path: string): StoredWeight
 async function readTensor(tensor: CheckpointTensor): Promise<Uint8Array> {
   const found = (await tensor.contiguous?.()) ?? tensor
   if (found.parts === undefined) return readRange(found)
-  return new Uint8Array(Buffer.concat(await Promise.all(found.parts.map(readRange))))
+  return joinBytes(await Promise.all(found.parts.map(readRange)))
 }
 
 const STALE_BUFFER = /(^|\.)(rotary_emb\.inv_freq|position_ids)$/

@@ -61,7 +61,7 @@ export function configFolders(folder: string): readonly string[] {
 }
 
 /** Files of their own in which older tools kept the block. */
-const SIDECARS = ['quantize_config.json', 'quant_config.json', 'quantization_config.json']
+export const SIDECARS = ['quantize_config.json', 'quant_config.json', 'quantization_config.json']
 
 async function findBlock(
   configs: readonly JsonFile[],

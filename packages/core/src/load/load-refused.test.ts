@@ -49,6 +49,17 @@ describe('what cannot be loaded is refused by name', () => {
     })
   }
 
+  test.each(['a missing tensor', 'a wrong shape'] as const)(
+    '%s of a model that stays float',
+    async (name) => {
+      const [checkpoint, code, tensor] = cases[name]
+      const from = await writeTinyCheckpoint(join(folder, `${name.replaceAll(' ', '-')}-float`), checkpoint)
+      await expect(load(from, tinyShell())).rejects.toMatchObject({
+        ...{ code, tensor, message: expect.stringContaining(tensor) },
+      })
+    },
+  )
+
   /** Of every kind of tensor that no quantizer looks at. */
   const floats = [
     ['the embedding', 'model.embed_tokens.weight'],

@@ -1,4 +1,6 @@
 import { CheckpointError } from '../errors/families.js'
+import { quote, quoteName } from '../errors/quote.js'
+import { ownerPath } from '../shell/join-path.js'
 import type { Checkpoint } from './checkpoint.js'
 
 /**
@@ -14,7 +16,7 @@ export function missingTensors(names: readonly string[], checkpoint: Checkpoint)
     lostByIndex(names, checkpoint) ?? underAnotherPrefix(names, checkpoint) ?? others(checkpoint)
   return new CheckpointError(
     'TENSOR_MISSING',
-    `${folder} (${some(files)}) lacks ${some(names.map(quote))}; ${instead}`,
+    `${folder} (${some(files)}) lacks ${some(names.map((name) => quote(name)))}; ${instead}`,
     { tensor, file: folder, hint },
   )
 }
@@ -27,7 +29,7 @@ interface Finding {
 function lostByIndex(names: readonly string[], { absent }: Checkpoint): Finding | undefined {
   const lost = names.find((name) => absent.has(name))
   if (lost === undefined) return undefined
-  const file = absent.get(lost)!
+  const file = quoteName(absent.get(lost)!)
   return {
     instead: `its index says that ${quote(lost)} is in ${file}, which does not hold it`,
     hint: `Fetch ${file} again: it is not the file that the index was written for.`,
@@ -38,7 +40,7 @@ function lostByIndex(names: readonly string[], { absent }: Checkpoint): Finding 
 function underAnotherPrefix(names: readonly string[], { tensors }: Checkpoint): Finding | undefined {
   const found = [...tensors.keys()]
   for (const name of names) {
-    const owner = ownerOf(name)
+    const owner = ownerPath(name)
     const longer = found.find((other) => other.includes(`.${owner}.`))
     if (longer !== undefined) {
       const prefix = longer.slice(0, longer.indexOf(`.${owner}.`) + 1)
@@ -68,14 +70,9 @@ const others = ({ tensors }: Checkpoint): Finding => ({
   instead:
     tensors.size === 0
       ? 'it holds no tensor at all'
-      : `it holds ${tensors.size === 1 ? 'one tensor' : `${tensors.size} tensors`}: ${some([...tensors.keys()].map(quote))}`,
+      : `it holds ${tensors.size === 1 ? 'one tensor' : `${tensors.size} tensors`}: ${some([...tensors.keys()].map((name) => quote(name)))}`,
   hint: 'config.json describes another model, or these files are only a part of one.',
 })
-
-/** "model.norm" of "model.norm.weight". */
-const ownerOf = (name: string): string => name.slice(0, name.lastIndexOf('.'))
-
-const quote = (name: string): string => `"${name}"`
 
 function some(items: readonly string[]): string {
   const more = items.length > 3 ? ` and ${items.length - 3} more` : ''

@@ -1,6 +1,7 @@
 import { constants, type Stats } from 'node:fs'
 import { type FileHandle, lstat, open, realpath, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { isHubBlob } from '@hfquant/safetensors'
 import { CheckpointError } from '../errors/families.js'
 import { outputError } from '../files/output-error.js'
 import { liesIn } from './lies-in.js'
@@ -153,7 +154,7 @@ async function follow(folder: string, path: string): Promise<ModelFile> {
  * `snapshots/<revision>` beside, or from a folder into which the tools were told to download.
  */
 function isBlob(target: string, home: string): boolean {
-  if (/[\\/]models--[^\\/]+[\\/]blobs[\\/]([0-9a-f]{40}|[0-9a-f]{64})$/.test(target)) return true
+  if (isHubBlob(target)) return true
   const snapshots = dirname(home)
   return basename(snapshots) === 'snapshots' && liesIn(target, join(dirname(snapshots), 'blobs'))
 }

@@ -3,6 +3,7 @@ import type { DeferredWeight, HfQuantizer, WeightPlan } from '../dispatch/hf-qua
 import { CheckpointError } from '../errors/families.js'
 import { describeTensor, type LoadingReport, type Mismatch } from '../report/loading-report.js'
 import { isCastable, isFloatDtype, isFloating } from '../shell/dtype.js'
+import { ownerPath } from '../shell/join-path.js'
 import { joinPath, walkModules } from '../shell/module.js'
 import type { Parameter } from '../shell/parameter.js'
 import { QuantizedModule } from '../shell/quantized-module.js'
@@ -171,9 +172,9 @@ function refuseScaled(
   { unexpected }: LoadingReport,
   { folder }: Checkpoint,
 ): void {
-  const beside = new Map(unexpected.map((name) => [ownerOf(name), name]))
+  const beside = new Map(unexpected.map((name) => [ownerPath(name), name]))
   for (const { name, source, parameter } of sources) {
-    const scale = beside.get(ownerOf(name))
+    const scale = beside.get(ownerPath(name))
     if (scale === undefined || isFloating(source.dtype) || !isFloatDtype(parameter.dtype)) continue
     throw new CheckpointError(
       'TENSOR_QUANTIZED',
@@ -188,5 +189,3 @@ function refuseScaled(
     )
   }
 }
-
-const ownerOf = (name: string): string => name.slice(0, name.lastIndexOf('.'))

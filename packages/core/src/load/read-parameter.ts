@@ -4,6 +4,7 @@ import { dtypeBits, elementCount, isFloatDtype } from '../shell/dtype.js'
 import type { Parameter } from '../shell/parameter.js'
 import type { QuantizedModule } from '../shell/quantized-module.js'
 import { storagePath } from '../shell/storage-range.js'
+import { joinBytes } from './byte-range.js'
 import { castValues } from './cast-values.js'
 import { componentRows, floatRows } from './component-rows.js'
 import { notFinite } from './not-finite.js'
@@ -16,14 +17,7 @@ const PIECE_BYTES = 4 * 2 ** 20
 export async function readParameter(parameter: Parameter): Promise<Uint8Array> {
   const pieces: Uint8Array[] = []
   for await (const piece of parameterChunks(parameter, parameter.dtype)) pieces.push(piece)
-  if (pieces.length === 1) return pieces[0]!
-  const whole = new Uint8Array(parameter.byteLength)
-  let offset = 0
-  for (const piece of pieces) {
-    whole.set(piece, offset)
-    offset += piece.byteLength
-  }
-  return whole
+  return joinBytes(pieces)
 }
 
 /**

@@ -2,7 +2,7 @@ import { type ByteRange, type KernelPool, type MemoryRange, readByteRange, runKe
 import type { Dtype, FloatDtype } from '../contract/tensor.js'
 import { tensorBytes } from '../shell/dtype.js'
 import { rowsOfSlot, type WeightSlot } from '../shell/weight-slot.js'
-import { subRanges } from './byte-range.js'
+import { joinBytes, subRanges } from './byte-range.js'
 import { castValues } from './cast-values.js'
 import { readRange } from './read-range.js'
 import { rowRanges } from './stream-context.js'
@@ -92,7 +92,7 @@ export async function readRowsHere(matrix: FloatMatrix, first: number, end: numb
     runKernel('transposeFloats', { dtype, rows: slot.inFeatures, columns: count }, [stored], [rows])
     pieces.push(rows)
   }
-  return pieces.length === 1 ? pieces[0]! : new Uint8Array(Buffer.concat(pieces))
+  return joinBytes(pieces)
 }
 
 const PIECE_BYTES = 4 * 2 ** 20
@@ -164,7 +164,7 @@ export async function readBytesHere(
   const pieces = await Promise.all(
     subRanges(ranges, offset, byteLength).map((range) => readHere(range, file)),
   )
-  return pieces.length === 1 ? pieces[0]! : new Uint8Array(Buffer.concat(pieces))
+  return joinBytes(pieces)
 }
 
 /** Spaced pieces are many and small: waiting for each of them would take longer than reading does. */

@@ -1,3 +1,4 @@
+import { ownerPath } from '../shell/join-path.js'
 import { type Shell, tie, untie } from '../shell/shell.js'
 import { type Checkpoint, type CheckpointTensor, storedWeight } from './checkpoint.js'
 import { readBytesHere } from './read-rows.js'
@@ -31,7 +32,7 @@ export async function settleTies(shell: Shell, checkpoint: Checkpoint): Promise<
 
 /** How many tensors are stored below the module of a parameter. */
 const partsOf = (checkpoint: Checkpoint, parameter: string): number =>
-  storedWeight(checkpoint, parameter.slice(0, parameter.lastIndexOf('.')))?.tensors.size ?? 0
+  storedWeight(checkpoint, ownerPath(parameter))?.tensors.size ?? 0
 
 const PIECE_BYTES = 8 * 2 ** 20
 

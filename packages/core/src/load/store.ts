@@ -1,4 +1,4 @@
-import { closeSync, openSync } from 'node:fs'
+import { closeSync, openSync, unlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ByteRange } from '@hfquant/kernels'
 import { createScratchFolder } from '../cache/work-folder.js'
@@ -93,11 +93,17 @@ function inFile(tensors: readonly NamedTensor[], fd: number, path: string): Map<
  */
 export async function openUnnamed(cacheFolder: string): Promise<number> {
   const { path, remove } = await createScratchFolder(cacheFolder)
+  const file = join(path, 'scratch')
+  let fd: number | undefined
   try {
-    return openSync(join(path, 'scratch'), 'wx+', 0o600)
+    fd = openSync(file, 'wx+', 0o600)
+    unlinkSync(file)
+    return fd
   } catch (cause) {
+    if (fd !== undefined) closeSync(fd)
     throw outputError(cause, path)
   } finally {
-    await remove()
+    // Network file systems keep an open file in its folder under another name: the next work folder collects it.
+    await remove().catch(() => {})
   }
 }

@@ -4,7 +4,7 @@ import { writeSafetensors } from '@hfquant/safetensors'
 import { afterAll, describe, expect, test } from 'vitest'
 import { temporaryFolder, writeTinyCheckpoint } from '../testing/tiny-model.fixture.js'
 import { openCheckpoint } from './open-checkpoint.js'
-import type { WeightRequest } from './weight-files.js'
+import { findWeights, type WeightRequest } from './weight-files.js'
 
 const parent = temporaryFolder(afterAll)
 let count = 0
@@ -35,6 +35,13 @@ const INDEX = 'model.safetensors.index.json'
 const SHARD = 'model-00001-of-00001.safetensors'
 
 describe('of several weights in a folder the ones are read that transformers reads', () => {
+  const order = ['model.safetensors', INDEX, 'pytorch_model.bin', 'pytorch_model.bin.index.json']
+  test.each(order)('%s is chosen before the next ones', async (name) => {
+    const folder = await folderWith([])
+    for (const file of order.slice(order.indexOf(name))) await writeFile(join(folder, file), '')
+    expect((await findWeights(folder, {})).path).toBe(join(folder, name))
+  })
+
   test('one file goes before an index, and a word says that both are there', async () => {
     const folder = await folderWith(['model.safetensors', SHARD], { [INDEX]: SHARD })
     const { tensors, warnings } = await read(folder)
@@ -100,6 +107,16 @@ describe('what cannot be chosen is refused with what would be read and what is t
     await expect(read(folder)).rejects.toMatchObject({ hint: expect.stringContaining(hint) })
   })
 
+  test('pickled files under other names are named, not opened', async () => {
+    const folder = await folderWith([])
+    await writeFile(join(folder, 'consolidated.00.pth'), 'neither a header nor a zip')
+    await expect(read(folder)).rejects.toMatchObject({
+      code: 'WEIGHTS_PICKLED',
+      message: expect.stringContaining('consolidated.00.pth'),
+      hint: expect.stringContaining('rename the state dict to pytorch_model.bin'),
+    })
+  })
+
   test('an index whose shards are not there', async () => {
     const folder = await folderWith(['other.safetensors'], { [INDEX]: SHARD })
     await expect(read(folder)).rejects.toMatchObject({
@@ -107,6 +124,20 @@ describe('what cannot be chosen is refused with what would be read and what is t
       message: expect.stringMatching(/names model-00001-of-00001.safetensors.*there are .*other.safetensors/),
     })
   })
+})
+
+test('the dtype of an index is handed on as it stands there', async () => {
+  const folder = await folderWith([SHARD], { [INDEX]: SHARD })
+  const dtypeOf = async () => {
+    await using checkpoint = await openCheckpoint(folder)
+    return checkpoint.indexDtype
+  }
+  expect(await dtypeOf()).toBeUndefined()
+  await writeFile(
+    join(folder, INDEX),
+    JSON.stringify({ metadata: { dtype: 'int8' }, weight_map: { [SHARD]: SHARD } }),
+  )
+  expect(await dtypeOf()).toBe('int8')
 })
 
 test('a folder called like a weight file is none', async () => {

@@ -1,6 +1,7 @@
 import { readdir, stat } from 'node:fs/promises'
 import { isAbsolute, join, normalize, sep } from 'node:path'
 import { CheckpointError, ConfigError } from '../errors/families.js'
+import { quote } from '../errors/quote.js'
 
 /** Weights of a model folder, best first: as transformers has it, one file goes before an index that lies beside it. */
 const WEIGHT_FILES = [
@@ -74,7 +75,7 @@ async function namedWeights(folder: string, named: unknown): Promise<string> {
   if (!isName) {
     throw new ConfigError(
       'FIELD_VALUE',
-      `config.json says ${field} ${JSON.stringify(named)}, expected a file whose name ends in .safetensors or .safetensors.index.json`,
+      `config.json says ${field} ${quote(named)}, expected a file whose name ends in .safetensors or .safetensors.index.json`,
       { field, found: named, hint: 'Correct config.json, or leave the field out.' },
     )
   }
@@ -82,7 +83,7 @@ async function namedWeights(folder: string, named: unknown): Promise<string> {
   if (await isThere(join(folder, named))) return join(folder, named)
   throw new CheckpointError(
     'WEIGHTS_NOT_FOUND',
-    `config.json says ${field} "${named}", which ${folder} does not hold; ${await describeWeightFiles(folder)}`,
+    `config.json says ${field} ${quote(named)}, which ${folder} does not hold; ${await describeWeightFiles(folder)}`,
     {
       file: join(folder, named),
       field,

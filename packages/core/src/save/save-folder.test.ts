@@ -1,15 +1,22 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { toNode } from '../json/json-document.js'
-import { carriedFiles, saveFolder } from './save-folder.js'
+import { SIDECARS } from '../load/find-model.js'
+import { carriedFiles, type SaveFolderOptions, saveFolder } from './save-folder.js'
 
 let work: string
 beforeAll(async () => {
   work = await mkdtemp(join(tmpdir(), 'save-folder-'))
 })
 afterAll(() => rm(work, { recursive: true }))
+
+const optionsFor = (sourceFolder: string): SaveFolderOptions => ({
+  ...{ sourceFolder, dtype: 'float32', quantizer: undefined },
+  config: toNode({}) as SaveFolderOptions['config'],
+})
 
 it('takes along every chat template, and none of the folder that it replaces', async () => {
   const [from, out] = [join(work, 'model'), join(work, 'saved')]
@@ -23,9 +30,37 @@ it('takes along every chat template, and none of the folder that it replaces', a
   await writeFile(join(from, 'additional_chat_templates', 'notes.txt'), 'not a template')
   await writeFile(join(from, 'chat_template.jinja'), 'default')
 
-  const config = toNode({}) as Parameters<typeof saveFolder>[1]['config']
-  const options = { sourceFolder: from, config, dtype: 'float32', quantizer: undefined } as const
-  await saveFolder(out, options, async () => undefined)
+  await saveFolder(out, optionsFor(from), async () => undefined)
   expect(await carriedFiles(out)).toEqual(['additional_chat_templates/tool_use.jinja', 'chat_template.jinja'])
   expect(await readFile(join(out, 'additional_chat_templates/tool_use.jinja'), 'utf8')).toBe('tool_use.jinja')
+})
+
+it.each([
+  'vocab.json',
+  'merges.txt',
+  'tokenizer.json',
+  'generation_config.json',
+  'tokenizer.model',
+  'additional_chat_templates/tool_use.jinja',
+])('publishes no private file by way of a link called %s', async (name) => {
+  await writeFile(join(work, 'key'), 'a private key')
+  const [from, out] = [await mkdtemp(join(work, 'linked-')), join(work, 'published')]
+  await mkdir(dirname(join(from, name)), { recursive: true })
+  await symlink(join(work, 'key'), join(from, name))
+  const refused = { code: 'FILE_OUTSIDE_FOLDER', file: join(from, name) }
+  await expect(carriedFiles(from)).rejects.toMatchObject(refused)
+  const neverFilled = async () => expect.unreachable()
+  await expect(saveFolder(out, optionsFor(from), neverFilled)).rejects.toMatchObject(refused)
+  expect(existsSync(out)).toBe(false)
+})
+
+it('leaves nothing of an older model by which the new one would be read as quantized', async () => {
+  const [from, out] = [join(work, 'float'), join(work, 'was-quantized')]
+  await mkdir(from)
+  await mkdir(out)
+  await writeFile(join(out, 'config.json'), '{"model_type":"llama"}')
+  for (const name of SIDECARS) await writeFile(join(out, name), '{"bits":4,"quant_method":"gptq"}')
+  await writeFile(join(out, 'notes.json'), 'mine')
+  await saveFolder(out, optionsFor(from), async () => undefined)
+  expect((await readdir(out)).filter((name) => name.endsWith('.json'))).toEqual(['config.json', 'notes.json'])
 })

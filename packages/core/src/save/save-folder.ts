@@ -6,6 +6,7 @@ import { CheckpointError } from '../errors/families.js'
 import { outputError } from '../files/output-error.js'
 import { stageFolder } from '../files/stage-folder.js'
 import { formatJson, type JsonNode, toNode } from '../json/json-document.js'
+import { SIDECARS } from '../load/find-model.js'
 import { readUnreplaced } from '../load/folder-version.js'
 import { checkModelFile, copyModelFile } from '../load/model-file.js'
 import { type CheckpointStore, createCheckpointStore } from './checkpoint-store.js'
@@ -141,6 +142,8 @@ const CARRIED =
  * names, and so what would be read with the new one. Weights under other names are somebody's own.
  */
 const isModelFile = (name: string): boolean =>
-  /^((config|quantize_config|quant_config|generation_config|tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab|chat_template)\.json|tokenizer\.model|vocab\.txt|merges\.txt|chat_template\.jinja|model(-\d{5}-of-\d{5})?\.safetensors|model\.safetensors\.index\.json)$/.test(
+  /^((config|generation_config|tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab|chat_template)\.json|tokenizer\.model|vocab\.txt|merges\.txt|chat_template\.jinja|model(-\d{5}-of-\d{5})?\.safetensors|model\.safetensors\.index\.json)$/.test(
     name,
-  ) || name === TEMPLATES_FOLDER
+  ) ||
+  SIDECARS.includes(name) ||
+  name === TEMPLATES_FOLDER

@@ -5,7 +5,8 @@ import { tinyShell } from '../testing/tiny-model.fixture.js'
 import { checkCoverage, resolveDeviceMap } from './device-map.js'
 import { parseFloatDtype, tensorBytes } from './dtype.js'
 import { matchesModule } from './match-module.js'
-import { walkParameters } from './module.js'
+import { findModule, walkParameters } from './module.js'
+import { locateParameter } from './shell.js'
 
 describe('a skip-list entry matches whole dotted segments', () => {
   test.each([
@@ -44,12 +45,13 @@ describe('dtype is a precision', () => {
     ['float', 'float32'],
   ])('%s means %s', (alias, dtype) => expect(parseFloatDtype(alias)).toBe(dtype))
 
-  test.each(['int8', 'INT4', 'torch.int8', 'uint8', 'int', 'bool', 'long'])(
+  test.each(['int8', 'INT4', 'torch.int8', 'uint8', 'torch.uint8', 'int', 'bool', 'long'])(
     'an integer type, %s, points at quantization',
     (value) => {
       expect(() => parseFloatDtype(value)).toThrow(
         expect.objectContaining({
           code: 'DTYPE_NOT_FLOATING',
+          message: expect.stringContaining('not a floating-point type'),
           hint: expect.stringContaining("quantize: 'int8'"),
         }),
       )
@@ -71,6 +73,10 @@ describe('dtype is a precision', () => {
   ])('%j is refused with %s', (value, code) =>
     expect(() => parseFloatDtype(value)).toThrow(expect.objectContaining({ code })),
   )
+
+  test.each([[16], [['fp16']]])('%j is refused with what is expected', (value) => {
+    expect(() => parseFloatDtype(value)).toThrow('expected a string such as "bfloat16"')
+  })
 
   test('an unknown name is refused with the list', () => {
     expect(() => parseFloatDtype('fp64')).toThrow(
@@ -108,6 +114,15 @@ describe('a device map', () => {
 test('a tied parameter is one parameter under two names', () => {
   const parameters = new Map(walkParameters(tinyShell({ tied: true }).root))
   expect(parameters.get('lm_head.weight')).toBe(parameters.get('model.embed_tokens.weight'))
+})
+
+test('a parameter is found by its name, also one of the root', () => {
+  const shell = tinyShell()
+  const { path, module, key } = locateParameter(shell, 'model.layers.1.up_proj.bias')
+  expect([path, key]).toEqual(['model.layers.1.up_proj', 'bias'])
+  expect(module).toBe(findModule(shell.root, path))
+  expect(locateParameter(shell, 'scale')).toEqual({ path: '', module: shell.root, key: 'scale' })
+  expect(() => locateParameter(shell, 'model.layers.7.bias')).toThrow('no module holds model.layers.7.bias')
 })
 
 test('errors are recognised across copies of the package, and by family', () => {

@@ -30,25 +30,35 @@ export interface Tie {
 
 /** Makes `alias` share the parameter called `target`. */
 export function tie(shell: Shell, pair: Tie): void {
-  const [target, targetName] = ownerOf(shell, pair.target)
-  const [alias, aliasName] = ownerOf(shell, pair.alias)
-  alias.parameters.set(aliasName, target.parameters.get(targetName)!)
+  const target = locateParameter(shell, pair.target)
+  const alias = locateParameter(shell, pair.alias)
+  alias.module.parameters.set(alias.key, target.module.parameters.get(target.key)!)
   shell.ties = [...shell.ties, pair]
 }
 
 /** Gives the alias its own parameter again. */
 export function untie(shell: Shell, tie: Tie): void {
-  const [module, name] = ownerOf(shell, tie.alias)
-  const shared = module.parameters.get(name)!
-  module.parameters.delete(name)
-  module.parameter(name, shared.dtype as FloatDtype, shared.shape)
+  const { module, key } = locateParameter(shell, tie.alias)
+  const shared = module.parameters.get(key)!
+  module.parameters.delete(key)
+  module.parameter(key, shared.dtype as FloatDtype, shared.shape)
   shell.ties = shell.ties.filter((other) => other !== tie)
 }
 
-/** The module that holds a parameter, and the parameter's name in it. */
-function ownerOf(shell: Shell, parameter: string): readonly [Module, string] {
-  const cut = parameter.lastIndexOf('.')
-  const module = findModule(shell.root, parameter.slice(0, Math.max(cut, 0)))
-  if (module === undefined) throw new TypeError(`no module holds ${parameter}`)
-  return [module, parameter.slice(cut + 1)]
+/** Where a parameter is. */
+export interface ParameterPlace {
+  /** Path of the module that holds it; '' for the root. */
+  readonly path: string
+  readonly module: Module
+  /** Its name in the module. */
+  readonly key: string
+}
+
+/** @throws TypeError for a name below no module: whoever gives it has built the model otherwise. */
+export function locateParameter(shell: Shell, name: string): ParameterPlace {
+  const cut = name.lastIndexOf('.')
+  const path = name.slice(0, Math.max(cut, 0))
+  const module = findModule(shell.root, path)
+  if (module === undefined) throw new TypeError(`no module holds ${name}`)
+  return { path, module, key: name.slice(cut + 1) }
 }

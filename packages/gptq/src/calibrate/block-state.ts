@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { deserialize, serialize } from 'node:v8'
 import {
   type Checkpoint,
@@ -57,18 +57,16 @@ export async function openBlockState(
   const key = await taskKey(settings, checkpoint, sequences)
   const folder = entryFolder(cache, 'calibrations', key)
   const fileOf = (block: number) => join(folder, `block-${block}`)
-  const put = (path: string, bytes: string | Uint8Array) => putFile(cache, path, bytes)
+  const manifest: EntryManifest = {
+    ...{ key, model: basename(checkpoint.folder), source: checkpoint.folder, method: 'gptq' },
+    created: new Date().toISOString(),
+    owner: workTag(),
+  }
   const isKept = await isWritable(cache, warn)
   let isClaimed = false
+  /** For each block anew: what is kept may be removed while a calibration runs, and is no reason to end it. */
   const claim = async () => {
-    if (isClaimed) return
-    const manifest: EntryManifest = {
-      ...{ key, model: basename(checkpoint.folder), source: checkpoint.folder, method: 'gptq' },
-      created: new Date().toISOString(),
-      owner: workTag(),
-    }
-    await mkdir(folder, { recursive: true, mode: 0o700 })
-    await put(join(folder, MANIFEST_FILE), `${JSON.stringify(manifest, undefined, 2)}\n`)
+    await putManifest(cache, folder, manifest)
     isClaimed = true
   }
   return {
@@ -88,7 +86,7 @@ export async function openBlockState(
       if (!isKept) return
       try {
         await claim()
-        await put(fileOf(block), serialize(saved))
+        await putFile(cache, fileOf(block), serialize(saved))
       } catch (cause) {
         throw outputError(cause, folder)
       }
@@ -110,13 +108,35 @@ async function isWritable(cache: string, warn: (message: string) => void): Promi
   }
 }
 
+/** An entry that is not there yet appears with its manifest: one without is damaged, and pruned. */
+function putManifest(cache: string, entry: string, manifest: EntryManifest): Promise<void> {
+  return inWorkFolder(cache, async (work) => {
+    const draft = join(work, MANIFEST_FILE)
+    await writeFile(draft, `${JSON.stringify(manifest, undefined, 2)}\n`, { mode: 0o600, flush: true })
+    await mkdir(dirname(entry), { recursive: true, mode: 0o700 })
+    await rename(draft, join(entry, MANIFEST_FILE)).catch(async (cause: NodeJS.ErrnoException) => {
+      if (cause.code !== 'ENOENT') throw cause
+      const made = join(work, manifest.key)
+      await mkdir(made, { mode: 0o700 })
+      await rename(draft, join(made, MANIFEST_FILE))
+      await rename(made, entry)
+    })
+  })
+}
+
 /** Whole or not at all. */
-async function putFile(cache: string, path: string, bytes: string | Uint8Array): Promise<void> {
-  const work = await createWorkFolder(cache)
-  try {
-    const draft = join(work.path, 'draft')
+function putFile(cache: string, path: string, bytes: Uint8Array): Promise<void> {
+  return inWorkFolder(cache, async (work) => {
+    const draft = join(work, 'draft')
     await writeFile(draft, bytes, { mode: 0o600, flush: true })
     await rename(draft, path)
+  })
+}
+
+async function inWorkFolder(cache: string, put: (work: string) => Promise<void>): Promise<void> {
+  const work = await createWorkFolder(cache)
+  try {
+    await put(work.path)
   } finally {
     await work.remove()
   }

@@ -20,6 +20,7 @@ export async function readWeight(
   const matrix = { source: checkpointSource(source), slot: module.replaced.slot, dtype }
   const values = scratch.floats('weight', rows * columns)
   const step = Math.max(1, Math.floor(PIECE_BYTES / (columns * 4)))
+  let nonFinite = 0
   const readPieces = async (lane: number) => {
     const room = (byteLength: number, use: string) => rangeOf(scratch.bytes(`${use}.${lane}`, byteLength))
     for (let first = lane * step; first < rows; first += pool.workers * step) {
@@ -27,13 +28,14 @@ export async function readWeight(
       const own = await readRows(matrix, [first, first + count], room, workers)
       const task = { kernel: 'cast', params: { from: dtype, to: 'float32' }, inputs: [own] }
       const outputs = [rowsOf(values, first, count, columns)]
-      await pool.run({ ...task, outputs }, signal === undefined ? {} : { signal })
+      const result = await pool.run({ ...task, outputs }, signal === undefined ? {} : { signal })
+      nonFinite += result.nonFinite
     }
   }
   const lanes = Array.from({ length: pool.workers }, (_, lane) => readPieces(lane))
   for (const result of await Promise.allSettled(lanes)) if (result.status === 'rejected') throw result.reason
-  const wrong = firstNonFinite(values)
-  if (wrong === undefined) return { values, rows, columns }
+  if (nonFinite === 0) return { values, rows, columns }
+  const wrong = values.findIndex((value) => !Number.isFinite(value))
   throw new CheckpointError(
     'TENSOR_NOT_FINITE',
     `"${module.tensor}" in ${source.file} holds ${values[wrong]} in row ${Math.floor(wrong / columns)}`,
@@ -45,10 +47,4 @@ export async function readWeight(
       hint: 'No integer format can hold these values; repair the checkpoint, or leave the module in float.',
     },
   )
-}
-
-/** A plain loop: a callback for each of some millions of values takes seconds. */
-function firstNonFinite(values: Float32Array): number | undefined {
-  for (let index = 0; index < values.length; index++) if (!Number.isFinite(values[index])) return index
-  return undefined
 }

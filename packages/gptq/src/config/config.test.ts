@@ -89,6 +89,24 @@ describe('a block of config.json', () => {
     [{ bits: 4, dataset: 'c4', use_exllama: true }, { dataset: null }],
   ])('%j is understood', (json, expected) => expect(parse(json).value).toMatchObject(expected))
 
+  test.each([
+    ['bits that do not exist', { bits: 5 }, { name: 'ConfigError', code: 'FIELD_VALUE', field: 'bits' }],
+    ['a format made for one kernel', { format: 'marlin' }, { code: 'GPTQ_FORMAT', field: 'format' }],
+    [
+      'planar codes',
+      { format: 'gptq_p' },
+      { code: 'GPTQ_FORMAT', message: expect.stringContaining('planar codes') },
+    ],
+    ['marlin by its old key', { is_marlin_format: true }, { code: 'GPTQ_FORMAT', field: 'is_marlin_format' }],
+    ['AWQ', { awq_gemm_checkpoint: true }, { code: 'GPTQ_FORMAT', field: 'awq_gemm_checkpoint' }],
+    ['rotated weights', { rotation: 'hadamard' }, { code: 'ROTATION', field: 'rotation' }],
+    ['other words', { pack_dtype: 'int16' }, { code: 'PACK_DTYPE', expected: ['int32'] }],
+  ])('with %s is refused', (_, change, refused) => {
+    expect(() => parse({ bits: 4, group_size: 64, ...change })).toThrow(
+      expect.objectContaining({ name: 'CapabilityError', ...refused }),
+    )
+  })
+
   test('keeps everything that it said', () => {
     const json = { quant_method: 'gptq', bits: 4, group_size: 64, meta: { uri: 'x', odd: [1] }, unknown: 3 }
     expect(parse(json).toDict()).toMatchObject(json)

@@ -3,7 +3,7 @@ import { dirname, join, relative } from 'node:path'
 import { OutputError } from '@hfquant/core'
 import type { HubSettings } from './hub-settings.js'
 import { incompleteName, removeLeftBehind } from './incomplete-files.js'
-import type { HubFile } from './needed-files.js'
+import { type HubFile, TEMPLATES_FOLDER } from './needed-files.js'
 
 /**
  * One model in the cache that all Hugging Face tools share:
@@ -59,8 +59,9 @@ export async function writeRef(cached: CachedModel, revision: string, commit: st
 
 /** Removes what processes that were killed left in the parts of the cache that `revision` touches. */
 export async function tidy(cached: CachedModel, revision: string, commit: string): Promise<void> {
-  for (const folder of [cached.blobs, cached.snapshot(commit), dirname(cached.ref(revision))])
-    await removeLeftBehind(folder)
+  const snapshot = cached.snapshot(commit)
+  const folders = [cached.blobs, snapshot, join(snapshot, TEMPLATES_FOLDER), dirname(cached.ref(revision))]
+  for (const folder of folders) await removeLeftBehind(folder)
 }
 
 /** Reports a failed write as what it is for the caller: the cache folder is full or may not be written. */

@@ -79,6 +79,33 @@ describe('offline', () => {
     )
   })
 
+  it('names the first of many shards that are missing', async () => {
+    const folder = await resolveModel(MODEL)
+    await rm(join(folder, 'model.safetensors'))
+    await writeFile(join(folder, 'model-00010-of-00012.safetensors'), '')
+    vi.stubEnv('HF_HUB_OFFLINE', '1')
+    const { message } = await failure(resolveModel(MODEL))
+    expect(message).toMatch(
+      / model-00007-of-00012\.safetensors, model-00008-of-00012\.safetensors and 3 more in /,
+    )
+  })
+
+  it('makes no names of more shards than a repository has files', async () => {
+    const folder = await resolveModel(MODEL)
+    await rm(join(folder, 'model.safetensors'))
+    await writeFile(join(folder, 'model-00001-of-99999.safetensors'), '')
+    for (let series = 0; series < 20; series++)
+      await writeFile(join(folder, `series${series}-00001-of-09000.safetensors`), '')
+    const shards = Array.from({ length: 10_001 }, (_, shard) => [String(shard), `other-${shard}.safetensors`])
+    const index = JSON.stringify({ weight_map: Object.fromEntries(shards) })
+    await writeFile(join(folder, 'other.safetensors.index.json'), index)
+    vi.stubEnv('HF_HUB_OFFLINE', '1')
+    // One file that says it is one of 99999 is an ordinary file.
+    expect(await resolveModel(MODEL)).toBe(folder)
+    await rm(join(folder, 'model-00001-of-99999.safetensors'))
+    expect((await failure(resolveModel(MODEL))).message).toContain('and 8991 more in')
+  })
+
   it('is proposed when the hub is away and the cache has the model', async () => {
     hub.brokenStatus = 503
     expect(await failure(resolveModel(MODEL))).toMatchObject({ code: 'HUB_UNAVAILABLE', found: 503 })

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { CachedModel } from './cache.js'
 import { isCommitHash } from './model-id.js'
 import type { WantedFiles } from './needed-files.js'
-import { isIndex, shardsBeside, weightSets } from './weight-files.js'
+import { isIndex, MAX_SHARDS, weightSets, withShards } from './weight-files.js'
 
 /** A snapshot in the cache, and the files that keep it from being loaded. */
 export interface CachedSnapshot {
@@ -32,27 +32,29 @@ export async function findSnapshot(
 
 /** What the best set of weights lacks; nothing if any set is whole, whatever indexes and parts of others are there. */
 async function missingWeights(folder: string, names: readonly string[]): Promise<readonly string[]> {
+  const indexed = await readIndexes(folder, names)
+  // Weights that only an index speaks of count, too.
+  const known = new Set([...names, ...[...indexed.values()].flat()])
   let missing: readonly string[] | undefined
-  for (const set of weightSets([...names, ...(await announced(folder, names))])) {
-    const lacks = await absent(folder, await wholeSet(folder, set))
+  for (const set of weightSets([...known])) {
+    const lacks = await absent(folder, wholeSet(set, indexed))
     if (lacks.length === 0) return []
     missing ??= lacks
   }
   return missing ?? ['model.safetensors']
 }
 
-/** Weights that only an index speaks of. */
-async function announced(folder: string, names: readonly string[]): Promise<string[]> {
-  const found = await Promise.all(names.filter(isIndex).map((name) => shardsOf(join(folder, name))))
-  return found.flatMap((shards) => [...shards]).filter((shard) => !names.includes(shard))
+/** The shards that each index of a folder speaks of. One is read at a time: each may be large. */
+async function readIndexes(folder: string, names: readonly string[]): Promise<Map<string, string[]>> {
+  const indexed = new Map<string, string[]>()
+  for (const name of names.filter(isIndex)) indexed.set(name, await shardsOf(join(folder, name)))
+  return indexed
 }
 
 /** All files of a set: an index says which, and so do the names of shards. */
-async function wholeSet(folder: string, set: readonly string[]): Promise<string[]> {
-  const shards = await Promise.all(
-    set.map(async (name) => (isIndex(name) ? [...(await shardsOf(join(folder, name)))] : shardsBeside(name))),
-  )
-  return [...new Set(shards.flat())]
+function wholeSet(set: readonly string[], indexed: ReadonlyMap<string, readonly string[]>): string[] {
+  const named = set.filter(isIndex).flatMap((index) => indexed.get(index) ?? [])
+  return [...new Set([...named, ...withShards(set.filter((name) => !isIndex(name)))])]
 }
 
 /** A link whose blob is gone is as good as no file. */
@@ -62,12 +64,13 @@ async function absent(folder: string, names: readonly string[]): Promise<string[
 }
 
 /** File names in the `weight_map` of an index; none if the file is no index, which the loader reports better. */
-async function shardsOf(path: string): Promise<Set<string>> {
+async function shardsOf(path: string): Promise<string[]> {
   try {
     const { weight_map: files }: { weight_map?: unknown } = JSON.parse((await readText(path)) ?? '{}')
-    return new Set(Object.values(files ?? {}).filter((name) => typeof name === 'string'))
+    const shards = new Set(Object.values(files ?? {}).filter((name) => typeof name === 'string'))
+    return shards.size > MAX_SHARDS ? [] : [...shards]
   } catch {
-    return new Set()
+    return []
   }
 }
 

@@ -2,12 +2,12 @@ import { spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { mkdir, readdir, readFile, utimes, writeFile } from 'node:fs/promises'
-import { hostname } from 'node:os'
-import { join } from 'node:path'
+import { mkdir, readdir, readFile, rename, symlink, utimes, writeFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { OutputError } from '@hfquant/core'
+import { OutputError, workTag } from '@hfquant/core'
 import { describe, expect, it, vi } from 'vitest'
+import { startHubServer } from './hub-server.fixture.js'
 import { resolveModel } from './index.js'
 import { FILES, failure, fileRequests, home, hub, MODEL, NEEDED, repository } from './test-hub.fixture.js'
 
@@ -76,14 +76,16 @@ describe('an unreliable line', () => {
 describe('what a killed download left behind', () => {
   const weights = FILES['model.safetensors']
   const digest = createHash('sha256').update(weights).digest('hex')
-  const HOST = createHash('sha256').update(hostname()).digest('hex').slice(0, 8)
-  const UUID = '01234567-89ab-cdef-0123-456789abcdef'
+  const GIVEN_UP = 'hfquant-left-0123456789abcdef'
+  const [, start, machine, ...rest] = workTag().split('-')
   /** The id of a process that has ended. */
   const DEAD = spawnSync(process.execPath, ['--version']).pid
+  const dead = (where = machine) => [DEAD, start, where, ...rest].join('-')
+  const WEEK = 7 * 24 * 3600
 
-  async function leave(owner: string, bytes: Buffer, secondsAgo = 0): Promise<string> {
+  async function leave(tag: string, bytes: Buffer, secondsAgo = 0): Promise<string> {
     await mkdir(join(repository(), 'blobs'), { recursive: true })
-    const path = join(repository(), 'blobs', `${digest}.${owner}${UUID}.incomplete`)
+    const path = join(repository(), 'blobs', `${digest}.${tag}.incomplete`)
     await writeFile(path, bytes)
     const time = Date.now() / 1000 - secondsAgo
     await utimes(path, time, time)
@@ -91,9 +93,9 @@ describe('what a killed download left behind', () => {
   }
 
   it('is taken up: the longest piece, from its last byte on; nothing is left', async () => {
-    await leave(`${HOST}-${DEAD}-`, weights.subarray(0, 60_000))
-    await leave('', weights.subarray(0, 70_000), 3600)
-    await leave(`${HOST}-0-`, weights.subarray(0, 100))
+    await leave(dead(), weights.subarray(0, 60_000))
+    await leave(dead('0000000000000000'), weights.subarray(0, 70_000), WEEK + 60)
+    await leave(GIVEN_UP, weights.subarray(0, 100))
     const folder = await resolveModel(MODEL)
     expect(hub.ranges).toEqual(['model.safetensors bytes=70000-'])
     expect(await readFile(join(folder, 'model.safetensors'))).toEqual(weights)
@@ -101,7 +103,7 @@ describe('what a killed download left behind', () => {
   })
 
   it('needs no request when only the name was missing', async () => {
-    await leave(`${HOST}-${DEAD}-`, weights)
+    await leave(dead(), weights)
     const folder = await resolveModel(MODEL)
     expect(fileRequests().filter((request) => request.includes('model.safetensors'))).toEqual([])
     expect(await readFile(join(folder, 'model.safetensors'))).toEqual(weights)
@@ -111,27 +113,65 @@ describe('what a killed download left behind', () => {
     ['other bytes', Buffer.alloc(50_000, 1)],
     ['more than the file', Buffer.alloc(100_001, 7)],
   ])('is downloaded anew if it holds %s', async (_, bytes) => {
-    await leave(`${HOST}-${DEAD}-`, bytes)
+    await leave(dead(), bytes)
     const folder = await resolveModel(MODEL)
     expect(await readFile(join(folder, 'model.safetensors'))).toEqual(weights)
     expect(await leftovers()).toEqual([])
   })
 
+  it('is reported anew, too, if it was wrong', async () => {
+    const MiB = 1024 * 1024
+    const large = Buffer.alloc(4 * MiB, 7)
+    await using other = await startHubServer(MODEL, { ...FILES, 'model.safetensors': large })
+    vi.stubEnv('HF_ENDPOINT', other.endpoint)
+    const path = await leave(GIVEN_UP, Buffer.alloc(3 * MiB, 1))
+    await rename(path, path.replace(digest, createHash('sha256').update(large).digest('hex')))
+    const received: number[] = []
+    await resolveModel(MODEL, {
+      onProgress: ({ file, receivedBytes }) => {
+        if (file === 'model.safetensors') received.push(receivedBytes)
+      },
+    })
+    expect(received[0]).toBe(3 * MiB)
+    const again = received.slice(received.indexOf(large.length) + 1)
+    expect(again.length).toBeGreaterThanOrEqual(3)
+    expect(Math.min(...again)).toBeLessThan(2 * MiB)
+  })
+
   it('is not mixed with the whole file that a server without ranges sends', async () => {
     hub.ignoresRanges = true
-    await leave(`${HOST}-${DEAD}-`, weights.subarray(0, 60_000))
+    await leave(dead(), weights.subarray(0, 60_000))
     const folder = await resolveModel(MODEL)
     expect(await readFile(join(folder, 'model.safetensors'))).toEqual(weights)
   })
 
-  it('is left to a process that may still write it, and to other tools', async () => {
-    const alive = await leave(`${HOST}-${process.ppid}-`, weights.subarray(0, 60_000))
-    const elsewhere = await leave(`00000000-${DEAD}-`, weights.subarray(0, 60_000))
-    const python = join(repository(), 'blobs', `${digest}.incomplete`)
-    await writeFile(python, weights.subarray(0, 60_000))
+  it.each<[string, string, number]>([
+    // A piece that was taken up keeps its age while it is digested, and while the hub is waited for.
+    ['to a process that runs, however long it writes nothing', workTag(), 2 * WEEK],
+    ['to a process of another machine', dead(`00000000${machine!.slice(8)}`), WEEK - 60],
+    ['to a process of another container of this machine', dead(`${machine!.slice(0, 8)}00000000`), WEEK - 60],
+    ['to other tools', '01234567-89ab-cdef-0123-456789abcdef', 2 * WEEK],
+    ['to other tools that write short names', '01234567', 2 * WEEK],
+  ])('is left %s', async (_, tag, secondsAgo) => {
+    const path = await leave(tag, weights.subarray(0, 60_000), secondsAgo)
     await resolveModel(MODEL)
     expect(hub.ranges).toEqual([])
-    for (const path of [alive, elsewhere, python]) expect(existsSync(path)).toBe(true)
+    expect(await leftovers()).toEqual([basename(path)])
+  })
+
+  it('goes wherever a model has files', async () => {
+    const files = { ...FILES, 'additional_chat_templates/rag.jinja': '{{ 1 }}' }
+    await using other = await startHubServer(MODEL, files)
+    vi.stubEnv('HF_ENDPOINT', other.endpoint)
+    const folder = await resolveModel(MODEL)
+    const left = ['config.json', 'additional_chat_templates/rag.jinja'].map((name) => join(folder, name))
+    left.push(join(repository(), 'refs', 'main'))
+    for (const path of left) await symlink('nowhere', `${path}.${dead()}.incomplete`)
+    // Nothing had arrived yet.
+    await writeFile(join(repository(), 'blobs', `other.${dead()}.incomplete`), '')
+    expect(await leftovers()).toHaveLength(4)
+    await resolveModel(MODEL)
+    expect(await leftovers()).toEqual([])
   })
 
   const kills = Number(process.env.HFQUANT_KILL_RUNS ?? 4)

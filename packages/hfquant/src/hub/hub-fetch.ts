@@ -60,7 +60,7 @@ async function send(
     const response = await fetch(url, { ...init, signal: AbortSignal.any(signals) })
     if (response.body === null) return response
     const { status, statusText, headers } = response
-    return new Response(ReadableStream.from(spoken(response.body, watch)), { status, statusText, headers })
+    return new Response(spoken(response.body, watch), { status, statusText, headers })
   } catch (cause) {
     signal?.throwIfAborted()
     watch.signal.throwIfAborted()
@@ -84,23 +84,27 @@ function watchSilence(origin: string, silence: number) {
 }
 
 /** The chunks of a body. Only the time in which the other side is waited for counts. */
-async function* spoken(
+function spoken(
   body: ReadableStream<Uint8Array>,
   watch: ReturnType<typeof watchSilence>,
-): AsyncGenerator<Uint8Array> {
+): ReadableStream<Uint8Array> {
   const reader = body.getReader()
-  try {
-    for (;;) {
-      watch.begin()
-      const { done, value } = await reader.read()
-      watch.end()
-      if (done) return
-      yield value
-    }
-  } finally {
-    watch.end()
-    await reader.cancel().catch(() => {})
-  }
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        watch.begin()
+        const { done, value } = await reader.read().finally(watch.end)
+        if (done) controller.close()
+        else controller.enqueue(value)
+      },
+      // Also for a body of which nothing was read: its connection would stay open.
+      cancel(reason) {
+        watch.end()
+        return reader.cancel(reason)
+      },
+    },
+    { highWaterMark: 0 },
+  )
 }
 
 /** `Retry-After` in seconds, which may also be a date; undefined without a usable one. */

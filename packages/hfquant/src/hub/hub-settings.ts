@@ -1,7 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { homedir } from 'node:os'
-import { join } from 'node:path'
-import { ConfigError, hubCacheFolder, hubHome } from '@hfquant/core'
+import { ConfigError, hubCacheFolder, hubTokenFile } from '@hfquant/core'
 
 /** Where the hub is, who asks, and where its files are kept. */
 export interface HubSettings {
@@ -30,16 +28,13 @@ type Variables = Readonly<Record<string, string | undefined>>
  */
 export async function hubSettings(variables: Variables): Promise<HubSettings> {
   const value = (name: string) => variables[name]?.trim() || undefined
-  const folder = (name: string) => value(name)?.replace(/^~(?=$|[/\\])/, homedir())
   const isOn = (name: string) => /^(1|on|yes|true)$/i.test(value(name) ?? '')
   return {
     endpoint: parseEndpoint(value('HF_ENDPOINT') ?? 'https://huggingface.co'),
     token: isOn('HF_HUB_DISABLE_IMPLICIT_TOKEN')
       ? undefined
       : parseToken(
-          value('HF_TOKEN') ??
-            value('HUGGING_FACE_HUB_TOKEN') ??
-            (await readToken(folder('HF_TOKEN_PATH') ?? join(hubHome(variables), 'token'))),
+          value('HF_TOKEN') ?? value('HUGGING_FACE_HUB_TOKEN') ?? (await readToken(hubTokenFile(variables))),
         ),
     cacheFolder: hubCacheFolder(variables),
     offline: isOn('HF_HUB_OFFLINE') || isOn('TRANSFORMERS_OFFLINE'),

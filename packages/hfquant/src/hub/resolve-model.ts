@@ -21,7 +21,7 @@ export interface ResolveModelOptions {
   /** Branch, tag or commit hash on the hub; "main" if absent. Not for a local folder. */
   readonly revision?: string | undefined
   /** "tokenizer": no weights are fetched, and none need to be there. Default "model". */
-  readonly files?: 'model' | 'tokenizer' | undefined
+  readonly files?: WantedFiles | undefined
   readonly signal?: AbortSignal | undefined
   readonly onProgress?: ((progress: DownloadProgress) => void) | undefined
 }
@@ -83,11 +83,18 @@ export async function resolveModel(model: string, options: ResolveModelOptions =
 async function resolveFromCache({ cached, id, revision, wanted }: HubModel): Promise<string> {
   const snapshot = await findSnapshot(cached, revision, wanted)
   if (snapshot?.missing.length === 0) return snapshot.folder
-  const state = snapshot ? `lacks ${snapshot.missing.join(', ')} in the cache` : 'is not in the cache'
+  const state = snapshot ? `lacks ${listed(snapshot.missing)} in the cache` : 'is not in the cache'
   throw new HubError('HUB_NOT_CACHED', `"${id}" (${revision}) ${state}, and HF_HUB_OFFLINE is set`, {
     field: snapshot && 'revision',
     hint: 'Unset HF_HUB_OFFLINE and TRANSFORMERS_OFFLINE once to download it, or check HF_HOME.',
   })
+}
+
+const MOST_NAMES = 8
+
+function listed(names: readonly string[]): string {
+  const more = names.length > MOST_NAMES ? ` and ${names.length - MOST_NAMES} more` : ''
+  return `${names.slice(0, MOST_NAMES).join(', ')}${more}`
 }
 
 async function ask(
@@ -130,6 +137,8 @@ async function download(
 function reportInSteps({ name, size }: HubFile, onProgress: ResolveModelOptions['onProgress']) {
   let reported = 0
   return (received: number) => {
+    // What was taken up may prove wrong, and a server may send no parts: the file then begins again.
+    if (received < reported) reported = 0
     if (received < size && received - reported < PROGRESS_STEP_BYTES) return
     reported = received
     onProgress?.({ file: name, receivedBytes: received, totalBytes: size })

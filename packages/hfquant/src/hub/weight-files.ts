@@ -7,6 +7,9 @@ const SETS = [
   /^pytorch_model(-\d{5}-of-\d{5}\.bin|\.bin\.index\.json)$/,
 ]
 
+/** As many as a repository may have files: a name or an index that speaks of more belongs to no model. */
+export const MAX_SHARDS = 10_000
+
 /** Of the names of files, one set of weights with its index: the best that is there, copies in other formats left out. */
 export const chooseWeights = (names: readonly string[]): readonly string[] => weightSets(names)[0] ?? []
 
@@ -18,12 +21,19 @@ export function weightSets(names: readonly string[]): string[][] {
 
 export const isIndex = (name: string): boolean => name.endsWith('.index.json')
 
-/** The other shards of a set that a name such as "model-00001-of-00002.safetensors" speaks of, itself included. */
-export function shardsBeside(name: string): string[] {
-  const [, stem, count, ending] = /^(.+)-\d{5}-of-(\d{5})(\.\w+)$/.exec(name) ?? []
-  if (stem === undefined) return [name]
-  return Array.from(
-    { length: Number(count) },
-    (_, shard) => `${stem}-${String(shard + 1).padStart(5, '0')}-of-${count}${ending}`,
-  )
+/**
+ * The names, and those of the shards that lie beside a file whose name is one such as "model-00001-of-00002.safetensors".
+ */
+export function withShards(names: readonly string[]): Set<string> {
+  const all = new Set(names)
+  const seen = new Set<string>()
+  for (const name of names) {
+    const [, stem, count, ending] = /^(.+)-\d{5}-of-(\d{5})(\.\w+)$/.exec(name) ?? []
+    const series = `${stem}-of-${count}${ending}`
+    if (stem === undefined || seen.has(series) || all.size + Number(count) > MAX_SHARDS) continue
+    seen.add(series)
+    for (let shard = 1; shard <= Number(count); shard++)
+      all.add(`${stem}-${String(shard).padStart(5, '0')}-of-${count}${ending}`)
+  }
+  return all
 }

@@ -25,11 +25,6 @@ export async function readAll(file: string) {
   return { metadata: opened.metadata, tensors }
 }
 
-/** max |found − wanted| / max |wanted| */
-export function relativeError(found: Float32Array, wanted: Float32Array): number {
-  return largestDifference(found, wanted) / wanted.reduce((most, value) => Math.max(most, Math.abs(value)), 0)
-}
-
 export function largestDifference(found: Float32Array, wanted: Float32Array): number {
   if (found.length !== wanted.length) throw new RangeError(`${found.length} values, ${wanted.length} wanted`)
   return found.reduce((most, value, index) => Math.max(most, Math.abs(value - wanted[index]!)), 0)

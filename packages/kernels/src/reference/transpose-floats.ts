@@ -1,20 +1,14 @@
 import { ALL_FINITE, type KernelResult } from '../kernel.js'
-import { type CastDtype, castBytes } from './cast-dtypes.js'
-
-/** Shape and dtype of the source. */
-export interface TransposeParams {
-  readonly dtype: CastDtype
-  readonly rows: number
-  readonly columns: number
-}
+import { floatBytes } from './float-formats.js'
+import type { MatrixParams } from './row-abs-max.js'
 
 /** [rows, columns] -> [columns, rows], every element unchanged: from layers that store their weight as [in, out]. */
 export function transposeFloats(
-  { dtype, rows, columns }: TransposeParams,
+  { dtype, rows, columns }: MatrixParams,
   [source]: readonly Uint8Array[],
   [result]: readonly Uint8Array[],
 ): KernelResult {
-  const size = castBytes(dtype)
+  const size = floatBytes(dtype)
   for (let row = 0; row < rows; row++) {
     for (let column = 0; column < columns; column++) {
       const from = (row * columns + column) * size

@@ -29,7 +29,6 @@ export interface ArchitectureDefinition<Config> {
   readonly modelTypes: readonly string[]
   /** Raised whenever the same files come to give another graph: models compiled before are then made again. */
   readonly revision: number
-  readonly kind: 'decoder'
   /** @throws ConfigError naming the field; CapabilityError for a variant that is not offered. */
   parseConfig(json: JsonObject): Config
   facts(config: Config): ModelFacts
@@ -47,7 +46,7 @@ export interface ArchitectureDefinition<Config> {
 
 /** A family of models, as it is registered and found. */
 export interface Architecture
-  extends Pick<ArchitectureDefinition<unknown>, 'names' | 'modelTypes' | 'revision' | 'kind'> {
+  extends Pick<ArchitectureDefinition<unknown>, 'specVersion' | 'names' | 'modelTypes' | 'revision'> {
   readonly onnxModelTypes: readonly string[]
   /** Whether llama.cpp knows the family. */
   readonly hasGguf: boolean
@@ -65,7 +64,6 @@ export interface ModelDescription {
   readonly name: string
   /** Of its architecture. */
   readonly revision: number
-  readonly kind: 'decoder'
   readonly facts: ModelFacts
   /** A new shell each time. */
   build(dtype: FloatDtype): Shell
@@ -81,16 +79,16 @@ export interface ModelDescription {
 
 /** Makes a family of models ready to be registered. */
 export function defineArchitecture<Config>(definition: ArchitectureDefinition<Config>): Architecture {
-  const { names, modelTypes, revision, kind, onnxModelTypes = [] } = definition
+  const { specVersion, names, modelTypes, revision, onnxModelTypes = [] } = definition
   return {
-    ...{ names, modelTypes, revision, kind, onnxModelTypes },
+    ...{ specVersion, names, modelTypes, revision, onnxModelTypes },
     hasGguf: definition.gguf !== undefined,
     describe(json) {
       const config = definition.parseConfig(json)
       const { ignores } = definition
       const ignoring = ignores && { ignores: (name: string) => ignores(name, config) }
       return {
-        ...{ name: names[0] ?? modelTypes[0] ?? '', revision, kind, onnxModelTypes },
+        ...{ name: names[0] ?? modelTypes[0] ?? '', revision, onnxModelTypes },
         facts: definition.facts(config),
         build: (dtype) => ({ ...definition.build(config, dtype), ...ignoring }),
         forward: (ops) => definition.forward(ops, config),

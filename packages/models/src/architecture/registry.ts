@@ -11,10 +11,23 @@ const byType = new Map<string, Architecture>()
 /**
  * Makes a family of models known under its names and its model types.
  *
- * @throws ConfigError ARCHITECTURE_DUPLICATE if another family holds one of them.
+ * @throws ConfigError DEFINITION_INVALID for a definition of another version; ARCHITECTURE_DUPLICATE if another family
+ * holds one of the names.
  */
 export function registerArchitecture(architecture: Architecture): void {
-  const { names, modelTypes } = architecture
+  const { specVersion, names, modelTypes } = architecture
+  if (specVersion !== 1) {
+    throw new ConfigError(
+      'DEFINITION_INVALID',
+      `the definition of ${firstName(architecture)} is wrong: specVersion is ${specVersion}, expected 1`,
+      {
+        field: 'specVersion',
+        found: specVersion,
+        expected: 1,
+        hint: 'Install a version of the package that was made for this version of @hfquant/models.',
+      },
+    )
+  }
   const check = (known: ReadonlyMap<string, Architecture>, name: string) => {
     const other = known.get(name)
     if (other === undefined || other === architecture) return
@@ -41,7 +54,7 @@ export const knownArchitectures = (): readonly Architecture[] =>
 const firstName = ({ names, modelTypes }: Architecture): string => names[0] ?? modelTypes[0] ?? ''
 
 /** What a package that defines a family is called. */
-export const architecturePackage = (modelType: string): string =>
+const architecturePackage = (modelType: string): string =>
   `hfquant-model-${modelType.toLowerCase().replaceAll('_', '-')}`
 
 /**

@@ -1,5 +1,6 @@
 import { CapabilityError } from '@hfquant/core'
 import { type ConfigReader, invalidField } from './config-reader.js'
+import type { Sizes } from './read-sizes.js'
 
 /** Whether a layer attends to all tokens before, or to the last ones of a window. */
 export type LayerKind = 'full_attention' | 'sliding_attention'
@@ -45,6 +46,34 @@ export const slidesUnlessEvery =
   (period: number) =>
   (index: number): boolean =>
     (index + 1) % period !== 0
+
+/**
+ * Windows of a family whose layers all slide unless `layer_types` says otherwise.
+ *
+ * @param fallback tokens where the field is missing.
+ */
+export const readEveryWindow = (
+  read: ConfigReader,
+  { layers, positions }: Pick<Sizes, 'layers' | 'positions'>,
+  fallback?: number,
+): readonly (number | undefined)[] =>
+  readWindows(
+    read,
+    readLayerKinds(read, layers, () => true),
+    positions,
+    fallback,
+  )
+
+/** The same where windows are switched on by a field of their own, for layers from `max_window_layers` on. */
+export function readUpperWindows(
+  read: ConfigReader,
+  { layers, positions }: Pick<Sizes, 'layers' | 'positions'>,
+): readonly (number | undefined)[] {
+  const slides = read.flag('use_sliding_window')
+  const first = read.number('max_window_layers', 28)
+  const kinds = readLayerKinds(read, layers, (index) => slides && index >= first)
+  return slides ? readWindows(read, kinds, positions, 4096) : []
+}
 
 /**
  * `sliding_window` of the layers that slide.

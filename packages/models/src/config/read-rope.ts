@@ -51,17 +51,17 @@ export function readRope(read: ConfigReader, defaults: RopeDefaults): Rope {
   if (width < 2 || width % 2 !== 0 || width > headSize) {
     throw invalidField('partial_rotary_factor', part, `a part of the head (${headSize}) with an even size`)
   }
-  const alpha = readNumber(settings, 'alpha', 0)
-  if (type === 'dynamic') {
-    // Only the base of sequences beyond the trained length would change, and of those there are none.
-    const base = alpha > 0 ? theta * alpha ** (width / (width - 2)) : theta
-    return { width, order, theta: base, scaling: { type: 'default' } }
-  }
+  // Only the base of sequences beyond the trained length would change, and of those there are none.
+  if (type === 'dynamic') return { width, order, theta, scaling: { type: 'default' } }
   const scaling = readScaling(type, settings, { read, width, part, positions: defaults.positions })
   return { width, order, theta, scaling }
 }
 
-function ropeSettings(read: ConfigReader, { kind, scaling = {} }: RopeDefaults): JsonObject {
+/** The settings that count, of a kind of layer. */
+export function ropeSettings(
+  read: ConfigReader,
+  { kind, scaling = {} }: Pick<RopeDefaults, 'kind' | 'scaling'> = {},
+): JsonObject {
   const newer = readObject(read.json, 'rope_parameters', {})
   const isNested = Object.values(newer).some(
     (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
@@ -73,7 +73,7 @@ function ropeSettings(read: ConfigReader, { kind, scaling = {} }: RopeDefaults):
   return isThere ? own : scaling
 }
 
-function ropeType(settings: JsonObject): string {
+export function ropeType(settings: JsonObject): string {
   const type = readString(settings, 'rope_type', readString(settings, 'type', 'default'))
   // `su` is what Phi 3 called longrope; text positions of `mrope` are those of the default.
   return type === 'su' ? 'longrope' : type === 'mrope' ? 'default' : type

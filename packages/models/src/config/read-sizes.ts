@@ -21,9 +21,7 @@ export function readSizes(read: ConfigReader): Sizes {
   const hidden = read.size(['hidden_size', 'n_embd', 'n_embed'])
   const heads = read.size(['num_attention_heads', 'n_head', 'num_heads'])
   const kvHeads = read.size(['num_key_value_heads', 'num_kv_heads', 'n_head_kv'], heads)
-  if (heads % kvHeads !== 0) {
-    throw invalidField('num_key_value_heads', kvHeads, `a divisor of num_attention_heads (${heads})`)
-  }
+  demandDivisor('num_key_value_heads', kvHeads, heads)
   return {
     hidden,
     heads,
@@ -34,4 +32,14 @@ export function readSizes(read: ConfigReader): Sizes {
     vocabulary: read.size('vocab_size'),
     positions: read.size(['max_position_embeddings', 'n_positions', 'n_ctx'], 2048),
   }
+}
+
+/**
+ * Every key/value head serves the same number of queries.
+ *
+ * @throws ConfigError FIELD_VALUE naming the field of the key/value heads.
+ */
+export function demandDivisor(field: string, kvHeads: number, heads: number): void {
+  if (heads % kvHeads === 0) return
+  throw invalidField(field, kvHeads, `a divisor of num_attention_heads (${heads})`)
 }

@@ -9,6 +9,11 @@ const rope = (json: object) => {
   return { theta, scaling }
 }
 
+test('alpha of a dynamic rope is for Hunyuan alone', () => {
+  const json = { rope_scaling: { rope_type: 'dynamic', factor: 2, alpha: 1000 } }
+  expect(rope(json)).toEqual({ theta: 10000, scaling: { type: 'default' } })
+})
+
 // As LlamaConfig of transformers 5.18 has them.
 describe('rope_scaling beside rope_parameters', () => {
   test.each([

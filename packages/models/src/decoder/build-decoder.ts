@@ -1,6 +1,6 @@
 import { Conv1D, Embedding, type FloatDtype, joinPath, Linear, Module, type Shell, tie } from '@hfquant/core'
 import { Xielu } from '../parts/activation.js'
-import { HeadNorms, Norm } from '../parts/norm.js'
+import { Norm } from '../parts/norm.js'
 import type {
   AttentionChoice,
   DecoderConfig,
@@ -134,8 +134,7 @@ function buildLatent(
   linear(names.output, heads * value, hiddenSize, outputBias)
 }
 
-function headNorms({ over, norm }: HeadNormChoice, heads: number, size: number, dtype: FloatDtype): Module {
-  if (over === 'list') return new HeadNorms(heads, size, norm, dtype)
+function headNorms({ over, norm }: HeadNormChoice, heads: number, size: number, dtype: FloatDtype): Norm {
   const shape = { head: [size], each: [heads, size], all: [heads * size] }[over]
   return new Norm(shape, norm, dtype)
 }

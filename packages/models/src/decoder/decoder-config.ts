@@ -108,7 +108,7 @@ export interface LatentChoice {
 }
 
 export interface HeadNormChoice {
-  readonly over: 'head' | 'each' | 'list' | 'all'
+  readonly over: 'head' | 'each' | 'all'
   readonly norm: NormKind
   readonly afterRope?: boolean | undefined
 }

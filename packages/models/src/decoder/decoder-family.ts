@@ -5,7 +5,7 @@ import {
   type ModelFacts,
 } from '../architecture/define-architecture.js'
 import { type ConfigReader, configReader } from '../config/config-reader.js'
-import { readSizes, type Sizes } from '../config/read-sizes.js'
+import { demandDivisor, readSizes, type Sizes } from '../config/read-sizes.js'
 import type { NormKind } from '../parts/norm.js'
 import { buildDecoder } from './build-decoder.js'
 import type {
@@ -49,8 +49,7 @@ export interface DecoderFamily {
 /** A family of decoders that is a row of choices. */
 export const decoderFamily = (family: DecoderFamily): Architecture =>
   defineArchitecture<DecoderConfig>({
-    ...{ specVersion: 1, kind: 'decoder' },
-    ...{ names: family.names, modelTypes: family.modelTypes, revision: family.revision },
+    ...{ specVersion: 1, names: family.names, modelTypes: family.modelTypes, revision: family.revision },
     parseConfig: (json) => readDecoder(family, json),
     facts,
     build: buildDecoder,
@@ -92,13 +91,15 @@ function readDecoder({ choose, defaults = {} }: DecoderFamily, json: JsonObject)
 /** The runtime's attention takes heads of 8 to 1024 channels; others are padded with zeros. */
 function checked(attention: AttentionChoice): AttentionChoice {
   const { headSize, heads, kvHeads } = attention
-  if (headSize <= 1024 && headSize % 2 === 0 && heads % kvHeads === 0) return attention
+  demandDivisor('num_key_value_heads', kvHeads, heads)
+  if (headSize <= 1024 && headSize % 2 === 0) return attention
   throw new CapabilityError(
     'HEAD_SIZE',
     `head size ${headSize} is not offered, it must be even and at most 1024`,
     {
       field: 'head_dim',
       found: headSize,
+      hint: 'No setting changes it: the attention of the runtime computes no other heads.',
     },
   )
 }
@@ -115,12 +116,7 @@ function facts({ vocabSize, maxPositions, layers }: DecoderConfig): ModelFacts {
 }
 
 const layerCache = ({ kvHeads, headSize, window, cacheOf }: AttentionChoice): LayerCache =>
-  cacheOf === undefined
-    ? { kind: 'kv', heads: kvHeads, headSize: paddedHeadSize(headSize), window }
-    : { kind: 'shared', with: cacheOf }
-
-/** Channels of a head as attention gets it. */
-const paddedHeadSize = (headSize: number): number => Math.ceil(headSize / 8) * 8
+  cacheOf === undefined ? { kind: 'kv', heads: kvHeads, headSize, window } : { kind: 'shared', with: cacheOf }
 
 /**
  * Buffers that older versions of the Python library saved, and projections of keys and values of a layer that reads those of

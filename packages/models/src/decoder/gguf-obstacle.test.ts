@@ -67,7 +67,36 @@ test('a window that llama.cpp ignores is the length of the context, with a warni
   expect(warnings).toEqual([expect.stringContaining('beyond 8 tokens')])
 })
 
+test('where nothing slides, the window that llama.cpp asks for is the length of the context', async () => {
+  const { metadata } = await ggufOf('cohere2', { sliding_window: null, max_position_embeddings: 16384 })
+  expect(metadata.get('cohere2.attention.sliding_window')).toEqual({ u32: 16384 })
+})
+
 test('a tied output matrix is written where llama.cpp reads no other', async () => {
   expect((await ggufOf('gpt_neox', { tie_word_embeddings: true })).outputMatrix).toBe('output.weight')
   expect((await ggufOf('llama', { tie_word_embeddings: true })).outputMatrix).toBe('token_embd.weight')
+})
+
+test('frequencies of llama3 are divided by 1, by the factor, and by what lies between', async () => {
+  const { tables } = await ggufOf('llama', llama3)
+  const [table] = tables
+  expect(table?.name).toBe('rope_freqs.weight')
+  const divisors = Array.from(table!.values)
+  expect(divisors[0]).toBe(1)
+  expect(divisors.at(-1)).toBeCloseTo(8, 5)
+  expect(divisors.every((value, index) => value >= (divisors[index - 1] ?? 1) && value <= 8.00001)).toBe(true)
+})
+
+test('parameters of an activation are lists of the metadata, with a number for each layer', async () => {
+  const { metadataNumbers } = await ggufOf('apertus', {})
+  expect([...metadataNumbers!.keys()]).toEqual(['xielu.alpha_n', 'xielu.alpha_p', 'xielu.beta', 'xielu.eps'])
+  expect(metadataNumbers!.get('xielu.beta')![0]).toBe('model.layers.0.mlp.act_fn.beta')
+  expect((await ggufOf('llama', {})).metadataNumbers?.size).toBe(0)
+})
+
+test('the second norm of a Falcon is that of attention, and a Falcon with one norm has the usual name', async () => {
+  const place = async (golden: string, path: string) =>
+    (await ggufOf(golden, { ffn_hidden_size: null })).place(path, 'weight')?.name
+  expect(await place('falcon-new', 'transformer.h.0.ln_attn')).toBe('blk.0.attn_norm_2.weight')
+  expect(await place('falcon', 'transformer.h.0.input_layernorm')).toBe('blk.0.attn_norm.weight')
 })

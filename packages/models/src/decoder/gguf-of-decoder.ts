@@ -1,7 +1,7 @@
 import { CapabilityError, joinPath } from '@hfquant/core'
 import type { GgufModel, GgufPlace, GgufTable, GgufValue } from '../gguf/gguf-model.js'
 import type { Activation } from '../parts/activation.js'
-import { type Rope, type RopeScaling, yarnAmplitude } from '../parts/rope.js'
+import { type Rope, type RopeScaling, ropeFrequencies, yarnAmplitude } from '../parts/rope.js'
 import type { AttentionChoice, DecoderConfig, LayerChoice } from './decoder-config.js'
 import { fullRope, ggufObstacle } from './gguf-obstacle.js'
 import type { DecoderNames } from './names.js'
@@ -12,12 +12,12 @@ export interface DecoderGguf {
   readonly architecture: string
   /** Its rotations turn neighbours where the checkpoint turns halves: rows of queries and keys change places. */
   readonly turnsNeighbours?: boolean
-  /** Names in a layer, in place of the usual ones. */
-  readonly names?: Readonly<Partial<Record<GgufPart, string>>>
-  /** The same, for names that follow from the model. */
-  namesOf?(config: DecoderConfig): Readonly<Partial<Record<GgufPart, string>>>
+  /** Names in a layer, in place of the usual ones; a function where they follow from the model. */
+  readonly names?: GgufNames | ((config: DecoderConfig) => GgufNames)
   /** Keys beyond the usual ones, without the prefix. */
   metadata?(config: DecoderConfig): Readonly<Record<string, GgufValue | undefined>>
+  /** Full keys of lists with one number for each layer, and the parameter of a layer that holds it, by its path there. */
+  readonly metadataNumbers?: Readonly<Record<string, string>>
   /** What MLPs compute; default silu. To llama.cpp both kinds of gelu are one. */
   readonly activation?: Activation
   /**
@@ -37,6 +37,8 @@ export interface DecoderGguf {
 
 /** Parts of a layer. */
 type GgufPart = keyof typeof PARTS
+
+type GgufNames = Readonly<Partial<Record<GgufPart, string>>>
 
 const PARTS = {
   query: 'attn_q',
@@ -73,7 +75,7 @@ export function decoderGguf(config: DecoderConfig, family: DecoderGguf): GgufMod
     architecture,
     metadata: metadataOf(config, family),
     place: placesOf(config, family),
-    metadataNumbers: activationNumbers(config),
+    metadataNumbers: layerNumbers(config, family),
     tables: ropeFactors(config),
     outputMatrix: config.tied && family.output !== 'own matrix' ? 'token_embd.weight' : 'output.weight',
     warnings: [...windowWarnings(config, family), ...ropeWarnings(config)],
@@ -165,7 +167,8 @@ function placesOf(config: DecoderConfig, family: DecoderGguf): GgufModel['place'
     if (part in PARTS) parts.set(name, part as GgufPart)
   }
   const layers = `${base(names.layers)}.`
-  const ownNames = { ...family.names, ...family.namesOf?.(config) }
+  const { names: ownNames = {} } = family
+  const named = typeof ownNames === 'function' ? ownNames(config) : ownNames
   const offsetOf = (isNorm: boolean, key: string) => (isNorm && key === 'weight' ? norm.offset : undefined)
   const ofExperts = expertPlaces(names)
   return (path, key) => {
@@ -179,7 +182,7 @@ function placesOf(config: DecoderConfig, family: DecoderGguf): GgufModel['place'
     if (key === BIAS_OF_CHOICE) return { name: `blk.${layer}.exp_probs_b.bias` }
     const part = parts.get(rest.join('.'))
     if (part === undefined) return undefined
-    const name = ownNames[part] ?? PARTS[part]
+    const name = named[part] ?? PARTS[part]
     const { attention } = config.layers[Number(layer)]!
     return {
       name: `blk.${layer}.${name}.${key}`,
@@ -221,23 +224,16 @@ function rowOrder(
 
 /**
  * Frequencies that are stretched one by one: llama.cpp reads what each is divided by from a tensor [width / 2]. For
- * longrope there is one for short and one for long contexts. The formula of llama3 is that of `ropeFrequencies`.
+ * longrope there is one for short and one for long contexts.
  */
 function ropeFactors(config: DecoderConfig): readonly GgufTable[] {
   const rope = fullRope(config)
   if (rope === undefined) return []
   const { scaling } = rope
   if (scaling.type === 'llama3') {
-    const { factor, lowFreqFactor, highFreqFactor, originalMaxPositions } = scaling
-    const divisorOf = (index: number) => {
-      const wavelength = 2 * Math.PI * rope.theta ** ((2 * index) / rope.width)
-      if (wavelength < originalMaxPositions / highFreqFactor) return 1
-      if (wavelength > originalMaxPositions / lowFreqFactor) return factor
-      const smooth = (originalMaxPositions / wavelength - lowFreqFactor) / (highFreqFactor - lowFreqFactor)
-      return 1 / ((1 - smooth) / factor + smooth)
-    }
-    const values = Float32Array.from({ length: rope.width / 2 }, (_, index) => divisorOf(index))
-    return [{ name: 'rope_freqs.weight', values }]
+    const plain = ropeFrequencies({ ...rope, scaling: { type: 'default' } }).frequencies
+    const { frequencies } = ropeFrequencies(rope)
+    return [{ name: 'rope_freqs.weight', values: plain.map((each, index) => each / frequencies[index]!) }]
   }
   if (scaling.type === 'longrope') {
     return [
@@ -246,6 +242,19 @@ function ropeFactors(config: DecoderConfig): readonly GgufTable[] {
     ]
   }
   return []
+}
+
+function layerNumbers(
+  { names, layers }: DecoderConfig,
+  { metadataNumbers = {} }: DecoderGguf,
+): ReadonlyMap<string, readonly string[]> {
+  const stack = joinPath(names.base, names.layers)
+  return new Map(
+    Object.entries(metadataNumbers).map(([key, path]) => [
+      key,
+      layers.map((_, index) => joinPath(joinPath(stack, String(index)), path)),
+    ]),
+  )
 }
 
 /** llama.cpp has windows for some families only. */
@@ -269,18 +278,4 @@ function ropeWarnings(config: DecoderConfig): readonly string[] {
   }
   if (scaling?.type !== 'yarn' || scaling.truncate) return []
   return ['llama.cpp rounds the corners of yarn, which this model does not: logits differ a little']
-}
-
-/** Activations with parameters: llama.cpp reads each from a list of the metadata, which has one number for each layer. */
-function activationNumbers({ names, layers }: DecoderConfig): ReadonlyMap<string, readonly string[]> {
-  if (layers[0]!.mlp.activation !== 'xielu') return new Map()
-  const paths = layers.map((_, index) =>
-    joinPath(joinPath(names.base, names.layers), `${index}.${names.activation}`),
-  )
-  return new Map(
-    ['alpha_n', 'alpha_p', 'beta', 'eps'].map((key) => [
-      `xielu.${key}`,
-      paths.map((path) => joinPath(path, key)),
-    ]),
-  )
 }

@@ -6,8 +6,8 @@ import { rmsNorm } from '../parts/norm.js'
 export const apertus = decoderFamily({
   names: ['ApertusForCausalLM'],
   modelTypes: ['apertus'],
-  revision: 1,
-  defaults: { hidden_act: 'xielu' },
+  revision: 2,
+  defaults: { max_position_embeddings: 65536, hidden_act: 'xielu' },
   choose(read, { headSize, positions }) {
     const norm = rmsNorm(read.number('rms_norm_eps', 1e-5))
     const bias = read.flag('attention_bias')
@@ -24,6 +24,12 @@ export const apertus = decoderFamily({
   gguf: {
     architecture: 'apertus',
     activation: 'xielu',
+    metadataNumbers: {
+      'xielu.alpha_n': 'mlp.act_fn.alpha_n',
+      'xielu.alpha_p': 'mlp.act_fn.alpha_p',
+      'xielu.beta': 'mlp.act_fn.beta',
+      'xielu.eps': 'mlp.act_fn.eps',
+    },
     biases: 'attention',
     output: 'own matrix',
     ropeFactors: ['llama3', 'longrope'],

@@ -6,8 +6,8 @@ import { rmsNorm } from '../parts/norm.js'
 export const arcee = decoderFamily({
   names: ['ArceeForCausalLM'],
   modelTypes: ['arcee'],
-  revision: 1,
-  defaults: { hidden_act: 'relu2' },
+  revision: 2,
+  defaults: { max_position_embeddings: 4096, hidden_act: 'relu2' },
   choose(read, { headSize, positions }) {
     const bias = read.flag('attention_bias')
     return {

@@ -1,5 +1,6 @@
 import { decoderFamily } from '../decoder/decoder-family.js'
 import { layerNorm } from '../parts/norm.js'
+import { BLOOM_NAMES } from './bloom-names.js'
 
 /** BLOOM: linear biases in place of positions, a norm behind the token table. */
 export const bloom = decoderFamily({
@@ -13,17 +14,7 @@ export const bloom = decoderFamily({
     attention: { projections: 'grouped', bias: true, outputBias: true, linearBias: 1 },
     mlp: { kind: 'plain', bias: true },
     input: { norm: true },
-    names: {
-      base: 'transformer',
-      embedding: 'word_embeddings',
-      embeddingNorm: 'word_embeddings_layernorm',
-      layers: 'h',
-      finalNorm: 'ln_f',
-      projections: 'self_attention.query_key_value',
-      output: 'self_attention.dense',
-      up: 'mlp.dense_h_to_4h',
-      down: 'mlp.dense_4h_to_h',
-    },
+    names: { ...BLOOM_NAMES, embeddingNorm: 'word_embeddings_layernorm' },
   }),
   gguf: {
     architecture: 'bloom',

@@ -6,8 +6,8 @@ import { layerNorm } from '../parts/norm.js'
 export const cohere = decoderFamily({
   names: ['CohereForCausalLM'],
   modelTypes: ['cohere'],
-  revision: 1,
-  defaults: { tie_word_embeddings: true, head_dim: null },
+  revision: 2,
+  defaults: { max_position_embeddings: 8192, tie_word_embeddings: true, head_dim: null },
   choose(read, { headSize, positions }) {
     const norm = layerNorm(read.number('layer_norm_eps', 1e-5), { bias: false })
     const bias = read.flag('attention_bias')

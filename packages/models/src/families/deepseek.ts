@@ -15,11 +15,18 @@ export const deepseekV2 = decoderFamily({
   modelTypes: ['deepseek_v2'],
   revision: 1,
   defaults: {
-    ...{ n_routed_experts: 64, n_shared_experts: 2, moe_intermediate_size: 1407 },
+    ...{
+      max_position_embeddings: 2048,
+      n_routed_experts: 64,
+      n_shared_experts: 2,
+      moe_intermediate_size: 1407,
+    },
     ...{ q_lora_rank: 1536, kv_lora_rank: 512 },
     ...{ qk_nope_head_dim: 128, qk_rope_head_dim: 64, v_head_dim: 128 },
   },
   choose(read, sizes) {
+    read.only('scoring_func', 'softmax', 'this version scores experts by softmax')
+    read.only('moe_layer_freq', 1, 'every layer behind the first ones has experts')
     const method = read.text('topk_method', 'greedy')
     if (method !== 'greedy' && method !== 'group_limited_greedy') {
       throw invalidField('topk_method', method, '"greedy" or "group_limited_greedy"')
@@ -49,6 +56,9 @@ export const deepseekV3 = decoderFamily({
     ...{ qk_nope_head_dim: 128, qk_rope_head_dim: 64, v_head_dim: 128 },
   },
   choose(read, sizes) {
+    read.only('scoring_func', 'sigmoid', 'this version scores experts by the logistic function')
+    read.only('topk_method', 'noaux_tc', 'this version chooses experts with a bias')
+    read.only('moe_layer_freq', 1, 'every layer behind the first ones has experts')
     const { count, routing } = readRouting(read, ['n_routed_experts', 'num_local_experts'], {
       ...{ scores: 'sigmoid', normalize: read.flag('norm_topk_prob', true) },
       ...{ scale: read.number('routed_scaling_factor', 2.5), bias: 'e_score_correction_bias' },

@@ -6,8 +6,13 @@ import { rmsNorm } from '../parts/norm.js'
 export const ernie45 = decoderFamily({
   names: ['Ernie4_5ForCausalLM'],
   modelTypes: ['ernie4_5'],
-  revision: 1,
-  defaults: { head_dim: 128, num_key_value_heads: 2, tie_word_embeddings: true },
+  revision: 2,
+  defaults: {
+    max_position_embeddings: 131072,
+    head_dim: 128,
+    num_key_value_heads: 2,
+    tie_word_embeddings: true,
+  },
   choose(read, { headSize, positions }) {
     const bias = read.flag('use_bias')
     return {

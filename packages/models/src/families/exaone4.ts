@@ -1,4 +1,4 @@
-import type { ConfigReader } from '../config/config-reader.js'
+import { type ConfigReader, invalidField } from '../config/config-reader.js'
 import { readLayerKinds, readWindows, slidesUnlessEvery } from '../config/read-layer-kinds.js'
 import { readRope } from '../config/read-rope.js'
 import { decoderFamily } from '../decoder/decoder-family.js'
@@ -10,10 +10,11 @@ import { widthUnlike, windowMetadata } from './gguf-limits.js'
 export const exaone4 = decoderFamily({
   names: ['Exaone4ForCausalLM'],
   modelTypes: ['exaone4'],
-  revision: 1,
+  revision: 2,
+  defaults: { sliding_window: 4096 },
   choose(read, { headSize, positions, layers }) {
     const hasWindow = read.has('sliding_window')
-    const kinds = readLayerKinds(read, layers, (index) => hasWindow && slides(read, index))
+    const kinds = readLayerKinds(read, layers, hasWindow ? readPattern(read) : () => false)
     const windows = readWindows(read, kinds, positions)
     const norm = rmsNorm(read.number('rms_norm_eps', 1e-5))
     const rope = readRope(read, { headSize, positions })
@@ -43,9 +44,11 @@ export const exaone4 = decoderFamily({
 /** Layers of the one size that llama.cpp gives windows to. */
 const DEEP = 64
 
-/** The pattern is a number of layers, or letters for them, of which L slides. */
-function slides(read: ConfigReader, index: number): boolean {
-  const { sliding_window_pattern: pattern } = read.json
-  if (typeof pattern === 'string') return pattern[index % pattern.length] === 'L'
-  return slidesUnlessEvery(read.number('sliding_window_pattern', 4))(index)
+/** The pattern is a number of layers, or letters for them, of which L slides and G does not. */
+function readPattern(read: ConfigReader): (index: number) => boolean {
+  const field = 'sliding_window_pattern'
+  const { [field]: pattern } = read.json
+  if (typeof pattern !== 'string') return slidesUnlessEvery(read.size(field, 4))
+  if (!/^[LG]+$/.test(pattern)) throw invalidField(field, pattern, 'a number of layers, or letters L and G')
+  return (index) => pattern[index % pattern.length] === 'L'
 }

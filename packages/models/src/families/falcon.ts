@@ -1,13 +1,14 @@
 import { readRope } from '../config/read-rope.js'
 import { decoderFamily } from '../decoder/decoder-family.js'
 import { layerNorm } from '../parts/norm.js'
+import { BLOOM_NAMES } from './bloom-names.js'
 import { innerUnlike } from './gguf-limits.js'
 
 /** Falcon: three generations of attention and of norms, rotary positions or linear biases. */
 export const falcon = decoderFamily({
   names: ['FalconForCausalLM', 'RWForCausalLM'],
   modelTypes: ['falcon', 'RefinedWeb', 'RefinedWebModel'],
-  revision: 1,
+  revision: 2,
   defaults: { activation: 'gelu', tie_word_embeddings: true, head_dim: null },
   choose(read, { heads, kvHeads, headSize, positions }) {
     const isNew = read.flag('new_decoder_architecture')
@@ -26,7 +27,7 @@ export const falcon = decoderFamily({
           : { rope: readRope(read, { headSize, positions }) }),
       },
       mlp: { kind: 'plain', bias },
-      names: { ...NAMES, norms: hasTwo ? TWO_NORMS : isParallel ? ONE_NORM : NORMS },
+      names: { ...BLOOM_NAMES, norms: hasTwo ? TWO_NORMS : isParallel ? ONE_NORM : NORMS },
     }
   },
   gguf: {
@@ -38,22 +39,12 @@ export const falcon = decoderFamily({
       return innerUnlike(config)
     },
     // With two norms, the second of llama.cpp is that of attention.
-    namesOf: ({ names }) =>
+    names: ({ names }) =>
       names.norms.mlpIn === undefined ? {} : { attentionIn: 'attn_norm_2', mlpIn: 'attn_norm' },
   },
   onnxModelTypes: ['falcon'],
 })
 
-const NAMES = {
-  base: 'transformer',
-  embedding: 'word_embeddings',
-  layers: 'h',
-  finalNorm: 'ln_f',
-  projections: 'self_attention.query_key_value',
-  output: 'self_attention.dense',
-  up: 'mlp.dense_h_to_4h',
-  down: 'mlp.dense_4h_to_h',
-}
 const ONE_NORM = { attentionIn: 'input_layernorm' }
 const NORMS = { ...ONE_NORM, mlpIn: 'post_attention_layernorm' }
 const TWO_NORMS = { attentionIn: 'ln_attn', mlpIn: 'ln_mlp' }

@@ -6,15 +6,23 @@ import { rmsNorm } from '../parts/norm.js'
 export const gemma = decoderFamily({
   names: ['GemmaForCausalLM'],
   modelTypes: ['gemma'],
-  revision: 1,
-  defaults: { head_dim: 256, num_key_value_heads: 16, tie_word_embeddings: true },
+  revision: 2,
+  defaults: {
+    max_position_embeddings: 8192,
+    head_dim: 256,
+    num_key_value_heads: 16,
+    tie_word_embeddings: true,
+  },
   choose(read, { hidden, headSize, positions }) {
     const bias = read.flag('attention_bias')
     return {
       norm: rmsNorm(read.number('rms_norm_eps', 1e-6), { offset: 1 }),
       attention: { bias, outputBias: bias, rope: readRope(read, { headSize, positions }) },
-      // Old files say "gelu" and mean this one.
-      mlp: { activation: 'gelu-tanh' },
+      // Old files say "gelu" and mean the other one.
+      mlp: {
+        activation:
+          read.json.hidden_act === 'gelu' ? 'gelu-tanh' : read.activation('hidden_act', 'gelu_pytorch_tanh'),
+      },
       input: { scale: Math.fround(Math.sqrt(hidden)) },
     }
   },

@@ -9,8 +9,13 @@ import { gemmaScoreSize, windowMetadata } from './gguf-limits.js'
 export const gemma2 = decoderFamily({
   names: ['Gemma2ForCausalLM'],
   modelTypes: ['gemma2'],
-  revision: 1,
-  defaults: { head_dim: 256, num_key_value_heads: 4, tie_word_embeddings: true },
+  revision: 2,
+  defaults: {
+    max_position_embeddings: 8192,
+    head_dim: 256,
+    num_key_value_heads: 4,
+    tie_word_embeddings: true,
+  },
   choose(read, { hidden, headSize, positions, layers }) {
     const windows = readWindows(
       read,
@@ -26,7 +31,7 @@ export const gemma2 = decoderFamily({
       norm: rmsNorm(read.number('rms_norm_eps', 1e-6), { offset: 1 }),
       names: { norms: SANDWICH_NORMS },
       attention: (index) => ({ bias, outputBias: bias, rope, scale, softCap, window: windows[index] }),
-      mlp: { activation: 'gelu-tanh' },
+      mlp: { activation: read.activation('hidden_activation', 'gelu_pytorch_tanh') },
       input: { scale: Math.fround(Math.sqrt(hidden)) },
       output: { softCap: read.cap('final_logit_softcapping', 30) },
     }

@@ -9,7 +9,7 @@ import { gemmaScoreSize, windowMetadata } from './gguf-limits.js'
 export const gemma3 = decoderFamily({
   names: ['Gemma3ForCausalLM'],
   modelTypes: ['gemma3_text'],
-  revision: 1,
+  revision: 2,
   defaults: {
     hidden_size: 2304,
     intermediate_size: 9216,
@@ -23,7 +23,7 @@ export const gemma3 = decoderFamily({
   },
   choose(read, { hidden, headSize, positions, layers }) {
     read.only('use_bidirectional_attention', false, 'a decoder looks back only')
-    const period = read.number(['sliding_window_pattern', '_sliding_window_pattern'], 6)
+    const period = read.size(['sliding_window_pattern', '_sliding_window_pattern'], 6)
     const kinds = readLayerKinds(read, layers, slidesUnlessEvery(period))
     const windows = readWindows(read, kinds, positions, 4096)
     const ropes = {
@@ -45,7 +45,7 @@ export const gemma3 = decoderFamily({
         rope: ropes[kinds[index]!],
         window: windows[index],
       }),
-      mlp: { activation: 'gelu-tanh' },
+      mlp: { activation: read.activation('hidden_activation', 'gelu_pytorch_tanh') },
       input: { scale: Math.fround(Math.sqrt(hidden)) },
       output: { softCap: read.cap('final_logit_softcapping') },
     }

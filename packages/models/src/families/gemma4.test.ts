@@ -68,9 +68,20 @@ test.each([
   [{ num_kv_shared_layers: -1 }, 'FIELD_VALUE', 'num_kv_shared_layers'],
   [{ per_layer_config: { 1: { head_dim: 'large' } } }, 'FIELD_VALUE', 'per_layer_config.1.head_dim'],
   [{ per_layer_config: { 1: { sliding_window: 4 } } }, 'VARIANT', 'per_layer_config.1.sliding_window'],
+  [
+    { per_layer_config: { 1: { num_key_value_heads: 2 } } },
+    'FIELD_VALUE',
+    'per_layer_config.1.num_key_value_heads',
+  ],
+  [{ per_layer_config: { 1: { head_dim: 2048 } } }, 'HEAD_SIZE', 'head_dim'],
+  [
+    { per_layer_config: null, attention_k_eq_v: true, num_global_key_value_heads: 2 },
+    'FIELD_VALUE',
+    'num_global_key_value_heads',
+  ],
   [{ vocab_size_per_layer_input: 40 }, 'FIELD_VALUE', 'vocab_size_per_layer_input'],
 ])('%j is refused', (change, code, field) => {
   expect(() => gemma4.describe({ ...config, ...change } as JsonObject)).toThrow(
-    expect.objectContaining({ code, field }),
+    expect.objectContaining({ code, field, hint: expect.any(String) }),
   )
 })

@@ -2,7 +2,7 @@ import { CapabilityError, type JsonObject, readInteger, readObject } from '@hfqu
 import { type ConfigReader, invalidField } from '../config/config-reader.js'
 import { type LayerKind, readLayerKinds, readWindows, slidesUnlessEvery } from '../config/read-layer-kinds.js'
 import { readRope } from '../config/read-rope.js'
-import type { Sizes } from '../config/read-sizes.js'
+import { demandDivisor, type Sizes } from '../config/read-sizes.js'
 import { decoderFamily } from '../decoder/decoder-family.js'
 import { SANDWICH_NORMS } from '../decoder/names.js'
 import { rmsNorm } from '../parts/norm.js'
@@ -14,7 +14,7 @@ import { rmsNorm } from '../parts/norm.js'
 export const gemma4 = decoderFamily({
   names: ['Gemma4ForCausalLM'],
   modelTypes: ['gemma4_text'],
-  revision: 1,
+  revision: 2,
   defaults: {
     hidden_size: 2304,
     intermediate_size: 9216,
@@ -39,6 +39,7 @@ export const gemma4 = decoderFamily({
     const ropeOf = (kind: LayerKind, headSize: number) =>
       readRope(read, { headSize, positions, kind, ...ROPES[kind] })
     const norm = rmsNorm(read.number('rms_norm_eps', 1e-6))
+    const activation = read.activation('hidden_activation', 'gelu_pytorch_tanh')
     const bias = read.flag('attention_bias')
     const valueIsKey = read.flag('attention_k_eq_v')
     const wide = read.flag('use_double_wide_mlp')
@@ -59,7 +60,7 @@ export const gemma4 = decoderFamily({
         valueOfKey: valueIsKey && kinds[index] === 'full_attention',
         cacheOf: index < owners ? undefined : kinds.lastIndexOf(kinds[index]!, owners - 1),
       }),
-      mlp: (index) => ({ activation: 'gelu-tanh', inner: wide && index >= owners ? 2 * inner : inner }),
+      mlp: (index) => ({ activation, inner: wide && index >= owners ? 2 * inner : inner }),
       scalesLayers: true,
       input: {
         scale: Math.fround(Math.sqrt(hidden)),
@@ -102,7 +103,7 @@ interface OwnHeads {
 /** Sizes of a layer's heads: those of `per_layer_config`, or else one for each kind. */
 function readHeads(
   read: ConfigReader,
-  { headSize, kvHeads }: Sizes,
+  { headSize, heads, kvHeads }: Sizes,
   kinds: readonly LayerKind[],
 ): readonly OwnHeads[] {
   const usual = { headSize, kvHeads }
@@ -112,18 +113,21 @@ function readHeads(
     const byIndex = new Map(Object.keys(listed).map((key) => [Number(key), key]))
     return kinds.map((_, index) => {
       const key = byIndex.get(index)
-      return key === undefined ? usual : { ...usual, ...readLayerHeads(readObject(listed, key, {}), key) }
+      return key === undefined
+        ? usual
+        : { ...usual, ...readLayerHeads(readObject(listed, key, {}), key, heads) }
     })
   }
   const full = {
     headSize: read.size('global_head_dim', 512),
     kvHeads: read.flag('attention_k_eq_v') ? read.size('num_global_key_value_heads', kvHeads) : kvHeads,
   }
+  demandDivisor('num_global_key_value_heads', full.kvHeads, heads)
   return kinds.map((kind) => (kind === 'full_attention' ? full : usual))
 }
 
 /** @throws CapabilityError VARIANT for a field that a layer has of its own, and that is not offered. */
-function readLayerHeads(json: JsonObject, layer: string): Partial<OwnHeads> {
+function readLayerHeads(json: JsonObject, layer: string, queries: number): Partial<OwnHeads> {
   const heads: { -readonly [Key in keyof OwnHeads]?: number } = {}
   for (const [key, value] of Object.entries(json)) {
     const name = key === 'head_dim' ? 'headSize' : key === 'num_key_value_heads' ? 'kvHeads' : undefined
@@ -138,6 +142,7 @@ function readLayerHeads(json: JsonObject, layer: string): Partial<OwnHeads> {
     }
     const isSize = typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= 2 ** 16
     if (!isSize) throw invalidField(field, value, 'a positive integer')
+    if (name === 'kvHeads') demandDivisor(field, value, queries)
     heads[name] = value
   }
   return heads

@@ -11,6 +11,12 @@ export const widthUnlike = ({ hiddenSize, layers: [layer] }: DecoderConfig): str
 export const innerUnlike = ({ hiddenSize, layers: [layer] }: DecoderConfig): string | undefined =>
   layer!.mlp.inner === 4 * hiddenSize ? undefined : 'its MLP is not four times as wide as its hidden states'
 
+/** Those in which every fourth layer, and no other, lacks a rope; `which` says what else it is. */
+export const fourthUnlike = ({ layers }: DecoderConfig, which: string): string | undefined =>
+  layers.every(({ attention }, index) => (attention.rope === undefined) === ((index + 1) % 4 === 0))
+    ? undefined
+    : `not every fourth layer is the one ${which}`
+
 /** Gemma 2 and 3, whose scores llama.cpp scales by the size of a head, but those of the largest by a share of the width. */
 export const gemmaScoreSize = ({ hiddenSize, layers }: DecoderConfig, largest: number): number => {
   const { heads, headSize } = layers[0]!.attention

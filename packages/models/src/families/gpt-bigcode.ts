@@ -7,8 +7,13 @@ import { attentionScale, GPT_NAMES } from './gpt-names.js'
 export const gptBigcode = decoderFamily({
   names: ['GPTBigCodeForCausalLM'],
   modelTypes: ['gpt_bigcode'],
-  revision: 1,
-  defaults: { activation_function: 'gelu_pytorch_tanh', tie_word_embeddings: true, head_dim: null },
+  revision: 2,
+  defaults: {
+    n_positions: 1024,
+    activation_function: 'gelu_pytorch_tanh',
+    tie_word_embeddings: true,
+    head_dim: null,
+  },
   choose(read, { heads, headSize }) {
     const shares = read.flag('multi_query', true)
     const scale = attentionScale(read, headSize)

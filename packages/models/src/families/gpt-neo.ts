@@ -32,17 +32,20 @@ export const gptNeo = decoderFamily({
   onnxModelTypes: ['gpt_neo'],
 })
 
-/** `attention_types` holds lists of kinds, and how often each is repeated. */
+/** `attention_types` holds lists of kinds, and how often each is repeated: of no more rounds than there are layers. */
 function attentionKinds(read: ConfigReader, layers: number): readonly unknown[] {
-  const listed = (read.json.attention_types ?? [[['global', 'local'], Math.ceil(layers / 2)]]) as [
-    unknown[],
-    number,
-  ][]
-  const isList =
-    Array.isArray(listed) && listed.every((entry) => Array.isArray(entry) && Array.isArray(entry[0]))
-  const kinds = isList
-    ? listed.flatMap(([names, times]) => Array.from({ length: Math.min(times, layers) }, () => names).flat())
-    : []
-  if (kinds.length >= layers && kinds.every((kind) => kind === 'global' || kind === 'local')) return kinds
+  const { attention_types: listed } = read.json
+  if (listed === undefined || listed === null) {
+    return Array.from({ length: layers }, (_, index) => (index % 2 === 0 ? 'global' : 'local'))
+  }
+  const kinds: unknown[] = []
+  for (const entry of Array.isArray(listed) ? listed : []) {
+    const [names, times] = Array.isArray(entry) ? entry : []
+    if (!Array.isArray(names) || typeof times !== 'number' || names.length === 0) break
+    for (let round = 0; round < times && kinds.length < layers; round++) {
+      kinds.push(...names.slice(0, layers - kinds.length))
+    }
+  }
+  if (kinds.length === layers && kinds.every((kind) => kind === 'global' || kind === 'local')) return kinds
   throw invalidField('attention_types', listed, `the kinds "global" and "local" of ${layers} layers`)
 }

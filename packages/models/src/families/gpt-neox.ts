@@ -6,7 +6,7 @@ import { layerNorm } from '../parts/norm.js'
 export const gptNeox = decoderFamily({
   names: ['GPTNeoXForCausalLM'],
   modelTypes: ['gpt_neox'],
-  revision: 1,
+  revision: 2,
   defaults: { hidden_act: 'gelu', head_dim: null },
   choose(read, { headSize, positions }) {
     const bias = read.flag('attention_bias', true)

@@ -6,8 +6,8 @@ import { attentionScale, GPT_NAMES } from './gpt-names.js'
 export const gpt2 = decoderFamily({
   names: ['GPT2LMHeadModel'],
   modelTypes: ['gpt2'],
-  revision: 1,
-  defaults: { activation_function: 'gelu_new', tie_word_embeddings: true, head_dim: null },
+  revision: 2,
+  defaults: { n_positions: 1024, activation_function: 'gelu_new', tie_word_embeddings: true, head_dim: null },
   choose(read, { headSize }) {
     read.only('add_cross_attention', false, 'it needs an encoder')
     const scale = attentionScale(read, headSize)

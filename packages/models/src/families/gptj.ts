@@ -7,7 +7,7 @@ import { GPT_NAMES } from './gpt-names.js'
 export const gptj = decoderFamily({
   names: ['GPTJForCausalLM'],
   modelTypes: ['gptj'],
-  revision: 1,
+  revision: 2,
   defaults: { activation_function: 'gelu_new', head_dim: null },
   choose(read, { headSize, positions }) {
     const width = read.size('rotary_dim', 64)

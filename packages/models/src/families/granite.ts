@@ -6,7 +6,7 @@ import { rmsNorm } from '../parts/norm.js'
 export const granite = decoderFamily({
   names: ['GraniteForCausalLM'],
   modelTypes: ['granite'],
-  revision: 1,
+  revision: 2,
   choose(read, { headSize, positions }) {
     const bias = read.flag('attention_bias')
     return {

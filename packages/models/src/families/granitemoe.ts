@@ -8,7 +8,7 @@ export const graniteMoe = decoderFamily({
   names: ['GraniteMoeForCausalLM'],
   modelTypes: ['granitemoe'],
   revision: 1,
-  defaults: { num_local_experts: 8, num_experts_per_tok: 2 },
+  defaults: { max_position_embeddings: 2048, num_local_experts: 8, num_experts_per_tok: 2 },
   choose(read, { headSize, positions }) {
     const bias = read.flag('attention_bias')
     const experts = readRouting(read, 'num_local_experts', { scores: 'softmax', normalize: true })

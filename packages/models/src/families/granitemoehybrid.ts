@@ -11,7 +11,10 @@ export const graniteMoeHybrid = decoderFamily({
   names: ['GraniteMoeHybridForCausalLM'],
   modelTypes: ['granitemoehybrid'],
   revision: 1,
-  defaults: { num_local_experts: 8, num_experts_per_tok: 2, shared_intermediate_size: 1024 },
+  defaults: {
+    ...{ max_position_embeddings: 2048, num_local_experts: 8, num_experts_per_tok: 2 },
+    shared_intermediate_size: 1024,
+  },
   choose(read, { headSize, positions, layers }) {
     refuseStates(read.json.layer_types)
     readLayerKinds(read, layers, () => false)

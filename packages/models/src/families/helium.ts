@@ -6,8 +6,8 @@ import { rmsNorm } from '../parts/norm.js'
 export const helium = decoderFamily({
   names: ['HeliumForCausalLM'],
   modelTypes: ['helium'],
-  revision: 1,
-  defaults: { head_dim: 128 },
+  revision: 2,
+  defaults: { max_position_embeddings: 4096, head_dim: 128 },
   choose: (read, { headSize, positions }) => ({
     norm: rmsNorm(read.number('rms_norm_eps', 1e-8)),
     attention: {

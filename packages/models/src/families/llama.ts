@@ -6,7 +6,7 @@ import { rmsNorm } from '../parts/norm.js'
 export const llama = decoderFamily({
   names: ['LlamaForCausalLM'],
   modelTypes: ['llama'],
-  revision: 1,
+  revision: 2,
   choose: (read, { headSize, positions }) => ({
     norm: rmsNorm(read.number('rms_norm_eps', 1e-6)),
     attention: {

@@ -1,26 +1,12 @@
-import { readLayerKinds, readWindows } from '../config/read-layer-kinds.js'
-import { readRope } from '../config/read-rope.js'
 import { decoderFamily } from '../decoder/decoder-family.js'
-import { rmsNorm } from '../parts/norm.js'
+import { mistralChoices } from './mistral.js'
 
-/** Ministral: layers with a sliding window, or without one where `layer_types` says so. */
+/** Ministral: Mistral under another name, some of whose layers have no window where `layer_types` says so. */
 export const ministral = decoderFamily({
   names: ['MinistralForCausalLM'],
   modelTypes: ['ministral'],
-  revision: 1,
-  defaults: { num_key_value_heads: 8 },
-  choose(read, { headSize, positions, layers }) {
-    const windows = readWindows(
-      read,
-      readLayerKinds(read, layers, () => true),
-      positions,
-      4096,
-    )
-    const rope = readRope(read, { headSize, positions })
-    return {
-      norm: rmsNorm(read.number('rms_norm_eps', 1e-6)),
-      attention: (index) => ({ rope, window: windows[index] }),
-    }
-  },
+  revision: 2,
+  defaults: { max_position_embeddings: 131072, num_key_value_heads: 8 },
+  choose: mistralChoices,
   onnxModelTypes: ['ministral'],
 })

@@ -1,5 +1,6 @@
-import { readNumber, readObject } from '@hfquant/core'
-import { readLayerKinds, readWindows } from '../config/read-layer-kinds.js'
+import { readObject } from '@hfquant/core'
+import { configReader } from '../config/config-reader.js'
+import { readEveryWindow } from '../config/read-layer-kinds.js'
 import { readRope } from '../config/read-rope.js'
 import { decoderFamily } from '../decoder/decoder-family.js'
 import { rmsNorm } from '../parts/norm.js'
@@ -8,19 +9,16 @@ import { rmsNorm } from '../parts/norm.js'
 export const ministral3 = decoderFamily({
   names: ['Ministral3ForCausalLM'],
   modelTypes: ['ministral3'],
-  revision: 1,
-  defaults: { num_key_value_heads: 8, head_dim: 128 },
+  revision: 2,
+  defaults: { max_position_embeddings: 262144, num_key_value_heads: 8, head_dim: 128 },
   choose(read, { headSize, positions, layers }) {
-    const windows = readWindows(
-      read,
-      readLayerKinds(read, layers, () => true),
-      positions,
-    )
+    const windows = readEveryWindow(read, { layers, positions })
     const rope = readRope(read, { headSize, positions, theta: 1e6, scaling: SCALING })
-    const settings = { ...SCALING, ...readObject(read.json, 'rope_parameters', {}) }
+    const settings = configReader(readObject(read.json, 'rope_parameters', {}), SCALING)
     const queryGrowth = {
-      beta: readNumber(settings, 'llama_4_scaling_beta', 0.1),
-      original: readNumber(settings, 'original_max_position_embeddings', 16384),
+      beta: settings.number('llama_4_scaling_beta', 0.1),
+      // Positions are divided by it as integers.
+      original: settings.size('original_max_position_embeddings', 16384),
     }
     return {
       norm: rmsNorm(read.number('rms_norm_eps', 1e-5)),

@@ -1,5 +1,5 @@
 import { readRouting } from '../config/read-experts.js'
-import { readLayerKinds, readWindows } from '../config/read-layer-kinds.js'
+import { readEveryWindow } from '../config/read-layer-kinds.js'
 import { readRope } from '../config/read-rope.js'
 import { decoderFamily } from '../decoder/decoder-family.js'
 import { rmsNorm } from '../parts/norm.js'
@@ -9,13 +9,9 @@ export const mixtral = decoderFamily({
   names: ['MixtralForCausalLM'],
   modelTypes: ['mixtral'],
   revision: 1,
-  defaults: { num_local_experts: 8, num_experts_per_tok: 2, rope_theta: 1e6 },
+  defaults: { max_position_embeddings: 131072, num_local_experts: 8, num_experts_per_tok: 2 },
   choose(read, { headSize, positions, layers }) {
-    const windows = readWindows(
-      read,
-      readLayerKinds(read, layers, () => true),
-      positions,
-    )
+    const windows = readEveryWindow(read, { layers, positions })
     const rope = readRope(read, { headSize, positions, theta: 1e6 })
     return {
       norm: rmsNorm(read.number('rms_norm_eps', 1e-5)),

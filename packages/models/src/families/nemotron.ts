@@ -7,8 +7,8 @@ import { widthUnlike } from './gguf-limits.js'
 export const nemotron = decoderFamily({
   names: ['NemotronForCausalLM'],
   modelTypes: ['nemotron'],
-  revision: 1,
-  defaults: { hidden_act: 'relu2' },
+  revision: 2,
+  defaults: { max_position_embeddings: 4096, hidden_act: 'relu2' },
   choose(read, { headSize, positions }) {
     const bias = read.flag('attention_bias')
     return {

@@ -7,7 +7,7 @@ import { widthUnlike } from './gguf-limits.js'
 export const olmo = decoderFamily({
   names: ['OlmoForCausalLM'],
   modelTypes: ['olmo'],
-  revision: 1,
+  revision: 2,
   choose(read, { headSize, positions }) {
     const bias = read.flag('attention_bias')
     const rope = readRope(read, { headSize, positions })

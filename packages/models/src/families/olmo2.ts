@@ -8,7 +8,7 @@ import { widthUnlike } from './gguf-limits.js'
 export const olmo2 = decoderFamily({
   names: ['Olmo2ForCausalLM'],
   modelTypes: ['olmo2'],
-  revision: 1,
+  revision: 2,
   choose(read, { headSize, positions }) {
     const norm = rmsNorm(read.number('rms_norm_eps', 1e-5))
     const bias = read.flag('attention_bias')

@@ -9,7 +9,7 @@ import { widthUnlike, windowMetadata } from './gguf-limits.js'
 export const olmo3 = decoderFamily({
   names: ['Olmo3ForCausalLM'],
   modelTypes: ['olmo3'],
-  revision: 1,
+  revision: 2,
   choose(read, { headSize, positions, layers }) {
     const kinds = readLayerKinds(read, layers, slidesUnlessEvery(4))
     const windows = readWindows(read, kinds, positions, 4096)

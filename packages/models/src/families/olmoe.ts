@@ -9,7 +9,7 @@ export const olmoe = decoderFamily({
   names: ['OlmoeForCausalLM'],
   modelTypes: ['olmoe'],
   revision: 1,
-  defaults: { num_experts: 64, num_experts_per_tok: 8 },
+  defaults: { max_position_embeddings: 4096, num_experts: 64, num_experts_per_tok: 8 },
   choose(read, { headSize, positions }) {
     const norm = rmsNorm(read.number('rms_norm_eps', 1e-5))
     const bias = read.flag('attention_bias')

@@ -7,7 +7,7 @@ import { innerUnlike } from './gguf-limits.js'
 export const phi = decoderFamily({
   names: ['PhiForCausalLM'],
   modelTypes: ['phi'],
-  revision: 1,
+  revision: 2,
   defaults: { hidden_act: 'gelu_new', head_dim: null },
   choose(read, { headSize, positions }) {
     const norm = layerNorm(read.number('layer_norm_eps', 1e-5))

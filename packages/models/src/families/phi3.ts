@@ -1,4 +1,4 @@
-import { readLayerKinds, readWindows } from '../config/read-layer-kinds.js'
+import { readEveryWindow } from '../config/read-layer-kinds.js'
 import { readRope } from '../config/read-rope.js'
 import { decoderFamily } from '../decoder/decoder-family.js'
 import { rmsNorm } from '../parts/norm.js'
@@ -8,13 +8,10 @@ import { widthUnlike } from './gguf-limits.js'
 export const phi3 = decoderFamily({
   names: ['Phi3ForCausalLM'],
   modelTypes: ['phi3'],
-  revision: 1,
+  revision: 2,
+  defaults: { max_position_embeddings: 4096 },
   choose(read, { headSize, positions, layers }) {
-    const windows = readWindows(
-      read,
-      readLayerKinds(read, layers, () => true),
-      positions,
-    )
+    const windows = readEveryWindow(read, { layers, positions })
     const rope = readRope(read, { headSize, positions })
     return {
       norm: rmsNorm(read.number('rms_norm_eps', 1e-5)),

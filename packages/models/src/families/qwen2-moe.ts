@@ -11,7 +11,7 @@ export const qwen2Moe = decoderFamily({
   modelTypes: ['qwen2_moe'],
   revision: 1,
   defaults: {
-    ...{ num_experts: 60, num_experts_per_tok: 4 },
+    ...{ max_position_embeddings: 32768, num_experts: 60, num_experts_per_tok: 4 },
     ...{ moe_intermediate_size: 1408, shared_expert_intermediate_size: 5632 },
   },
   choose(read, { headSize, positions, layers, inner }) {

@@ -10,7 +10,10 @@ export const qwen3Moe = decoderFamily({
   names: ['Qwen3MoeForCausalLM'],
   modelTypes: ['qwen3_moe'],
   revision: 1,
-  defaults: { head_dim: null, num_experts: 128, num_experts_per_tok: 8, moe_intermediate_size: 768 },
+  defaults: {
+    ...{ max_position_embeddings: 32768, num_experts: 128, num_experts_per_tok: 8 },
+    moe_intermediate_size: 768,
+  },
   choose(read, { headSize, positions, layers, inner }) {
     const slides = read.flag('use_sliding_window')
     const windows = slides

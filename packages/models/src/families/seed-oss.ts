@@ -6,8 +6,8 @@ import { rmsNorm } from '../parts/norm.js'
 export const seedOss = decoderFamily({
   names: ['SeedOssForCausalLM'],
   modelTypes: ['seed_oss'],
-  revision: 1,
-  defaults: { head_dim: 128, num_key_value_heads: 8 },
+  revision: 2,
+  defaults: { max_position_embeddings: 524288, head_dim: 128, num_key_value_heads: 8 },
   choose: (read, { headSize, positions }) => ({
     norm: rmsNorm(read.number('rms_norm_eps', 1e-6)),
     attention: {

@@ -6,8 +6,8 @@ import { layerNorm } from '../parts/norm.js'
 export const stablelm = decoderFamily({
   names: ['StableLmForCausalLM'],
   modelTypes: ['stablelm'],
-  revision: 1,
-  defaults: { head_dim: null },
+  revision: 2,
+  defaults: { max_position_embeddings: 4096, head_dim: null },
   choose(read, { headSize, positions }) {
     const norm = layerNorm(read.number('layer_norm_eps', 1e-5))
     const isParallel = read.flag('use_parallel_residual')
@@ -17,13 +17,17 @@ export const stablelm = decoderFamily({
       attention: {
         bias: read.flag('use_qkv_bias'),
         rope: readRope(read, { headSize, positions, partial: 0.25 }),
-        ...(read.flag('qk_layernorm') && { headNorm: { over: 'list', norm: { ...norm, bias: false } } }),
+        ...(read.flag('qk_layernorm') && { headNorm: { over: 'each', norm: { ...norm, bias: false } } }),
       },
       names: {
         queryNorm: 'self_attn.q_layernorm',
         keyNorm: 'self_attn.k_layernorm',
         ...(isParallel && { norms: { attentionIn: 'input_layernorm' } }),
       },
+      checkpoint: ['q_layernorm', 'k_layernorm'].map((name) => ({
+        from: `self_attn.${name}.norms.*.weight`,
+        to: `self_attn.${name}.weight`,
+      })),
     }
   },
   gguf: {

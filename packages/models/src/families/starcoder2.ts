@@ -1,4 +1,4 @@
-import { readLayerKinds, readWindows } from '../config/read-layer-kinds.js'
+import { readEveryWindow } from '../config/read-layer-kinds.js'
 import { readRope } from '../config/read-rope.js'
 import { decoderFamily } from '../decoder/decoder-family.js'
 import { layerNorm } from '../parts/norm.js'
@@ -8,14 +8,15 @@ import { innerUnlike, widthUnlike } from './gguf-limits.js'
 export const starcoder2 = decoderFamily({
   names: ['Starcoder2ForCausalLM'],
   modelTypes: ['starcoder2'],
-  revision: 1,
-  defaults: { hidden_act: 'gelu_pytorch_tanh', num_key_value_heads: 2, tie_word_embeddings: true },
+  revision: 2,
+  defaults: {
+    max_position_embeddings: 4096,
+    hidden_act: 'gelu_pytorch_tanh',
+    num_key_value_heads: 2,
+    tie_word_embeddings: true,
+  },
   choose(read, { headSize, positions, layers }) {
-    const windows = readWindows(
-      read,
-      readLayerKinds(read, layers, () => true),
-      positions,
-    )
+    const windows = readEveryWindow(read, { layers, positions })
     const rope = readRope(read, { headSize, positions })
     const bias = read.flag('use_bias', true)
     return {

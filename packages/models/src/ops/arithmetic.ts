@@ -1,6 +1,6 @@
 import type { GraphBuilder, GraphValue } from '@hfquant/core'
 import type { Activation } from '../parts/activation.js'
-import { type HeadNorms, Norm, type NormKind } from '../parts/norm.js'
+import type { Norm } from '../parts/norm.js'
 import type { Heads, Ops } from './ops.js'
 
 /** How a graph gets its numbers: what differs between running a model and exporting it. */
@@ -8,12 +8,12 @@ export interface Numbers {
   readonly graph: GraphBuilder
   /** One number, or a tensor full of it, in the dtype of the hidden states. */
   number(value: number, shape?: readonly number[]): GraphValue
-  /** Parameters of one shape behind each other, each number plus `offset`. The names are those of parameters. */
-  parameters(names: readonly string[], shape: readonly number[], offset: number): GraphValue
+  /** A parameter by its full name, each number plus `offset`. */
+  parameter(name: string, shape: readonly number[], offset: number): GraphValue
   /** Integers in the dtype of the hidden states. */
   toFloats(integers: GraphValue): GraphValue
   /** The norm at a path of the shell. */
-  normAt(path: string): Norm | HeadNorms
+  normAt(path: string): Norm
 }
 
 /** What is the same operators for whatever purpose a model is lowered. */
@@ -44,7 +44,7 @@ export function arithmetic(numbers: Numbers): Arithmetic {
     add,
     mul,
     number: (value) => number(value),
-    parameter: (name, shape) => numbers.parameters([name], shape, 0),
+    parameter: (name, shape) => numbers.parameter(name, shape, 0),
     activate: (kind, x, path) => (kind === 'xielu' ? xielu(x, path, numbers) : activate(kind, x, graph)),
     softCap: (x, cap) => mul(graph.node('Tanh', [graph.node('Div', [x, number(cap)])]), cap),
     clip: (x, limit) => graph.node('Clip', [x, number(-limit), number(limit)]),
@@ -56,19 +56,7 @@ export function arithmetic(numbers: Numbers): Arithmetic {
     fromHeads: (x, { count, size }: Heads) => reshape(x, [0, 0, count * size]),
     toFloats: (integers) =>
       graph.node('Unsqueeze', [numbers.toFloats(integers), graph.literal('int64', [1], [-1])]),
-    norm(path, x) {
-      const module = numbers.normAt(path)
-      if (module instanceof Norm) return normalize(x, path, module, numbers)
-      const { heads, size, options } = module
-      const names = heads.map((_, head) => `${path}.norms.${head}`)
-      return layerOf(x, [size], options, numbers, (key) =>
-        numbers.parameters(
-          names.map((name) => `${name}.${key}`),
-          [heads.length, size],
-          key === 'weight' ? (options.offset ?? 0) : 0,
-        ),
-      )
-    },
+    norm: (path, x) => normalize(x, path, numbers),
   }
 }
 
@@ -95,8 +83,10 @@ function activate(kind: Exclude<Activation, 'xielu'>, x: GraphValue, graph: Grap
 }
 
 /** The formula is that of `Xielu`. */
-function xielu(x: GraphValue, path: string, { graph, number, parameters }: Numbers): GraphValue {
-  const parameter = (key: string, shape: readonly number[] = []) => parameters([`${path}.${key}`], shape, 0)
+function xielu(x: GraphValue, path: string, numbers: Numbers): GraphValue {
+  const { graph, number } = numbers
+  const parameter = (key: string, shape: readonly number[] = []) =>
+    numbers.parameter(`${path}.${key}`, shape, 0)
   const add = (a: GraphValue, b: GraphValue) => graph.node('Add', [a, b])
   const sub = (a: GraphValue, b: GraphValue) => graph.node('Sub', [a, b])
   const mul = (a: GraphValue, b: GraphValue) => graph.node('Mul', [a, b])
@@ -110,26 +100,23 @@ function xielu(x: GraphValue, path: string, { graph, number, parameters }: Numbe
   return add(graph.node('Where', [isAbove, above, below]), mul(x, beta))
 }
 
-const normalize = (x: GraphValue, path: string, { shape, options }: Norm, numbers: Numbers): GraphValue =>
-  layerOf(x, shape, options, numbers, (key) =>
-    numbers.parameters([`${path}.${key}`], shape, key === 'weight' ? (options.offset ?? 0) : 0),
-  )
-
 /**
- * The runtime calls an RMS norm a simplified layer normalization. It sums squares in float32 whatever the dtype. Over
- * heads of their own [.., heads, size] it still reduces the last axis, and takes a weight for each.
+ * The norm at a path. The runtime calls an RMS norm a simplified layer normalization. It sums squares in float32 whatever
+ * the dtype. Over heads of their own [.., heads, size] it still reduces the last axis, and takes a weight for each.
  */
-function layerOf(
-  x: GraphValue,
-  shape: readonly number[],
-  { kind, epsilon, weight: hasWeight = true, bias = hasWeight && kind === 'layer' }: NormKind,
-  { graph, number }: Numbers,
-  parameter: (key: 'weight' | 'bias') => GraphValue,
-): GraphValue {
-  const weight = hasWeight ? parameter('weight') : number(1, shape)
+function normalize(x: GraphValue, path: string, { graph, number, parameter, normAt }: Numbers): GraphValue {
+  const { shape, options } = normAt(path)
+  const {
+    kind,
+    epsilon,
+    offset = 0,
+    weight: hasWeight = true,
+    bias = hasWeight && kind === 'layer',
+  } = options
+  const weight = hasWeight ? parameter(`${path}.weight`, shape, offset) : number(1, shape)
   return graph.node(
     kind === 'rms' ? 'SimplifiedLayerNormalization' : 'LayerNormalization',
-    bias ? [x, weight, parameter('bias')] : [x, weight],
+    bias ? [x, weight, parameter(`${path}.bias`, shape, 0)] : [x, weight],
     { attributes: { axis: { int: -1 }, epsilon: { float: epsilon }, stash_type: { int: 1 } } },
   )
 }

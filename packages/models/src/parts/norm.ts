@@ -27,24 +27,6 @@ export class Norm extends Module {
   }
 }
 
-/** Norms of the heads one by one, each a module of its own: `norms.J.weight` [headSize]. */
-export class HeadNorms extends Module {
-  readonly heads: readonly Norm[]
-
-  constructor(
-    count: number,
-    readonly size: number,
-    readonly options: NormKind,
-    dtype: FloatDtype,
-  ) {
-    super()
-    const norms = this.child('norms', new Module())
-    this.heads = Array.from({ length: count }, (_, head) =>
-      norms.child(String(head), new Norm([size], options, dtype)),
-    )
-  }
-}
-
 export const rmsNorm = (epsilon: number, options: Omit<NormKind, 'kind' | 'epsilon'> = {}): NormKind => ({
   kind: 'rms',
   epsilon,

@@ -12,15 +12,21 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs'
+import { open } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { listEntries, pruneEntries } from '@hfquant/core'
-import { afterAll, describe, expect, test } from 'vitest'
+import { listEntries, pruneEntries, removeEntry } from '@hfquant/core'
+import { afterAll, describe, expect, test, vi } from 'vitest'
 import { createGraph } from '../graph/graph.js'
 import { constant, floatBytes } from '../testing/run-graph.fixture.js'
-import { findArtifact, removeArtifact } from './artifact-cache.js'
+import { findArtifact } from './artifact-cache.js'
 import { artifactKey } from './artifact-key.js'
 import { compileArtifact } from './compile-artifact.js'
+
+vi.mock('node:fs/promises', async (original) => {
+  const actual = await original<typeof import('node:fs/promises')>()
+  return { ...actual, open: vi.fn(actual.open) }
+})
 
 const root = mkdtempSync(join(tmpdir(), 'hfquant-artifacts-'))
 afterAll(() => rmSync(root, { recursive: true, force: true }))
@@ -48,7 +54,10 @@ async function compile(cache: string, columns: number): Promise<string> {
 
 const find = async (cache: string, key: string) => {
   const warnings: string[] = []
-  const artifact = await findArtifact(cache, key, (message) => warnings.push(message))
+  const artifact = await findArtifact(cache, key, {
+    warn: (message) => warnings.push(message),
+    signal: undefined,
+  })
   return { artifact, warnings }
 }
 
@@ -145,6 +154,49 @@ describe('a compiled model', () => {
     )
   })
 
+  test('that another process removes while it is looked at is none, without a warning', async () => {
+    const cache = newCache()
+    const key = await compile(cache, 8)
+    vi.mocked(open).mockImplementationOnce(async () => {
+      rmSync(artifactFolder(cache, key), { recursive: true })
+      throw Object.assign(new Error('ENOENT: no such file or directory'), { errno: -2, code: 'ENOENT' })
+    })
+    expect(await find(cache, key)).toEqual({ artifact: undefined, warnings: [] })
+  })
+
+  test('that a failing disk does not give back is reported and removed', async () => {
+    const cache = newCache()
+    const key = await compile(cache, 8)
+    vi.mocked(open).mockRejectedValueOnce(
+      Object.assign(new Error('EIO: i/o error, read'), { errno: -5, code: 'EIO' }),
+    )
+    const warnings = [expect.stringMatching(/is damaged \(EIO: i\/o error, read\); it is made again/)]
+    expect(await find(cache, key)).toEqual({ artifact: undefined, warnings })
+    expect(existsSync(artifactFolder(cache, key))).toBe(false)
+  })
+
+  test('in whose place a file lies is not used, and says so', async () => {
+    const cache = newCache()
+    const key = await compile(cache, 8)
+    rmSync(artifactFolder(cache, key), { recursive: true })
+    writeFileSync(artifactFolder(cache, key), '', { mode: 0o600 })
+    const warnings = [expect.stringMatching(/is not used/)]
+    expect(await find(cache, key)).toEqual({ artifact: undefined, warnings })
+  })
+
+  test('whose weights were not looked at before is left as it is when the signal ends the look', async () => {
+    const cache = newCache()
+    const key = await compile(cache, 8)
+    rmSync(join(cache, 'digests.json'))
+    utimesSync(join(artifactFolder(cache, key), 'weights.bin'), 1, 1)
+    const warnings: string[] = []
+    const signal = AbortSignal.abort(new Error('stopped'))
+    const found = findArtifact(cache, key, { warn: (message) => warnings.push(message), signal })
+    await expect(found).rejects.toBe(signal.reason)
+    expect(warnings).toEqual([])
+    expect((await find(cache, key)).artifact).toBeDefined()
+  })
+
   test.skipIf(process.getuid === undefined)('can be written by nobody', async () => {
     const cache = newCache()
     const folder = artifactFolder(cache, await compile(cache, 8))
@@ -163,7 +215,9 @@ describe('a compiled model', () => {
         expect(await find(cache, key)).toEqual({
           artifact: undefined,
           warnings: [
-            expect.stringMatching(/is not used: it belongs to another user, or others may write it/),
+            expect.stringMatching(
+              /is not used: it belongs to another user, .*; remove it, or .*chmod -R go-w/,
+            ),
           ],
         })
       }
@@ -173,8 +227,8 @@ describe('a compiled model', () => {
   test('is removed by its name; removing what is not there is no error', async () => {
     const cache = newCache()
     const key = await compile(cache, 8)
-    await removeArtifact(cache, key)
-    await removeArtifact(cache, key)
+    await removeEntry(cache, 'artifacts', key)
+    await removeEntry(cache, 'artifacts', key)
     expect(await listEntries(cache)).toEqual([])
   })
 })

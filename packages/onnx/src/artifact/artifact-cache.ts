@@ -2,6 +2,7 @@ import { lstat, mkdir, rename } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { entryFolder, isTrustedEntry, markUsed, outputError, removeEntry } from '@hfquant/core'
 import { MODEL_FILE } from './files.js'
+import { isErrno } from './is-errno.js'
 import { checkManifest } from './manifest.js'
 
 /**
@@ -16,25 +17,35 @@ export interface Artifact {
   readonly notes: unknown
 }
 
+export interface FindArtifactOptions {
+  /** Told of a compiled model that is not used, and why. */
+  readonly warn: (message: string) => void
+  /** Ends the reading of weights that were not looked at before. */
+  readonly signal: AbortSignal | undefined
+}
+
 /**
  * Looks for a compiled model, and notes that it was used. A damaged one is removed; one that others could have written is
  * not used.
  *
- * @param warn told what is wrong with one of these.
+ * @throws the reason of `signal`.
  */
 export async function findArtifact(
   cache: string,
   key: string,
-  warn: (message: string) => void,
+  { warn, signal }: FindArtifactOptions,
 ): Promise<Artifact | undefined> {
   const folder = folderOf(cache, key)
-  if ((await lstat(folder).catch(() => undefined)) === undefined) return undefined
+  // Whatever is wrong with one that another process has removed meanwhile: there is none.
+  const isThere = async () => (await lstat(folder).catch(() => undefined)) !== undefined
+  if (!(await isThere())) return undefined
   if (!(await isTrustedEntry(cache, 'artifacts', key))) {
-    warn(`the compiled model ${folder} is not used: it belongs to another user, or others may write it`)
+    if (await isThere()) warn(untrusted(folder))
     return undefined
   }
-  const checked = await checkManifest(cache, folder, key)
+  const checked = await checkManifest(cache, folder, key, signal).catch(asDamage)
   if ('damage' in checked) {
+    if (!(await isThere())) return undefined
     warn(`the compiled model ${folder} is damaged (${checked.damage}); it is made again`)
     // A cache that cannot be written keeps it; then this model is compiled elsewhere.
     await removeEntry(cache, 'artifacts', key).catch(() => {})
@@ -64,8 +75,14 @@ export async function publishArtifact(
   return { modelPath: join(folder, MODEL_FILE) }
 }
 
-/** Removes a compiled model, as `removeEntry`. */
-export const removeArtifact = (cache: string, key: string): Promise<void> =>
-  removeEntry(cache, 'artifacts', key)
+/** Files that cannot be read are as good as damaged: a fresh model is made. */
+function asDamage(cause: unknown): { readonly damage: string } {
+  if (isErrno(cause)) return { damage: cause.message }
+  throw cause
+}
+
+const untrusted = (folder: string): string =>
+  `the compiled model ${folder} is not used: it belongs to another user, or others may write it; ` +
+  'remove it, or take the permission to write from others (chmod -R go-w)'
 
 const folderOf = (cache: string, key: string): string => entryFolder(cache, 'artifacts', key)

@@ -7,6 +7,7 @@ import { startSessionWorker } from '../session/session-worker-host.js'
 import { alignTensors } from './align-tensors.js'
 import { type Artifact, publishArtifact } from './artifact-cache.js'
 import { MODEL_FILE, WEIGHTS_FILE } from './files.js'
+import { isErrno } from './is-errno.js'
 import { type ArtifactDescription, noteWeights, writeManifest } from './manifest.js'
 import { type ArtifactOptions, writeArtifact } from './write-artifact.js'
 
@@ -41,9 +42,9 @@ export async function compileArtifact(
     signal?.throwIfAborted()
     await rm(plain, { recursive: true })
     await alignTensors(packed)
-    await writeManifest(packed, key, description)
+    const manifest = await writeManifest(packed, key, description, signal)
     await sealFiles(packed)
-    await noteWeights(cache, packed)
+    await noteWeights(cache, packed, manifest)
     return await publishArtifact(cache, key, packed)
   } catch (cause) {
     throw isErrno(cause) ? outputError(cause, work.path) : cause
@@ -87,5 +88,3 @@ async function sealFiles(folder: string): Promise<void> {
     await chmod(path, 0o444)
   }
 }
-
-const isErrno = (cause: unknown): boolean => typeof (cause as NodeJS.ErrnoException)?.errno === 'number'

@@ -35,31 +35,38 @@ interface StoredManifest extends Manifest {
 
 const FILES = [MODEL_FILE, WEIGHTS_FILE]
 
-/** Describes the files of a folder, and puts the description beside them. */
+/**
+ * Describes the files of a folder, and puts the description beside them.
+ *
+ * @returns the description.
+ * @throws the reason of `signal`.
+ */
 export async function writeManifest(
   folder: string,
   key: string,
   { model, source, method, notes }: ArtifactDescription,
-): Promise<void> {
+  signal: AbortSignal | undefined,
+): Promise<Manifest> {
   const sizes = new Map(await fileSizes(folder))
   const manifest: Manifest = {
     ...{ key, model, source, method, notes },
     created: new Date().toISOString(),
     bytes: Object.fromEntries(sizes),
     graphDigest: await digestOf(join(folder, MODEL_FILE)),
-    weightsDigests: await withWeights(folder, sizes, (fd, size) => digestParts(fd, size)),
+    weightsDigests: (await withWeights(folder, (fd, size) => digestParts(fd, size, signal))) ?? [],
   }
   const stored: StoredManifest = { ...manifest, manifestDigest: digestOfManifest(manifest) }
   await writeFile(join(folder, MANIFEST_FILE), `${JSON.stringify(stored, undefined, 2)}\n`)
+  return manifest
 }
 
 /** Notes that the weights are what the manifest says, for a folder that was written a moment ago and is read-only now. */
-export async function noteWeights(cache: string, folder: string): Promise<void> {
-  const { weightsDigests } = (await readManifest<Manifest>(folder))!
-  await withWeights(folder, new Map(await fileSizes(folder)), async (fd) => {
-    await fileDigests(cache).note(fd, joinDigests(weightsDigests))
-    return []
-  })
+export async function noteWeights(
+  cache: string,
+  folder: string,
+  { weightsDigests }: Manifest,
+): Promise<void> {
+  await withWeights(folder, (fd) => fileDigests(cache).note(fd, joinDigests(weightsDigests)))
 }
 
 /**
@@ -67,11 +74,13 @@ export async function noteWeights(cache: string, folder: string): Promise<void> 
  * that was looked at before, by its inode and its times.
  *
  * @returns what is wrong with a folder that is damaged.
+ * @throws the reason of `signal`.
  */
 export async function checkManifest(
   cache: string,
   folder: string,
   key: string,
+  signal: AbortSignal | undefined,
 ): Promise<Manifest | { readonly damage: string }> {
   const stored = await readManifest<StoredManifest>(folder)
   if (stored === undefined) return { damage: `${MANIFEST_FILE} is missing or unreadable` }
@@ -88,43 +97,43 @@ export async function checkManifest(
   if ((await digestOf(join(folder, MODEL_FILE))) !== manifest.graphDigest) {
     return { damage: `${MODEL_FILE} is not what was written` }
   }
-  const [damage] = await withWeights(folder, sizes, (fd, size) => checkWeights(cache, fd, size, manifest))
+  const damage = await withWeights(folder, (fd, size) => checkWeights(cache, { fd, size, signal }, manifest))
   return damage === undefined ? manifest : { damage }
 }
 
+/** @returns where the weights are not what the manifest says. */
 async function checkWeights(
   cache: string,
-  fd: number,
-  size: number,
+  { fd, size, signal }: { fd: number; size: number; signal: AbortSignal | undefined },
   { weightsDigests: expected }: Manifest,
-): Promise<string[]> {
+): Promise<string | undefined> {
   const digests = fileDigests(cache)
   const whole = joinDigests(expected)
-  if ((await digests.known(fd)) === whole) return []
-  const found = await digestParts(fd, size)
+  if ((await digests.known(fd)) === whole) return undefined
+  const found = await digestParts(fd, size, signal)
   const part = found.findIndex((digest, index) => digest !== expected[index])
   if (part < 0 && found.length === expected.length) {
     await digests.note(fd, whole)
-    return []
+    return undefined
   }
   const start = Math.max(part, 0) * PART_BYTES
   const end = Math.min(start + PART_BYTES, size)
-  return [`bytes ${start} to ${end} of ${WEIGHTS_FILE} are not what was written`]
+  return `bytes ${start} to ${end} of ${WEIGHTS_FILE} are not what was written`
 }
 
 const digestOfManifest = (manifest: Manifest): string =>
   createHash('sha256').update(JSON.stringify(manifest)).digest('hex')
 
-/** A graph whose constants are all small has no weights file: then there is nothing to say of it. */
-async function withWeights(
+/** Undefined for a graph whose constants are all small: it has no weights file. */
+async function withWeights<Result>(
   folder: string,
-  sizes: ReadonlyMap<string, number>,
-  use: (fd: number, size: number) => Promise<string[]>,
-): Promise<string[]> {
-  const size = sizes.get(WEIGHTS_FILE)
-  if (size === undefined) return []
-  const file = await open(join(folder, WEIGHTS_FILE), 'r')
-  return use(file.fd, size).finally(() => file.close())
+  use: (fd: number, size: number) => Promise<Result>,
+): Promise<Result | undefined> {
+  const path = join(folder, WEIGHTS_FILE)
+  const found = await stat(path).catch(() => undefined)
+  if (found === undefined) return undefined
+  const file = await open(path, 'r')
+  return use(file.fd, found.size).finally(() => file.close())
 }
 
 /** [name, bytes] of those files that there are. */

@@ -98,11 +98,11 @@ function mergeProduct(
   }
 }
 
-/** And GatherND, which brings whole rows to other places. */
+/** Elementwise operators, and GatherND, which brings whole rows to other places. */
 const ALIKE = new Set(['Add', 'Cast', 'Div', 'GatherND', 'Mul', 'Sub'])
 
 /**
- * What reads the results, if it is alike for all: one elementwise operator, whose other input is a column that they share
+ * What reads the results, if it is alike for all: one operator of `ALIKE`, whose other input is a column that they share
  * or a vector as long as the result is wide.
  */
 function alikeReaders(

@@ -13,6 +13,7 @@ import {
   QuantizedModule,
   readParameter,
 } from '@hfquant/core'
+import { convert } from '../graph/cast.js'
 import type { Lowering, LoweringContext } from './lowering.js'
 
 export const lowerLinear: Lowering<Linear> = (module, path, input, context) =>
@@ -38,7 +39,7 @@ export const lowerEmbedding: Lowering<Embedding> = (module, path, input, { graph
     chunks: () => parameterChunks(module.weight, dtype),
   })
   const rows = graph.node('Gather', [table, input])
-  return dtype === 'float32' ? rows : graph.node('Cast', [rows], { attributes: { to: { int: FLOAT } } })
+  return convert(graph, rows, dtype, 'float32')
 }
 
 export const lowerQuantized: Lowering<QuantizedModule> = (module, path, input, context) => {
@@ -74,9 +75,6 @@ export const lowerQuantized: Lowering<QuantizedModule> = (module, path, input, c
   const product = fast ?? matmulTransposed(input, dequantized(module, path), context)
   return addBias(product, module, path, context)
 }
-
-/** TensorProto.FLOAT */
-const FLOAT = 1
 
 /** x·Wᵀ with W as it is stored, [outFeatures, inFeatures]. */
 const matmulTransposed = (

@@ -40,31 +40,24 @@ export type Lowering<M extends Module = Module> = (
   context: LoweringContext,
 ) => GraphValue
 
-/** One class has one lowering. */
-const LOWERINGS = new Map<unknown, unknown>([
-  [Linear, lowerLinear],
-  [Conv1D, lowerConv1D],
-  [Embedding, lowerEmbedding],
-  [QuantizedModule, lowerQuantized],
-])
-
 /** @throws CapabilityError NO_LOWERING for a module that maps no value to a value. */
 export function lower(module: Module, path: string, input: GraphValue, context: LoweringContext): GraphValue {
-  let type: unknown = module.constructor
-  while (typeof type === 'function') {
-    const found = LOWERINGS.get(type)
-    if (found !== undefined) {
-      const output = (found as Lowering)(module, path, input, context)
-      context.trace?.moduleLowered(path, input, output)
-      return output
-    }
-    type = Object.getPrototypeOf(type)
-  }
+  const output = addNodes(module, path, input, context)
+  context.trace?.moduleLowered(path, input, output)
+  return output
+}
+
+const addNodes: Lowering = (module, path, input, context) => {
+  if (module instanceof QuantizedModule) return lowerQuantized(module, path, input, context)
+  if (module instanceof Linear) return lowerLinear(module, path, input, context)
+  if (module instanceof Conv1D) return lowerConv1D(module, path, input, context)
+  if (module instanceof Embedding) return lowerEmbedding(module, path, input, context)
   throw new CapabilityError(
     'NO_LOWERING',
     `nothing says how to compute ${path} (${module.constructor.name})`,
     {
       module: path,
+      hint: 'Only a Linear, a Conv1D and an Embedding map one value to one: build the model of these.',
     },
   )
 }

@@ -2,7 +2,7 @@ import { SamplingError } from './errors.js'
 import { filterLogits, penalizeRepetition, softmaxWeights, sum } from './logits-processor.js'
 import { createRandom, type Random } from './random.js'
 import type { SamplerConfig } from './sampler-config.js'
-import { addBiases, forbidTokens } from './token-rules.js'
+import { addBiases, checkRules, forbidTokens } from './token-rules.js'
 
 /**
  * Chooses the next token from its logits (float32 [vocabulary]; left unchanged). `previousTokens` are prompt and
@@ -15,7 +15,7 @@ export type Sampler = (logits: Float32Array, previousTokens: readonly number[]) 
  * may not come, temperature, top-k, top-p, min-p.
  * Greedy takes the largest logit, the lowest token among equals. Each sampler has its own random sequence: make one
  * for each generation. It throws SamplingError for logits that are NaN, +Infinity, or -Infinity throughout, also
- * where the repetition penalty or a rule made them so.
+ * where the repetition penalty or a rule made them so, and at the first token for a rule that names one beyond them.
  */
 export function createSampler(config: SamplerConfig): Sampler {
   const random = createRandom(config.seed)
@@ -27,7 +27,10 @@ export function createSampler(config: SamplerConfig): Sampler {
     const penalized = repetitionPenalty !== 1
     if (!doSample && !penalized && rules === undefined) return argmax(logits)
 
-    if (scratch.length !== logits.length) scratch = new Float32Array(logits.length)
+    if (scratch.length !== logits.length) {
+      if (rules !== undefined) checkRules(rules, logits.length)
+      scratch = new Float32Array(logits.length)
+    }
     scratch.set(logits)
     if (rules !== undefined) addBiases(scratch, previousTokens, rules)
     if (penalized) {

@@ -88,8 +88,9 @@ describe('rules that cannot be met', () => {
   it.each<Partial<TokenRules>>([
     { sequenceBias: [[[0, 3], 1]] },
     { badWordsIds: [[3]] },
-    { forcedBosTokenId: 3 },
-  ])('are reported when they name a token that does not exist: %j', (rules) => {
+    { forcedBosTokenId: 3, promptLength: 2 },
+    { forcedEosTokenId: [0, 3] },
+  ])('are reported at the first token when they name one that does not exist: %j', (rules) => {
     expect(() => choose(rules)).toThrow('a generation setting names token id 3, but there are 3 logits')
   })
 

@@ -34,28 +34,40 @@ export interface TokenRules extends TokenConstraints {
 }
 
 /**
- * Adds the biases of sequences to `logits` (SequenceBiasLogitsProcessor). Comes before the repetition penalty.
+ * Checks the tokens that rules name, once for a generation. Tokens to leave out may be beyond the vocabulary: they cannot
+ * come anyway.
  *
+ * @param vocabulary number of logits.
  * @throws SamplingError TOKEN_OUT_OF_RANGE
+ */
+export function checkRules(rules: TokenRules, vocabulary: number): void {
+  const { sequenceBias = [], badWordsIds = [], forcedBosTokenId, forcedEosTokenId = [] } = rules
+  for (const [sequence] of sequenceBias) checkTokens(sequence, vocabulary)
+  for (const sequence of badWordsIds) checkTokens(sequence, vocabulary)
+  if (forcedBosTokenId !== undefined) checkTokens([forcedBosTokenId], vocabulary)
+  checkTokens(forcedEosTokenId, vocabulary)
+}
+
+/**
+ * Adds the biases of sequences to `logits` (SequenceBiasLogitsProcessor). Comes before the repetition penalty. Of
+ * tokens that `checkRules` has checked, as `forbidTokens`.
  */
 export function addBiases(logits: Float32Array, tokens: readonly number[], rules: TokenRules): void {
   for (const [sequence, bias] of rules.sequenceBias ?? []) {
-    if (isNext(sequence, tokens, logits)) logits[sequence.at(-1)!]! += bias
+    if (isNext(sequence, tokens)) logits[sequence.at(-1)!]! += bias
   }
 }
 
 /**
  * Makes -Infinity of the logits of tokens that may not come, in the order of `_get_logits_processor` of transformers.
  * Comes after the repetition penalty and before the temperature.
- *
- * @throws SamplingError TOKEN_OUT_OF_RANGE
  */
 export function forbidTokens(logits: Float32Array, tokens: readonly number[], rules: TokenRules): void {
   const { noRepeatNgramSize = 0, eosTokenIds } = rules
   if (noRepeatNgramSize > 0) forbidRepeatedRuns(logits, tokens, noRepeatNgramSize)
   for (const sequence of rules.badWordsIds ?? []) {
     const isEnd = sequence.length === 1 && eosTokenIds.includes(sequence[0]!)
-    if (!isEnd && isNext(sequence, tokens, logits)) forbid(logits, sequence.slice(-1))
+    if (!isEnd && isNext(sequence, tokens)) forbid(logits, sequence.slice(-1))
   }
   if (tokens.length < earliestEnd(rules)) forbid(logits, eosTokenIds)
   const forced = forcedAt(tokens.length, rules)
@@ -86,8 +98,7 @@ function forbidRepeatedRuns(logits: Float32Array, tokens: readonly number[], siz
 }
 
 /** True if `tokens` end with all of `sequence` but its last token. */
-function isNext(sequence: readonly number[], tokens: readonly number[], logits: Float32Array): boolean {
-  checkTokens(sequence, logits.length)
+function isNext(sequence: readonly number[], tokens: readonly number[]): boolean {
   const count = sequence.length - 1
   return count <= tokens.length && areEqual(tokens, tokens.length - count, sequence, 0, count)
 }
@@ -110,7 +121,6 @@ function forbid(logits: Float32Array, tokens: readonly number[]): void {
 }
 
 function allowOnly(logits: Float32Array, tokens: readonly number[]): void {
-  checkTokens(tokens, logits.length)
   logits.fill(Number.NEGATIVE_INFINITY)
   for (const token of tokens) logits[token] = 0
 }

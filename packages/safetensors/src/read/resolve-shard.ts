@@ -1,6 +1,7 @@
 import { realpath } from 'node:fs/promises'
 import { basename, dirname, join, sep } from 'node:path'
 import { fileError, quote, SafetensorsError } from '../errors.js'
+import { isHubBlob } from './hub-blob.js'
 
 /**
  * Path of a shard, after following links to make sure that they do not lead out of the folder.
@@ -23,15 +24,13 @@ export async function resolveShard(folder: string, shard: string, indexPath: str
     },
   )
   const isInside = allowedFolders(realFolder).some((allowed) => target.startsWith(allowed + sep))
-  if (isInside || HUB_BLOB.test(target)) return path
+  if (isInside || isHubBlob(target)) return path
   throw new SafetensorsError(
     'INDEX_PATH_ESCAPES',
     `${indexPath} names the shard ${quote(shard)}, which is a link to a file outside ${folder}`,
     { file: indexPath },
   )
 }
-
-const HUB_BLOB = /[\\/]models--[^\\/]+[\\/]blobs[\\/]([0-9a-f]{40}|[0-9a-f]{64})$/
 
 function allowedFolders(folder: string): string[] {
   const own = folder.endsWith(sep) ? folder.slice(0, -1) : folder

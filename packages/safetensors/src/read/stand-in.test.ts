@@ -51,6 +51,13 @@ it('another text in place of the weights is no safetensors file', () =>
     await expect(openSafetensors(path)).rejects.toMatchObject({ code: 'SAFETENSORS_HEADER_TOO_LARGE' })
   }))
 
+it('a row of comments that no web page follows is looked at once', () =>
+  withFolder(async (folder) => {
+    const path = join(folder, 'model.safetensors')
+    await writeFile(path, '<!---->'.repeat(36))
+    await expect(openSafetensors(path)).rejects.toMatchObject({ code: 'SAFETENSORS_HEADER_TOO_LARGE' })
+  }))
+
 it('metadata that is null is no metadata, as in the reference library', () =>
   withFolder(async (folder) => {
     const path = join(folder, 'model.safetensors')

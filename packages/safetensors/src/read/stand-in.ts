@@ -10,6 +10,9 @@ export interface StandIn {
 /** As much of a file as `standInOf` looks at. */
 const STAND_IN_BYTES = 256
 
+/** A comment ends at its first `-->`: where it might reach beyond, the ways to read a row of comments double with each. */
+const WEB_PAGE = /^\s*(?:<!--(?:(?!-->).)*-->\s*)*<(?:!doctype\s+html|html|head)\b/is
+
 /**
  * What downloads leave in place of a file: the pointer of a clone without Git LFS, or the web page of a sign-in or an error.
  *
@@ -22,7 +25,7 @@ export function standInOf(start: Uint8Array): StandIn | undefined {
   if (/^version https:\/\/(git-lfs|hawser)\./.test(text)) {
     return { what: 'a Git LFS pointer', hint: 'Fetch the real file with `git lfs pull`.' }
   }
-  if (/^\s*(<!--.*?-->\s*)*<(!doctype\s+html|html|head)\b/is.test(text)) {
+  if (WEB_PAGE.test(text)) {
     return {
       what: 'a web page (HTML)',
       hint: 'Download the file again, signed in where the model asks for it.',

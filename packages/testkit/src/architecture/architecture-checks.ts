@@ -1,11 +1,11 @@
 import { join } from 'node:path'
 import { type JsonObject, type QuantizationConfigInput, readJsonFile } from '@hfquant/core'
 import type { Architecture } from '@hfquant/models'
-import { openSafetensors } from '@hfquant/safetensors'
 import { demand } from '../conformance/breach.js'
 import type { FrontDoor, FrontDoorModel } from '../conformance/front-door.js'
 import { tinyConfig, writeTinyModel } from '../models/tiny-architecture.js'
 import { type CalibratedConfigs, calibrates } from './calibration-check.js'
+import { readExpected, relativeError } from './expected.js'
 
 /** One thing that every family of models does. */
 export interface ArchitectureCheck {
@@ -38,24 +38,29 @@ export interface ArchitectureOptions {
   readonly configs?: Readonly<Record<string, QuantizationConfigInput>>
   /** Token ids that calibrate, and the same grid without calibration. */
   readonly calibration?: CalibratedConfigs
-  /** Largest error of exact logits, as a share of the largest one; default 2e-5. */
-  readonly largestError?: number
   readonly refused?: readonly ArchitectureRefusal[]
 }
 
-/** Everything that is tried on a family. Checks of quantization are made on a tiny model with the config of a golden. */
+/**
+ * Everything that is tried on a family. Checks of quantization are made on a tiny model with the config of a golden.
+ *
+ * @throws TypeError where there is no golden.
+ */
 export function architectureChecks(
   architecture: Architecture,
   options: ArchitectureOptions,
 ): readonly ArchitectureCheck[] {
-  const { frontDoor, goldens, configs = {}, calibration, largestError = 2e-5, refused = [] } = options
+  const { frontDoor, goldens, configs = {}, calibration, refused = [] } = options
   const [first] = goldens
-  const config = async () => (await readJsonFile(join(first!, 'config.json'))).value
+  if (first === undefined) {
+    throw new TypeError(`${architecture.names[0]} has no golden: its config.json is that of the tiny models`)
+  }
+  const config = async () => (await readJsonFile(join(first, 'config.json'))).value
   const tiny = async (folder: string) => writeTinyModel(folder, tinyConfig(await config()))
   const golden = (folder: string): ArchitectureCheck => ({
     subject: 'runs',
     title: `computes and decodes what is expected of ${folder.split(/[\\/]/).at(-1)}`,
-    run: () => computesGolden(frontDoor, folder, largestError),
+    run: () => computesGolden(frontDoor, folder),
   })
   return [
     ...goldens.map(golden),
@@ -91,40 +96,25 @@ export function architectureChecks(
   ]
 }
 
+/** Of exact logits, as a share of the largest one. */
+const LARGEST_ERROR = 2e-5
+
 const contract = 'a definition computes what the family computes elsewhere'
 
-async function computesGolden(door: FrontDoor, folder: string, largestError: number): Promise<void> {
-  await using expected = await openSafetensors(join(folder, 'expected.safetensors'))
-  const integers = async (name: string) =>
-    Array.from(new BigInt64Array((await expected.read(name)).slice().buffer), Number)
-  const floats = async (name: string) => new Float32Array((await expected.read(name)).slice().buffer)
-  const ids = await integers('input_ids')
-  const [wanted, greedy] = [await floats('logits'), await integers('greedy')]
+async function computesGolden(door: FrontDoor, folder: string): Promise<void> {
+  const { sequences, logits: wanted, logitsShort, greedy } = await readExpected(folder)
   await using model = await door.fromPretrained(folder, { compute: 'exact' })
-  const rows = [ids.slice(0, ids.length / 2), ids.slice(ids.length / 2)]
-  const { logits } = await model.forward({ inputIds: rows })
+  const { logits } = await model.forward({ inputIds: sequences })
   const error = relativeError(logits, wanted)
-  demand(error < largestError, `the largest error of a logit is ${error} of the largest logit`, contract)
-  if (expected.tensors.has('logits_short')) {
-    const short = await floats('logits_short')
-    const half = await model.forward({ inputIds: rows.map((row) => row.slice(0, row.length / 2)) })
-    const shortError = relativeError(half.logits, short)
-    demand(shortError < largestError, `of a short sequence the largest error is ${shortError}`, contract)
+  demand(error < LARGEST_ERROR, `the largest error of a logit is ${error} of the largest logit`, contract)
+  if (logitsShort !== undefined) {
+    const half = await model.forward({ inputIds: sequences.map((row) => row.slice(0, row.length / 2)) })
+    const shortError = relativeError(half.logits, logitsShort)
+    demand(shortError < LARGEST_ERROR, `of a short sequence the largest error is ${shortError}`, contract)
   }
   const prompt = greedy.slice(0, 8)
   const tokens = await decode(model, prompt, greedy.length - 8)
   demand(tokens.join() === greedy.slice(8).join(), `decodes ${tokens}, expected ${greedy.slice(8)}`, contract)
-}
-
-/** max |found − wanted| / max |wanted| */
-function relativeError(found: Float32Array, wanted: Float32Array): number {
-  if (found.length !== wanted.length) return Number.NaN
-  let [error, most] = [0, 0]
-  for (const [index, value] of wanted.entries()) {
-    error = Math.max(error, Math.abs(found[index]! - value))
-    most = Math.max(most, Math.abs(value))
-  }
-  return error / most
 }
 
 async function decode(model: FrontDoorModel, prompt: readonly number[], count: number): Promise<number[]> {

@@ -1,4 +1,4 @@
-import type { FloatDtype, JsonObject } from '@hfquant/core'
+import type { JsonObject } from '@hfquant/core'
 import { describeModel, type ImportArchitecture } from '@hfquant/models'
 import { writeShell } from './write-checkpoint.js'
 
@@ -76,14 +76,9 @@ const largerHeads = (layers: JsonObject, headSize: number): JsonObject =>
  *
  * @returns the folder.
  */
-export async function writeTinyModel(
-  folder: string,
-  config: JsonObject,
-  options: { readonly dtype?: FloatDtype; readonly seed?: string } = {},
-): Promise<string> {
-  const { dtype = 'float32' } = options
+export async function writeTinyModel(folder: string, config: JsonObject): Promise<string> {
   const model = await describeModel(config, nowhere)
-  return writeShell(folder, model.build(dtype), { ...options, config })
+  return writeShell(folder, model.build('float32'), { config })
 }
 
 const nowhere: ImportArchitecture = async () => ({ refused: undefined })

@@ -64,4 +64,34 @@ describe('what a download left in place of a file is called so', () => {
       await expect(openTorchCheckpoint(index)).rejects.toMatchObject({ ...refused, file: index })
     }),
   )
+
+  it('after comments, and a row of comments that nothing follows is looked at once', () =>
+    withFolder(async (folder) => {
+      const path = join(folder, 'a.bin')
+      await writeFile(path, '<!-- a proxy --> <!-- > -->\n<html>')
+      await expect(openTorchCheckpoint(path)).rejects.toThrow(/web page \(HTML\)/)
+      await writeFile(path, '<!---->'.repeat(36))
+      await expect(openTorchCheckpoint(path)).rejects.toThrow(/neither a zip/)
+    }))
+})
+
+describe('an index', () => {
+  it('may hold the floats that only Python writes, and their names in strings', () =>
+    withFolder(async (folder) => {
+      await writeFile(join(folder, 'a.bin'), shard(0, 'NaN "w"'))
+      const path = join(folder, 'pytorch_model.bin.index.json')
+      await writeFile(path, '{"metadata":{"a":NaN,"b":[-Infinity]},"weight_map":{"NaN \\"w\\"":"a.bin"}}')
+      await using checkpoint = await openTorchCheckpoint(path)
+      expect(checkpoint.indexMetadata).toEqual({ a: null, b: [null] })
+      expect([...checkpoint.entries.keys()]).toEqual(['NaN "w"'])
+    }))
+
+  it('with a string of quotes that does not end is read once', () =>
+    withFolder(async (folder) => {
+      const path = join(folder, 'pytorch_model.bin.index.json')
+      await writeFile(path, `{"a${'\\"'.repeat(2 ** 19)}`)
+      await expect(openTorchCheckpoint(path)).rejects.toMatchObject({
+        code: expect.stringMatching(/INDEX_BAD/),
+      })
+    }))
 })

@@ -35,16 +35,27 @@ export function parseIndex(text: string, file: string): TorchIndex {
   return { metadata: asRecord(own(index, 'metadata')) ?? {}, weightMap }
 }
 
-/** Strings, to leave them alone, and what Python writes for floats that JSON has no number for. */
-const NON_FINITE = /"(?:[^"\\]|\\.)*"|NaN|-?Infinity/gs
-
 function parseJson(text: string, refuse: Refuse): unknown {
   try {
-    return JSON.parse(text.replace(NON_FINITE, (found) => (found.startsWith('"') ? found : 'null')))
+    return parsePythonJson(text)
   } catch (cause) {
     return refuse('INDEX_BAD', `the index is not JSON: ${(cause as Error).message}`, { cause })
   }
 }
+
+function parsePythonJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return JSON.parse(text.replace(NON_FINITE, (found) => (found.startsWith('"') ? found : 'null')))
+  }
+}
+
+/**
+ * Strings, to leave them alone, and what Python writes for floats that JSON has no number for. A string that does not end
+ * is one, too: otherwise each of its quotes would be tried as the beginning of another.
+ */
+const NON_FINITE = /"(?:[^"\\]|\\.)*"?|NaN|-?Infinity/gs
 
 function asRecord(value: unknown): Readonly<Record<string, unknown>> | undefined {
   const isRecord = typeof value === 'object' && value !== null && !Array.isArray(value)

@@ -9,14 +9,13 @@ import {
   type LoadedModel,
   type PlannedModel,
   saveFolder,
-  stateDict,
-  tensorBytes,
   walkModules,
 } from '@hfquant/core'
 import { asksToQuantize, checkSaveOptions, type LoadModelOptions } from './open/load-options.js'
 import { type OpenedModel, openModel } from './open/open-model.js'
 import { saveFilled } from './shared/save.js'
 import { fillModel } from './weights/fill-model.js'
+import { parameterBytes } from './weights/filled-weights.js'
 import { planOpened } from './weights/plan-opened.js'
 
 export interface QuantizeModelOptions extends LoadModelOptions {
@@ -74,7 +73,7 @@ export async function quantizeModel(
       quantized: loaded.quantization?.quantized ?? [],
       skipped: loaded.quantization?.skipped ?? [],
       bytesBefore: bytesIn(opened.checkpoint),
-      bytesAfter: bytesOf(loaded),
+      bytesAfter: parameterBytes(loaded),
       warnings: loaded.warnings,
     }
   } finally {
@@ -119,6 +118,3 @@ async function write(
 
 const bytesIn = ({ tensors }: Checkpoint): number =>
   [...tensors.values()].reduce((sum, { byteLength }) => sum + byteLength, 0)
-
-const bytesOf = ({ shell }: LoadedModel): number =>
-  stateDict(shell).reduce((sum, { dtype, shape }) => sum + tensorBytes(dtype, shape), 0)

@@ -1,6 +1,6 @@
 import { readdir, realpath, stat } from 'node:fs/promises'
-import { isAbsolute, join, relative, sep } from 'node:path'
-import { OutputError } from '@hfquant/core'
+import { join } from 'node:path'
+import { liesIn, OutputError } from '@hfquant/core'
 import type { OpenedModel } from '../auto/open/open-model.js'
 
 /**
@@ -23,10 +23,8 @@ export async function refuseInput({ folder, checkpoint }: OpenedModel, out: stri
   }
 }
 
-async function isWithin(folder: string, out: string): Promise<boolean> {
-  const way = relative(await realpath(out), await realpath(folder))
-  return !(way === '..' || way.startsWith(`..${sep}`) || isAbsolute(way))
-}
+const isWithin = async (folder: string, out: string): Promise<boolean> =>
+  liesIn(await realpath(folder), await realpath(out))
 
 const isInput = (out: string, what: string): OutputError =>
   new OutputError('OUTPUT_IS_INPUT', `${out} ${what} that is exported`, {

@@ -15,5 +15,6 @@ export function unknownFamily(
     field: 'architectures',
     found: name,
     expected: names,
+    hint: 'Save it as a folder of safetensors instead: hfquant runs it from there.',
   })
 }

@@ -24,6 +24,9 @@ const NOT_OFFERED: Readonly<Record<string, HasNoEffect>> = {
   eta_cutoff: outside(0, 1),
   exponential_decay_length_penalty: is(),
   guidance_scale: is(1),
+  // Python takes the prompt for the input of the encoder that these models do not have.
+  encoder_repetition_penalty: is(1),
+  encoder_no_repeat_ngram_size: is(0),
   constraints: is(),
   force_words_ids: is(),
   forced_decoder_ids: is(),
@@ -38,7 +41,7 @@ const NOT_OFFERED: Readonly<Record<string, HasNoEffect>> = {
 const WITHOUT_EFFECT = new Set([
   ...['use_cache', 'cache_implementation', 'cache_config', 'max_cache_len', 'return_legacy_cache'],
   ...['early_stopping', 'length_penalty', 'num_beam_groups', 'diversity_penalty', 'low_memory', 'use_mtp'],
-  ...['encoder_repetition_penalty', 'encoder_no_repeat_ngram_size', 'decoder_start_token_id'],
+  'decoder_start_token_id',
   ...[
     'output_attentions',
     'output_hidden_states',

@@ -30,8 +30,8 @@ export function optionalInputs(
   return bias === undefined ? [] : [undefined, undefined, undefined, bias]
 }
 
-/** The operator takes heads whose size is a multiple of 8. */
-const paddedSize = (size: number): number => Math.ceil(size / 8) * 8
+/** The operator takes heads whose size is a multiple of 8; a cache keeps them as it takes them. */
+export const paddedSize = (size: number): number => Math.ceil(size / 8) * 8
 
 /** Heads of any size, made wider with zeros, which add nothing to a product, and narrow again. */
 export function withPaddedHeads(graph: GraphBuilder, { size }: Heads) {

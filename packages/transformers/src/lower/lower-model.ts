@@ -10,6 +10,7 @@ import {
   multipliesMixedSigns,
   type RowLayout,
 } from '@hfquant/onnx'
+import { paddedSize } from './grouped-query-attention.js'
 import { runOps } from './run-ops.js'
 
 /** What a graph is made from. The shell may be on the meta device as long as nothing is written. */
@@ -46,7 +47,9 @@ export function lowerOnce(
 
 /** What a session keeps of each sequence. */
 export const cacheShapeOf = ({ facts }: ModelDescription, dtype: CacheDtype): CacheShape => ({
-  layers: facts.layers,
+  layers: facts.layers.map((layer) =>
+    layer.kind === 'kv' ? { ...layer, headSize: paddedSize(layer.headSize) } : layer,
+  ),
   longRope: facts.longRope,
   dtype,
 })

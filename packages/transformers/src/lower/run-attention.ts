@@ -1,7 +1,6 @@
 import type { GraphValue } from '@hfquant/core'
 import type { AttendCall, Ops, Rope } from '@hfquant/models'
-import { type CacheDtype, DECODER, type Graph, type TokenRows } from '@hfquant/onnx'
-import { cast } from './cast.js'
+import { convert, DECODER, type Graph, type TokenRows } from '@hfquant/onnx'
 import { attentionAttributes, optionalInputs, withPaddedHeads } from './grouped-query-attention.js'
 import { positionBias } from './position-bias.js'
 import { createRotation } from './rotary-tables.js'
@@ -21,8 +20,8 @@ export function createAttention(
   request: RunRequest & { readonly rows: TokenRows },
 ): Pick<Ops, 'attend' | 'rotate'> {
   const { graph, facts, rows, cacheDtype } = request
-  const convert = (value: GraphValue, to: CacheDtype) =>
-    cacheDtype === 'float32' ? value : cast(graph, value, to)
+  /** From the float32 in which everything else is computed. */
+  const toCache = (value: GraphValue) => convert(graph, value, 'float32', cacheDtype)
   const lengths = lengthInputs(graph)
   /** Keys and values of each layer that has its own: what was cached, and the new ones. */
   const caches = new Map<number, CacheValues>()
@@ -31,8 +30,8 @@ export function createAttention(
     if (other !== undefined) return caches.get(other)!
     const padded = withPaddedHeads(graph, heads)
     const made: CacheValues = {
-      newKey: convert(rows.toSequences(padded.widen(key!, kvHeads)), cacheDtype),
-      newValue: convert(rows.toSequences(padded.widen(value!, kvHeads)), cacheDtype),
+      newKey: toCache(rows.toSequences(padded.widen(key!, kvHeads))),
+      newValue: toCache(rows.toSequences(padded.widen(value!, kvHeads))),
       pastKey: graph.input(DECODER.pastKey(layer), cacheDtype, ['B', kvHeads, 'P', padded.size]),
       pastValue: graph.input(DECODER.pastValue(layer), cacheDtype, ['B', kvHeads, 'P', padded.size]),
     }
@@ -53,21 +52,22 @@ export function createAttention(
       const { heads, slopes, window } = call
       const { newKey, newValue, pastKey, pastValue } = cacheOf(call)
       const padded = withPaddedHeads(graph, heads)
-      const query = convert(rows.toSequences(padded.widen(call.query, heads.count)), cacheDtype)
+      const query = toCache(rows.toSequences(padded.widen(call.query, heads.count)))
       // A layer that reads the cache of another one has its window as well.
       const own = facts.layers[call.cacheOf ?? call.layer]!
       const { last, total } = lengths(own.kind === 'kv' ? own.window : undefined)
-      const bias = slopes && convert(positionBias(graph, { slopes, total, newTokens: query }), cacheDtype)
+      const bias = slopes && toCache(positionBias(graph, { slopes, last, total, newTokens: query }))
       const [attended] = graph.nodes(
         'GroupQueryAttention',
         [
           ...[query, newKey, newValue, pastKey, pastValue, last, total],
-          ...optionalInputs(bias, call.sinks && convert(call.sinks, cacheDtype)),
+          ...optionalInputs(bias, call.sinks && convert(graph, call.sinks, 'float32', cacheDtype)),
         ],
         3,
         { domain: 'com.microsoft', attributes: attentionAttributes({ ...call, window }) },
       )
-      return padded.narrow(rows.fromSequences(convert(attended!, 'float32')), heads.count)
+      const wide = convert(graph, attended!, cacheDtype, 'float32')
+      return padded.narrow(rows.fromSequences(wide), heads.count)
     },
   }
 }

@@ -2,22 +2,17 @@ import {
   findModule,
   type GraphValue,
   Linear,
+  locateParameter,
   type Module,
   type Parameter,
   parameterChunks,
   QuantizedModule,
   type Shell,
 } from '@hfquant/core'
-import {
-  arithmetic,
-  type HeadNorms,
-  type ModelFacts,
-  type Norm,
-  type Numbers,
-  type Ops,
-} from '@hfquant/models'
+import { arithmetic, type ModelFacts, type Norm, type Numbers, type Ops } from '@hfquant/models'
 import {
   type CacheDtype,
+  cast,
   DECODER,
   floatConstant,
   floatMatrix,
@@ -27,7 +22,6 @@ import {
   type RowLayout,
   tokenRows,
 } from '@hfquant/onnx'
-import { cast } from './cast.js'
 import { createAttention } from './run-attention.js'
 import { splitByExpert } from './split-by-expert.js'
 
@@ -80,37 +74,30 @@ export function runOps(request: RunRequest): Ops {
 
 function numbersOf({ graph, shell }: RunRequest): Numbers {
   const parameterOf = (name: string) => {
-    const cut = name.lastIndexOf('.')
-    return findModule(shell.root, name.slice(0, cut))!.parameters.get(name.slice(cut + 1))!
+    const { module, key } = locateParameter(shell, name)
+    return module.parameters.get(key)!
   }
   return {
     graph,
     number: (value, shape = []) =>
       graph.literal('float32', shape, new Array(shape.reduce((count, size) => count * size, 1)).fill(value)),
-    parameters(names, shape, offset) {
-      const [first = ''] = names
-      if (names.length === 1 && offset === 0) {
-        return graph.constant(floatConstant(first, parameterOf(first)))
-      }
+    parameter(name, shape, offset) {
+      if (offset === 0) return graph.constant(floatConstant(name, parameterOf(name)))
       return graph.constant({
-        name: `${first}.float32${names.length > 1 ? `.of_${names.length}` : ''}${offset === 0 ? '' : `.plus_${offset}`}`,
-        dtype: 'float32',
-        shape,
-        chunks: () => joined(names.map(parameterOf), offset),
+        ...{ name: `${name}.float32.plus_${offset}`, dtype: 'float32', shape },
+        chunks: () => raised(parameterOf(name), offset),
       })
     },
     toFloats: (integers) => cast(graph, integers, 'float32'),
-    normAt: (path) => findModule(shell.root, path) as Norm | HeadNorms,
+    normAt: (path) => findModule(shell.root, path) as Norm,
   }
 }
 
-/** Parameters one behind the other in float32, each number plus `offset`, rounded once. */
-async function* joined(parameters: readonly Parameter[], offset: number): AsyncGenerator<Uint8Array> {
-  for (const parameter of parameters) {
-    for await (const bytes of parameterChunks(parameter, 'float32')) {
-      const values = new Float32Array(bytes.slice().buffer)
-      yield new Uint8Array(values.map((value) => value + offset).buffer)
-    }
+/** A parameter in float32, each number plus `offset`, rounded once. */
+async function* raised(parameter: Parameter, offset: number): AsyncGenerator<Uint8Array> {
+  for await (const bytes of parameterChunks(parameter, 'float32')) {
+    const values = new Float32Array(bytes.slice().buffer)
+    yield new Uint8Array(values.map((value) => value + offset).buffer)
   }
 }
 

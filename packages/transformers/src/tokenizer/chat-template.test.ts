@@ -123,6 +123,13 @@ describe('errors of chat templates', () => {
     expect((await failWith('{{ range(0, 1, 0) }}')).message).toContain('must not be zero')
   })
 
+  it('come at once, however long the text is that is no number or the name that does not end', async () => {
+    const tokenizer = await load({ 'chat_template.jinja': "{{ ('1' * 200000 ~ 'x') | float }}" })
+    expect(tokenizer.applyChatTemplate([user])).toBe('0.0')
+    const error = await failWith("{{ ('{0' ~ '[' * 200000 ~ '}').format(1) }}")
+    expect(error.message).toContain('a "[" without its "]" in a format string')
+  })
+
   it('name the message and the line', async () => {
     const tokenizer = await load({
       'chat_template.jinja': '{% for m in messages %}\n{{ m.role }}:\n{{ m.content + 1 }}\n{% endfor %}',

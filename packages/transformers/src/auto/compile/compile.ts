@@ -1,7 +1,7 @@
 import {
   cacheFolder,
-  createScratchFolder,
   createTemporaryFolder,
+  createWorkFolder,
   type OnProgress,
   OutputError,
   publishWarning,
@@ -63,7 +63,7 @@ export async function compile(
 
 async function openOnce(graph: Graph, cache: CacheShape, options: CompileOptions): Promise<DecoderSession> {
   try {
-    return await openWithin(await createScratchFolder(cacheFolder()), graph, cache, options)
+    return await openWithin(await createWorkFolder(cacheFolder()), graph, cache, options)
   } catch (error) {
     if (!OutputError.isInstance(error)) throw error
     return await openWithin(await createTemporaryFolder(), graph, cache, options)

@@ -1,20 +1,17 @@
-import { cacheFolder, publishWarning } from '@hfquant/core'
-import {
-  type Artifact,
-  type CacheShape,
-  type DecoderSession,
-  findArtifact,
-  openSession,
-  removeArtifact,
-} from '@hfquant/onnx'
+import { cacheFolder, publishWarning, removeEntry } from '@hfquant/core'
+import { type Artifact, type CacheShape, type DecoderSession, findArtifact, openSession } from '@hfquant/onnx'
 
-/** The model as an earlier start compiled it; undefined when there is none that can be opened. */
+/**
+ * The model as an earlier start compiled it; undefined when there is none that can be opened.
+ *
+ * @throws the reason of `signal`.
+ */
 export async function openKept(
   key: string,
   cache: CacheShape,
-  threads: number | undefined,
+  { threads, signal }: { readonly threads: number | undefined; readonly signal: AbortSignal },
 ): Promise<DecoderSession | undefined> {
-  const artifact = await findArtifact(cacheFolder(), key, publishWarning)
+  const artifact = await findArtifact(cacheFolder(), key, { warn: publishWarning, signal })
   if (artifact === undefined) return undefined
   try {
     return await openArtifact(artifact, cache, threads)
@@ -23,7 +20,7 @@ export async function openKept(
     publishWarning(
       `the compiled model ${artifact.modelPath} cannot be opened (${(error as Error).message}); it is made again`,
     )
-    await removeArtifact(cacheFolder(), key).catch(() => {})
+    await removeEntry(cacheFolder(), 'artifacts', key).catch(() => {})
     return undefined
   }
 }

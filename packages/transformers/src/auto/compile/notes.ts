@@ -32,9 +32,16 @@ export function describeArtifact(
   return { model: nameOf(folder), source: resolve(folder), method: quantizer?.quantMethod ?? null, notes }
 }
 
-/** The notes beside the compiled model of that name; undefined when there is none. */
-export async function readNotes(artifactKey: string): Promise<ArtifactNotes | undefined> {
-  const artifact = await findArtifact(cacheFolder(), artifactKey, publishWarning)
+/**
+ * The notes beside the compiled model of that name; undefined when there is none.
+ *
+ * @throws the reason of `signal`.
+ */
+export async function readNotes(
+  artifactKey: string,
+  signal: AbortSignal | undefined,
+): Promise<ArtifactNotes | undefined> {
+  const artifact = await findArtifact(cacheFolder(), artifactKey, { warn: publishWarning, signal })
   return artifact?.notes as ArtifactNotes | undefined
 }
 

@@ -112,6 +112,7 @@ export function checkTokens(ids: readonly number[], { vocabSize, maxPositions }:
   if (ids.length === 0) {
     throw new ConfigError('INPUT_EMPTY', 'the input has no tokens, expected at least one', {
       field: 'inputIds',
+      hint: 'Pass one at least, such as the token that begins a text.',
     })
   }
   if (ids.length > maxPositions) {

@@ -1,3 +1,4 @@
+import { readUnreplaced } from '@hfquant/core'
 import { confirmRecipe } from '../open/confirm-recipe.js'
 import { settingsNotMet } from '../open/folder-files.js'
 import { asksToQuantize, type LoadModelOptions } from '../open/load-options.js'
@@ -20,8 +21,12 @@ export const AutoModelForCausalLM = {
     try {
       const { merged } = opened
       if (merged?.preQuantized && asksToQuantize(options)) confirmRecipe(merged, opened.folder)
-      const weights = await loadWeights(opened, options)
-      return new CausalLM(weights, options, await settingsNotMet(opened.folder, opened.configFile.value))
+      // First: a failure after the weights would have to give them back.
+      const { folder, folderIdentity, configFile } = opened
+      const unmet = await readUnreplaced(folder, folderIdentity, () =>
+        settingsNotMet(folder, configFile.value),
+      )
+      return new CausalLM(await loadWeights(opened, options), options, unmet)
     } catch (error) {
       await opened.checkpoint.close()
       throw error

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
 import { checkPositions } from './check-positions.js'
 
-const facts = (maxPositions: number, headSize: number) => ({
+const facts = (maxPositions: number, ...headSizes: number[]) => ({
   maxPositions,
-  layers: [{ kind: 'kv', heads: 1, headSize } as const],
+  layers: headSizes.map((headSize) => ({ kind: 'kv', heads: 1, headSize }) as const),
 })
 
 test.each([
@@ -19,4 +19,12 @@ test('tables of positions that are larger than the weights are refused by the na
   expect(() => checkPositions(facts(16_777_216, 4096), 1_064_336)).toThrow(
     expect.objectContaining({ code: 'FIELD_VALUE', field: 'max_position_embeddings', expected: 16_384 }),
   )
+})
+
+test('tables of all sizes of heads count together, each once', () => {
+  const sizes = Array.from({ length: 500 }, (_, index) => 2 * (index + 1))
+  expect(() => checkPositions(facts(262_144, ...sizes), 1e6)).toThrow(
+    expect.objectContaining({ field: 'max_position_embeddings' }),
+  )
+  expect(() => checkPositions(facts(262_144, ...sizes.map(() => 256)), 1e6)).not.toThrow()
 })

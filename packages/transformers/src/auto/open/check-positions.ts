@@ -16,14 +16,15 @@ export function checkPositions(
   bytesOnDisk: number,
 ): void {
   const limit = Math.max(bytesOnDisk, LEAST_LIMIT_BYTES)
-  const headSize = Math.max(...layers.map((cache) => (cache.kind === 'kv' ? cache.headSize : 0)))
+  // Heads of another size have tables of their own.
+  const headSizes = [...new Set(layers.flatMap((cache) => (cache.kind === 'kv' ? [cache.headSize] : [])))]
   // Two tables of float32, [positions, headSize / 2] each.
-  const bytesPerPosition = headSize * Float32Array.BYTES_PER_ELEMENT
+  const bytesPerPosition = headSizes.reduce((sum, size) => sum + size, 0) * Float32Array.BYTES_PER_ELEMENT
   if (maxPositions * bytesPerPosition <= limit) return
   const most = Math.floor(limit / bytesPerPosition)
   throw new ConfigError(
     'FIELD_VALUE',
-    `max_position_embeddings is ${maxPositions} with heads of ${headSize}, expected at most ${most} for weights of ${bytesOnDisk} bytes`,
+    `max_position_embeddings is ${maxPositions} with heads of ${headSizes.join(', ')}, expected at most ${most} for weights of ${bytesOnDisk} bytes`,
     {
       field: 'max_position_embeddings',
       found: maxPositions,

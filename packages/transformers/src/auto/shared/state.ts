@@ -119,7 +119,7 @@ async function startSession(
   const { model, cacheDtype } = opened
   // The compiled model stands for the weights of the files, not for restored ones.
   const key = isRestored ? undefined : weights.artifactKey
-  const kept = key && (await openKept(key, cacheShapeOf(model, cacheDtype), threads))
+  const kept = key && (await openKept(key, cacheShapeOf(model, cacheDtype), { threads, signal }))
   if (kept) return kept
   const filled = await weights.fill(signal)
   const name = key && { key, description: describeArtifact(opened, weights.parameterBytes(), filled) }

@@ -39,6 +39,6 @@ async function findKept(opened: OpenedModel, options: LoadModelOptions): Promise
   const outline = await outlineModel(opened, options)
   const artifactKey = outline && (await nameArtifact(outline.opened, outline.model, options))
   if (outline === undefined || artifactKey === undefined) return {}
-  const notes = await readNotes(artifactKey)
+  const notes = await readNotes(artifactKey, options.signal)
   return notes === undefined ? { artifactKey } : { artifactKey, kept: { artifactKey, outline, notes } }
 }

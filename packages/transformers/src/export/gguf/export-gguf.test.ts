@@ -111,6 +111,13 @@ describe('what cannot be written is refused, and leaves nothing behind', () => {
     expect(await refused(demoModel, options)).toMatchObject({ code })
   })
 
+  test('a family that llama.cpp does not know', async () => {
+    expect(await refused(golden('architectures/opt'))).toMatchObject({
+      ...{ code: 'EXPORT_ARCHITECTURE', field: 'architectures', found: 'OPTForCausalLM' },
+      ...{ expected: expect.arrayContaining(['LlamaForCausalLM']), hint: expect.stringContaining('Save it') },
+    })
+  })
+
   test('an infinity, which no block can hold', async () => {
     const folder = await copyModel(demoModel, join(root, 'infinite'))
     const name = 'model.layers.1.mlp.up_proj.weight'

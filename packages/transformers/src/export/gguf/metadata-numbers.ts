@@ -1,4 +1,4 @@
-import { CheckpointError, elementCount, findModule, type Shell } from '@hfquant/core'
+import { CheckpointError, elementCount, locateParameter, type Shell } from '@hfquant/core'
 import { castFloats } from '@hfquant/kernels'
 import type { GgufMetadata, GgufModel } from '@hfquant/models'
 import { floatWeights } from '../float-weight.js'
@@ -20,9 +20,8 @@ export async function metadataNumbers(
 }
 
 async function numberAt(shell: Shell, name: string): Promise<number> {
-  const cut = name.lastIndexOf('.')
-  const path = name.slice(0, cut)
-  const weight = floatWeights(path, findModule(shell.root, path)!).get(name.slice(cut + 1))!
+  const { path, module, key } = locateParameter(shell, name)
+  const weight = floatWeights(path, module).get(key)!
   if (elementCount(weight.shape) !== 1) {
     throw new CheckpointError(
       'TENSOR_SHAPE',
@@ -31,6 +30,7 @@ async function numberAt(shell: Shell, name: string): Promise<number> {
         tensor: name,
         found: weight.shape,
         expected: [1],
+        hint: 'The definition of the architecture is wrong; report it to the package that made it.',
       },
     )
   }

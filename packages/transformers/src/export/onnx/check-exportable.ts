@@ -6,7 +6,7 @@ import { unknownFamily } from '../unknown-family.js'
  * `@huggingface/transformers` chooses the class of a model, and the shape of its cache, by `model_type`.
  *
  * @throws CapabilityError EXPORT_ARCHITECTURE for a family that it does not know, EXPORT_MODEL_TYPE for a config.json
- * that it would refuse.
+ * that it would refuse, EXPORT_CACHE for layers whose caches differ in shape.
  */
 export function checkExportable({ name, onnxModelTypes, facts }: ModelDescription, config: JsonObject): void {
   if (onnxModelTypes.length === 0) {
@@ -32,6 +32,7 @@ export function checkExportable({ name, onnxModelTypes, facts }: ModelDescriptio
       {
         field: 'model_type',
         found: type,
+        hint: 'Save it as a folder of safetensors instead: hfquant runs it from there.',
       },
     )
   }

@@ -1,7 +1,6 @@
 import type { GraphValue } from '@hfquant/core'
 import type { Ops, Rope } from '@hfquant/models'
-import type { Graph } from '@hfquant/onnx'
-import { cast } from '../../lower/cast.js'
+import { cast, convert, type Graph } from '@hfquant/onnx'
 import { attentionAttributes, optionalInputs, withPaddedHeads } from '../../lower/grouped-query-attention.js'
 import { positionBias } from '../../lower/position-bias.js'
 import { createRotation } from '../../lower/rotary-tables.js'
@@ -29,6 +28,11 @@ interface AttentionRequest extends ExportRequest {
 export function createAttention(request: AttentionRequest): Pick<Ops, 'attend' | 'rotate'> {
   const { graph, float } = request
   const inputs = attentionInputs(request)
+  const withSlopes = (slopes: readonly number[], newTokens: GraphValue) => {
+    const { lastPosition: last, totalLength: total } = inputs
+    const linear = positionBias(graph, { slopes, last, total, newTokens })
+    return graph.node('Add', [inputs.bias, convert(graph, linear, 'float32', float)])
+  }
   return {
     rotate: createRotation({
       ...{ graph, maxPositions: request.facts.maxPositions },
@@ -41,17 +45,7 @@ export function createAttention(request: AttentionRequest): Pick<Ops, 'attend' |
       const padded = withPaddedHeads(graph, heads)
       const query = padded.widen(call.query, heads.count)
       const shape = (length: string) => [BATCH, kvHeads, length, padded.size]
-      const bias =
-        slopes === undefined
-          ? inputs.bias
-          : graph.node('Add', [
-              inputs.bias,
-              inFloat(
-                graph,
-                positionBias(graph, { slopes, total: inputs.totalLength, newTokens: query }),
-                float,
-              ),
-            ])
+      const bias = slopes === undefined ? inputs.bias : withSlopes(slopes, query)
       const [attended, presentKey, presentValue] = graph.nodes(
         'GroupQueryAttention',
         [
@@ -71,9 +65,6 @@ export function createAttention(request: AttentionRequest): Pick<Ops, 'attend' |
     },
   }
 }
-
-const inFloat = (graph: Graph, value: GraphValue, float: ExportRequest['float']): GraphValue =>
-  float === 'float32' ? value : cast(graph, value, float)
 
 interface AttentionInputs {
   /** [B, 1, S, T]: 0 for tokens, far below it for padding. */
@@ -117,11 +108,6 @@ const rotaryRows =
   ({ scaling }: Rope): GraphValue => {
     if (scaling.type !== 'longrope' || facts.longRope === undefined) return positions
     const original = graph.literal('int64', [1], [scaling.originalMaxPositions])
-    const isLong = graph.node('Cast', [graph.node('Greater', [tokens, original])], {
-      attributes: { to: { int: INT64 } },
-    })
+    const isLong = cast(graph, graph.node('Greater', [tokens, original]), 'int64')
     return graph.node('Add', [positions, graph.node('Mul', [isLong, original])])
   }
-
-/** TensorProto.INT64 */
-const INT64 = 7

@@ -102,10 +102,11 @@ test('a model without a tokenizer takes ids, and the warnings say so', async () 
 })
 
 test.each([
-  ['an unknown type', { type: 'q3' }, {}, 'FIELD_VALUE'],
-  ['a model type without a class', {}, { model_type: 'lama' }, 'EXPORT_MODEL_TYPE'],
-])('%s is refused, and nothing is written', async (_, options, config, code) => {
-  const folder = await copyModel(demoModel, join(root, 'refused'), { config })
+  ['an unknown type', demoModel, { type: 'q3' }, {}, 'FIELD_VALUE'],
+  ['a model type without a class', demoModel, {}, { model_type: 'lama' }, 'EXPORT_MODEL_TYPE'],
+  ['a family without a class', golden('architectures/seed_oss'), {}, {}, 'EXPORT_ARCHITECTURE'],
+])('%s is refused, and nothing is written', async (_, model, options, config, code) => {
+  const folder = await copyModel(model, join(root, `refused-${code}`), { config })
   const before = await readdir(root)
   const failure = exportModel(folder, join(root, 'never'), { format: 'onnx', ...options } as {
     format: 'onnx'

@@ -1,14 +1,6 @@
-import { findModule, type GraphValue, joinPath, type Shell } from '@hfquant/core'
-import {
-  arithmetic,
-  type HeadNorms,
-  type ModelFacts,
-  type Norm,
-  type Numbers,
-  type Ops,
-} from '@hfquant/models'
-import { type Graph, lower } from '@hfquant/onnx'
-import { cast } from '../../lower/cast.js'
+import { findModule, type GraphValue, joinPath, locateParameter, type Shell } from '@hfquant/core'
+import { arithmetic, type ModelFacts, type Norm, type Numbers, type Ops } from '@hfquant/models'
+import { cast, convert, type Graph, lower } from '@hfquant/onnx'
 import { splitByExpert } from '../../lower/split-by-expert.js'
 import { type FloatWeight, floatWeights } from '../float-weight.js'
 import { createAttention } from './export-attention.js'
@@ -45,39 +37,35 @@ export function exportOps(request: ExportRequest): Ops {
     wanted: (hidden) => lastRows(graph, hidden),
     logits(path, hidden, finish = (products) => products) {
       const logits = finish(linear(module(path), headName(shell), hidden, { isOutput: true }))
-      const wide = float === 'float32' ? logits : cast(graph, logits, 'float32')
-      graph.output(PORTS.logits, wide, 'float32', [BATCH, 'logits_length', facts.vocabSize])
+      graph.output(PORTS.logits, convert(graph, logits, float, 'float32'), 'float32', [
+        BATCH,
+        'logits_length',
+        facts.vocabSize,
+      ])
     },
   }
 }
 
 function numbersOf({ graph, shell, float }: ExportRequest): Numbers {
   const weightOf = (name: string): FloatWeight => {
-    const cut = name.lastIndexOf('.')
-    const path = name.slice(0, cut)
-    return floatWeights(path, findModule(shell.root, path)!).get(name.slice(cut + 1))!
+    const { path, module, key } = locateParameter(shell, name)
+    return floatWeights(path, module).get(key)!
   }
-  const narrow = (value: GraphValue) => (float === 'float32' ? value : cast(graph, value, float))
+  const narrow = (value: GraphValue) => convert(graph, value, 'float32', float)
   return {
     graph,
     number(value, shape = []) {
       const count = shape.reduce((product, size) => product * size, 1)
       return narrow(graph.literal('float32', shape, new Array(count).fill(value)))
     },
-    parameters(names, shape, offset) {
-      const parts = names.map((name) => floatConstant(graph, weightOf(name), float))
-      const joined =
-        parts.length === 1 ? parts[0]! : graph.node('Concat', parts, { attributes: { axis: { int: 0 } } })
-      const shaped =
-        parts.length === 1
-          ? joined
-          : graph.node('Reshape', [joined, graph.literal('int64', [shape.length], shape)])
+    parameter(name, _shape, offset) {
+      const stored = floatConstant(graph, weightOf(name), float)
       return offset === 0
-        ? shaped
-        : graph.node('Add', [shaped, narrow(graph.literal('float32', [], [offset]))])
+        ? stored
+        : graph.node('Add', [stored, narrow(graph.literal('float32', [], [offset]))])
     },
     toFloats: (integers) => cast(graph, integers, float),
-    normAt: (path) => findModule(shell.root, path) as Norm | HeadNorms,
+    normAt: (path) => findModule(shell.root, path) as Norm,
   }
 }
 

@@ -47,7 +47,8 @@ function toFloat(value: Value): number {
   return number
 }
 
-const FLOAT_TEXT = /^[-+]?(\d[\d_]*\.?(\d[\d_]*)?|\.\d[\d_]*)(e[-+]?\d[\d_]*)?$/i
+/** Digits follow each other on one way only: with two, a text of digits that is no number is read again from each of them. */
+const FLOAT_TEXT = /^[-+]?(\d[\d_]*(\.(\d[\d_]*)?)?|\.\d[\d_]*)(e[-+]?\d[\d_]*)?$/i
 
 /** Python's `float(value)`, or undefined where it fails. */
 function floatOf(value: Value): number | undefined {

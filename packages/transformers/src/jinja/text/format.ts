@@ -93,10 +93,10 @@ export function formatBraces(
     const key = name === '' ? String(automatic++) : name
     const start = /^\d+$/.test(key) ? positional[Number(key)] : keywords.get(key)
     if (start === undefined) throw new TemplateFailure(`there is no "${key}" to format`)
-    return [...rest.matchAll(/\.([^.[]+)|\[([^\]]+)\]/g)].reduce(
-      (value, [, attribute, element]) => getPath(value, (attribute ?? element)!),
-      start,
-    )
+    return [...rest.matchAll(/\.([^.[]+)|\[([^\]]+)(\]?)/g)].reduce((value, [, attribute, element, end]) => {
+      if (end === '') throw new TemplateFailure('a "[" without its "]" in a format string')
+      return getPath(value, (attribute ?? element)!)
+    }, start)
   }
   budget.scan(format.length)
   const result = format.replace(
