@@ -59,7 +59,7 @@ export const isMerging = (rule: CheckpointRule): boolean =>
 export const isStacking = ({ from, to }: CheckpointRule): boolean => from.includes('*') && !to.includes('*')
 
 /** True for a rule by which an axis becomes numbers. */
-export const isCutting = ({ from, to }: CheckpointRule): boolean => to.includes('*') && !from.includes('*')
+const isCutting = ({ from, to }: CheckpointRule): boolean => to.includes('*') && !from.includes('*')
 
 /** The rules by which a tensor of a file is cut into several of the model, in the order of their shares. */
 export function cutsOf(mapping: CheckpointMapping, name: string): readonly RuleMatch[] {
