@@ -1,4 +1,14 @@
-import { Conv1D, Embedding, type FloatDtype, joinPath, Linear, Module, type Shell, tie } from '@hfquant/core'
+import {
+  type CheckpointMapping,
+  Conv1D,
+  Embedding,
+  type FloatDtype,
+  joinPath,
+  Linear,
+  Module,
+  type Shell,
+  tie,
+} from '@hfquant/core'
 import { Xielu } from '../parts/activation.js'
 import { Norm } from '../parts/norm.js'
 import type {
@@ -44,10 +54,24 @@ export function buildDecoder(config: DecoderConfig, dtype: FloatDtype): Shell {
     outputEmbedding: names.head,
     ties: [],
     ...(config.tiedByFiles && { impliedTies: [headTie] }),
-    ...(config.checkpoint && { checkpoint: config.checkpoint }),
+    checkpoint: [...(config.checkpoint ?? []), ...fusedExperts(config)],
   }
   if (config.tied) tie(shell, headTie)
   return shell
+}
+
+/**
+ * transformers keeps the experts of a layer in two tensors in memory, and writes matrices of each. A file that somebody
+ * wrote from there has the tensors.
+ */
+function fusedExperts({ names, layers }: DecoderConfig): CheckpointMapping {
+  const { gate, up, down } = names.expert
+  if (!layers.some(({ mlp: { experts } }) => experts !== undefined && !experts.together)) return []
+  return [
+    { from: 'experts.gate_up_proj', to: `experts.*.${gate}.weight`, part: 'rows 1/2', readOnly: true },
+    { from: 'experts.gate_up_proj', to: `experts.*.${up}.weight`, part: 'rows 2/2', readOnly: true },
+    { from: 'experts.down_proj', to: `experts.*.${down}.weight`, readOnly: true },
+  ]
 }
 
 /** Projections outside of blocks stay in float, as the output matrix does. */

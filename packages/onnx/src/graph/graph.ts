@@ -43,6 +43,8 @@ export interface Graph extends GraphBuilder {
   readonly inputs: readonly GraphPort[]
   /** Ids of the values that `value` is computed from, itself included, not looking beyond those of `until`. */
   ancestors(value: GraphValue, until?: ReadonlySet<string>): ReadonlySet<string>
+  /** Whether a value is made in a branch. How many rows it has is known when the graph runs, and there may be none. */
+  isInBranch(value: GraphValue): boolean
   /**
    * A graph of its own that computes `wanted`. Each value of `from` has become an input whose name is the value's id;
    * other inputs and constants are there if they are needed. Its outputs are left to the caller.
@@ -81,6 +83,7 @@ function assemble(name: string, parts: Beginning): Graph {
   const outputs: Port[] = [...parts.outputs]
   let nextNode = parts.firstNode
   const known = new Map<string, readonly GraphValue[]>()
+  const madeBy: Makers = { nodes: new Map(), count: 0 }
   let branch: string | undefined
 
   const literal: GraphBuilder['literal'] = (dtype, shape, values) => {
@@ -163,10 +166,11 @@ function assemble(name: string, parts: Beginning): Graph {
     get inputs() {
       return inputs.map(({ name: id, shape }) => ({ name: id, shape }))
     },
-    ancestors: (value, until = new Set()) => ancestors(nodes, [value], until),
+    isInBranch: ({ id }) => makers(nodes, madeBy).get(id)?.branch !== undefined,
+    ancestors: (value, until = new Set()) => ancestors(makers(nodes, madeBy), [value], until),
     cut(title, from, wanted) {
       const border = new Set(from.map(({ value }) => value.id))
-      const needed = ancestors(nodes, wanted, border)
+      const needed = ancestors(makers(nodes, madeBy), wanted, border)
       const isNeeded = (node: Node) => node.outputs.some((id) => needed.has(id) && !border.has(id))
       const kept = nodes.filter(isNeeded)
       const read = new Set(kept.flatMap((node) => node.inputs))
@@ -216,12 +220,25 @@ function assemble(name: string, parts: Beginning): Graph {
   }
 }
 
+/** The node that makes each value; `known` is brought up to date. */
+interface Makers {
+  readonly nodes: Map<string, Node>
+  count: number
+}
+
+function makers(nodes: readonly Node[], known: Makers): ReadonlyMap<string, Node> {
+  for (; known.count < nodes.length; known.count++) {
+    const node = nodes[known.count]!
+    for (const id of node.outputs) known.nodes.set(id, node)
+  }
+  return known.nodes
+}
+
 function ancestors(
-  nodes: readonly Node[],
+  madeBy: ReadonlyMap<string, Node>,
   values: readonly GraphValue[],
   until: ReadonlySet<string>,
 ): ReadonlySet<string> {
-  const madeBy = new Map(nodes.flatMap((node) => node.outputs.map((id) => [id, node] as const)))
   const found = new Set<string>()
   const open = values.map(({ id }) => id)
   for (let id = open.pop(); id !== undefined; id = open.pop()) {
