@@ -170,12 +170,13 @@ function assemble(name: string, parts: Beginning): Graph {
     ancestors: (value, until = new Set()) => ancestors(makers(nodes, madeBy), [value], until),
     cut(title, from, wanted) {
       const border = new Set(from.map(({ value }) => value.id))
-      const needed = ancestors(makers(nodes, madeBy), wanted, border)
+      const plain = withoutBranches(nodes)
+      const needed = ancestors(makers(plain, { nodes: new Map(), count: 0 }), wanted, border)
       const isNeeded = (node: Node) => node.outputs.some((id) => needed.has(id) && !border.has(id))
-      const kept = nodes.filter(isNeeded)
+      const kept = plain.filter(isNeeded)
       const read = new Set(kept.flatMap((node) => node.inputs))
       return assemble(title, {
-        nodes: withoutBranches(kept),
+        nodes: kept,
         constants: [...constants.values()].filter((tensor) => read.has(tensor.name)),
         literals: [...literals.values()].filter((literal) => read.has(literal.name)),
         inputs: [
