@@ -61,12 +61,6 @@ export const lowerQuantized: Lowering<QuantizedModule> = (module, path, input, c
       })
     },
   }
-  if (weight.kind === 'experts') {
-    throw new CapabilityError('NO_LOWERING', `nothing says how to compute the experts of ${path}`, {
-      module: path,
-      hint: 'Load a model without mixture of experts.',
-    })
-  }
   if (weight.kind === 'embedding') {
     const rows = compute === 'exact' ? undefined : format.lowerEmbedding?.(graph, layer)
     return rows ?? graph.node('Gather', [graph.constant(dequantized(module, path)), input])

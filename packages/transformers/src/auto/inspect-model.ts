@@ -36,7 +36,7 @@ export interface ModelInspection {
 
 export interface InspectedModule {
   readonly name: string
-  readonly kind: 'linear' | 'embedding' | 'experts' | 'other'
+  readonly kind: 'linear' | 'embedding' | 'other'
   /** How the weight is stored: the name of a quantized format, or a float dtype. */
   readonly format: string
   readonly quantized: boolean
@@ -105,7 +105,7 @@ function describeModule(name: string, module: Module): InspectedModule {
     return { name, kind: weight.kind, format: format.name, quantized: true, weightElements, weightBytes }
   }
   const weight = module.parameters.get('weight') ?? [...module.parameters.values()][0]!
-  const kind = module.weights()[0]?.kind ?? 'other'
+  const kind = module.slot?.kind ?? 'other'
   return {
     name,
     kind,
