@@ -2,6 +2,7 @@ export {
   type Architecture,
   type ArchitectureDefinition,
   defineArchitecture,
+  type ExpertFacts,
   type ModelDescription,
   type ModelFacts,
 } from './architecture/define-architecture.js'

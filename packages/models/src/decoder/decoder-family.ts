@@ -2,6 +2,7 @@ import { CapabilityError, type CheckpointMapping, type JsonObject, type LayerCac
 import {
   type Architecture,
   defineArchitecture,
+  type ExpertFacts,
   type ModelFacts,
 } from '../architecture/define-architecture.js'
 import { type ConfigReader, configReader } from '../config/config-reader.js'
@@ -104,15 +105,23 @@ function checked(attention: AttentionChoice): AttentionChoice {
   )
 }
 
-function facts({ vocabSize, maxPositions, layers }: DecoderConfig): ModelFacts {
+function facts(config: DecoderConfig): ModelFacts {
+  const { vocabSize, maxPositions, layers } = config
   const scalings = layers.map(({ attention }) => attention.rope?.scaling)
   const long = scalings.find((scaling) => scaling?.type === 'longrope')
   return {
-    ...{ vocabSize, maxPositions },
+    ...{ vocabSize, maxPositions, experts: expertFacts(config) },
     layers: layers.map(({ attention }) => layerCache(attention)),
     longRope:
       long !== undefined && long.originalMaxPositions < maxPositions ? long.originalMaxPositions : undefined,
   }
+}
+
+function expertFacts({ names, layers }: DecoderConfig): ExpertFacts | undefined {
+  const experts = layers.find(({ mlp }) => mlp.experts !== undefined)?.mlp.experts
+  if (experts === undefined) return undefined
+  const { count, routing } = experts
+  return { count, chosen: routing.chosen, owns: (path) => path.includes(`.${names.experts}.`) }
 }
 
 const layerCache = ({ kvHeads, headSize, window, cacheOf }: AttentionChoice): LayerCache =>
