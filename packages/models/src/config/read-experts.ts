@@ -15,11 +15,12 @@ export function readRouting(
   read: ConfigReader,
   countKeys: string | readonly string[],
   routing: Omit<Routing, 'chosen'>,
+  chosenKey = 'num_experts_per_tok',
 ): Pick<ExpertsChoice, 'count' | 'routing'> {
   const count = read.size(countKeys, undefined, MAX_EXPERTS)
-  const chosen = read.size('num_experts_per_tok')
+  const chosen = read.size(chosenKey)
   if (chosen > count) {
-    throw invalidField('num_experts_per_tok', chosen, `at most the number of experts (${count})`)
+    throw invalidField(chosenKey, chosen, `at most the number of experts (${count})`)
   }
   return { count, routing: { chosen, ...routing } }
 }

@@ -13,6 +13,7 @@ import { Xielu } from '../parts/activation.js'
 import { Norm } from '../parts/norm.js'
 import type {
   AttentionChoice,
+  BesideChoice,
   DecoderConfig,
   ExpertsChoice,
   HeadNormChoice,
@@ -96,6 +97,7 @@ function buildLayer(layer: Module, choice: LayerChoice, config: DecoderConfig, d
   const { attentionIn, attentionOut, mlpIn, mlpOut } = names.norms
   buildAttention(layer, choice.attention, config, dtype)
   buildMlp(layer, choice.mlp, config, dtype)
+  if (choice.beside !== undefined) buildBeside(layer, choice.mlp, choice.beside, config, dtype)
   for (const name of [attentionIn, attentionOut, mlpIn, mlpOut]) addNorm(name)
   const { perLayer } = config.input
   if (perLayer !== undefined) {
@@ -189,6 +191,24 @@ function buildOneMlp(
   if (kind === 'gated') linear(names.gate, hiddenSize, inner, bias)
   if (!isFused) linear(names.up, hiddenSize, inner, bias)
   linear(names.down, inner, hiddenSize, bias)
+}
+
+function buildBeside(
+  layer: Module,
+  mlp: MlpChoice,
+  { inner, experts }: BesideChoice,
+  config: DecoderConfig,
+  dtype: FloatDtype,
+): void {
+  const { names, hiddenSize, norm } = config
+  const { beside } = names
+  buildExperts(layer, { ...mlp, kind: experts.kind ?? mlp.kind, inner }, experts, config, dtype)
+  child(layer, beside.routerNorm, new Norm([hiddenSize], { ...norm, weight: false }, dtype))
+  parameterAt(layer, beside.routerScale, dtype, [hiddenSize])
+  parameterAt(layer, beside.expertScale, dtype, [experts.count])
+  for (const name of [beside.mlpOut, beside.expertsIn, beside.expertsOut]) {
+    child(layer, name, new Norm([hiddenSize], norm, dtype))
+  }
 }
 
 /** Routers and gates stay in float whatever the method: another choice of experts is no small error. */

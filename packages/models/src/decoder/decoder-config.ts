@@ -50,6 +50,16 @@ export interface ResidualChoice {
 export interface LayerChoice {
   readonly attention: AttentionChoice
   readonly mlp: MlpChoice
+  /** Experts that stand beside the MLP, as Gemma 4 has them: both branches are normed, and added. */
+  readonly beside?: BesideChoice | undefined
+}
+
+/** Each of the experts is an MLP of the layer's kind. */
+export interface BesideChoice {
+  readonly inner: number
+  readonly experts: ExpertsChoice
+  /** What the router reads is the stream, normed without a weight, times a vector, times this. */
+  readonly routerScale: number
 }
 
 export interface AttentionChoice {
@@ -133,6 +143,8 @@ export interface ExpertsChoice {
   readonly count: number
   readonly routing: Routing
   readonly routerBias?: boolean | undefined
+  /** Of their projections; default that of the MLP. */
+  readonly kind?: MlpChoice['kind'] | undefined
   /**
    * Files keep a projection of all experts in one tensor. No method has a layout for those, so they stay in float, as
    * they do in Python.

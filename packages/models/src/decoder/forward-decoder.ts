@@ -2,7 +2,7 @@ import { type GraphValue, joinPath } from '@hfquant/core'
 import type { Ops } from '../ops/ops.js'
 import { attention } from './attention.js'
 import type { DecoderConfig, LayerChoice } from './decoder-config.js'
-import { mlp } from './mlp.js'
+import { mlp, mlpBeside } from './mlp.js'
 import { joinInput, perLayerInputs } from './per-layer-inputs.js'
 
 /** The arithmetic of a decoder, from token ids to logits. */
@@ -84,7 +84,12 @@ function forwardLayer(
   const middle = join(ofNormed ? y : x, attended, norms.attentionOut)
   const between = cut(middle)
   const z = normed(norms.mlpIn, between)
-  return join(ofNormed ? z : between, mlp(context, layer.mlp, z), norms.mlpOut)
+  const { beside } = layer
+  const branch =
+    beside === undefined
+      ? mlp(context, layer.mlp, z)
+      : mlpBeside(context, layer.mlp, beside, { stream: between, normed: z })
+  return join(ofNormed ? z : between, branch, norms.mlpOut)
 }
 
 /** What comes behind both branches. */

@@ -161,7 +161,7 @@ function placesOf(config: DecoderConfig, family: DecoderGguf): GgufModel['place'
     [base(names.finalNorm), 'output_norm'],
     [names.head, 'output'],
   ])
-  const { norms, expert: _x, latent: _l, base: _, embedding: _e, ...others } = names
+  const { norms, expert: _x, latent: _l, beside: _s, base: _, embedding: _e, ...others } = names
   const parts = new Map<string, GgufPart>()
   for (const [part, name] of Object.entries({ ...others, ...norms })) {
     if (part in PARTS) parts.set(name, part as GgufPart)

@@ -1,7 +1,7 @@
 import { type GraphValue, joinPath } from '@hfquant/core'
 import type { Ops } from '../ops/ops.js'
 import { type Routed, route } from '../parts/routing.js'
-import type { ExpertsChoice, MlpChoice } from './decoder-config.js'
+import type { BesideChoice, ExpertsChoice, MlpChoice } from './decoder-config.js'
 import type { LayerContext } from './forward-decoder.js'
 import type { ExpertNames } from './names.js'
 
@@ -51,24 +51,73 @@ const GATE_LIMIT = 7
 function mixture(
   context: LayerContext,
   choice: MlpChoice,
-  { count, routing, shared }: ExpertsChoice,
+  experts: ExpertsChoice,
   x: GraphValue,
 ): GraphValue {
   const { ops, config, path } = context
   const { names } = config
+  const { shared } = experts
   const at = (name: string) => joinPath(path, name)
-  const routed = routedBy(context, routing, count, x)
-  const mixed = ops.experts({
-    ...{ path: at(names.experts), count, chosen: routing.chosen, ...routed },
-    x,
-    expert: (index, rows) =>
-      oneMlp(context, choice, joinPath(at(names.experts), String(index)), names.expert, rows),
-  })
+  const routed = routedBy(context, experts.routing, experts.count, x)
+  const mixed = chosenOf(context, choice, experts, routed, { x })
   if (shared === undefined) return mixed
   const own = oneMlp(context, { ...choice, inner: shared.inner }, at(names.sharedExpert), names.expert, x)
   if (!shared.gate) return ops.add(mixed, own)
   const gate = ops.graph.node('Sigmoid', [ops.linear(at(names.sharedExpertGate), x)])
   return ops.add(mixed, ops.mul(own, gate))
+}
+
+/** An MLP and experts of the same stream, each behind a norm of its own; the router reads the stream as it is. */
+export function mlpBeside(
+  context: LayerContext,
+  choice: MlpChoice,
+  { inner, experts, routerScale }: BesideChoice,
+  { stream, normed }: { readonly stream: GraphValue; readonly normed: GraphValue },
+): GraphValue {
+  const { ops, config, path } = context
+  const { names } = config
+  const { beside } = names
+  const at = (name: string) => joinPath(path, name)
+  const { graph } = ops
+  const plain = ops.mul(ops.norm(at(beside.routerNorm), stream), routerScale)
+  const read = ops.mul(plain, ops.parameter(at(beside.routerScale), [config.hiddenSize]))
+  const routed = route(graph, ops.linear(at(names.router), read), experts.count, experts.routing)
+  const scales = ops.parameter(at(beside.expertScale), [experts.count])
+  const weights = ops.mul(routed.weights, graph.node('Gather', [scales, routed.experts]))
+  const mixed = chosenOf(
+    context,
+    { ...choice, inner },
+    experts,
+    { ...routed, weights },
+    {
+      x: ops.norm(at(beside.expertsIn), stream),
+    },
+  )
+  const own = oneMlp(context, choice, path, names, normed)
+  return ops.add(ops.norm(at(beside.mlpOut), own), ops.norm(at(beside.expertsOut), mixed))
+}
+
+function chosenOf(
+  context: LayerContext,
+  choice: MlpChoice,
+  { count, routing, kind }: ExpertsChoice,
+  routed: Routed,
+  { x }: { readonly x: GraphValue },
+): GraphValue {
+  const { ops, config, path } = context
+  const { names } = config
+  const experts = joinPath(path, names.experts)
+  return ops.experts({
+    ...{ path: experts, count, chosen: routing.chosen, ...routed, x },
+    expert: (index, rows) =>
+      oneMlp(
+        context,
+        { ...choice, kind: kind ?? choice.kind },
+        joinPath(experts, String(index)),
+        names.expert,
+        rows,
+      ),
+  })
 }
 
 function routedBy(

@@ -35,6 +35,8 @@ export interface DecoderNames {
   readonly expert: ExpertNames
   readonly sharedExpert: string
   readonly sharedExpertGate: string
+  /** Norms and numbers of experts that stand beside an MLP. */
+  readonly beside: BesideNames
   /** Of an activation with parameters. */
   readonly activation: string
   readonly norms: LayerNormNames
@@ -48,6 +50,19 @@ export interface DecoderNames {
   readonly perLayerGate: string
   readonly perLayerOutput: string
   readonly perLayerOutputNorm: string
+}
+
+export interface BesideNames {
+  /** Behind the MLP. */
+  readonly mlpOut: string
+  /** Before and behind the experts. */
+  readonly expertsIn: string
+  readonly expertsOut: string
+  /** Of what the router reads. */
+  readonly routerNorm: string
+  readonly routerScale: string
+  /** What the weights of each expert are multiplied with. */
+  readonly expertScale: string
 }
 
 export interface LatentNames {
@@ -115,6 +130,14 @@ export const LLAMA_NAMES: DecoderNames = {
   expert: { gate: 'gate_proj', up: 'up_proj', gateUp: 'gate_up_proj', down: 'down_proj' },
   sharedExpert: 'mlp.shared_expert',
   sharedExpertGate: 'mlp.shared_expert_gate',
+  beside: {
+    mlpOut: 'post_feedforward_layernorm_1',
+    expertsIn: 'pre_feedforward_layernorm_2',
+    expertsOut: 'post_feedforward_layernorm_2',
+    routerNorm: 'router.norm',
+    routerScale: 'router.scale',
+    expertScale: 'router.per_expert_scale',
+  },
   activation: 'mlp.act_fn',
   norms: { attentionIn: 'input_layernorm', mlpIn: 'post_attention_layernorm' },
   layerScale: 'layer_scalar',

@@ -53,6 +53,15 @@ describe('a graph', () => {
     expect(model.node.filter(({ op_type }) => op_type === 'Identity')).toHaveLength(2)
   })
 
+  test('leaves out what nobody reads', () => {
+    const graph = createGraph('unread')
+    const x = graph.input('x', 'float32', ['N'])
+    graph.node('Neg', [graph.node('Abs', [x])])
+    graph.output('y', graph.node('Add', [x, x]), 'float32', ['N'])
+    const { graph: model } = graph.toModel('', new Map()) as { graph: { node: { op_type: string }[] } }
+    expect(model.node.map(({ op_type }) => op_type)).toEqual(['Add'])
+  })
+
   test('keeps literals of equal values and different shapes apart', async () => {
     const graph = createGraph('literals')
     const x = graph.input('x', 'float32', [2, 1])

@@ -9,8 +9,10 @@ import type {
 import { type BranchedNode, withBranches, withoutBranches } from './branches.js'
 import { elementType } from './element-type.js'
 import type { Dimension, GraphParts, GraphPort, Node, Port, PortedGraph } from './graph-parts.js'
+import { joinRows } from './join-rows.js'
 import { mergeProducts } from './merge-products.js'
 import { nameOutputs } from './name-outputs.js'
+import { neededNodes } from './needed-nodes.js'
 import { keepsDimension, REDUCTIONS } from './node-facts.js'
 import { type PairedProducts, pairedProducts } from './paired-products.js'
 import { signWeights } from './sign-weights.js'
@@ -52,6 +54,8 @@ export interface Graph extends GraphBuilder {
   cut(name: string, from: readonly CutValue[], wanted: readonly GraphValue[]): Graph
   /** The same graph with products of one input merged; see mergeProducts. */
   merged(): Graph
+  /** The same graph with rows of branches treated together; see joinRows. */
+  withJoinedRows(): Graph
   /** The same graph with signed weights in integer products; see signWeights. */
   withSignedWeights(): Graph
   /** Where rows are computed in pairs. */
@@ -188,6 +192,7 @@ function assemble(name: string, parts: Beginning): Graph {
       })
     },
     merged: () => rewritten(mergeProducts),
+    withJoinedRows: () => rewritten(joinRows),
     withSignedWeights: () => rewritten(signWeights),
     pairedProducts: () => pairedProducts({ nodes }),
     get constants() {
@@ -202,7 +207,7 @@ function assemble(name: string, parts: Beginning): Graph {
       ],
       graph: {
         name,
-        node: withBranches(nameOutputs(nodes, outputs)).map(toNode),
+        node: withBranches(nameOutputs(neededNodes(nodes, outputs), outputs)).map(toNode),
         initializer: [
           ...[...constants.values()].map((tensor) =>
             externalTensor(tensor, weightsFile, locations.get(tensor.name)!),

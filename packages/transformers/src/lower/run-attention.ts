@@ -42,12 +42,14 @@ export function createAttention(
     return made
   }
 
+  const rotate = createRotation({
+    ...{ graph, maxPositions: facts.maxPositions },
+    constant: (table) => graph.constant(table),
+    rowsOf: rotaryRows(request),
+  })
   return {
-    rotate: createRotation({
-      ...{ graph, maxPositions: facts.maxPositions },
-      constant: (table) => graph.constant(table),
-      rowsOf: rotaryRows(request),
-    }),
+    // Attention wants queries and keys by sequence: turned there, they stand beside the values that are brought there too.
+    rotate: (x, rope, heads) => rows.fromSequences(rotate(rows.toSequences(x), rope, heads)),
     attend(call) {
       const { heads, slopes, window } = call
       const { newKey, newValue, pastKey, pastValue } = cacheOf(call)
@@ -102,9 +104,9 @@ function lengthInputs(graph: Graph) {
 function rotaryRows({ graph, facts, rows }: RunRequest & { readonly rows: TokenRows }) {
   let isLong: GraphValue | undefined
   return ({ scaling }: Rope): GraphValue => {
-    if (scaling.type !== 'longrope' || facts.longRope === undefined) return rows.positions()
+    if (scaling.type !== 'longrope' || facts.longRope === undefined) return rows.sequencePositions()
     isLong ??= graph.input(DECODER.longSequence, 'int64', ['B', 1])
     const offset = graph.node('Mul', [isLong, graph.literal('int64', [1], [scaling.originalMaxPositions])])
-    return rows.fromSequences(graph.node('Add', [rows.sequencePositions(), offset]))
+    return graph.node('Add', [rows.sequencePositions(), offset])
   }
 }

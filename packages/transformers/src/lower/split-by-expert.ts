@@ -21,21 +21,24 @@ export function splitByExpert(
   const slots = ops.range(ops.sizeOf(ids))
   const counts = ops.countsOf(ids, count) // [experts]
   const padding = inPairs ? oddOnes(graph, counts, count) : undefined
-  const sizes = padding === undefined ? counts : padding.sizes
+  const sizes = padding === undefined ? counts : padding.sizes // [experts]
   const allIds = padding === undefined ? ids : ops.concat([ids, padding.ids])
   const allSlots = padding === undefined ? slots : ops.range(ops.sizeOf(allIds))
   // Keys are unique, so that there is one order of them.
-  const order = ops.argsort(graph.node('Add', [graph.node('Mul', [allIds, ops.sizeOf(allIds)]), allSlots]))
+  const keys = graph.node('Add', [graph.node('Mul', [allIds, ops.sizeOf(allIds)]), allSlots])
+  // Slots of nobody come last.
+  const total = graph.node('ReduceSum', [sizes, ops.vector(0)])
+  const sortedSlots = ops.argsort(keys)
+  const order = padding === undefined ? sortedSlots : graph.node('Slice', [sortedSlots, ops.vector(0), total])
   const tokens = graph.node('Div', [slots, ops.vector(chosen)])
   const allTokens = padding === undefined ? tokens : ops.concat([tokens, padding.tokens])
   const rows = graph.node('Flatten', [x], { attributes: { axis: { int: 2 } } }) // [B · S, D]
   const sorted = graph.node('Gather', [rows, graph.node('Gather', [allTokens, order])])
   const computed = inBranch(graph, sorted, ids, () => {
-    const parts = padding === undefined ? count : count + 1
-    const split = graph.nodes('Split', [sorted, sizes], parts, { attributes: { axis: { int: 0 } } })
-    return ops.concat(split.slice(0, count).map((own, index) => expert(index, own)))
+    const split = graph.nodes('Split', [sorted, sizes], count, { attributes: { axis: { int: 0 } } })
+    return ops.concat(split.map((own, index) => expert(index, own)))
   })
-  const places = graph.node('Slice', [ops.argsort(order), ops.vector(0), ops.sizeOf(ids)]) // [N]
+  const places = graph.node('Slice', [ops.argsort(sortedSlots), ops.vector(0), ops.sizeOf(ids)]) // [N]
   const results = graph.node('Gather', [computed, places]) // [N, D]
   const last = ops.vector(-1)
   const weighted = graph.node('Mul', [
@@ -73,12 +76,10 @@ function oddOnes(graph: Graph, counts: GraphValue, count: number) {
     Array.from({ length: count }, (_, index) => index),
   )
   const isOdd = graph.node('Equal', [odd, ops.vector(1)])
-  const taken = graph.node('ReduceSum', [odd, ops.vector(0)]) // [1]
-  const left = graph.node('Sub', [ops.vector(count), taken])
   return {
     ids: graph.node('Where', [isOdd, indices, ops.vector(count)]),
     tokens: graph.literal('int64', [count], new Array(count).fill(0)),
-    sizes: ops.concat([graph.node('Add', [counts, odd]), left]),
+    sizes: graph.node('Add', [counts, odd]),
   }
 }
 
