@@ -1,33 +1,89 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { type JsonObject, stateDict } from '@hfquant/core'
+import { describeModel } from '@hfquant/models'
 import { createSafetensorsFile, layoutSafetensors, type TensorSpec } from '@hfquant/safetensors'
 
-/** The shape of a Llama model. The default is that of the 1.1-billion-parameter model that all figures refer to. */
-export interface LlamaShape {
-  readonly hidden: number
-  readonly intermediate: number
+/** Sizes of a made model; the other ones follow from its shape. */
+export interface MadeSizes {
   readonly layers: number
-  readonly heads: number
-  readonly kvHeads: number
   readonly vocabulary: number
 }
 
-export const BILLION: LlamaShape = {
-  hidden: 2048,
-  intermediate: 5632,
-  layers: 22,
-  heads: 32,
-  kvHeads: 4,
-  vocabulary: 32000,
+/** A model that figures refer to: its config.json by its sizes. */
+export interface MadeShape extends MadeSizes {
+  config(sizes: MadeSizes): JsonObject
 }
 
+/** Llama with 1.1 billion parameters: all figures refer to it unless they say otherwise. */
+export const BILLION: MadeShape = {
+  ...{ layers: 22, vocabulary: 32000 },
+  config: (sizes) => ({
+    ...common(sizes),
+    architectures: ['LlamaForCausalLM'],
+    model_type: 'llama',
+    hidden_size: 2048,
+    intermediate_size: 5632,
+    num_attention_heads: 32,
+    num_key_value_heads: 4,
+  }),
+}
+
+const qwen = (sizes: MadeSizes): JsonObject => ({
+  ...common(sizes),
+  hidden_size: 1536,
+  num_attention_heads: 12,
+  num_key_value_heads: 4,
+  head_dim: 128,
+})
+
+/** Qwen 3 with 64 experts, of which 8 are chosen: 3.2 billion parameters, 0.6 billion of them active. */
+const MIXTURE: MadeShape = {
+  ...{ layers: 20, vocabulary: 32000 },
+  config: (sizes) => ({
+    ...qwen(sizes),
+    architectures: ['Qwen3MoeForCausalLM'],
+    model_type: 'qwen3_moe',
+    ...{ moe_intermediate_size: 512, intermediate_size: 4096, num_experts: 64, num_experts_per_tok: 8 },
+    ...{ norm_topk_prob: true, decoder_sparse_step: 1, mlp_only_layers: [] },
+  }),
+}
+
+/** The dense model that reads as many weights for a token as the mixture does. */
+const ACTIVE: MadeShape = {
+  ...{ layers: 20, vocabulary: 32000 },
+  config: (sizes) => ({
+    ...qwen(sizes),
+    architectures: ['Qwen3ForCausalLM'],
+    ...{ model_type: 'qwen3', intermediate_size: 4096 },
+  }),
+}
+
+export const SHAPES: Readonly<Record<string, MadeShape>> = {
+  billion: BILLION,
+  mixture: MIXTURE,
+  active: ACTIVE,
+}
+
+const common = ({ layers, vocabulary }: MadeSizes): JsonObject => ({
+  num_hidden_layers: layers,
+  hidden_act: 'silu',
+  max_position_embeddings: 2048,
+  vocab_size: vocabulary,
+  rms_norm_eps: 1e-5,
+  rope_theta: 10000,
+  tie_word_embeddings: false,
+  torch_dtype: 'bfloat16',
+})
+
 /** Writes a bfloat16 checkpoint of random weights, the same every time, its config.json and a tokenizer. */
-export async function makeCheckpoint(folder: string, shape: LlamaShape): Promise<void> {
+export async function makeCheckpoint(folder: string, shape: MadeShape): Promise<void> {
+  const config = shape.config(shape)
   await mkdir(folder, { recursive: true })
-  await writeFile(join(folder, 'config.json'), `${JSON.stringify(config(shape), null, 2)}\n`)
+  await writeFile(join(folder, 'config.json'), `${JSON.stringify(config, null, 2)}\n`)
   await writeFile(join(folder, 'tokenizer.json'), JSON.stringify(tokenizer(shape)))
   await writeFile(join(folder, 'tokenizer_config.json'), '{}\n')
-  const [layout] = layoutSafetensors(tensors(shape), { metadata: { format: 'pt' } }).files
+  const [layout] = layoutSafetensors(await tensors(config), { metadata: { format: 'pt' } }).files
   const file = await createSafetensorsFile(join(folder, layout!.fileName), layout!)
   const noise = createNoise()
   for (const [name, { byteLength }] of layout!.tensors) {
@@ -42,28 +98,19 @@ export async function makeCheckpoint(folder: string, shape: LlamaShape): Promise
   await file.close()
 }
 
+/** Every tensor of the model that a config.json describes. */
+async function tensors(config: JsonObject): Promise<readonly TensorSpec[]> {
+  const model = await describeModel(config, async () => ({}))
+  return stateDict(model.build('bfloat16')).map(({ name, shape }) => ({
+    ...{ name, shape, dtype: 'BF16' as const },
+  }))
+}
+
 const PIECE = 4 * 2 ** 20
 const BFLOAT16_ONE = 0x3f80
 
-const config = ({ hidden, intermediate, layers, heads, kvHeads, vocabulary }: LlamaShape) => ({
-  architectures: ['LlamaForCausalLM'],
-  model_type: 'llama',
-  hidden_size: hidden,
-  intermediate_size: intermediate,
-  num_hidden_layers: layers,
-  num_attention_heads: heads,
-  num_key_value_heads: kvHeads,
-  hidden_act: 'silu',
-  max_position_embeddings: 2048,
-  vocab_size: vocabulary,
-  rms_norm_eps: 1e-5,
-  rope_theta: 10000,
-  tie_word_embeddings: false,
-  torch_dtype: 'bfloat16',
-})
-
 /** Tokens "t0", "t1", … that nothing is merged to: enough for programs that load no model without a vocabulary. */
-const tokenizer = ({ vocabulary }: LlamaShape) => ({
+const tokenizer = ({ vocabulary }: MadeSizes) => ({
   version: '1.0',
   added_tokens: [],
   pre_tokenizer: { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true },
@@ -74,32 +121,6 @@ const tokenizer = ({ vocabulary }: LlamaShape) => ({
     merges: [],
   },
 })
-
-function tensors({ hidden, intermediate, layers, heads, kvHeads, vocabulary }: LlamaShape): TensorSpec[] {
-  const kvSize = (hidden / heads) * kvHeads
-  const tensor = (name: string, ...shape: number[]): TensorSpec => ({
-    name: `${name}.weight`,
-    dtype: 'BF16',
-    shape,
-  })
-  const layer = (path: string) => [
-    tensor(`${path}.self_attn.q_proj`, hidden, hidden),
-    tensor(`${path}.self_attn.k_proj`, kvSize, hidden),
-    tensor(`${path}.self_attn.v_proj`, kvSize, hidden),
-    tensor(`${path}.self_attn.o_proj`, hidden, hidden),
-    tensor(`${path}.mlp.gate_proj`, intermediate, hidden),
-    tensor(`${path}.mlp.up_proj`, intermediate, hidden),
-    tensor(`${path}.mlp.down_proj`, hidden, intermediate),
-    tensor(`${path}.input_layernorm`, hidden),
-    tensor(`${path}.post_attention_layernorm`, hidden),
-  ]
-  return [
-    tensor('model.embed_tokens', vocabulary, hidden),
-    ...Array.from({ length: layers }, (_, index) => layer(`model.layers.${index}`)).flat(),
-    tensor('model.norm', hidden),
-    tensor('lm_head', vocabulary, hidden),
-  ]
-}
 
 /** Weights of about the spread of trained ones (standard deviation 0.02), drawn from a table by xorshift32. */
 function createNoise(): (out: Uint16Array) => void {

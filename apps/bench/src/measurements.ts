@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util'
 import { COMPARE_USAGE } from './compare/command.js'
 import { runMain } from './compare/run-child.js'
 import { FAMILIES_USAGE } from './families/command.js'
-import { BILLION, makeCheckpoint } from './make-checkpoint.js'
+import { makeCheckpoint, SHAPES } from './make-checkpoint.js'
 import { type DecodeFigures, measureDecode } from './measure-decode.js'
 import { measureGptqLayer } from './measure-gptq-layer.js'
 import { measureQuantize, type QuantizeFigures } from './measure-quantize.js'
@@ -10,8 +10,10 @@ import { TEMPLATES_USAGE } from './python-judge/command.js'
 import { TOKENIZERS_USAGE } from './python-judge/tokenizers.js'
 
 const USAGE = `usage:
-  pnpm bench make-checkpoint FOLDER [--layers 22] [--vocabulary 32000]
-                                                      random bfloat16 weights, 1.1 billion parameters
+  pnpm bench make-checkpoint FOLDER [--shape billion] [--layers 22] [--vocabulary 32000]
+                                                      random bfloat16 weights: 1.1 billion parameters; of a mixture of
+                                                      64 experts, 3.2 billion, 0.6 of them active; or of a dense model
+                                                      with as many (--shape mixture, --shape active)
   pnpm bench quantize FOLDER [--recipe NAME] [--runs 3] [--digests]
                                                       seconds, MB of source per second, peak memory
   pnpm bench gptq-layer FOLDER [--layers 1] [--samples 128] [--sequence-length 512]
@@ -35,7 +37,8 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     layers: { type: 'string' },
-    vocabulary: { type: 'string', default: String(BILLION.vocabulary) },
+    shape: { type: 'string', default: 'billion' },
+    vocabulary: { type: 'string' },
     recipe: { type: 'string', default: 'int8-weight-only' },
     runs: { type: 'string', default: '3' },
     tokens: { type: 'string', default: '64' },
@@ -61,10 +64,13 @@ export async function runMeasurement(): Promise<void> {
     console.log(USAGE)
     process.exitCode = values.help ? 0 : 2
   } else if (command === 'make-checkpoint') {
+    const shape = SHAPES[values.shape]
+    if (shape === undefined)
+      throw new TypeError(`--shape is "${values.shape}", expected one of ${Object.keys(SHAPES).join(', ')}`)
     await makeCheckpoint(folder, {
-      ...BILLION,
-      layers: Number(values.layers ?? BILLION.layers),
-      vocabulary: Number(values.vocabulary),
+      ...shape,
+      layers: Number(values.layers ?? shape.layers),
+      vocabulary: Number(values.vocabulary ?? shape.vocabulary),
     })
   } else if (command === 'quantize') {
     await quantize(folder)

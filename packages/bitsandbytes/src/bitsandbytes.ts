@@ -46,7 +46,6 @@ export const bitsandbytes: BitsAndBytesBackend = defineQuantizer<BitsAndBytesSet
   sizesDependOnValues: ({ loadIn4bit, bnb4bitUseDoubleQuant }) => loadIn4bit && bnb4bitUseDoubleQuant,
   formatFor(weight, settings, context) {
     if (context.preQuantized) return storedFormat(weight, settings, context)
-    if (weight.kind === 'experts') return skip('holds several matrices, for which no reader has a layout')
     if (settings.loadIn4bit) return madeFourBitFormat(weight, settings)
     if (settings.llmInt8HasFp16Weight) return skip('llm_int8_has_fp16_weight keeps the weights in float')
     return madeInt8Format(weight, settings.llmInt8Threshold)

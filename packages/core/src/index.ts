@@ -188,8 +188,6 @@ export { matchesModule, moduleMatcher } from './shell/match-module.js'
 export {
   Conv1D,
   Embedding,
-  Experts,
-  type ExpertWeight,
   findModule,
   joinPath,
   Linear,
@@ -204,8 +202,8 @@ export {
   type ModelWeight,
   placeQuantized,
   QuantizedModule,
-  weightsOf,
+  weightOf,
 } from './shell/quantized-module.js'
 export { locateParameter, type ParameterPlace, type Shell, type Tie, tie } from './shell/shell.js'
 export { storageRange } from './shell/storage-range.js'
-export { type WeightSlot, weightPath } from './shell/weight-slot.js'
+export type { WeightSlot } from './shell/weight-slot.js'

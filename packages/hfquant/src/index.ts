@@ -42,6 +42,7 @@ export {
   exportModel,
   type GeneratedPiece,
   type GenerationOptions,
+  type InspectedExperts,
   type InspectedModule,
   inspectModel,
   type LoadModelOptions,

@@ -2,6 +2,7 @@ export {
   type Architecture,
   type ArchitectureDefinition,
   defineArchitecture,
+  type ExpertFacts,
   type ModelDescription,
   type ModelFacts,
 } from './architecture/define-architecture.js'
@@ -38,8 +39,9 @@ export type { DecoderGguf } from './decoder/gguf-of-decoder.js'
 export { AFTER_NORMS, type DecoderNames, type LayerNormNames, SANDWICH_NORMS } from './decoder/names.js'
 export type { GgufMetadata, GgufModel, GgufPlace, GgufTable, GgufValue } from './gguf/gguf-model.js'
 export { type Arithmetic, arithmetic, type Numbers } from './ops/arithmetic.js'
-export type { AttendCall, Heads, Ops } from './ops/ops.js'
+export type { AttendCall, ExpertsCall, Heads, Ops } from './ops/ops.js'
 export { type FloatTable, type RopeTables, ropeTables } from './ops/rope-tables.js'
 export { type Activation, parseActivation } from './parts/activation.js'
 export { layerNorm, Norm, type NormKind, rmsNorm } from './parts/norm.js'
 export { type Rope, type RopeFrequencies, type RopeScaling, ropeFrequencies } from './parts/rope.js'
+export { type Routed, type Routing, type RoutingGroups, route } from './parts/routing.js'

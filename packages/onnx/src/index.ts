@@ -7,7 +7,7 @@ export { cast, convert } from './graph/cast.js'
 export { type CutValue, createGraph, type Graph } from './graph/graph.js'
 export type { Dimension, GraphPort } from './graph/graph-parts.js'
 export { lowerInEightBits } from './lower/eight-bit-linear.js'
-export { floatConstant } from './lower/linear.js'
+export { floatConstant, floatMatrix } from './lower/linear.js'
 export {
   type Compute,
   type LoweringContext,

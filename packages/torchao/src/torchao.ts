@@ -2,7 +2,6 @@ import {
   defineQuantizer,
   type QuantizerBackend,
   type QuantizerDefinition,
-  skip,
   unknownKeysRemark,
 } from '@hfquant/core'
 import { checkpointMetadata } from './checkpoint-metadata.js'
@@ -47,7 +46,6 @@ export const torchao: TorchAoBackend = defineQuantizer<TorchAoSettings>({
   tensorName: currentName,
   rewritesConfig: ({ isLegacy }) => isLegacy,
   formatFor(weight, { quantType }, context) {
-    if (weight.kind === 'experts') return skip('holds several matrices, for which no reader has a layout')
     if (!context.preQuantized) return quantType.formatFor(weight)
     const config = quantType instanceof FqnToConfig ? quantType.configFor(weight) : quantType
     return storedFormat(weight, config, context)

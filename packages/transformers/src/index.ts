@@ -11,7 +11,12 @@ export type { ForwardResult } from './auto/decoder/forward-result.js'
 export { AutoModelForCausalLM } from './auto/decoder/from-pretrained.js'
 export type { GeneratedPiece } from './auto/decoder/generate-text.js'
 export { type Likelihood, logProbability } from './auto/decoder/likelihood.js'
-export { type InspectedModule, inspectModel, type ModelInspection } from './auto/inspect-model.js'
+export {
+  type InspectedExperts,
+  type InspectedModule,
+  inspectModel,
+  type ModelInspection,
+} from './auto/inspect-model.js'
 export type { LoadModelOptions, SaveOptions } from './auto/open/load-options.js'
 export type { ModelSource } from './auto/open/model-source.js'
 export { isPrecision, registerInt8 } from './auto/open/quantize-argument.js'

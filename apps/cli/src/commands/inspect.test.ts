@@ -45,6 +45,18 @@ describe('inspect', () => {
     expect(inspected.bitsPerWeight).toBeLessThan(9)
   })
 
+  it('shows the experts of a mixture as one row, and what a token meets of them', async () => {
+    const model = golden('architectures/qwen3_moe')
+    const { stdout } = await runCli(['inspect', model])
+    expect(stdout).toMatch(/experts +4 in a layer, 49,152 parameters/)
+    expect(stdout).toMatch(/active +\d+,\d+ parameters, with 2 experts for each token/)
+    expect(stdout).toMatch(/experts in float32 +24 /)
+    const inspected = JSON.parse((await runCli(['inspect', model, '--json'])).stdout)
+    const { count, chosen, parameters, activeParameters } = inspected.experts
+    expect([count, chosen, parameters]).toEqual([4, 2, 49_152])
+    expect(activeParameters).toBe(inspected.parameters - parameters / 2)
+  })
+
   it('prints a summary for people', async () => {
     const { stdout } = await runCli(['inspect', demoModel])
     expect(stdout).toMatch(/parameters +3,410,176/)

@@ -1,6 +1,6 @@
 import { relative } from 'node:path'
 import type { Command } from 'commander'
-import { inspectModel, type ModelInspection, resolveModel } from 'hfquant'
+import { type InspectedModule, inspectModel, type ModelInspection, resolveModel } from 'hfquant'
 import { bitsPerWeight } from '../bits-per-weight.js'
 import { type CommandSetup, type CommonOptions, MODEL, withCommonOptions } from '../command-setup.js'
 import { formatBytes, formatCount, formatNumber, formatTable } from '../output/format.js'
@@ -42,6 +42,7 @@ function describe(inspection: ModelInspection, folder: string): object {
     vocabSize: inspection.vocabSize,
     contextLength: inspection.contextLength,
     parameters,
+    experts: inspection.experts ?? null,
     bytesOnDisk,
     bitsPerWeight: bitsPerWeight(inspection),
     tensors: tensors.map(({ name, dtype, shape, file }) => ({
@@ -62,12 +63,13 @@ function summarize(model: string, inspection: ModelInspection): string[] {
     ['architecture', architecture],
     ['quantization', quantization?.method ?? `none, ${dtype}`],
     ['parameters', formatCount(parameters)],
+    ...describeExperts(inspection),
     ['on disk', `${formatBytes(bytesOnDisk)}, ${inspection.tensors.length} tensors in ${files} file(s)`],
     ['bits/weight', formatNumber(bitsPerWeight(inspection), 2)],
     ['context', `${formatCount(contextLength)} positions, vocabulary ${formatCount(inspection.vocabSize)}`],
   ]
-  const formats = [...new Set(modules.map(({ kind, format }) => `${kind} in ${format}`))].map((label) => {
-    const named = modules.filter(({ kind, format }) => `${kind} in ${format}` === label)
+  const formats = [...new Set(modules.map(labelOf))].map((label) => {
+    const named = modules.filter((module) => labelOf(module) === label)
     const bytes = named.reduce((sum, { weightBytes }) => sum + weightBytes, 0)
     return [label, String(named.length), formatBytes(bytes), named[0]!.name]
   })
@@ -79,6 +81,19 @@ function summarize(model: string, inspection: ModelInspection): string[] {
     '',
     ...formatTable([['modules', 'count', 'weights', 'first'], ...formats]),
     ...(reasons.length === 0 ? [] : ['', ...formatTable([['kept', 'because it', 'first'], ...reasons])]),
+  ]
+}
+
+/** The matrices of experts are many and alike, and make one row. */
+const labelOf = ({ kind, format, isExpert }: InspectedModule): string =>
+  `${isExpert ? 'experts' : kind} in ${format}`
+
+function describeExperts({ experts }: ModelInspection): readonly string[][] {
+  if (experts === undefined) return []
+  const { count, chosen, parameters, activeParameters } = experts
+  return [
+    ['experts', `${count} in a layer, ${formatCount(parameters)} parameters`],
+    ['active', `${formatCount(activeParameters)} parameters, with ${chosen} experts for each token`],
   ]
 }
 

@@ -20,6 +20,8 @@ export interface MomentsPass {
    * @returns groups whose inputs, or products of them, are not finite. If there are any, nothing was added for any group.
    */
   add(hidden: HiddenStates): Promise<readonly LinearGroup[]>
+  /** For each group, the tokens that were added: those routed to it, for an expert. */
+  readonly tokens: readonly number[]
   /** Time spent so far on running the model, and on adding up. */
   readonly seconds: { readonly forward: number; readonly moments: number }
   /**

@@ -3,13 +3,9 @@ import type { Dtype, FloatDtype } from './tensor.js'
 
 /** A float weight that may be quantized, as the format sees it: always [outFeatures, inFeatures]. */
 export interface WeightInfo {
-  /** "model.layers.0.self_attn.q_proj"; with its own name where a module has several, "….experts.gate_up_proj". */
+  /** "model.layers.0.self_attn.q_proj" */
   readonly path: string
-  /** 'experts' are the matrices of all experts of a layer, of one shape, one behind the other. */
-  readonly kind: 'linear' | 'embedding' | 'experts'
-  /** How many matrices there are; given for experts, 1 for everything else. */
-  readonly matrices?: number
-  /** Rows: those of all matrices together. */
+  readonly kind: 'linear' | 'embedding'
   readonly outFeatures: number
   readonly inFeatures: number
   /** The dtype that the weight has, or would have, in float. Quantization starts from values of this dtype. */

@@ -12,7 +12,7 @@ import {
   placeQuantized,
   QuantizedModule,
   tensorName,
-  weightsOf,
+  weightOf,
 } from '../shell/quantized-module.js'
 import type { Shell } from '../shell/shell.js'
 import type { DefinedConfig } from './define-quantizer.js'
@@ -181,7 +181,7 @@ export class FormatQuantizer<Config extends object> extends HfQuantizer {
 
   private candidates(shell: Shell, checkpoint: Checkpoint): readonly ModelWeight[] {
     return [...walkModules(shell.root)]
-      .flatMap(([path, module]) => weightsOf(path, module))
+      .flatMap(([path, module]) => weightOf(path, module) ?? [])
       .filter(
         ({ slot, modulePath }) =>
           slot.kind !== 'embedding' || this.isEmbeddingQuantized(modulePath, checkpoint),

@@ -1,6 +1,6 @@
 import { ownerPath } from '../shell/join-path.js'
 import { findModule, joinPath } from '../shell/module.js'
-import { describeWeight, placeQuantized, QuantizedModule, weightsOf } from '../shell/quantized-module.js'
+import { describeWeight, placeQuantized, QuantizedModule, weightOf } from '../shell/quantized-module.js'
 import type { Shell, Tie } from '../shell/shell.js'
 
 /** The module that shares its weight with the one at `path`, if one does. */
@@ -24,7 +24,7 @@ export function shareComponents(shell: Shell, pair: Tie): boolean {
   const [path, lenderPath] = [ownerPath(pair.alias), ownerPath(pair.target)]
   const lender = findModule(shell.root, lenderPath)
   if (!(lender instanceof QuantizedModule)) return false
-  const [borrower] = weightsOf(path, findModule(shell.root, path)!)
+  const borrower = weightOf(path, findModule(shell.root, path)!)
   if (borrower === undefined) return false
   const module = new QuantizedModule(describeWeight(borrower), lender.format, borrower)
   for (const { key } of lender.components) module.parameters.set(key, lender.component(key))

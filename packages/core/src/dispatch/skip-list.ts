@@ -2,7 +2,6 @@ import { ownerPath } from '../shell/join-path.js'
 import { moduleMatcher } from '../shell/match-module.js'
 import { walkModules } from '../shell/module.js'
 import type { Shell } from '../shell/shell.js'
-import { weightPath } from '../shell/weight-slot.js'
 
 export interface SkipList {
   readonly entries: readonly SkipEntry[]
@@ -71,10 +70,6 @@ export const skipReason = (list: SkipList, path: string): string | undefined =>
 
 /** The paths of the linear weights that the list names, to be saved in its place. */
 export const skippedLinears = (shell: Shell, list: SkipList): readonly string[] =>
-  [...walkModules(shell.root)].flatMap(([path, module]) =>
-    module
-      .weights()
-      .filter(({ kind }) => kind !== 'embedding')
-      .map((slot) => weightPath(path, slot))
-      .filter((weight) => skipReason(list, weight) !== undefined),
-  )
+  [...walkModules(shell.root)]
+    .filter(([path, { slot }]) => slot?.kind === 'linear' && skipReason(list, path) !== undefined)
+    .map(([path]) => path)

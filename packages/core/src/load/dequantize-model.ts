@@ -56,25 +56,17 @@ async function writeRows(module: QuantizedModule, target: Target): Promise<void>
   }
 }
 
-/** A weight that stores [in, out]: each matrix is completed in memory, and turned. */
+/** A weight that stores [in, out] is completed in memory, and turned. */
 async function writeTurned(module: QuantizedModule, target: Target): Promise<void> {
   const { outFeatures, inFeatures } = module.replaced.slot
   const dtype = module.replaced.parameter.dtype as FloatDtype
   const rows = new Uint8Array(tensorBytes(dtype, [outFeatures, inFeatures]))
-  const turned = new Uint8Array(rows.byteLength)
   let filled = 0
-  let written = 0
-  for await (const chunk of floatRows(module)) {
-    for (let taken = 0; taken < chunk.byteLength; ) {
-      const part = chunk.subarray(taken, taken + rows.byteLength - filled)
-      rows.set(part, filled)
-      filled += part.byteLength
-      taken += part.byteLength
-      if (filled < rows.byteLength) continue
-      runKernel('transposeFloats', { dtype, rows: outFeatures, columns: inFeatures }, [rows], [turned])
-      await writeRange(subRange(target, written, turned.byteLength), turned)
-      written += turned.byteLength
-      filled = 0
-    }
+  for await (const bytes of floatRows(module)) {
+    rows.set(bytes, filled)
+    filled += bytes.byteLength
   }
+  const turned = new Uint8Array(rows.byteLength)
+  runKernel('transposeFloats', { dtype, rows: outFeatures, columns: inFeatures }, [rows], [turned])
+  await writeRange(target, turned)
 }

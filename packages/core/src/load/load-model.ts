@@ -191,7 +191,8 @@ async function stream(
   const context: QuantizeContext = {
     pool,
     budget: createByteBudget(maxInFlightBytes),
-    wholeBudget: createByteBudget(maxInFlightBytes / 4),
+    wholeBudget: createByteBudget(maxInFlightBytes / 8),
+    roomBudget: createByteBudget(maxInFlightBytes / 8),
     scratch: createSharedScratch(),
     maxInFlightBytes,
     signal,

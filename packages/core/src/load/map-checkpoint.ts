@@ -2,6 +2,7 @@ import { CheckpointError } from '../errors/families.js'
 import { describeTensor } from '../report/loading-report.js'
 import {
   type CheckpointMapping,
+  cutsOf,
   isMerging,
   isStacking,
   matchRule,
@@ -31,6 +32,12 @@ export function mapCheckpoint(checkpoint: Checkpoint, mapping: CheckpointMapping
   }
   let isMapped = false
   for (const [name, tensor] of checkpoint.tensors) {
+    const cut = cutTensor(tensor, cutsOf(mapping, name))
+    if (cut !== undefined) {
+      isMapped = true
+      for (const part of cut) add(part.name, part)
+      continue
+    }
     const match = matchRule(mapping, name)
     isMapped ||= match !== undefined
     if (match === undefined || !isMerging(match.rule)) {
@@ -44,6 +51,38 @@ export function mapCheckpoint(checkpoint: Checkpoint, mapping: CheckpointMapping
   if (!isMapped) return checkpoint
   for (const [name, members] of merging) add(name, merge(name, members, mapping, checkpoint))
   return { ...checkpoint, tensors }
+}
+
+/** More experts than any model has in a layer. */
+const MAX_NUMBERS = 2 ** 14
+
+/** Several tensors of one; undefined for one that no rule cuts, or that cannot be cut so. */
+function cutTensor(
+  tensor: CheckpointTensor,
+  rules: readonly RuleMatch[],
+): readonly CheckpointTensor[] | undefined {
+  const [numbers = 0, rows, ...rest] = tensor.shape
+  const isCuttable = numbers > 0 && numbers <= MAX_NUMBERS && rows !== undefined && tensor.byteLength > 0
+  if (rules.length === 0 || !isCuttable || rows % rules.length !== 0) return undefined
+  const shape = [rows / rules.length, ...rest]
+  const byteLength = tensor.byteLength / (numbers * rules.length)
+  const { contiguous } = tensor
+  const partOf = (whole: CheckpointTensor, name: string, index: number): CheckpointTensor => ({
+    ...{ name, shape, byteLength, dtype: whole.dtype, file: whole.file, fd: whole.fd },
+    position: whole.position + index * byteLength,
+  })
+  return Array.from({ length: numbers }, (_, number) =>
+    rules.map(({ target }, share) => {
+      const name = target.replace('*', String(number))
+      const index = number * rules.length + share
+      const part = partOf(tensor, name, index)
+      if (contiguous === undefined) return part
+      return {
+        ...part,
+        contiguous: async (signal?: AbortSignal) => partOf(await contiguous(signal), name, index),
+      }
+    }),
+  ).flat()
 }
 
 /** One tensor of several: those of a number in the order of their shares, number after number. */

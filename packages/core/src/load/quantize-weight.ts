@@ -38,10 +38,13 @@ export async function quantizeWeight(
   const matrix = { source: checkpointSource(source), slot: replaced.slot, dtype: weight.dtype }
   const rowBytes = bytesPerRow(matrix)
   const piece = rowsPerPiece(rowBytes, format.rowsPerStep ?? 1, context)
+  // Rows that are made on the way wait in memory; those that are read from the file wait there.
+  const isMade = rowBytes > tensorBytes(matrix.source.dtype, [weight.inFeatures])
+  const budget = isMade ? context.roomBudget : context.budget
 
   await settleOnFailure(pieces, async () => {
     for (const [first, end] of rowRanges(weight.outFeatures, piece)) {
-      const grant = await context.budget.acquire((end - first) * rowBytes, context.signal)
+      const grant = await budget.acquire((end - first) * rowBytes, context.signal)
       const outputs = new Map(
         [...module.components, ...(format.scratch?.(weight) ?? [])].map((component) => [
           component.key,
@@ -51,7 +54,7 @@ export async function quantizeWeight(
         ]),
       )
       const task = quantizeRows({ module, matrix, outputs, first, rows: end - first }, context)
-      // What was turned or cast on the way lives as long as the grant.
+      // What was turned or cast on the way is given back before the grant.
       pieces.push(task.finally(() => grant.release()))
       pieces.at(-1)!.catch(() => {})
     }
@@ -66,6 +69,8 @@ export async function quantizeWeight(
 /** Weights whose components only `finish` completes keep these in memory until then; not too many at a time. */
 export interface QuantizeContext extends StreamContext {
   readonly wholeBudget: ByteBudget
+  /** Of rows that are cast or turned before they are quantized. */
+  readonly roomBudget: ByteBudget
   readonly scratch: SharedScratch
 }
 
@@ -77,32 +82,36 @@ interface RowTask {
   readonly rows: number
 }
 
-async function quantizeRows(task: RowTask, context: StreamContext): Promise<void> {
+async function quantizeRows(task: RowTask, context: QuantizeContext): Promise<void> {
   const { matrix, first, rows } = task
   const { info: weight, format } = task.module
   const kernel = format.quantizeKernel?.(weight)
   if (kernel === undefined) return quantizeRowsHere(task)
   const params = { ...kernel.params, rows, columns: weight.inFeatures, dtype: weight.dtype }
-  const input = await readRows(matrix, [first, first + rows], sharedRoom, context)
   const keys = kernel.components ?? [...task.outputs.keys()]
-  const result = await context.pool.run(
-    {
-      kernel: kernel.kernel,
-      params,
-      inputs: [input],
-      outputs: keys.map((key) => task.outputs.get(key)!),
-      ...(kernel.module === undefined ? {} : { module: kernel.module }),
-    },
-    signalOption(context),
-  )
-  refuseNonFinite(result, task)
+  const rooms: SharedArrayBuffer[] = []
+  const room = (byteLength: number) => {
+    const buffer = context.scratch.take(byteLength)
+    rooms.push(buffer)
+    return { buffer, byteOffset: 0, byteLength }
+  }
+  try {
+    const input = await readRows(matrix, [first, first + rows], room, context)
+    const result = await context.pool.run(
+      {
+        kernel: kernel.kernel,
+        params,
+        inputs: [input],
+        outputs: keys.map((key) => task.outputs.get(key)!),
+        ...(kernel.module === undefined ? {} : { module: kernel.module }),
+      },
+      signalOption(context),
+    )
+    refuseNonFinite(result, task)
+  } finally {
+    for (const buffer of rooms) context.scratch.giveBack(buffer)
+  }
 }
-
-const sharedRoom = (byteLength: number) => ({
-  buffer: new SharedArrayBuffer(byteLength),
-  byteOffset: 0,
-  byteLength,
-})
 
 /** A format without a kernel works on this thread, one range at a time. */
 async function quantizeRowsHere(task: RowTask): Promise<void> {

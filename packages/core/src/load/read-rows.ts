@@ -1,7 +1,7 @@
 import { type ByteRange, type KernelPool, type MemoryRange, readByteRange, runKernel } from '@hfquant/kernels'
 import type { Dtype, FloatDtype } from '../contract/tensor.js'
 import { tensorBytes } from '../shell/dtype.js'
-import { rowsOfSlot, type WeightSlot } from '../shell/weight-slot.js'
+import type { WeightSlot } from '../shell/weight-slot.js'
 import { joinBytes, subRanges } from './byte-range.js'
 import { castValues } from './cast-values.js'
 import { readRange } from './read-range.js'
@@ -9,7 +9,7 @@ import { rowRanges } from './stream-context.js'
 import type { TensorSource } from './tensor-source.js'
 
 /**
- * The rows of a float weight as formats see them: [matrices · outFeatures, inFeatures], however the model stores it. How a
+ * The rows of a float weight as formats see them: [outFeatures, inFeatures], however the model stores it. How a
  * weight is stored is known in this file and nowhere else.
  */
 export interface FloatMatrix {
@@ -104,7 +104,7 @@ export async function* rowChunks(
 ): AsyncGenerator<Uint8Array> {
   const { slot, dtype } = matrix
   const piece = Math.max(1, Math.floor(PIECE_BYTES / Math.max(tensorBytes(dtype, [slot.inFeatures]), 1)))
-  for (const [first, end] of rowRanges(rowsOfSlot(slot), piece)) {
+  for (const [first, end] of rowRanges(slot.outFeatures, piece)) {
     yield castValues(await readRowsHere(matrix, first, end), dtype, wanted)
   }
 }
@@ -133,26 +133,19 @@ function locateRows({ source, slot }: FloatMatrix, first: number, end: number): 
       count: range.byteLength / rowBytes,
     }))
   }
-  const located: LocatedRows[] = []
-  const matrixBytes = outFeatures * rowBytes
-  for (let row = first; row < end; ) {
-    const index = Math.floor(row / outFeatures)
-    const column = row - index * outFeatures
-    const count = Math.min(outFeatures - column, end - row)
-    for (const matrix of subRanges(source.ranges, index * matrixBytes, matrixBytes)) {
-      if (matrix.byteLength !== matrixBytes) throw new TypeError('a matrix that is turned lies in one piece')
-      const spacing = { pieceBytes: count * elementBytes, strideBytes: outFeatures * elementBytes }
-      const columns = { byteLength: count * rowBytes, ...(count === outFeatures ? {} : { spacing }) }
-      const start = column * elementBytes
-      const range: ByteRange =
-        'fd' in matrix
-          ? { ...columns, fd: matrix.fd, position: matrix.position + start }
-          : { ...columns, buffer: matrix.buffer, byteOffset: matrix.byteOffset + start }
-      located.push({ range, isTurned: true, count })
-    }
-    row += count
+  const [matrix] = source.ranges
+  if (matrix === undefined || source.ranges.length > 1) {
+    throw new TypeError('a matrix that is turned lies in one piece')
   }
-  return located
+  const count = end - first
+  const spacing = { pieceBytes: count * elementBytes, strideBytes: outFeatures * elementBytes }
+  const columns = { byteLength: count * rowBytes, ...(count === outFeatures ? {} : { spacing }) }
+  const start = first * elementBytes
+  const range: ByteRange =
+    'fd' in matrix
+      ? { ...columns, fd: matrix.fd, position: matrix.position + start }
+      : { ...columns, buffer: matrix.buffer, byteOffset: matrix.byteOffset + start }
+  return [{ range, isTurned: true, count }]
 }
 
 /** Some bytes of a tensor in the order of the file, read by this thread. */

@@ -20,6 +20,8 @@ export interface NamedTensor extends TensorInfo {
   readonly name: string
   /** The tensors that a checkpoint keeps it as, one behind the other; absent for one of the same name and shape. */
   readonly savedAs?: readonly SavedPart[]
+  /** The tensor that a checkpoint keeps it in, and its place among the tensors in it, which are alike. */
+  readonly savedIn?: SavedPart & { readonly index: number }
 }
 
 export interface SavedPart {

@@ -1,20 +1,27 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { FileRange } from '@hfquant/kernels'
 import { createSafetensorsFile, formatSafetensorsIndex, layoutSafetensors } from '@hfquant/safetensors'
 import type { SavedTensor } from '../contract/quantizer.js'
 import { outputError } from '../files/output-error.js'
 import type { NamedTensor, Place, TensorStore } from '../load/store.js'
-import { elementCount, toSafetensorsDtype } from '../shell/dtype.js'
+import { elementCount, tensorBytes, toSafetensorsDtype } from '../shell/dtype.js'
 import type { Storage } from '../shell/parameter.js'
 
 /** As the Python library. */
 const DEFAULT_MAX_SHARD_BYTES = 50e9
 
-/** The tensors of the file that hold one of the model. */
-const asSaved = ({ savedAs, ...tensor }: NamedTensor & SavedTensor): readonly SavedTensor[] =>
-  savedAs?.map((part) => ({ ...tensor, ...part })) ?? [tensor]
+/** The tensors of the file that hold one of the model, each once. */
+function asSaved({ savedAs, savedIn, ...tensor }: NamedTensor & SavedTensor): readonly SavedTensor[] {
+  if (savedIn === undefined) return savedAs?.map((part) => ({ ...tensor, ...part })) ?? [tensor]
+  const { index, ...whole } = savedIn
+  return index === 0 ? [{ ...tensor, ...whole }] : []
+}
 
-function placeOf({ name, savedAs, dtype }: NamedTensor, places: ReadonlyMap<string, FilePlace>): Place {
+function placeOf(tensor: NamedTensor, places: ReadonlyMap<string, FilePlace>): Place {
+  const { name, savedAs, savedIn, dtype, shape } = tensor
+  if (savedIn !== undefined)
+    return placeIn(places.get(savedIn.name)!, savedIn.index, tensorBytes(dtype, shape))
   if (savedAs === undefined) return places.get(name)!
   const parts = savedAs.map((part) => places.get(part.name)!)
   return {
@@ -24,7 +31,13 @@ function placeOf({ name, savedAs, dtype }: NamedTensor, places: ReadonlyMap<stri
   }
 }
 
+function placeIn({ target, storage }: FilePlace, index: number, byteLength: number): FilePlace {
+  const range = { position: target.position + index * byteLength, byteLength }
+  return { target: { ...target, ...range }, storage: { ...storage, ...range } }
+}
+
 interface FilePlace extends Place {
+  readonly target: FileRange
   readonly storage: Extract<Storage, { kind: 'file' }>
 }
 

@@ -1,6 +1,6 @@
 import type { SavedTensor } from '../contract/quantizer.js'
 import type { NamedTensor } from '../load/store.js'
-import { savedParts } from '../shell/checkpoint-mapping.js'
+import { savedCut, savedParts } from '../shell/checkpoint-mapping.js'
 import { joinPath, walkModules } from '../shell/module.js'
 import type { Parameter } from '../shell/parameter.js'
 import { QuantizedModule } from '../shell/quantized-module.js'
@@ -25,5 +25,22 @@ export function stateDict(shell: Shell): readonly StateEntry[] {
       entries.push({ name, dtype, shape, parameter, ...quantized, ...(savedAs && { savedAs }) })
     }
   }
-  return entries
+  return withWholes(entries, shell)
+}
+
+/** Tensors that a checkpoint keeps together know of the one that they are kept in. */
+function withWholes(entries: readonly StateEntry[], { checkpoint = [] }: Shell): readonly StateEntry[] {
+  const cuts = entries.map(({ name, quantized }) =>
+    quantized === undefined ? savedCut(checkpoint, name) : undefined,
+  )
+  const counts = new Map<string, number>()
+  for (const cut of cuts) if (cut !== undefined) counts.set(cut.name, (counts.get(cut.name) ?? 0) + 1)
+  return entries.map((entry, at) => {
+    const cut = cuts[at]
+    if (cut === undefined) return entry
+    const { name, number, share, shares } = cut
+    const [rows = 1, ...rest] = entry.shape
+    const shape = [counts.get(name)! / shares, rows * shares, ...rest]
+    return { ...entry, savedIn: { name, shape, index: number * shares + share } }
+  })
 }

@@ -1,8 +1,8 @@
 /**
  * How one tensor of a file belongs to one of the model, whose names differ.
  *
- * A rule that only renames reads an older spelling, and is not used for saving. A rule that puts several tensors into one
- * works both ways: the model is saved in the tensors that it was read from.
+ * A rule that only renames reads an older spelling, and is not used for saving. A rule that puts several tensors into one,
+ * or cuts one into several, works both ways: the model is saved in the tensors that it was read from.
  */
 export interface CheckpointRule {
   /**
@@ -12,11 +12,13 @@ export interface CheckpointRule {
   readonly from: string
   /**
    * Name in the model, in the same place. Without the "*" of `from`, the tensors of all numbers are one, and the numbers
-   * are its first axis.
+   * are its first axis. With a "*" that `from` lacks, the first axis of the file's tensor is the numbers.
    */
   readonly to: string
   /** The tensor is a share of the rows, such as the first half, and other rules name the other shares. */
   readonly part?: `rows ${number}/${number}`
+  /** Another layout that is read, and not used for saving. */
+  readonly readOnly?: true
 }
 
 /** The first rule that fits a name counts. */
@@ -35,6 +37,7 @@ export interface RuleMatch {
 
 export function matchRule(mapping: CheckpointMapping, name: string): RuleMatch | undefined {
   for (const rule of mapping) {
+    if (isCutting(rule)) continue
     const { from, to } = rule
     if (from.endsWith('.')) {
       if (!name.startsWith(from)) continue
@@ -49,10 +52,41 @@ export function matchRule(mapping: CheckpointMapping, name: string): RuleMatch |
 }
 
 /** True for a rule by which several tensors are one. */
-export const isMerging = (rule: CheckpointRule): boolean => isStacking(rule) || rule.part !== undefined
+export const isMerging = (rule: CheckpointRule): boolean =>
+  !isCutting(rule) && (isStacking(rule) || rule.part !== undefined)
 
 /** True for a rule by which numbers become an axis. */
 export const isStacking = ({ from, to }: CheckpointRule): boolean => from.includes('*') && !to.includes('*')
+
+/** True for a rule by which an axis becomes numbers. */
+const isCutting = ({ from, to }: CheckpointRule): boolean => to.includes('*') && !from.includes('*')
+
+/** The rules by which a tensor of a file is cut into several of the model, in the order of their shares. */
+export function cutsOf(mapping: CheckpointMapping, name: string): readonly RuleMatch[] {
+  const found = mapping.flatMap((rule) => {
+    const [, prefix] = isCutting(rule) ? (patternOf(rule.from).exec(name) ?? []) : []
+    return prefix === undefined ? [] : [{ rule, target: prefix + rule.to, prefix, number: 0 }]
+  })
+  return found.sort((one, other) => shareOf(one.rule)[0] - shareOf(other.rule)[0])
+}
+
+/** Where a tensor of the model stands in the one that a file keeps it in; undefined for one that is kept by itself. */
+export function savedCut(
+  mapping: CheckpointMapping,
+  name: string,
+):
+  | { readonly name: string; readonly number: number; readonly share: number; readonly shares: number }
+  | undefined {
+  for (const rule of mapping) {
+    if (!isCutting(rule) || rule.readOnly) continue
+    const found = patternOf(rule.to).exec(name)
+    if (found === null) continue
+    const [, prefix = '', number] = found
+    const [share, shares] = shareOf(rule)
+    return { name: prefix + rule.from, number: Number(number), share, shares }
+  }
+  return undefined
+}
 
 /** Index and number of the shares, counted from 0. */
 function shareOf({ part }: CheckpointRule): readonly [index: number, of: number] {

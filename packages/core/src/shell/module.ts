@@ -1,7 +1,7 @@
 import type { FloatDtype } from '../contract/tensor.js'
 import { joinPath } from './join-path.js'
 import { Parameter } from './parameter.js'
-import { shapeOfSlot, type WeightSlot } from './weight-slot.js'
+import type { WeightSlot } from './weight-slot.js'
 
 export { joinPath }
 
@@ -26,9 +26,9 @@ export class Module {
     return parameter
   }
 
-  /** The float weights of this module itself that may be quantized. One that is quantized is none of them any more. */
-  weights(): readonly WeightSlot[] {
-    return []
+  /** The weight of this module itself, where it is one that methods know. */
+  get slot(): WeightSlot | undefined {
+    return undefined
   }
 }
 
@@ -38,7 +38,7 @@ const matrix = (
   inFeatures: number,
   more: Partial<WeightSlot> = {},
 ): WeightSlot => ({
-  ...{ key: 'weight', kind, matrices: 1, outFeatures, inFeatures, stored: 'out-in', quantizable: true },
+  ...{ kind, outFeatures, inFeatures, stored: 'out-in', quantizable: true },
   ...more,
 })
 
@@ -64,9 +64,9 @@ export class Linear extends Module {
     if (bias) this.parameter('bias', dtype, [outFeatures])
   }
 
-  override weights(): readonly WeightSlot[] {
+  override get slot(): WeightSlot {
     const quantizable = this.#quantizable
-    return [matrix('linear', this.outFeatures, this.inFeatures, { quantizable })]
+    return matrix('linear', this.outFeatures, this.inFeatures, { quantizable })
   }
 
   get weight(): Parameter {
@@ -80,18 +80,23 @@ export class Linear extends Module {
 
 /** y = x·W + b, as GPT-2 stores it. `weight` [inFeatures, outFeatures], `bias` [outFeatures]. */
 export class Conv1D extends Module {
+  readonly #quantizable: boolean
+
   constructor(
     readonly inFeatures: number,
     readonly outFeatures: number,
     dtype: FloatDtype,
+    { quantizable = true }: Pick<LinearOptions, 'quantizable'> = {},
   ) {
     super()
+    this.#quantizable = quantizable
     this.parameter('weight', dtype, [inFeatures, outFeatures])
     this.parameter('bias', dtype, [outFeatures])
   }
 
-  override weights(): readonly WeightSlot[] {
-    return [matrix('linear', this.outFeatures, this.inFeatures, { stored: 'in-out' })]
+  override get slot(): WeightSlot {
+    const quantizable = this.#quantizable
+    return matrix('linear', this.outFeatures, this.inFeatures, { stored: 'in-out', quantizable })
   }
 
   get weight(): Parameter {
@@ -114,37 +119,12 @@ export class Embedding extends Module {
     this.parameter('weight', dtype, [count, size])
   }
 
-  override weights(): readonly WeightSlot[] {
-    return [matrix('embedding', this.count, this.size)]
+  override get slot(): WeightSlot {
+    return matrix('embedding', this.count, this.size)
   }
 
   get weight(): Parameter {
     return this.parameters.get('weight')!
-  }
-}
-
-/** A weight of every expert, [matrices, outFeatures, inFeatures] unless `stored` says otherwise. */
-export type ExpertWeight = Pick<WeightSlot, 'outFeatures' | 'inFeatures'> &
-  Partial<Pick<WeightSlot, 'stored'>>
-
-/** Several matrices of equal shape for each name: the experts of a layer, of which each token meets some. */
-export class Experts extends Module {
-  readonly #slots: readonly WeightSlot[]
-
-  constructor(
-    readonly count: number,
-    weights: Readonly<Record<string, ExpertWeight>>,
-    dtype: FloatDtype,
-  ) {
-    super()
-    this.#slots = Object.entries(weights).map(([key, { outFeatures, inFeatures, stored = 'out-in' }]) => ({
-      ...{ key, kind: 'experts', matrices: count, outFeatures, inFeatures, stored, quantizable: true },
-    }))
-    for (const slot of this.#slots) this.parameter(slot.key, dtype, shapeOfSlot(slot))
-  }
-
-  override weights(): readonly WeightSlot[] {
-    return this.#slots.filter(({ key }) => this.parameters.has(key))
   }
 }
 

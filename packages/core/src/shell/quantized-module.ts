@@ -1,8 +1,8 @@
 import type { Component, QuantizedFormat, WeightInfo } from '../contract/format.js'
 import type { FloatDtype } from '../contract/tensor.js'
-import { findModule, joinPath, Module, replaceModule } from './module.js'
+import { joinPath, Module, replaceModule } from './module.js'
 import { Parameter } from './parameter.js'
-import { isWholeModule, rowsOfSlot, type WeightSlot, weightPath } from './weight-slot.js'
+import type { WeightSlot } from './weight-slot.js'
 
 /** A float weight of a model, and where it is. */
 export interface ModelWeight {
@@ -13,7 +13,7 @@ export interface ModelWeight {
   readonly parameter: Parameter
 }
 
-/** A weight held in the components of a format: a whole linear layer or embedding, or one weight of a larger module. */
+/** A linear layer or embedding whose weight is held in the components of a format. */
 export class QuantizedModule extends Module {
   readonly components: readonly Component[]
 
@@ -28,7 +28,7 @@ export class QuantizedModule extends Module {
     for (const { key, dtype, shape } of this.components) {
       this.parameters.set(key, new Parameter(dtype, shape, true))
     }
-    const bias = isWholeModule(replaced.slot) ? replaced.module.parameters.get('bias') : undefined
+    const bias = replaced.module.parameters.get('bias')
     if (bias !== undefined) this.parameters.set('bias', bias)
   }
 
@@ -48,41 +48,26 @@ export class QuantizedModule extends Module {
   }
 }
 
-/** Every float weight that a module owns itself. */
-export const weightsOf = (modulePath: string, module: Module): readonly ModelWeight[] =>
-  module.weights().map((slot) => ({ modulePath, module, slot, parameter: module.parameters.get(slot.key)! }))
+/** The float weight of a module; undefined for one without a weight that methods know. */
+export function weightOf(modulePath: string, module: Module): ModelWeight | undefined {
+  const { slot } = module
+  return slot && { modulePath, module, slot, parameter: module.parameters.get('weight')! }
+}
 
 /** Name of the tensor that holds a float weight. */
-export const tensorName = ({ modulePath, slot }: ModelWeight): string => joinPath(modulePath, slot.key)
+export const tensorName = ({ modulePath }: ModelWeight): string => joinPath(modulePath, 'weight')
 
-/** The weight as a format sees it: [rows of all matrices, inFeatures], however the model stores it. */
-export function describeWeight({ modulePath, slot, parameter }: ModelWeight): WeightInfo {
-  const { kind, matrices, inFeatures } = slot
-  const path = weightPath(modulePath, slot)
-  const dtype = parameter.dtype as FloatDtype
-  const info = { path, kind, outFeatures: rowsOfSlot(slot), inFeatures, dtype }
-  return kind === 'experts' ? { ...info, matrices } : info
-}
+/** The weight as a format sees it: [outFeatures, inFeatures], however the model stores it. */
+export const describeWeight = ({ modulePath, slot, parameter }: ModelWeight): WeightInfo => ({
+  ...{ path: modulePath, kind: slot.kind },
+  ...{ outFeatures: slot.outFeatures, inFeatures: slot.inFeatures },
+  dtype: parameter.dtype as FloatDtype,
+})
 
-/** Puts a quantized weight in the place of the float one: of its module, or of one parameter among several. */
-export function placeQuantized(root: Module, quantized: QuantizedModule): void {
-  const { module, slot } = quantized.replaced
-  if (!isWholeModule(slot)) {
-    module.parameters.delete(slot.key)
-    module.children.set(slot.key, quantized)
-    return
-  }
+/** Puts a quantized module in the place of the float one. */
+export const placeQuantized = (root: Module, quantized: QuantizedModule): void =>
   replaceModule(root, quantized.info.path, quantized)
-}
 
-/** Puts the float weight back in its place. */
-export function placeFloat(root: Module, { info, replaced }: QuantizedModule): void {
-  const { module, modulePath, slot, parameter } = replaced
-  if (isWholeModule(slot)) {
-    replaceModule(root, info.path, module)
-    return
-  }
-  const owner = findModule(root, modulePath)!
-  owner.children.delete(slot.key)
-  owner.parameters.set(slot.key, parameter)
-}
+/** Puts the float module back in its place. */
+export const placeFloat = (root: Module, { info, replaced }: QuantizedModule): void =>
+  replaceModule(root, info.path, replaced.module)

@@ -3,6 +3,7 @@ import {
   CapabilityError,
   cacheFolder,
   type DeferredWeight,
+  type LinearGroup,
   type PostprocessContext,
 } from '@hfquant/core'
 import type { GptqSettings } from '../config/settings.js'
@@ -10,7 +11,7 @@ import { adopt } from './adopt.js'
 import { planBatches } from './batches.js'
 import { openBlockState, type SavedBlock } from './block-state.js'
 import { createHiddenStore } from './hidden-store.js'
-import { quantizeLevel } from './quantize-level.js'
+import { quantizeLevel, warnOfRounded } from './quantize-level.js'
 import type { MadeBlock, Run } from './run.js'
 import { createScratchArrays } from './scratch-arrays.js'
 import { collectSequences } from './sequences.js'
@@ -71,18 +72,37 @@ async function runBlock(
   isRead: boolean,
 ): Promise<MadeBlock> {
   const { calibration, settings } = run
-  const made: MadeBlock = { parts: new Map(), warnings: [], dropped: [] }
+  const made: MadeBlock = { parts: new Map(), warnings: [], rounded: [], dropped: [] }
   if (saved !== undefined) await takeOver(run, own, saved)
   const stages = calibration.openBlock(path, { cut: settings.trueSequential })
   for (const [index, stage] of stages.entries()) {
     if (saved === undefined) {
       const levels = settings.trueSequential ? stage.levels : [stage.levels.flat()]
-      for (const groups of levels) if (groups.length > 0) await quantizeLevel(run, stage, groups, made)
+      for (const groups of levels.flatMap(inPasses)) await quantizeLevel(run, stage, groups, made)
     }
     if (stage.openOutput !== undefined && (isRead || index < stages.length - 1))
       await passThrough(run, stage.openOutput)
   }
+  warnOfRounded(run, made)
   return made
+}
+
+/** Most bytes of Hessians at once: those of all experts of a layer together may be larger than the model. */
+const MAX_HESSIAN_BYTES = 2 ** 29
+
+function inPasses(groups: readonly LinearGroup[]): readonly (readonly LinearGroup[])[] {
+  const passes: LinearGroup[][] = []
+  let bytes = Number.POSITIVE_INFINITY
+  for (const group of groups) {
+    const own = 4 * group.width ** 2
+    if (bytes + own > MAX_HESSIAN_BYTES) {
+      passes.push([])
+      bytes = 0
+    }
+    passes.at(-1)!.push(group)
+    bytes += own
+  }
+  return passes
 }
 
 async function takeOver(run: Run, own: readonly DeferredWeight[], saved: SavedBlock): Promise<void> {

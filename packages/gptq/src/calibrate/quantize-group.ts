@@ -18,7 +18,8 @@ export interface ModuleResult {
   readonly parts: PackedParts
   /** Undefined after a fallback. */
   readonly figures: ModuleFigures | undefined
-  readonly warning: string | undefined
+  /** Why the module was rounded to nearest instead. */
+  readonly rounded: string | undefined
 }
 
 export interface ModuleFigures {
@@ -91,7 +92,7 @@ async function calibrateModule(
     const { layout } = request
     const known = { dead: hessian.dead, damping: made.factor.damping, energy }
     const figures = { loss, relativeError: relativeError(original, quantized, layout, known) }
-    return { weight, parts: packParts(weight.module, quantized, layout), figures, warning: undefined }
+    return { weight, parts: packParts(weight.module, quantized, layout), figures, rounded: undefined }
   })
 }
 
@@ -113,8 +114,7 @@ async function roundModule(
   }
   const request = await requestFor(weight, context)
   const parts = packParts(weight.module, await roundRows(request), request.layout)
-  const warning = `${path} was rounded to nearest instead of calibrated: ${reason}`
-  return { weight, parts, figures: undefined, warning }
+  return { weight, parts, figures: undefined, rounded: reason }
 }
 
 async function requestFor(weight: DeferredWeight, context: GroupContext): Promise<ColumnsRequest> {

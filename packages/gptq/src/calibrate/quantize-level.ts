@@ -20,21 +20,37 @@ export async function quantizeLevel(
   const { settings, context, scratch, stopwatch, weights } = run
   const { pool, signal } = context
   const { hessians, tokens } = await collectHessians(run, stage, groups, made)
-  for (const [index, { modules, width }] of groups.entries()) {
-    if (tokens < POOR * width) {
-      context.warn(
-        `${modules.join(', ')}: ${tokens} calibration tokens are few for ${width} input features; use ${GOOD * width}`,
-      )
-    }
+  warnOfFew(run, groups, tokens)
+  for (const [index, { modules }] of groups.entries()) {
     const own = modules.map((path) => weights.get(path)!)
     const results = quantizeGroup(own, hessians[index]!, { settings, scratch, stopwatch, pool, signal })
-    for await (const { weight, parts, figures, warning } of results) {
-      if (warning !== undefined) warn(run, made, warning)
-      made.parts.set(weight.module.info.path, parts)
+    for await (const { weight, parts, figures, rounded: reason } of results) {
+      const { path } = weight.module.info
+      if (reason !== undefined) made.rounded.push({ path, reason })
+      made.parts.set(path, parts)
       await adopt(run, weight, parts)
       run.report(weight, figures)
     }
   }
+}
+
+/** Says once for all experts of a layer that they saw few tokens, since they may be many. */
+function warnOfFew({ context }: Run, groups: readonly LinearGroup[], tokens: readonly number[]): void {
+  const most = Math.max(...tokens)
+  const poor = groups.filter(({ width }, index) => tokens[index]! < POOR * width)
+  const [routed, plain] = [true, false].map((isRouted) =>
+    poor.filter((group) => tokens[groups.indexOf(group)]! < most === isRouted),
+  ) as [LinearGroup[], LinearGroup[]]
+  for (const { modules, width } of plain) {
+    context.warn(
+      `${modules.join(', ')}: ${most} calibration tokens are few for ${width} input features; use ${GOOD * width}`,
+    )
+  }
+  const [first] = routed
+  if (first === undefined) return
+  context.warn(
+    `${first.modules[0]} and ${routed.length - 1} others saw few of the ${most} calibration tokens, fewer than ${POOR} for each input feature`,
+  )
 }
 
 /** The Hessian of each group, or why it has none, and how many tokens went into it. */
@@ -43,17 +59,15 @@ async function collectHessians(
   stage: CalibrationStage,
   groups: readonly LinearGroup[],
   made: MadeBlock,
-): Promise<{ readonly hessians: readonly (Hessian | string)[]; readonly tokens: number }> {
-  const sums = await sumMoments(run, stage, groups, made)
-  const live = [...run.live].map((batch) => run.batches[batch]!)
-  const tokens = live.reduce((sum, { ids }) => sum + ids.length, 0)
-  const sequences = live.reduce((sum, batch) => sum + batch.sequences, 0)
-  if (tokens < FEWEST_TOKENS * run.tokens) {
-    const reason = `it saw ${tokens} of ${run.tokens} calibration tokens, expected at least ${100 * FEWEST_TOKENS} %`
-    return { hessians: groups.map(() => reason), tokens }
-  }
+): Promise<{ readonly hessians: readonly (Hessian | string)[]; readonly tokens: readonly number[] }> {
+  const { sums, tokens } = await sumMoments(run, stage, groups, made)
+  const sequences = [...run.live].reduce((sum, batch) => sum + run.batches[batch]!.sequences, 0)
   const hessians = await run.stopwatch.measure('javascript', async () =>
     groups.map(({ width }, index) => {
+      const seen = tokens[index]!
+      if (seen < FEWEST_TOKENS * run.tokens) {
+        return `it saw ${seen} of ${run.tokens} calibration tokens, expected at least ${100 * FEWEST_TOKENS} %`
+      }
       const values = triangleRoom(run.scratch, `hessian.${index}`, width)
       joinPanels(sums[index]!, width, values)
       return hessianOf(values, width, sequences) ?? 'the calibration data gave it no inputs'
@@ -67,7 +81,7 @@ async function sumMoments(
   stage: CalibrationStage,
   groups: readonly LinearGroup[],
   made: MadeBlock,
-): Promise<readonly (readonly Float32Array[])[]> {
+): Promise<{ readonly sums: readonly (readonly Float32Array[])[]; readonly tokens: readonly number[] }> {
   const pass = await stage.openMoments(groups, PANEL_ROWS)
   try {
     for (const batch of [...run.live]) {
@@ -78,7 +92,7 @@ async function sumMoments(
     const sums = await pass.finish()
     run.stopwatch.add('forward', pass.seconds.forward)
     run.stopwatch.add('hessian', pass.seconds.moments)
-    return sums
+    return { sums, tokens: pass.tokens }
   } catch (error) {
     await pass.close()
     throw error
@@ -99,6 +113,20 @@ function drop(run: Run, batch: number, broken: readonly LinearGroup[], made: Mad
     made,
     `${which} left out from here on: the inputs of ${modules} are not finite, or their squares are not`,
   )
+}
+
+/** Says which modules of a block were rounded, those of one owner together: an expert that no token met is one of many. */
+export function warnOfRounded(run: Run, made: MadeBlock): void {
+  const groups = new Map<string, string[]>()
+  for (const { path, reason } of made.rounded) {
+    const key = JSON.stringify([path.slice(0, path.lastIndexOf('.')), reason])
+    groups.set(key, [...(groups.get(key) ?? []), path])
+  }
+  for (const [key, paths] of groups) {
+    const [, reason] = JSON.parse(key) as [string, string]
+    const verb = paths.length > 1 ? 'were' : 'was'
+    warn(run, made, `${paths.join(', ')} ${verb} rounded to nearest instead of calibrated: ${reason}`)
+  }
 }
 
 /** Warnings of a block are said again when a later run takes the block over. */

@@ -29,6 +29,8 @@ export interface MadeBlock {
   /** Packed tensors by module path and component. */
   readonly parts: Map<string, PackedParts>
   readonly warnings: string[]
+  /** Modules that could not be calibrated, and why. */
+  readonly rounded: { readonly path: string; readonly reason: string }[]
   /** Batches that were left out from this block on. */
   readonly dropped: number[]
 }

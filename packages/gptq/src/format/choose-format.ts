@@ -27,7 +27,6 @@ export function chooseFormat(
     const zeroPoints = settings.format === 'auto' ? 'gptq' : settings.format
     return storedFormat(weight, { bits, groupSize, symmetric: sym, zeroPoints }, stored)
   }
-  if (weight.kind === 'experts') return skip('holds several matrices, for which no reader has a layout')
   if (own === undefined) return skip('is excluded by a rule of `dynamic`')
   const isHead = settings.lmHead && !inBlock(path)
   if (!isHead && !inBlock(path)) return skip('is outside of the blocks')

@@ -15,6 +15,18 @@ export interface ModelFacts {
    * is computed again.
    */
   readonly longRope?: number | undefined
+  /** Of a mixture; undefined for a model that multiplies with all of its weights for every token. */
+  readonly experts?: ExpertFacts | undefined
+}
+
+/** The experts of the layers that have some. */
+export interface ExpertFacts {
+  /** In a layer. */
+  readonly count: number
+  /** Those that a token meets. */
+  readonly chosen: number
+  /** Whether a module belongs to one of them. */
+  owns(path: string): boolean
 }
 
 /**

@@ -23,6 +23,7 @@ export interface ConfigReader {
   /** A number that switches something on; null switches it off, and a default holds where the field is missing. */
   cap(key: string, fallback?: number): number | undefined
   flag(key: string, fallback?: boolean): boolean
+  text(key: string, fallback: string): string
   /** @throws CapabilityError ACTIVATION for a function that is not offered. */
   activation(keys: string | readonly string[], fallback: string): Activation
   /** @throws CapabilityError VARIANT unless the field is absent or has the one value that is offered. */
@@ -69,6 +70,7 @@ export function configReader(file: JsonObject, defaults: JsonObject = {}): Confi
       return value === 0 ? undefined : value
     },
     flag: (key, fallback = false) => readBoolean(json, key, fallback),
+    text: (key, fallback) => readString(json, key, fallback),
     activation(keys, fallback) {
       const key = named(keys)
       return parseActivation(readString(json, key, fallback), key)

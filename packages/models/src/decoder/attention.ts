@@ -1,24 +1,27 @@
 import { type GraphValue, joinPath } from '@hfquant/core'
-import type { Heads } from '../ops/ops.js'
+import type { Heads, Ops } from '../ops/ops.js'
 import { alibiSlopes } from '../parts/slopes.js'
 import type { AttentionChoice } from './decoder-config.js'
 import type { LayerContext } from './forward-decoder.js'
+import { latentAttention } from './latent-attention.js'
 
 /** Attention of a layer: [B, S, D] to [B, S, D]. */
 export function attention(context: LayerContext, choice: AttentionChoice, x: GraphValue): GraphValue {
   const { ops, config, path, index } = context
   const { names } = config
+  if (choice.latent !== undefined) return latentAttention(context, choice, choice.latent, x)
   const { kvHeads, window, scale, softCap, linearBias, cacheOf } = choice
   const heads = { count: choice.heads, size: choice.headSize }
   const own = { count: kvHeads, size: choice.headSize }
   const projected = project(context, choice, x)
   const query = placed(context, choice, projected.query, heads, names.queryNorm)
   const key = projected.key && placed(context, choice, projected.key, own, names.keyNorm)
-  const value = projected.value && normedValue(context, choice, projected.value, own)
+  const value = projected.value && placedValue(context, choice, projected.value, own)
   const attended = ops.attend({
     layer: index,
     query: grown(context, choice, query),
     ...{ key, value, cacheOf, heads, kvHeads, window, scale, softCap },
+    sinks: choice.sinks ? ops.parameter(joinPath(path, names.sinks), [heads.count]) : undefined,
     slopes:
       linearBias === undefined ? undefined : alibiSlopes(heads.count).map((slope) => slope * linearBias),
   })
@@ -35,11 +38,8 @@ interface Projected {
 
 function project({ ops, config, path }: LayerContext, choice: AttentionChoice, x: GraphValue): Projected {
   const { names } = config
-  const { heads, kvHeads, headSize, projections, clip } = choice
-  const linear = (name: string) => {
-    const product = ops.linear(joinPath(path, name), x)
-    return clip === undefined ? product : ops.clip(product, clip)
-  }
+  const { heads, kvHeads, headSize, projections } = choice
+  const linear = (name: string) => ops.linear(joinPath(path, name), x)
   if (projections === 'separate') {
     const query = linear(names.query)
     if (choice.cacheOf !== undefined) return { query }
@@ -63,15 +63,16 @@ function project({ ops, config, path }: LayerContext, choice: AttentionChoice, x
   }
 }
 
-/** Queries or keys, normed and turned by their positions. */
+/** Queries or keys, normed, clipped and turned by their positions. */
 function placed(
   context: LayerContext,
-  { headNorm, rope }: AttentionChoice,
+  choice: AttentionChoice,
   x: GraphValue,
   heads: Heads,
   name: string,
 ): GraphValue {
   const { ops } = context
+  const { headNorm, rope } = choice
   const norm = (value: GraphValue) => {
     if (headNorm === undefined) return value
     const path = joinPath(context.path, name)
@@ -79,16 +80,21 @@ function placed(
     return ops.fromHeads(ops.norm(path, ops.toHeads(value, heads)), heads)
   }
   const turn = (value: GraphValue) => (rope === undefined ? value : ops.rotate(value, rope, heads))
-  return headNorm?.afterRope ? norm(turn(x)) : turn(norm(x))
+  const clip = (value: GraphValue) => clipped(ops, choice, value)
+  return headNorm?.afterRope ? norm(turn(clip(x))) : turn(clip(norm(x)))
 }
 
-function normedValue(
+const clipped = ({ clip }: Ops, choice: AttentionChoice, value: GraphValue): GraphValue =>
+  choice.clip === undefined ? value : clip(value, choice.clip)
+
+function placedValue(
   { ops, config, path }: LayerContext,
-  { valueNorm }: AttentionChoice,
-  value: GraphValue,
+  choice: AttentionChoice,
+  projected: GraphValue,
   heads: Heads,
 ): GraphValue {
-  if (valueNorm === undefined) return value
+  const value = clipped(ops, choice, projected)
+  if (choice.valueNorm === undefined) return value
   return ops.fromHeads(ops.norm(joinPath(path, config.names.valueNorm), ops.toHeads(value, heads)), heads)
 }
 

@@ -2,6 +2,7 @@ import type { CheckpointMapping } from '@hfquant/core'
 import type { Activation } from '../parts/activation.js'
 import type { NormKind } from '../parts/norm.js'
 import type { Rope } from '../parts/rope.js'
+import type { Routing } from '../parts/routing.js'
 import type { DecoderNames } from './names.js'
 
 /**
@@ -49,6 +50,16 @@ export interface ResidualChoice {
 export interface LayerChoice {
   readonly attention: AttentionChoice
   readonly mlp: MlpChoice
+  /** Experts that stand beside the MLP, as Gemma 4 has them: both branches are normed, and added. */
+  readonly beside?: BesideChoice | undefined
+}
+
+/** Each of the experts is an MLP of the layer's kind. */
+export interface BesideChoice {
+  readonly inner: number
+  readonly experts: ExpertsChoice
+  /** What the router reads is the stream, normed without a weight, times a vector, times this. */
+  readonly routerScale: number
 }
 
 export interface AttentionChoice {
@@ -65,6 +76,10 @@ export interface AttentionChoice {
   readonly outputBias: boolean
   /** Norms of queries and keys: one weight for every head, one for each head, or one norm over all heads together. */
   readonly headNorm?: HeadNormChoice | undefined
+  /** Keys and values are made of a few numbers for each token, which alone are kept; `projections` is of no account. */
+  readonly latent?: LatentChoice | undefined
+  /** One more score of each head, a parameter [heads], that takes weight from the others. */
+  readonly sinks?: boolean | undefined
   /** Undefined for a layer without rotary positions. */
   readonly rope?: Rope | undefined
   /** Tokens that a token attends to, itself included; undefined for all. */
@@ -86,6 +101,22 @@ export interface AttentionChoice {
   readonly linearBias?: number | undefined
 }
 
+/**
+ * Multi-head latent attention (DeepSeek-AI 2024). `headSize` is `rank` + `turned`, the width of what is kept for each token:
+ * the latent, from which keys and values of all heads are made, and a key that turns and that all heads share.
+ */
+export interface LatentChoice {
+  readonly rank: number
+  /** Channels of a key that do not turn, and that turn. */
+  readonly still: number
+  readonly turned: number
+  /** Channels of a value. */
+  readonly value: number
+  /** Queries are made of so many numbers as well; undefined for one projection. */
+  readonly queryRank?: number | undefined
+  readonly norm: NormKind
+}
+
 export interface HeadNormChoice {
   readonly over: 'head' | 'each' | 'all'
   readonly norm: NormKind
@@ -94,12 +125,39 @@ export interface HeadNormChoice {
 
 export interface MlpChoice {
   /**
-   * `gated`: down(act(gate x) · (up x)); `fused`: the same with one matrix, gate rows first; `plain`: down(act(up x)).
+   * `gated`: down(act(gate x) · (up x)); `fused`: the same with one matrix, gate rows first; `plain`: down(act(up x));
+   * `clamped`: down((up x + 1) · act(gate x)) with one matrix, gate and up row by row, gate at most 7 and up within ±7.
    */
-  readonly kind: 'gated' | 'fused' | 'plain'
+  readonly kind: 'gated' | 'fused' | 'plain' | 'clamped'
   readonly inner: number
   readonly activation: Activation
   readonly bias: boolean
+  /** Projections are stored [in, out], with a bias. */
+  readonly storesColumns?: boolean | undefined
+  /** The layer has experts in place of one MLP, each of this kind and of width `inner`. */
+  readonly experts?: ExpertsChoice | undefined
+}
+
+/** Experts of a layer: a router chooses some of them for each token, and their results are added by its weights. */
+export interface ExpertsChoice {
+  readonly count: number
+  readonly routing: Routing
+  readonly routerBias?: boolean | undefined
+  /** Of their projections; default that of the MLP. */
+  readonly kind?: MlpChoice['kind'] | undefined
+  /**
+   * Files keep a projection of all experts in one tensor. No method has a layout for those, so they stay in float, as
+   * they do in Python.
+   */
+  readonly together?: boolean | undefined
+  /** An MLP that every token meets besides. */
+  readonly shared?: SharedExpertChoice | undefined
+}
+
+export interface SharedExpertChoice {
+  readonly inner: number
+  /** Its result is multiplied by σ of a projection [1, D]. */
+  readonly gate?: boolean | undefined
 }
 
 export interface InputChoice {

@@ -2,6 +2,7 @@ import { CapabilityError, type CheckpointMapping, type JsonObject, type LayerCac
 import {
   type Architecture,
   defineArchitecture,
+  type ExpertFacts,
   type ModelFacts,
 } from '../architecture/define-architecture.js'
 import { type ConfigReader, configReader } from '../config/config-reader.js'
@@ -10,6 +11,7 @@ import type { NormKind } from '../parts/norm.js'
 import { buildDecoder } from './build-decoder.js'
 import type {
   AttentionChoice,
+  BesideChoice,
   DecoderConfig,
   InputChoice,
   MlpChoice,
@@ -27,6 +29,8 @@ export interface DecoderChoices {
   /** Of every layer, or of layer `index`. */
   readonly attention?: Partial<AttentionChoice> | ((index: number) => Partial<AttentionChoice>)
   readonly mlp?: Partial<MlpChoice> | ((index: number) => Partial<MlpChoice>)
+  /** Of every layer. */
+  readonly beside?: BesideChoice | undefined
   readonly input?: InputChoice
   readonly output?: OutputChoice
   readonly storesColumns?: boolean
@@ -62,7 +66,8 @@ export const decoderFamily = (family: DecoderFamily): Architecture =>
 function readDecoder({ choose, defaults = {} }: DecoderFamily, json: JsonObject): DecoderConfig {
   const read = configReader(json, defaults)
   const sizes = readSizes(read)
-  const { attention = {}, mlp = {}, names = {}, residual = { kind: 'pre' }, ...choices } = choose(read, sizes)
+  const chosen = choose(read, sizes)
+  const { attention = {}, mlp = {}, beside, names = {}, residual = { kind: 'pre' }, ...choices } = chosen
   const layers = Array.from({ length: sizes.layers }, (_, index) => ({
     attention: checked({
       ...{ heads: sizes.heads, kvHeads: sizes.kvHeads, headSize: sizes.headSize },
@@ -77,6 +82,7 @@ function readDecoder({ choose, defaults = {} }: DecoderFamily, json: JsonObject)
       ),
       ...(typeof mlp === 'function' ? mlp(index) : mlp),
     },
+    beside,
   }))
   return {
     ...{ hiddenSize: sizes.hidden, vocabSize: sizes.vocabulary, maxPositions: sizes.positions },
@@ -104,15 +110,23 @@ function checked(attention: AttentionChoice): AttentionChoice {
   )
 }
 
-function facts({ vocabSize, maxPositions, layers }: DecoderConfig): ModelFacts {
+function facts(config: DecoderConfig): ModelFacts {
+  const { vocabSize, maxPositions, layers } = config
   const scalings = layers.map(({ attention }) => attention.rope?.scaling)
   const long = scalings.find((scaling) => scaling?.type === 'longrope')
   return {
-    ...{ vocabSize, maxPositions },
+    ...{ vocabSize, maxPositions, experts: expertFacts(config) },
     layers: layers.map(({ attention }) => layerCache(attention)),
     longRope:
       long !== undefined && long.originalMaxPositions < maxPositions ? long.originalMaxPositions : undefined,
   }
+}
+
+function expertFacts({ names, layers }: DecoderConfig): ExpertFacts | undefined {
+  const [experts] = layers.flatMap(({ mlp, beside }) => mlp.experts ?? beside?.experts ?? [])
+  if (experts === undefined) return undefined
+  const { count, routing } = experts
+  return { count, chosen: routing.chosen, owns: (path) => path.includes(`.${names.experts}.`) }
 }
 
 const layerCache = ({ kvHeads, headSize, window, cacheOf }: AttentionChoice): LayerCache =>

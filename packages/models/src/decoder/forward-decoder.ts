@@ -1,7 +1,8 @@
 import { type GraphValue, joinPath } from '@hfquant/core'
 import type { Ops } from '../ops/ops.js'
 import { attention } from './attention.js'
-import type { DecoderConfig, LayerChoice, MlpChoice } from './decoder-config.js'
+import type { DecoderConfig, LayerChoice } from './decoder-config.js'
+import { mlp, mlpBeside } from './mlp.js'
 import { joinInput, perLayerInputs } from './per-layer-inputs.js'
 
 /** The arithmetic of a decoder, from token ids to logits. */
@@ -83,7 +84,12 @@ function forwardLayer(
   const middle = join(ofNormed ? y : x, attended, norms.attentionOut)
   const between = cut(middle)
   const z = normed(norms.mlpIn, between)
-  return join(ofNormed ? z : between, mlp(context, layer.mlp, z), norms.mlpOut)
+  const { beside } = layer
+  const branch =
+    beside === undefined
+      ? mlp(context, layer.mlp, z)
+      : mlpBeside(context, layer.mlp, beside, { stream: between, normed: z })
+  return join(ofNormed ? z : between, branch, norms.mlpOut)
 }
 
 /** What comes behind both branches. */
@@ -92,20 +98,4 @@ function completed(context: LayerContext, { mlp }: LayerChoice, x: GraphValue): 
   const joined = input === undefined ? x : joinInput(context, mlp.activation, x, input)
   if (!config.scalesLayers) return joined
   return ops.mul(joined, ops.parameter(joinPath(path, config.names.layerScale), [1]))
-}
-
-function mlp(
-  { ops, config, path }: LayerContext,
-  { kind, inner, activation }: MlpChoice,
-  x: GraphValue,
-): GraphValue {
-  const { names } = config
-  const linear = (name: string, value: GraphValue) => ops.linear(joinPath(path, name), value)
-  const activate = (value: GraphValue) => ops.activate(activation, value, joinPath(path, names.activation))
-  if (kind === 'plain') return linear(names.down, activate(linear(names.up, x)))
-  const [gate, up] =
-    kind === 'fused'
-      ? ops.split(linear(names.gateUp, x), [inner, inner])
-      : [linear(names.gate, x), linear(names.up, x)] // [B, S, inner]
-  return linear(names.down, ops.mul(activate(gate!), up!))
 }

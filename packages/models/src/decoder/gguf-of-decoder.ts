@@ -2,8 +2,9 @@ import { CapabilityError, joinPath } from '@hfquant/core'
 import type { GgufModel, GgufPlace, GgufTable, GgufValue } from '../gguf/gguf-model.js'
 import type { Activation } from '../parts/activation.js'
 import { type Rope, type RopeScaling, ropeFrequencies, yarnAmplitude } from '../parts/rope.js'
-import type { AttentionChoice, DecoderConfig } from './decoder-config.js'
+import type { AttentionChoice, DecoderConfig, LayerChoice } from './decoder-config.js'
 import { fullRope, ggufObstacle } from './gguf-obstacle.js'
+import type { DecoderNames } from './names.js'
 
 /** How llama.cpp knows a family of decoders. */
 export interface DecoderGguf {
@@ -51,6 +52,8 @@ const PARTS = {
   up: 'ffn_up',
   gateUp: 'ffn_up',
   down: 'ffn_down',
+  router: 'ffn_gate_inp',
+  sharedExpertGate: 'ffn_gate_inp_shexp',
   attentionIn: 'attn_norm',
   attentionOut: 'post_attention_norm',
   mlpIn: 'ffn_norm',
@@ -95,10 +98,23 @@ function metadataOf(config: DecoderConfig, family: DecoderGguf): ReadonlyMap<str
     [`attention.${epsilon}`]: { f32: norm.epsilon },
     ...ropeMetadata(fullRope(config)),
     vocab_size: { u32: vocabSize },
+    ...expertMetadata(layers),
     ...family.metadata?.(config),
   }
   const known = Object.entries(values).filter((entry): entry is [string, GgufValue] => entry[1] !== undefined)
   return new Map(known.map(([key, value]) => [`${family.architecture}.${key}`, value]))
+}
+
+function expertMetadata(layers: readonly LayerChoice[]): Record<string, GgufValue> {
+  const { mlp } = layers.find((layer) => layer.mlp.experts !== undefined) ?? {}
+  if (mlp?.experts === undefined) return {}
+  const { count, routing, shared } = mlp.experts
+  return {
+    expert_count: { u32: count },
+    expert_used_count: { u32: routing.chosen },
+    expert_feed_forward_length: { u32: mlp.inner },
+    ...(shared && { expert_shared_feed_forward_length: { u32: shared.inner } }),
+  }
 }
 
 function ropeMetadata(rope: Rope | undefined): Record<string, GgufValue> {
@@ -145,7 +161,7 @@ function placesOf(config: DecoderConfig, family: DecoderGguf): GgufModel['place'
     [base(names.finalNorm), 'output_norm'],
     [names.head, 'output'],
   ])
-  const { norms, base: _, embedding: _e, ...others } = names
+  const { norms, expert: _x, latent: _l, beside: _s, base: _, embedding: _e, ...others } = names
   const parts = new Map<string, GgufPart>()
   for (const [part, name] of Object.entries({ ...others, ...norms })) {
     if (part in PARTS) parts.set(name, part as GgufPart)
@@ -154,12 +170,16 @@ function placesOf(config: DecoderConfig, family: DecoderGguf): GgufModel['place'
   const { names: ownNames = {} } = family
   const named = typeof ownNames === 'function' ? ownNames(config) : ownNames
   const offsetOf = (isNorm: boolean, key: string) => (isNorm && key === 'weight' ? norm.offset : undefined)
+  const ofExperts = expertPlaces(names)
   return (path, key) => {
     const known = outside.get(path)
     if (known !== undefined)
       return { name: `${known}.${key}`, offset: offsetOf(known.endsWith('_norm'), key) }
     if (!path.startsWith(layers)) return undefined
     const [layer = '', ...rest] = path.slice(layers.length).split('.')
+    const expert = ofExperts(rest.join('.'))
+    if (expert !== undefined) return { ...expert, name: `blk.${layer}.${expert.name}.${key}` }
+    if (key === BIAS_OF_CHOICE) return { name: `blk.${layer}.exp_probs_b.bias` }
     const part = parts.get(rest.join('.'))
     if (part === undefined) return undefined
     const name = named[part] ?? PARTS[part]
@@ -169,6 +189,26 @@ function placesOf(config: DecoderConfig, family: DecoderGguf): GgufModel['place'
       offset: offsetOf(/[nN]orm$|In$|Out$/.test(part), key),
       ...rowOrder(part, attention, family),
     }
+  }
+}
+
+/** What the choice of experts is biased by, beside the router's weight. */
+const BIAS_OF_CHOICE = 'e_score_correction_bias'
+
+/** Matrices of chosen experts are stacked; those of one that every token meets stand by themselves. */
+function expertPlaces({ experts, sharedExpert, expert }: DecoderNames) {
+  const matrices = new Map([
+    [expert.gate, 'ffn_gate'],
+    [expert.up, 'ffn_up'],
+    [expert.down, 'ffn_down'],
+  ])
+  return (path: string): GgufPlace | undefined => {
+    const cut = path.lastIndexOf('.')
+    const [owner, matrix] = [path.slice(0, cut), matrices.get(path.slice(cut + 1))]
+    if (matrix === undefined) return undefined
+    if (owner === sharedExpert) return { name: `${matrix}_shexp` }
+    const index = owner.startsWith(`${experts}.`) ? Number(owner.slice(experts.length + 1)) : Number.NaN
+    return Number.isInteger(index) ? { name: `${matrix}_exps`, inStack: index } : undefined
   }
 }
 

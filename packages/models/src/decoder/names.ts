@@ -18,6 +18,9 @@ export interface DecoderNames {
   /** Queries, keys and values in one matrix. */
   readonly projections: string
   readonly output: string
+  readonly sinks: string
+  /** Of latent attention. */
+  readonly latent: LatentNames
   readonly queryNorm: string
   readonly keyNorm: string
   readonly valueNorm: string
@@ -26,6 +29,14 @@ export interface DecoderNames {
   /** Gate and up in one matrix. */
   readonly gateUp: string
   readonly down: string
+  /** What chooses among experts; they are `experts`.J, and have a gate, an up and a down projection each. */
+  readonly router: string
+  readonly experts: string
+  readonly expert: ExpertNames
+  readonly sharedExpert: string
+  readonly sharedExpertGate: string
+  /** Norms and numbers of experts that stand beside an MLP. */
+  readonly beside: BesideNames
   /** Of an activation with parameters. */
   readonly activation: string
   readonly norms: LayerNormNames
@@ -39,6 +50,38 @@ export interface DecoderNames {
   readonly perLayerGate: string
   readonly perLayerOutput: string
   readonly perLayerOutputNorm: string
+}
+
+export interface BesideNames {
+  /** Behind the MLP. */
+  readonly mlpOut: string
+  /** Before and behind the experts. */
+  readonly expertsIn: string
+  readonly expertsOut: string
+  /** Of what the router reads. */
+  readonly routerNorm: string
+  readonly routerScale: string
+  /** What the weights of each expert are multiplied with. */
+  readonly expertScale: string
+}
+
+export interface LatentNames {
+  readonly queryDown: string
+  readonly queryDownNorm: string
+  readonly queryUp: string
+  /** The latent and the shared key. */
+  readonly down: string
+  readonly downNorm: string
+  /** Keys and values of all heads. */
+  readonly up: string
+}
+
+/** Projections of an expert, relative to it. */
+export interface ExpertNames {
+  readonly gate: string
+  readonly up: string
+  readonly gateUp: string
+  readonly down: string
 }
 
 /** Norms of a layer by their place. */
@@ -66,6 +109,15 @@ export const LLAMA_NAMES: DecoderNames = {
   value: 'self_attn.v_proj',
   projections: 'self_attn.qkv_proj',
   output: 'self_attn.o_proj',
+  sinks: 'self_attn.sinks',
+  latent: {
+    queryDown: 'self_attn.q_a_proj',
+    queryDownNorm: 'self_attn.q_a_layernorm',
+    queryUp: 'self_attn.q_b_proj',
+    down: 'self_attn.kv_a_proj_with_mqa',
+    downNorm: 'self_attn.kv_a_layernorm',
+    up: 'self_attn.kv_b_proj',
+  },
   queryNorm: 'self_attn.q_norm',
   keyNorm: 'self_attn.k_norm',
   valueNorm: 'self_attn.v_norm',
@@ -73,6 +125,19 @@ export const LLAMA_NAMES: DecoderNames = {
   up: 'mlp.up_proj',
   gateUp: 'mlp.gate_up_proj',
   down: 'mlp.down_proj',
+  router: 'mlp.gate',
+  experts: 'mlp.experts',
+  expert: { gate: 'gate_proj', up: 'up_proj', gateUp: 'gate_up_proj', down: 'down_proj' },
+  sharedExpert: 'mlp.shared_expert',
+  sharedExpertGate: 'mlp.shared_expert_gate',
+  beside: {
+    mlpOut: 'post_feedforward_layernorm_1',
+    expertsIn: 'pre_feedforward_layernorm_2',
+    expertsOut: 'post_feedforward_layernorm_2',
+    routerNorm: 'router.norm',
+    routerScale: 'router.scale',
+    expertScale: 'router.per_expert_scale',
+  },
   activation: 'mlp.act_fn',
   norms: { attentionIn: 'input_layernorm', mlpIn: 'post_attention_layernorm' },
   layerScale: 'layer_scalar',

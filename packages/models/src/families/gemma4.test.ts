@@ -62,7 +62,6 @@ test('projections of keys that nothing reads are passed over', () => {
 })
 
 test.each([
-  [{ enable_moe_block: true }, 'VARIANT', 'enable_moe_block'],
   [{ use_bidirectional_attention: 'all' }, 'VARIANT', 'use_bidirectional_attention'],
   [{ num_kv_shared_layers: 5 }, 'FIELD_VALUE', 'num_kv_shared_layers'],
   [{ num_kv_shared_layers: -1 }, 'FIELD_VALUE', 'num_kv_shared_layers'],

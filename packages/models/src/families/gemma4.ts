@@ -1,15 +1,17 @@
 import { CapabilityError, type JsonObject, readInteger, readObject } from '@hfquant/core'
 import { type ConfigReader, invalidField } from '../config/config-reader.js'
+import { readRouting } from '../config/read-experts.js'
 import { type LayerKind, readLayerKinds, readWindows, slidesUnlessEvery } from '../config/read-layer-kinds.js'
 import { readRope } from '../config/read-rope.js'
 import { demandDivisor, type Sizes } from '../config/read-sizes.js'
+import type { BesideChoice } from '../decoder/decoder-config.js'
 import { decoderFamily } from '../decoder/decoder-family.js'
 import { SANDWICH_NORMS } from '../decoder/names.js'
 import { rmsNorm } from '../parts/norm.js'
 
 /**
- * Gemma 4, the dense text model: layers that attend to everything have larger heads, the last layers read keys and values
- * of earlier ones, and every layer has an input of its own.
+ * Gemma 4, the text model: layers that attend to everything have larger heads, the last layers read keys and values
+ * of earlier ones, and every layer has an input of its own, or experts beside its MLP.
  */
 export const gemma4 = decoderFamily({
   names: ['Gemma4ForCausalLM'],
@@ -28,7 +30,6 @@ export const gemma4 = decoderFamily({
   },
   choose(read, sizes) {
     const { hidden, layers, positions, inner, vocabulary } = sizes
-    read.only('enable_moe_block', false, 'its experts stand beside the MLP, which is not offered')
     if (read.json.use_bidirectional_attention !== 'vision') {
       read.only('use_bidirectional_attention', false, 'a decoder looks back only')
     }
@@ -51,7 +52,7 @@ export const gemma4 = decoderFamily({
     }
     return {
       norm,
-      names: { norms: SANDWICH_NORMS },
+      names: { norms: SANDWICH_NORMS, router: 'router.proj', experts: 'experts' },
       attention: (index) => ({
         ...{ ...heads[index]!, bias, outputBias: bias, scale: 1, headNorm: { over: 'head', norm } },
         rope: ropeOf(kinds[index]!, heads[index]!.headSize),
@@ -60,6 +61,11 @@ export const gemma4 = decoderFamily({
         valueOfKey: valueIsKey && kinds[index] === 'full_attention',
         cacheOf: index < owners ? undefined : kinds.lastIndexOf(kinds[index]!, owners - 1),
       }),
+      beside: read.flag('enable_moe_block') ? readBeside(read, hidden) : undefined,
+      checkpoint: ['gate_up_proj', 'down_proj'].map((name) => ({
+        from: `experts.${name}`,
+        to: `experts.*.${name}.weight`,
+      })),
       mlp: (index) => ({ activation, inner: wide && index >= owners ? 2 * inner : inner }),
       scalesLayers: true,
       input: {
@@ -70,6 +76,18 @@ export const gemma4 = decoderFamily({
     }
   },
 })
+
+function readBeside(read: ConfigReader, hidden: number): BesideChoice {
+  const routing = { scores: 'softmax', normalize: true } as const
+  return {
+    inner: read.size('moe_intermediate_size'),
+    experts: {
+      ...readRouting(read, 'num_experts', routing, 'top_k_experts'),
+      ...{ kind: 'fused', together: true },
+    },
+    routerScale: hidden ** -0.5,
+  }
+}
 
 /** What each kind has where a file has no `rope_parameters`. */
 const ROPES = {

@@ -36,3 +36,11 @@ export function windowMetadata(layers: readonly LayerChoice[]): Readonly<Record<
     ...(rope !== undefined && { 'rope.freq_base_swa': { f32: rope.theta } }),
   }
 }
+
+/** Families of llama.cpp whose layers all have experts, chosen by softmax, with weights that are divided by their sum or not. */
+export function unlikeRouting({ layers }: DecoderConfig, { normalize }: { readonly normalize: boolean }) {
+  const routings = layers.map(({ mlp }) => mlp.experts?.routing)
+  if (routings.includes(undefined)) return 'some of its layers have no experts'
+  if (routings.every((routing) => routing!.normalize === normalize)) return undefined
+  return `the weights of its experts are ${normalize ? 'not ' : ''}divided by their sum`
+}

@@ -31,6 +31,8 @@ export interface GgufModel {
 
 export interface GgufPlace {
   readonly name: string
+  /** Its place in a stack: the tensors of one name are one, with a first axis more. */
+  readonly inStack?: number | undefined
   /** Added to every number. */
   readonly offset?: number | undefined
   /** Size of the heads whose rows llama.cpp wants with the two halves of a rotation next to each other. */

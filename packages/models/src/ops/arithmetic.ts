@@ -25,6 +25,7 @@ export type Arithmetic = Pick<
   | 'fromHeads'
   | 'mul'
   | 'norm'
+  | 'number'
   | 'parameter'
   | 'softCap'
   | 'split'
@@ -42,6 +43,7 @@ export function arithmetic(numbers: Numbers): Arithmetic {
   return {
     add,
     mul,
+    number: (value) => number(value),
     parameter: (name, shape) => numbers.parameter(name, shape, 0),
     activate: (kind, x, path) => (kind === 'xielu' ? xielu(x, path, numbers) : activate(kind, x, graph)),
     softCap: (x, cap) => mul(graph.node('Tanh', [graph.node('Div', [x, number(cap)])]), cap),

@@ -16,6 +16,10 @@ export interface Ops {
   readonly positions: GraphValue
   /** Rows of the table at `path`. */
   embed(path: string, indices: GraphValue): GraphValue
+  /** The matrix of the linear layer at `path`, [out, in], in the dtype of the hidden states. */
+  matrix(path: string): GraphValue
+  /** Whether keys and values of latent attention are made for every head, as calibration wants them, or never. */
+  readonly expandsLatents: boolean
   /** x·Wᵀ + b of the linear layer at `path`. */
   linear(path: string, x: GraphValue): GraphValue
   /** The norm at `path`, over the last axis. */
@@ -24,10 +28,14 @@ export interface Ops {
   rotate(x: GraphValue, rope: Rope, heads: Heads): GraphValue
   /** Causal attention of one layer: [B, S, heads · headSize]. */
   attend(call: AttendCall): GraphValue
+  /** Σ weight · expert(x) over the chosen experts of each token: [B, S, D]. */
+  experts(call: ExpertsCall): GraphValue
   /** @param path of the module with the parameters of an activation that has some. */
   activate(kind: Activation, x: GraphValue, path: string): GraphValue
   /** A parameter by its full name, in the dtype of the hidden states. */
   parameter(name: string, shape: readonly number[]): GraphValue
+  /** One number, in the dtype of the hidden states. */
+  number(value: number): GraphValue
   add(a: GraphValue, b: GraphValue): GraphValue
   mul(a: GraphValue, b: GraphValue | number): GraphValue
   /** cap · tanh(x / cap) */
@@ -64,6 +72,21 @@ export interface Heads {
   readonly size: number
 }
 
+export interface ExpertsCall {
+  /** Names the place in the model. */
+  readonly path: string
+  readonly count: number
+  /** Experts that a token meets. */
+  readonly chosen: number
+  /** Their indices, int64 [B, S, chosen]. */
+  readonly experts: GraphValue
+  /** Float32 [B, S, chosen]. */
+  readonly weights: GraphValue
+  readonly x: GraphValue
+  /** What an expert makes of rows; any number of them, also none. */
+  expert(index: number, rows: GraphValue): GraphValue
+}
+
 export interface AttendCall {
   readonly layer: number
   /** [B, S, heads.count · heads.size] */
@@ -81,6 +104,8 @@ export interface AttendCall {
   readonly window?: number | undefined
   /** cap · tanh(score / cap), before anything is added or masked. */
   readonly softCap?: number | undefined
+  /** [heads.count], one more score of each head, whose weight is dropped. */
+  readonly sinks?: GraphValue | undefined
   /** Per head, what the position of a key is multiplied with and added to its score (attention with linear biases). */
   readonly slopes?: readonly number[] | undefined
 }

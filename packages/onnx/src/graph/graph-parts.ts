@@ -34,6 +34,13 @@ export interface Node {
   readonly inputs: readonly string[]
   readonly outputs: readonly string[]
   readonly attributes: Readonly<Record<string, GraphAttribute>>
+  /** The branch that the node belongs to. Its inputs may be values from outside. */
+  readonly branch?: string
+  /**
+   * Of an `If`: the branch that it opens, whose nodes stand before it. Its inputs are the condition, the value of the
+   * branch and the value otherwise, so that whoever follows values through a graph need not know of branches.
+   */
+  readonly opens?: string
 }
 
 /** A small constant inside the graph. */

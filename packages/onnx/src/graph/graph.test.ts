@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { writeArtifact } from '../artifact/write-artifact.js'
 import { constant, floatBytes, runGraph } from '../testing/run-graph.fixture.js'
-import { createGraph } from './graph.js'
+import { createGraph, type Graph } from './graph.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'hfquant-artifact-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -53,6 +53,15 @@ describe('a graph', () => {
     expect(model.node.filter(({ op_type }) => op_type === 'Identity')).toHaveLength(2)
   })
 
+  test('leaves out what nobody reads', () => {
+    const graph = createGraph('unread')
+    const x = graph.input('x', 'float32', ['N'])
+    graph.node('Neg', [graph.node('Abs', [x])])
+    graph.output('y', graph.node('Add', [x, x]), 'float32', ['N'])
+    const { graph: model } = graph.toModel('', new Map()) as { graph: { node: { op_type: string }[] } }
+    expect(model.node.map(({ op_type }) => op_type)).toEqual(['Add'])
+  })
+
   test('keeps literals of equal values and different shapes apart', async () => {
     const graph = createGraph('literals')
     const x = graph.input('x', 'float32', [2, 1])
@@ -63,6 +72,75 @@ describe('a graph', () => {
     const [result] = await runGraph(graph, { x: ['float32', [0, 10], [2, 1]] })
     expect([...result!.row!]).toEqual([1, 2, 11, 12])
     expect([...result!.column!]).toEqual([1, 12])
+  })
+
+  describe('with a branch', () => {
+    const branched = () => {
+      const graph = createGraph('branch')
+      const x = graph.input('x', 'float32', ['N', 2])
+      const condition = graph.node('Greater', [
+        graph.input('wanted', 'int64', []),
+        graph.literal('int64', [], [0]),
+      ])
+      const bias = graph.constant(constant('bias', 'float32', [2], floatBytes([10, 20])))
+      const doubled = graph.node('Add', [x, x])
+      const made = graph.branch(condition, x, () => graph.node('Mul', [graph.node('Add', [x, x]), bias]))
+      graph.output('y', graph.node('Neg', [made]), 'float32', ['N', 2])
+      return { graph, doubled, made }
+    }
+    const run = async (graph: Graph, isWanted: boolean) => {
+      const feeds = { x: ['float32', [1, 2], [1, 2]], wanted: ['int64', [isWanted ? 1 : 0], []] } as const
+      const [result] = await runGraph(graph, feeds)
+      return [...result!.y!]
+    }
+
+    test('computes it where the condition holds, and gives the other value elsewhere', async () => {
+      expect(await run(branched().graph, true)).toEqual([-20, -80])
+      expect(await run(branched().graph, false)).toEqual([-1, -2])
+    })
+
+    test('keeps its nodes out of the rest, which they may read', () => {
+      const { graph, made } = branched()
+      const { graph: model } = graph.toModel('', new Map([['bias', { offset: 0, byteLength: 8 }]])) as {
+        graph: { node: { op_type: string }[] }
+      }
+      expect(model.node.map(({ op_type }) => op_type)).toEqual(['Greater', 'Add', 'If', 'Neg'])
+      expect(graph.isInBranch(made)).toBe(false)
+    })
+
+    test('takes it for granted in a part that is cut out', async () => {
+      const { graph, made } = branched()
+      const part = graph.cut('part', [], [made])
+      part.output('y', made, 'float32', ['N', 2])
+      const [result] = await runGraph(part, { x: ['float32', [1, 2], [1, 2]] })
+      expect([...result!.y!]).toEqual([20, 80])
+    })
+
+    test('reduces no rows to no rows, which the runtime by itself does not', async () => {
+      const graph = createGraph('empty')
+      const x = graph.input('x', 'float32', ['N', 4])
+      const condition = graph.node('Greater', [
+        graph.input('wanted', 'int64', []),
+        graph.literal('int64', [], [0]),
+      ])
+      const axis = graph.literal('int64', [1], [-1])
+      const made = graph.branch(condition, x, () =>
+        graph.node('Div', [x, graph.node('ReduceMax', [x, axis])]),
+      )
+      graph.output('y', graph.node('Shape', [made]), 'int64', [2])
+      const shapeOf = async (rows: number) => {
+        const values = new Array(rows * 4).fill(2)
+        const [result] = await runGraph(graph, {
+          x: ['float32', values, [rows, 4]],
+          wanted: ['int64', [1], []],
+        })
+        return [...result!.y!]
+      }
+      expect([await shapeOf(0), await shapeOf(3)]).toEqual([
+        [0n, 4n],
+        [3n, 4n],
+      ])
+    })
   })
 
   test('refuses a dtype that the runtime has no tensors of', () => {

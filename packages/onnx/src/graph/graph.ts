@@ -6,10 +6,14 @@ import type {
   GraphValue,
   NodeOptions,
 } from '@hfquant/core'
+import { type BranchedNode, withBranches, withoutBranches } from './branches.js'
 import { elementType } from './element-type.js'
 import type { Dimension, GraphParts, GraphPort, Node, Port, PortedGraph } from './graph-parts.js'
+import { joinRows } from './join-rows.js'
 import { mergeProducts } from './merge-products.js'
 import { nameOutputs } from './name-outputs.js'
+import { neededNodes } from './needed-nodes.js'
+import { keepsDimension, REDUCTIONS } from './node-facts.js'
 import { type PairedProducts, pairedProducts } from './paired-products.js'
 import { signWeights } from './sign-weights.js'
 
@@ -30,12 +34,19 @@ const NOTHING: Beginning = { nodes: [], constants: [], literals: [], inputs: [],
 
 /** An ONNX graph in the making. */
 export interface Graph extends GraphBuilder {
+  /**
+   * The value of `body` where `condition`, a bool [], holds, and `otherwise` elsewhere. What `body` adds is computed only
+   * then, and the runtime plans its memory apart from everything else's.
+   */
+  branch(condition: GraphValue, otherwise: GraphValue, body: () => GraphValue): GraphValue
   input(name: string, dtype: Dtype, shape: readonly Dimension[]): GraphValue
   output(name: string, value: GraphValue, dtype: Dtype, shape: readonly Dimension[]): void
   /** Inputs in the order in which they were declared. */
   readonly inputs: readonly GraphPort[]
   /** Ids of the values that `value` is computed from, itself included, not looking beyond those of `until`. */
   ancestors(value: GraphValue, until?: ReadonlySet<string>): ReadonlySet<string>
+  /** Whether a value is made in a branch. How many rows it has is known when the graph runs, and there may be none. */
+  isInBranch(value: GraphValue): boolean
   /**
    * A graph of its own that computes `wanted`. Each value of `from` has become an input whose name is the value's id;
    * other inputs and constants are there if they are needed. Its outputs are left to the caller.
@@ -43,6 +54,8 @@ export interface Graph extends GraphBuilder {
   cut(name: string, from: readonly CutValue[], wanted: readonly GraphValue[]): Graph
   /** The same graph with products of one input merged; see mergeProducts. */
   merged(): Graph
+  /** The same graph with rows of branches treated together; see joinRows. */
+  withJoinedRows(): Graph
   /** The same graph with signed weights in integer products; see signWeights. */
   withSignedWeights(): Graph
   /** Where rows are computed in pairs. */
@@ -61,7 +74,7 @@ export interface ByteLocation {
 /** ONNX opset and IR version that onnxruntime 1.30 reads, with every operator used here. */
 const OPSET = 21
 const IR_VERSION = 10
-const ATTRIBUTE_TYPES = { float: 1, int: 2, string: 3, ints: 7 }
+const ATTRIBUTE_TYPES = { float: 1, int: 2, string: 3, graph: 5, ints: 7 }
 const EXTERNAL = 1
 
 export const createGraph = (name: string): Graph => assemble(name, NOTHING)
@@ -74,6 +87,17 @@ function assemble(name: string, parts: Beginning): Graph {
   const outputs: Port[] = [...parts.outputs]
   let nextNode = parts.firstNode
   const known = new Map<string, readonly GraphValue[]>()
+  const madeBy: Makers = { nodes: new Map(), count: 0 }
+  let branch: string | undefined
+
+  const literal: GraphBuilder['literal'] = (dtype, shape, values) => {
+    const bytes = LITERAL_BYTES[dtype](values)
+    const id = `literal_${dtype}_${shape.join('x')}_${values.join('_')}`.slice(0, 120)
+    const same = literals.get(id)
+    const unique = same === undefined || sameBytes(same.bytes, bytes) ? id : `${id}_${literals.size}`
+    literals.set(unique, { name: unique, type: elementType(dtype), shape, bytes })
+    return { id: unique }
+  }
 
   const addNodes = (
     operator: string,
@@ -83,15 +107,27 @@ function assemble(name: string, parts: Beginning): Graph {
   ): readonly GraphValue[] => {
     const ids = values.map((value) => value?.id ?? '')
     const key = JSON.stringify([operator, domain, ids, attributes, count])
-    const same = known.get(key)
+    const keyHere = branch === undefined ? key : `${branch} ${key}`
+    const same = known.get(key) ?? known.get(keyHere)
     if (same !== undefined) return same
     const number = nextNode++
     const made = Array.from({ length: count }, (_, index) => ({
       id: `${operator}_${number}${index === 0 ? '' : `_${index}`}`,
     }))
-    nodes.push({ operator, domain, inputs: ids, outputs: made.map(({ id }) => id), attributes })
-    known.set(key, made)
-    return made
+    const outputs = made.map(({ id }) => id)
+    nodes.push({ operator, domain, inputs: ids, outputs, attributes, ...(branch && { branch }) })
+    const isReduced = branch !== undefined && REDUCTIONS.has(operator) && keepsDimension(attributes)
+    const results = isReduced ? [asReduced(made[0]!, values[1]!)] : made
+    known.set(keyHere, results)
+    return results
+  }
+
+  /**
+   * Where there are no rows, as in a branch there may be, the runtime leaves an axis that it reduces as long as it was.
+   */
+  const asReduced = (value: GraphValue, axis: GraphValue): GraphValue => {
+    const [start, end] = [0, 1].map((place) => literal('int64', [1], [place]))
+    return addNodes('Slice', [value, start, end, axis], 1)[0]!
   }
 
   const rewritten = (rewrite: (graph: PortedGraph) => GraphParts): Graph => {
@@ -112,13 +148,16 @@ function assemble(name: string, parts: Beginning): Graph {
       if (!constants.has(tensor.name)) constants.set(tensor.name, tensor)
       return { id: tensor.name }
     },
-    literal(dtype, shape, values) {
-      const bytes = LITERAL_BYTES[dtype](values)
-      const id = `literal_${dtype}_${shape.join('x')}_${values.join('_')}`.slice(0, 120)
-      const same = literals.get(id)
-      const unique = same === undefined || sameBytes(same.bytes, bytes) ? id : `${id}_${literals.size}`
-      literals.set(unique, { name: unique, type: elementType(dtype), shape, bytes })
-      return { id: unique }
+    literal,
+    branch(condition, otherwise, body) {
+      const opened = `branch_${nextNode++}`
+      branch = opened
+      const result = body()
+      branch = undefined
+      const output = { id: `If_${nextNode++}` }
+      const inputs = [condition.id, result.id, otherwise.id]
+      nodes.push({ operator: 'If', domain: '', inputs, outputs: [output.id], attributes: {}, opens: opened })
+      return output
     },
     input(id, dtype, shape) {
       inputs.push({ name: id, type: elementType(dtype), shape })
@@ -131,12 +170,14 @@ function assemble(name: string, parts: Beginning): Graph {
     get inputs() {
       return inputs.map(({ name: id, shape }) => ({ name: id, shape }))
     },
-    ancestors: (value, until = new Set()) => ancestors(nodes, [value], until),
+    isInBranch: ({ id }) => makers(nodes, madeBy).get(id)?.branch !== undefined,
+    ancestors: (value, until = new Set()) => ancestors(makers(nodes, madeBy), [value], until),
     cut(title, from, wanted) {
       const border = new Set(from.map(({ value }) => value.id))
-      const needed = ancestors(nodes, wanted, border)
+      const plain = withoutBranches(nodes)
+      const needed = ancestors(makers(plain, { nodes: new Map(), count: 0 }), wanted, border)
       const isNeeded = (node: Node) => node.outputs.some((id) => needed.has(id) && !border.has(id))
-      const kept = nodes.filter(isNeeded)
+      const kept = plain.filter(isNeeded)
       const read = new Set(kept.flatMap((node) => node.inputs))
       return assemble(title, {
         nodes: kept,
@@ -151,6 +192,7 @@ function assemble(name: string, parts: Beginning): Graph {
       })
     },
     merged: () => rewritten(mergeProducts),
+    withJoinedRows: () => rewritten(joinRows),
     withSignedWeights: () => rewritten(signWeights),
     pairedProducts: () => pairedProducts({ nodes }),
     get constants() {
@@ -165,7 +207,7 @@ function assemble(name: string, parts: Beginning): Graph {
       ],
       graph: {
         name,
-        node: nameOutputs(nodes, outputs).map(toNode),
+        node: withBranches(nameOutputs(neededNodes(nodes, outputs), outputs)).map(toNode),
         initializer: [
           ...[...constants.values()].map((tensor) =>
             externalTensor(tensor, weightsFile, locations.get(tensor.name)!),
@@ -184,12 +226,25 @@ function assemble(name: string, parts: Beginning): Graph {
   }
 }
 
+/** The node that makes each value; `known` is brought up to date. */
+interface Makers {
+  readonly nodes: Map<string, Node>
+  count: number
+}
+
+function makers(nodes: readonly Node[], known: Makers): ReadonlyMap<string, Node> {
+  for (; known.count < nodes.length; known.count++) {
+    const node = nodes[known.count]!
+    for (const id of node.outputs) known.nodes.set(id, node)
+  }
+  return known.nodes
+}
+
 function ancestors(
-  nodes: readonly Node[],
+  madeBy: ReadonlyMap<string, Node>,
   values: readonly GraphValue[],
   until: ReadonlySet<string>,
 ): ReadonlySet<string> {
-  const madeBy = new Map(nodes.flatMap((node) => node.outputs.map((id) => [id, node] as const)))
   const found = new Set<string>()
   const open = values.map(({ id }) => id)
   for (let id = open.pop(); id !== undefined; id = open.pop()) {
@@ -210,13 +265,19 @@ const LITERAL_BYTES = {
 
 const sameBytes = (left: Uint8Array, right: Uint8Array): boolean => Buffer.compare(left, right) === 0
 
-const toNode = (node: Node) => ({
+const toNode = (node: BranchedNode): object => ({
   name: node.outputs[0],
   op_type: node.operator,
   domain: node.domain,
   input: node.inputs,
   output: node.outputs,
-  attribute: Object.entries(node.attributes).map(([name, value]) => toAttribute(name, value)),
+  attribute: [
+    ...Object.entries(node.attributes).map(([name, value]) => toAttribute(name, value)),
+    ...Object.entries(node.branches ?? {}).map(([name, branch]) => ({
+      ...{ name, type: ATTRIBUTE_TYPES.graph },
+      g: { name, node: branch.nodes.map(toNode), output: [{ name: branch.result }] },
+    })),
+  ],
 })
 
 function toAttribute(name: string, value: GraphAttribute): object {

@@ -30,7 +30,7 @@ function siblings(nodes: readonly Node[], graph: GraphRewriter): readonly (reado
       dtype,
       ...shape.toSpliced(kind.axis, 1),
     ])
-    const key = JSON.stringify([node.operator, attributes, others, shapes])
+    const key = JSON.stringify([node.operator, node.branch, attributes, others, shapes])
     groups.set(key, [...(groups.get(key) ?? []), node])
   }
   return [...groups.values()].filter((group) => group.length > 1)
@@ -73,6 +73,7 @@ function mergeStrands(products: readonly Node[], graph: GraphRewriter): void {
     inputs: [merged.outputs[0]!, graph.sizes(widths)],
     outputs: ends.map(resultOf),
     attributes: { axis: { int: -1 } },
+    ...(merged.branch && { branch: merged.branch }),
   })
 }
 

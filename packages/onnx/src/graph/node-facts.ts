@@ -10,6 +10,10 @@ export const ELEMENTWISE: ReadonlySet<string> = new Set([
 /** Operators whose second input names the axes that they reduce. */
 export const REDUCTIONS: ReadonlySet<string> = new Set(['ReduceMax', 'ReduceMin', 'ReduceSum'])
 
+/** Whether a reduction leaves its axis there, of length 1. */
+export const keepsDimension = ({ keepdims }: Node['attributes']): boolean =>
+  keepdims === undefined || intAttribute(keepdims) === 1
+
 /** The nodes that read each value, in their order. */
 export function readersOf(nodes: readonly Node[]): ReadonlyMap<string, readonly Node[]> {
   const readers = new Map<string, Node[]>()

@@ -1,6 +1,6 @@
 import type { ConstantTensor } from '@hfquant/core'
 import type { GraphParts, Literal, Node } from './graph-parts.js'
-import { ELEMENTWISE, int64s, REDUCTIONS, readersOf } from './node-facts.js'
+import { ELEMENTWISE, int64s, keepsDimension, REDUCTIONS, readersOf } from './node-facts.js'
 
 /** Replaces nodes of a graph by others that compute the same values. */
 export interface GraphRewriter {
@@ -37,10 +37,9 @@ export function rewriteGraph({ nodes, constants, literals }: GraphParts): GraphR
     const node = madeBy.get(id)
     if (node === undefined) return false
     if (ELEMENTWISE.has(node.operator)) return node.inputs.every(isColumn)
-    const keepsDimension = JSON.stringify(node.attributes.keepdims ?? { int: 1 }) === '{"int":1}'
-    return (
-      REDUCTIONS.has(node.operator) && keepsDimension && isLastAxis(allLiterals.get(node.inputs[1] ?? ''))
-    )
+    if (node.operator === 'Slice') return isColumn(node.inputs[0]!)
+    if (!REDUCTIONS.has(node.operator) || !keepsDimension(node.attributes)) return false
+    return isLastAxis(allLiterals.get(node.inputs[1] ?? ''))
   }
 
   return {

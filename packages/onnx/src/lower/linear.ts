@@ -5,11 +5,12 @@ import {
   dequantizedChunks,
   type Embedding,
   type GraphValue,
-  type Linear,
+  Linear,
   type LoweringInput,
+  type Module,
   type Parameter,
   parameterChunks,
-  type QuantizedModule,
+  QuantizedModule,
   readParameter,
 } from '@hfquant/core'
 import { convert } from '../graph/cast.js'
@@ -60,12 +61,6 @@ export const lowerQuantized: Lowering<QuantizedModule> = (module, path, input, c
       })
     },
   }
-  if (weight.kind === 'experts') {
-    throw new CapabilityError('NO_LOWERING', `nothing says how to compute the experts of ${path}`, {
-      module: path,
-      hint: 'Load a model without mixture of experts.',
-    })
-  }
   if (weight.kind === 'embedding') {
     const rows = compute === 'exact' ? undefined : format.lowerEmbedding?.(graph, layer)
     return rows ?? graph.node('Gather', [graph.constant(dequantized(module, path)), input])
@@ -92,6 +87,20 @@ const dequantized = (module: QuantizedModule, path: string): ConstantTensor => (
   shape: [module.info.outFeatures, module.info.inFeatures],
   chunks: () => dequantizedChunks(module),
 })
+
+/**
+ * The matrix of a linear layer in float32, [outFeatures, inFeatures].
+ *
+ * @throws CapabilityError NO_LOWERING for a module that has none.
+ */
+export function floatMatrix(module: Module, path: string): ConstantTensor {
+  if (module instanceof QuantizedModule) return dequantized(module, path)
+  if (module instanceof Linear) return floatConstant(`${path}.weight`, module.weight)
+  throw new CapabilityError('NO_LOWERING', `${path} (${module.constructor.name}) has no matrix`, {
+    module: path,
+    hint: 'This is a fault of the definition of the architecture.',
+  })
+}
 
 /** A float parameter as float32, in which everything is computed. */
 export const floatConstant = (name: string, parameter: Parameter): ConstantTensor => ({

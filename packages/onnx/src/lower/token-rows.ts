@@ -52,12 +52,17 @@ export function tokenRows(graph: Graph, layout: RowLayout): TokenRows {
   }
   const attended = () => input(DECODER.attendedRows, ['B', 'S', 2])
   const paired = () => input(DECODER.pairedTokens, ['rows', 1, 2])
-  const fromSequences = (value: GraphValue) => graph.node('GatherND', [value, paired()])
+  const bySequence = new Map<string, GraphValue>()
+  const fromSequences = (value: GraphValue) => {
+    const moved = graph.node('GatherND', [value, paired()])
+    bySequence.set(moved.id, value)
+    return moved
+  }
   return {
     ids: input(DECODER.inputIds, ['rows', 1]),
     positions: () => fromSequences(sequencePositions()),
     sequencePositions,
-    toSequences: (value) => graph.node('GatherND', [value, attended()]),
+    toSequences: (value) => bySequence.get(value.id) ?? graph.node('GatherND', [value, attended()]),
     fromSequences,
     wanted(hidden) {
       const name = layout.column === 'all' ? DECODER.pairedLogits : DECODER.logitsRows

@@ -30,16 +30,20 @@ const DEFAULT_SIZE: ArchitectureSize = {
 const KEYS: Readonly<Record<keyof ArchitectureSize, readonly string[]>> = {
   layers: ['num_hidden_layers', 'n_layer', 'num_layers'],
   hidden: ['hidden_size', 'n_embd', 'n_embed', 'word_embed_proj_dim', 'hidden_size_per_layer_input'],
-  inner: ['intermediate_size', 'n_inner', 'ffn_dim', 'ffn_hidden_size'],
+  inner: [
+    ...['intermediate_size', 'n_inner', 'ffn_dim', 'ffn_hidden_size'],
+    ...['moe_intermediate_size', 'shared_expert_intermediate_size', 'shared_intermediate_size'],
+    ...['q_lora_rank', 'kv_lora_rank'],
+  ],
   heads: ['num_attention_heads', 'n_head', 'num_heads'],
   kvHeads: ['num_key_value_heads', 'num_kv_heads'],
-  headSize: ['head_dim'],
+  headSize: ['head_dim', 'qk_nope_head_dim', 'v_head_dim'],
   vocabulary: ['vocab_size', 'vocab_size_per_layer_input'],
   positions: ['max_position_embeddings', 'n_positions', 'n_ctx'],
 }
 
 /** What follows from sizes, and would contradict others. */
-const DEPENDENT = ['layer_types', 'no_rope_layers', 'attention_layers', 'attention_types', 'rope_scaling']
+const DEPENDENT = ['no_rope_layers', 'attention_layers', 'attention_types', 'rope_scaling']
 
 /** A config.json of a family with other sizes; what it says beside them stays. */
 export function tinyConfig(config: JsonObject, size: Partial<ArchitectureSize> = {}): JsonObject {
@@ -53,6 +57,8 @@ export function tinyConfig(config: JsonObject, size: Partial<ArchitectureSize> =
   return Object.fromEntries(
     entries.map(([key, value]) => {
       const name = sizeOf(key)
+      // Of fewer layers, the first ones.
+      if (key === 'layer_types') return [key, (value as JsonObject[string][]).slice(0, wanted.layers)]
       if (key === 'per_layer_config') return [key, largerHeads(value as JsonObject, wanted.headSize)]
       return [key, name === undefined || value === null ? value : wanted[name]]
     }),

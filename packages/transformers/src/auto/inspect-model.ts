@@ -9,6 +9,7 @@ import {
   tensorBytes,
   walkModules,
 } from '@hfquant/core'
+import type { ExpertFacts } from '@hfquant/models'
 import { openModel } from './open/open-model.js'
 import { planOpened } from './weights/plan-opened.js'
 
@@ -27,6 +28,8 @@ export interface ModelInspection {
   readonly parameters: number
   /** Bytes of the weight files. */
   readonly bytesOnDisk: number
+  /** Of a mixture. */
+  readonly experts: InspectedExperts | undefined
   /** `file` is a path. */
   readonly tensors: readonly (TensorInfo & { readonly name: string; readonly file: string })[]
   /** Modules that own parameters, in the order of the model. */
@@ -34,9 +37,22 @@ export interface ModelInspection {
   readonly warnings: readonly string[]
 }
 
+export interface InspectedExperts {
+  /** In a layer. */
+  readonly count: number
+  /** Those that a token meets. */
+  readonly chosen: number
+  /** Weights of all experts of all layers. */
+  readonly parameters: number
+  /** Weights that one token meets, of experts and of everything else. */
+  readonly activeParameters: number
+}
+
 export interface InspectedModule {
   readonly name: string
-  readonly kind: 'linear' | 'embedding' | 'experts' | 'other'
+  /** Whether it belongs to one of the experts of its layer. */
+  readonly isExpert: boolean
+  readonly kind: 'linear' | 'embedding' | 'other'
   /** How the weight is stored: the name of a quantized format, or a float dtype. */
   readonly format: string
   readonly quantized: boolean
@@ -65,7 +81,8 @@ export async function inspectModel(
     const reasons = new Map(quantization?.skipped.map(({ module, reason }) => [module, reason]))
     const owners = [...walkModules(shell.root)].filter(([, module]) => module.parameters.size > 0)
     const modules = owners.map(([name, module]) => {
-      const described = describeModule(name, module)
+      const isExpert = model.facts.experts?.owns(name) ?? false
+      const described = { ...describeModule(name, module), isExpert }
       const reason = reasons.get(name) ?? (described.kind === 'linear' ? undefined : 'is not a linear layer')
       const isKept = quantization !== undefined && !described.quantized
       return isKept && reason !== undefined ? { ...described, reason } : described
@@ -74,14 +91,17 @@ export async function inspectModel(
       (sum, { quantized, weightElements }) => sum + (quantized ? weightElements : 0),
       0,
     )
+    const { experts } = model.facts
     const others = stateDict(shell).filter(({ quantized }) => quantized === undefined)
+    const parameters = quantizedValues + others.reduce((sum, { shape }) => sum + elementCount(shape), 0)
     return {
       architecture: model.name,
       quantization: merged && { method: merged.method, config: merged.config.toDict() },
       dtype,
       vocabSize: model.facts.vocabSize,
       contextLength: model.facts.maxPositions,
-      parameters: quantizedValues + others.reduce((sum, { shape }) => sum + elementCount(shape), 0),
+      parameters,
+      experts: experts && inspectExperts(experts, modules, parameters),
       bytesOnDisk: checkpoint.bytesOnDisk,
       tensors: [...checkpoint.tensors.values()].map(({ name, file, ...info }) => ({
         name,
@@ -97,7 +117,19 @@ export async function inspectModel(
   }
 }
 
-function describeModule(name: string, module: Module): InspectedModule {
+function inspectExperts(
+  { count, chosen }: ExpertFacts,
+  modules: readonly InspectedModule[],
+  total: number,
+): InspectedExperts {
+  const parameters = modules.reduce(
+    (sum, { isExpert, weightElements }) => sum + (isExpert ? weightElements : 0),
+    0,
+  )
+  return { count, chosen, parameters, activeParameters: total - parameters + (parameters / count) * chosen }
+}
+
+function describeModule(name: string, module: Module): Omit<InspectedModule, 'isExpert'> {
   if (module instanceof QuantizedModule) {
     const { info: weight, format, components } = module
     const weightElements = weight.outFeatures * weight.inFeatures
@@ -105,7 +137,7 @@ function describeModule(name: string, module: Module): InspectedModule {
     return { name, kind: weight.kind, format: format.name, quantized: true, weightElements, weightBytes }
   }
   const weight = module.parameters.get('weight') ?? [...module.parameters.values()][0]!
-  const kind = module.weights()[0]?.kind ?? 'other'
+  const kind = module.slot?.kind ?? 'other'
   return {
     name,
     kind,

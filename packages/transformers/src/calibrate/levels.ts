@@ -5,6 +5,8 @@ import type { TracedModule } from './trace-blocks.js'
 /** Linear layers that read the same value of a graph. */
 export interface ValueGroup extends LinearGroup {
   readonly value: GraphValue
+  /** An expert's: some of the tokens, [rows, width] in place of [sequences, tokens, width]. */
+  readonly isRouted: boolean
 }
 
 export interface LevelsRequest {
@@ -36,8 +38,10 @@ export function levelsBetween({ graph, from, to, modules, widthOf }: LevelsReque
     levelOf.set(output.id, level)
     levels[level] ??= []
     const group = levels[level].findIndex(({ value }) => value.id === input.id)
-    if (group < 0) levels[level].push({ value: input, modules: [path], width: widthOf(path)! })
-    else
+    if (group < 0) {
+      const isRouted = graph.isInBranch(input)
+      levels[level].push({ value: input, modules: [path], width: widthOf(path)!, isRouted })
+    } else
       levels[level][group] = { ...levels[level][group]!, modules: [...levels[level][group]!.modules, path] }
   }
   return levels

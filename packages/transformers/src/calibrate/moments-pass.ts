@@ -27,9 +27,11 @@ export async function openMomentsPass(request: MomentsRequest): Promise<MomentsP
   const sums = await open(momentsGraph(groups, panels))
   const ports = panels.flatMap((own, group) => own.map((panel, index) => sumPort(group, index, panel)))
   const seconds = { forward: 0, moments: 0 }
+  const counts = groups.map(() => 0)
   const rooms = createRooms(groups)
   return {
     seconds,
+    tokens: counts,
     async add(hidden) {
       const [sequences, tokens] = hidden.shape
       const feeds = { ...sideInputs(part, { sequences, tokens }), [from.id]: hiddenTensor(hidden) }
@@ -43,7 +45,13 @@ export async function openMomentsPass(request: MomentsRequest): Promise<MomentsP
       if (broken.length > 0) return broken
       const rows = groups.map(({ width }, index) => {
         const { data } = inputs[`x.${index}`]!
-        return [`x.${index}`, { dtype: 'float32', shape: [data.length / width, width], data }] as const
+        counts[index]! += data.length / width
+        // A row of zeros adds nothing; without a row there is no product.
+        const values = data.length === 0 ? new Float32Array(width) : data
+        return [
+          `x.${index}`,
+          { dtype: 'float32', shape: [values.length / width, width], data: values },
+        ] as const
       })
       rooms.giveBack(await sums.accumulate(Object.fromEntries(rows), ports))
       seconds.moments += (performance.now() - middle) / 1000
@@ -69,16 +77,17 @@ export async function openMomentsPass(request: MomentsRequest): Promise<MomentsP
 }
 
 /** Memory for the inputs x of the groups, which goes round between the two sessions: as garbage it would pile up. */
-function createRooms(groups: readonly LinearGroup[]) {
+function createRooms(groups: readonly ValueGroup[]) {
   const free = new Map<string, TensorRecord[string]['data']>()
   return {
     take: (sequences: number, tokens: number): TensorRecord =>
       Object.fromEntries(
-        groups.map(({ width }, index) => {
+        groups.flatMap(({ width, isRouted }, index) => {
+          if (isRouted) return []
           const [name, count] = [`x.${index}`, sequences * tokens * width]
           const known = free.get(name)
           const data = known?.length === count ? known : new Float32Array(count)
-          return [name, { dtype: 'float32', shape: [sequences, tokens, width], data }]
+          return [[name, { dtype: 'float32', shape: [sequences, tokens, width], data }]]
         }),
       ),
     giveBack(tensors: TensorRecord): void {
@@ -94,8 +103,8 @@ function inputsGraph({ graph, from, groups }: MomentsRequest): Graph {
     [{ value: from, dtype: 'float32', shape: HIDDEN_SHAPE }],
     groups.map(({ value }) => value),
   )
-  for (const [index, { value, width }] of groups.entries()) {
-    part.output(`x.${index}`, value, 'float32', ['B', 'S', width])
+  for (const [index, { value, width, isRouted }] of groups.entries()) {
+    part.output(`x.${index}`, value, 'float32', isRouted ? [`N${index}`, width] : ['B', 'S', width])
     const square = part.node('ReduceSumSquare', [value], { attributes: { keepdims: { int: 0 } } })
     part.output(`square.${index}`, square, 'float32', [])
   }

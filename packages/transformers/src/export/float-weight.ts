@@ -32,8 +32,7 @@ export function floatWeights(path: string, module: Module): ReadonlyMap<string, 
   if (!(module instanceof QuantizedModule)) {
     return new Map(
       [...module.parameters].map(([key, parameter]) => {
-        const slot = module.weights().find((each) => each.key === key)
-        return [key, stored(joinPath(path, key), parameter, slot)]
+        return [key, stored(joinPath(path, key), parameter, key === 'weight' ? module.slot : undefined)]
       }),
     )
   }
@@ -58,7 +57,7 @@ function stored(name: string, parameter: Parameter, slot?: WeightSlot): FloatWei
   }
   if (slot === undefined) return { name, dtype, shape, chunks: () => parameterChunks(parameter, dtype) }
   return {
-    ...{ name, dtype, shape: [slot.matrices * slot.outFeatures, slot.inFeatures] },
+    ...{ name, dtype, shape: [slot.outFeatures, slot.inFeatures] },
     chunks: () => rowChunks({ source: parameterSource(parameter), slot, dtype }),
   }
 }

@@ -21,6 +21,15 @@ export function attentionAttributes({
   }
 }
 
+/** Its inputs behind the two lengths: tables of rotation and positions, which are never given, what is added, and sinks. */
+export function optionalInputs(
+  bias: GraphValue | undefined,
+  sinks: GraphValue | undefined,
+): readonly (GraphValue | undefined)[] {
+  if (sinks !== undefined) return [undefined, undefined, undefined, bias, sinks]
+  return bias === undefined ? [] : [undefined, undefined, undefined, bias]
+}
+
 /** The operator takes heads whose size is a multiple of 8; a cache keeps them as it takes them. */
 export const paddedSize = (size: number): number => Math.ceil(size / 8) * 8
 

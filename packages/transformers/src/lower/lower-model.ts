@@ -30,7 +30,7 @@ export function lowerModel(source: LoweredSource): Graph {
   const inRows = lowerOnce(source)
   const { anywhere, inHead } = inRows.pairedProducts()
   const graph = anywhere ? lowerOnce(source, { layout: { column: inHead ? 'all' : 'layers' } }) : inRows
-  const merged = graph.merged()
+  const merged = graph.merged().withJoinedRows()
   return multipliesMixedSigns() ? merged.withSignedWeights() : merged
 }
 

@@ -1,7 +1,7 @@
 import type { GraphValue } from '@hfquant/core'
 import type { AttendCall, Ops, Rope } from '@hfquant/models'
 import { convert, DECODER, type Graph, type TokenRows } from '@hfquant/onnx'
-import { attentionAttributes, withPaddedHeads } from './grouped-query-attention.js'
+import { attentionAttributes, optionalInputs, withPaddedHeads } from './grouped-query-attention.js'
 import { positionBias } from './position-bias.js'
 import { createRotation } from './rotary-tables.js'
 import type { RunRequest } from './run-ops.js'
@@ -42,12 +42,14 @@ export function createAttention(
     return made
   }
 
+  const rotate = createRotation({
+    ...{ graph, maxPositions: facts.maxPositions },
+    constant: (table) => graph.constant(table),
+    rowsOf: rotaryRows(request),
+  })
   return {
-    rotate: createRotation({
-      ...{ graph, maxPositions: facts.maxPositions },
-      constant: (table) => graph.constant(table),
-      rowsOf: rotaryRows(request),
-    }),
+    // Attention wants queries and keys by sequence: turned there, they stand beside the values that are brought there too.
+    rotate: (x, rope, heads) => rows.fromSequences(rotate(rows.toSequences(x), rope, heads)),
     attend(call) {
       const { heads, slopes, window } = call
       const { newKey, newValue, pastKey, pastValue } = cacheOf(call)
@@ -61,7 +63,7 @@ export function createAttention(
         'GroupQueryAttention',
         [
           ...[query, newKey, newValue, pastKey, pastValue, last, total],
-          ...(bias === undefined ? [] : [undefined, undefined, undefined, bias]),
+          ...optionalInputs(bias, call.sinks && convert(graph, call.sinks, 'float32', cacheDtype)),
         ],
         3,
         { domain: 'com.microsoft', attributes: attentionAttributes({ ...call, window }) },
@@ -102,9 +104,9 @@ function lengthInputs(graph: Graph) {
 function rotaryRows({ graph, facts, rows }: RunRequest & { readonly rows: TokenRows }) {
   let isLong: GraphValue | undefined
   return ({ scaling }: Rope): GraphValue => {
-    if (scaling.type !== 'longrope' || facts.longRope === undefined) return rows.positions()
+    if (scaling.type !== 'longrope' || facts.longRope === undefined) return rows.sequencePositions()
     isLong ??= graph.input(DECODER.longSequence, 'int64', ['B', 1])
     const offset = graph.node('Mul', [isLong, graph.literal('int64', [1], [scaling.originalMaxPositions])])
-    return rows.fromSequences(graph.node('Add', [rows.sequencePositions(), offset]))
+    return graph.node('Add', [rows.sequencePositions(), offset])
   }
 }

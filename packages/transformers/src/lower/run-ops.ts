@@ -15,6 +15,7 @@ import {
   cast,
   DECODER,
   floatConstant,
+  floatMatrix,
   type LoweringContext,
   lower,
   lowerInEightBits,
@@ -22,6 +23,7 @@ import {
   tokenRows,
 } from '@hfquant/onnx'
 import { createAttention } from './run-attention.js'
+import { splitByExpert } from './split-by-expert.js'
 
 /** What a model is run with: float32, quantized products where a format has them, caches that the session owns. */
 export interface RunRequest extends LoweringContext {
@@ -47,7 +49,10 @@ export function runOps(request: RunRequest): Ops {
     },
     embed: apply,
     linear: apply,
+    matrix: (path) => graph.constant(floatMatrix(module(path), path)),
+    expandsLatents: trace !== undefined,
     ...createAttention({ ...request, rows }),
+    experts: (call) => splitByExpert(graph, call, { inPairs: layout !== 'sequences' }),
     block(path, hidden, body) {
       blocks += 1
       trace?.blockBegins(path, hidden)

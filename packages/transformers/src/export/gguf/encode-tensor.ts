@@ -6,7 +6,9 @@ import type { GgufTensorType } from './tensor-type.js'
 
 /** A tensor of a GGUF file before it is encoded. */
 export interface GgufTensor extends GgufPlace {
+  /** The rows of a stack stand one behind the other, [matrices · rows, columns]. */
   readonly weight: FloatWeight
+  readonly shape: readonly number[]
 }
 
 /**

@@ -80,16 +80,37 @@ function tensorsOf(shell: Shell, target: GgufModel): readonly GgufTensor[] {
   const aliases = new Set(shell.ties.map(({ alias }) => alias))
   const inMetadata = new Set([...(target.metadataNumbers?.values() ?? [])].flat())
   const tensors: GgufTensor[] = []
+  const stacks = new Map<string, FloatWeight[]>()
   for (const [path, module] of walkModules(shell.root)) {
     for (const [key, weight] of floatWeights(path, module)) {
       if (inMetadata.has(weight.name)) continue
       const place = target.place(path, key)
       if (aliases.has(weight.name) && place?.name !== target.outputMatrix) continue
       if (place === undefined) throw nameless(weight.name)
-      tensors.push({ ...place, weight })
+      if (place.inStack === undefined) tensors.push({ ...place, weight, shape: weight.shape })
+      else stacks.set(place.name, [...(stacks.get(place.name) ?? []), weight])
     }
   }
-  return [...tensors, ...target.tables.map(({ name, values }) => ({ name, weight: computed(name, values) }))]
+  const tables = target.tables.map(({ name, values }) => ({
+    ...{ name, weight: computed(name, values), shape: [values.length] },
+  }))
+  return [...tensors, ...[...stacks].map(([name, weights]) => stacked(name, weights)), ...tables]
+}
+
+/** Matrices of one shape, in the order of the model. */
+function stacked(name: string, weights: readonly FloatWeight[]): GgufTensor {
+  const [first] = weights as [FloatWeight, ...FloatWeight[]]
+  const [rows = 1, ...rest] = first.shape
+  return {
+    ...{ name, shape: [weights.length, rows, ...rest] },
+    weight: {
+      ...first,
+      shape: [weights.length * rows, ...rest],
+      async *chunks() {
+        for (const weight of weights) yield* weight.chunks()
+      },
+    },
+  }
 }
 
 const nameless = (tensor: string): CapabilityError =>
@@ -117,9 +138,8 @@ async function chooseTypes(
 ): Promise<{ infos: GgufTensorInfo[]; warnings: string[] }> {
   const infos: GgufTensorInfo[] = []
   const warnings: string[] = []
-  for (const { name, weight } of tensors) {
+  for (const { name, weight, shape } of tensors) {
     signal?.throwIfAborted()
-    const { shape } = weight
     const chosen = tensorType({ name, shape }, { type, pure, outputMatrix })
     const overflows = chosen === 'F16' && (await needsFloat32(weight))
     if (overflows) warnings.push(`${name} holds values beyond float16 and is stored in float32`)

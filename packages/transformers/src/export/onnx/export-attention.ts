@@ -1,7 +1,7 @@
 import type { GraphValue } from '@hfquant/core'
 import type { Ops, Rope } from '@hfquant/models'
 import { cast, convert, type Graph } from '@hfquant/onnx'
-import { attentionAttributes, withPaddedHeads } from '../../lower/grouped-query-attention.js'
+import { attentionAttributes, optionalInputs, withPaddedHeads } from '../../lower/grouped-query-attention.js'
 import { positionBias } from '../../lower/position-bias.js'
 import { createRotation } from '../../lower/rotary-tables.js'
 import type { ExportRequest } from './export-ops.js'
@@ -54,7 +54,7 @@ export function createAttention(request: AttentionRequest): Pick<Ops, 'attend' |
             graph.input(name, float, shape(PAST)),
           ),
           ...[inputs.lastPosition, inputs.totalLength],
-          ...[undefined, undefined, undefined, bias],
+          ...optionalInputs(bias, call.sinks),
         ],
         3,
         { domain: 'com.microsoft', attributes: attentionAttributes(call) },

@@ -1,6 +1,7 @@
 import { findModule, type GraphValue, joinPath, locateParameter, type Shell } from '@hfquant/core'
 import { arithmetic, type ModelFacts, type Norm, type Numbers, type Ops } from '@hfquant/models'
 import { cast, convert, type Graph, lower } from '@hfquant/onnx'
+import { splitByExpert } from '../../lower/split-by-expert.js'
 import { type FloatWeight, floatWeights } from '../float-weight.js'
 import { createAttention } from './export-attention.js'
 import { floatConstant } from './float-constant.js'
@@ -28,7 +29,10 @@ export function exportOps(request: ExportRequest): Ops {
     ...{ graph, ids, positions },
     embed: (path, indices) => lookUp(path, indices, request),
     linear: (path, x) => linear(module(path), path, x),
+    matrix: (path) => floatConstant(graph, floatWeights(path, module(path)).get('weight')!, float),
+    expandsLatents: false,
     ...createAttention({ ...request, ids, positions }),
+    experts: (call) => splitByExpert(graph, call, { inPairs: false }),
     block: (_path, hidden, body) => body(hidden, (middle) => middle),
     wanted: (hidden) => lastRows(graph, hidden),
     logits(path, hidden, finish = (products) => products) {
