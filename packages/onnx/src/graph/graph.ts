@@ -6,6 +6,7 @@ import type {
   GraphValue,
   NodeOptions,
 } from '@hfquant/core'
+import { ancestors, type Makers, makers } from './ancestors.js'
 import { type BranchedNode, withBranches, withoutBranches } from './branches.js'
 import { elementType } from './element-type.js'
 import type { Dimension, GraphParts, GraphPort, Node, Port, PortedGraph } from './graph-parts.js'
@@ -224,35 +225,6 @@ function assemble(name: string, parts: Beginning): Graph {
       },
     }),
   }
-}
-
-/** The node that makes each value; `known` is brought up to date. */
-interface Makers {
-  readonly nodes: Map<string, Node>
-  count: number
-}
-
-function makers(nodes: readonly Node[], known: Makers): ReadonlyMap<string, Node> {
-  for (; known.count < nodes.length; known.count++) {
-    const node = nodes[known.count]!
-    for (const id of node.outputs) known.nodes.set(id, node)
-  }
-  return known.nodes
-}
-
-function ancestors(
-  madeBy: ReadonlyMap<string, Node>,
-  values: readonly GraphValue[],
-  until: ReadonlySet<string>,
-): ReadonlySet<string> {
-  const found = new Set<string>()
-  const open = values.map(({ id }) => id)
-  for (let id = open.pop(); id !== undefined; id = open.pop()) {
-    if (id === '' || found.has(id)) continue
-    found.add(id)
-    if (!until.has(id)) open.push(...(madeBy.get(id)?.inputs ?? []))
-  }
-  return found
 }
 
 const LITERAL_BYTES = {
