@@ -107,8 +107,8 @@ function expanded(
     value: ops.fromHeads(wide, own),
   })
   if (value === size) return attended
-  const [kept_] = ops.split(ops.toHeads(attended, own), [value, size - value])
-  return ops.fromHeads(kept_!, { count: heads, size: value })
+  const [narrow] = ops.split(ops.toHeads(attended, own), [value, size - value])
+  return ops.fromHeads(narrow!, { count: heads, size: value })
 }
 
 /** Each head times a matrix of its own: [B, S, heads, n] with [heads, n, m] to [B, S, heads, m]. */

@@ -59,7 +59,7 @@ function mixture(
   const { shared } = experts
   const at = (name: string) => joinPath(path, name)
   const routed = routedBy(context, experts.routing, experts.count, x)
-  const mixed = chosenOf(context, choice, experts, routed, { x })
+  const mixed = addedUp(context, choice, experts, { ...routed, x })
   if (shared === undefined) return mixed
   const own = oneMlp(context, { ...choice, inner: shared.inner }, at(names.sharedExpert), names.expert, x)
   if (!shared.gate) return ops.add(mixed, own)
@@ -84,39 +84,26 @@ export function mlpBeside(
   const routed = route(graph, ops.linear(at(names.router), read), experts.count, experts.routing)
   const scales = ops.parameter(at(beside.expertScale), [experts.count])
   const weights = ops.mul(routed.weights, graph.node('Gather', [scales, routed.experts]))
-  const mixed = chosenOf(
-    context,
-    { ...choice, inner },
-    experts,
-    { ...routed, weights },
-    {
-      x: ops.norm(at(beside.expertsIn), stream),
-    },
-  )
+  const x = ops.norm(at(beside.expertsIn), stream)
+  const mixed = addedUp(context, { ...choice, inner }, experts, { ...routed, weights, x })
   const own = oneMlp(context, choice, path, names, normed)
   return ops.add(ops.norm(at(beside.mlpOut), own), ops.norm(at(beside.expertsOut), mixed))
 }
 
-function chosenOf(
+/** What the chosen experts make of `x`, by their weights. */
+function addedUp(
   context: LayerContext,
   choice: MlpChoice,
-  { count, routing, kind }: ExpertsChoice,
-  routed: Routed,
-  { x }: { readonly x: GraphValue },
+  { count, routing, kind = choice.kind }: ExpertsChoice,
+  routed: Routed & { readonly x: GraphValue },
 ): GraphValue {
-  const { ops, config, path } = context
+  const { ops, config, path: layer } = context
   const { names } = config
-  const experts = joinPath(path, names.experts)
+  const path = joinPath(layer, names.experts)
   return ops.experts({
-    ...{ path: experts, count, chosen: routing.chosen, ...routed, x },
+    ...{ count, chosen: routing.chosen, ...routed },
     expert: (index, rows) =>
-      oneMlp(
-        context,
-        { ...choice, kind: kind ?? choice.kind },
-        joinPath(experts, String(index)),
-        names.expert,
-        rows,
-      ),
+      oneMlp(context, { ...choice, kind }, joinPath(path, String(index)), names.expert, rows),
   })
 }
 

@@ -73,8 +73,6 @@ export interface Heads {
 }
 
 export interface ExpertsCall {
-  /** Names the place in the model. */
-  readonly path: string
   readonly count: number
   /** Experts that a token meets. */
   readonly chosen: number

@@ -22,7 +22,7 @@ async function sessionOf(inPairs: boolean): Promise<GraphSession> {
   const result = splitByExpert(
     graph,
     {
-      ...{ path: 'experts', count: EXPERTS, chosen: CHOSEN },
+      ...{ count: EXPERTS, chosen: CHOSEN },
       x: graph.input('x', 'float32', ['B', 'S', WIDTH]),
       experts: graph.input('experts', 'int64', ['B', 'S', CHOSEN]),
       weights: graph.input('weights', 'float32', ['B', 'S', CHOSEN]),
