@@ -36,14 +36,17 @@ describe('calibration sequences that make the activations infinite', () => {
     expect(await tensorDigests(at('mixed'))).toEqual(await tensorDigests(at('alone')))
   })
 
-  test('leave modules that saw less than 0.5 % of the tokens rounded to nearest, each with a warning', async () => {
+  test('leave modules that saw less than 0.5 % of the tokens rounded to nearest, and name each', async () => {
     const few = (await goodSequences()).slice(0, 1)
     const { warnings } = await quantizeWith('few', [...few, ...badSequences(256)])
-    const rounded = warnings.filter((warning) => warning.includes('was rounded to nearest'))
-    expect(rounded).toHaveLength(14)
+    const rounded = warnings.filter((warning) => warning.includes('were rounded to nearest'))
+    // One for attention and one for the MLP of each layer.
+    expect(rounded).toHaveLength(4)
+    const names = ['q', 'k', 'v', 'o'].map((name) => `model.layers.0.self_attn.${name}_proj`)
     expect(rounded[0]).toBe(
-      'model.layers.0.self_attn.q_proj was rounded to nearest instead of calibrated: it saw 32 of 7968 calibration tokens, expected at least 0.5 %',
+      `${names.join(', ')} were rounded to nearest instead of calibrated: it saw 32 of 7968 calibration tokens, expected at least 0.5 %`,
     )
+    expect(rounded.join().match(/_proj/g)).toHaveLength(14)
     await quantizeWith('rounded', [], { method: 'rtn' })
     expect(await tensorDigests(at('few'))).toEqual(await tensorDigests(at('rounded')))
   })

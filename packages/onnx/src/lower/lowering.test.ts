@@ -12,6 +12,7 @@ function lowered(module: Module) {
     moduleLowered: (...call: unknown[]) => seen.push(call),
   }
   const output = lower(module, 'layers.0', input, { graph, compute: 'exact', memory: 'auto', trace })
+  graph.output('y', output, 'float32', ['N', 2])
   return { seen, expected: [['layers.0', input, output]], operators: operatorsOf(graph) }
 }
 
