@@ -43,7 +43,7 @@ export function bytePairModel(stage: Stage, vocabulary: ReadonlyMap<string, numb
     if (whole !== undefined) {
       ids.push(whole)
     } else if (canSplit && piece.length > LONG_PIECE) {
-      splitter ??= independentParts(list, vocabulary)
+      splitter ??= yield* independentParts(list, vocabulary)
       let count = 0
       for (const part of splitter(piece)) {
         yield* encodeWord(part, ids)

@@ -1,5 +1,6 @@
 import { createPairTable } from './pair-table.js'
 import { widthOf } from './pattern/character-set.js'
+import { PAUSE_EVERY, type Steps } from './steps.js'
 
 /** Cuts a piece into parts that are encoded on their own with the same tokens. */
 export type PartSplitter = (piece: string) => Iterable<string>
@@ -10,14 +11,22 @@ export type PartSplitter = (piece: string) => Iterable<string>
  * same; words then are words even where no pre-tokenizer made them, as with Llama 2. A character that is no token is
  * never cut off, since it may vanish or join the next one.
  */
-export function independentParts(
+export function* independentParts(
   merges: readonly (readonly [left: string, right: string])[],
   vocabulary: ReadonlyMap<string, number>,
-): PartSplitter {
+): Steps<PartSplitter> {
   const inside = createPairTable(merges.length)
   // Pairs further inside were noted with the merges that made the two halves.
-  for (const [left, right] of merges) inside.set(lastCharacter(left), right.codePointAt(0) ?? 0, 1)
-  const known = new Set([...vocabulary.keys()].filter(isOneCharacter).map((token) => token.codePointAt(0)!))
+  let count = 0
+  for (const [left, right] of merges) {
+    inside.set(lastCharacter(left), right.codePointAt(0) ?? 0, 1)
+    if (++count % PAUSE_EVERY === 0) yield
+  }
+  const known = new Set<number>()
+  for (const token of vocabulary.keys()) {
+    if (isOneCharacter(token)) known.add(token.codePointAt(0)!)
+    if (++count % PAUSE_EVERY === 0) yield
+  }
 
   return function* (piece) {
     let start = 0

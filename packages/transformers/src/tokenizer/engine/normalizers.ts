@@ -138,7 +138,7 @@ function replaceNormalizer(stage: Stage): Normalizer {
     const parts: string[] = []
     let paused = 0
     let length = 0
-    for (const { start, end, isMatch } of pattern(text)) {
+    for (const { start, end, isMatch } of pattern(text, PAUSE_EVERY)) {
       parts.push(isMatch ? content : text.slice(start, end))
       length += isMatch ? content.length : end - start
       checkGrowth(text.length, length, stage.path)

@@ -17,8 +17,11 @@ export class PatternTooSlowError extends Error {}
 export interface Matcher {
   /** Turns to another text. */
   begin(text: string): void
-  /** Moves to the first match at or behind `from`; false if there is none. Throws PatternTooSlowError. */
-  find(from: number): boolean
+  /**
+   * Moves to the first match that begins at `from` or behind it, and not behind `until`; false if there is none. Throws
+   * PatternTooSlowError.
+   */
+  find(from: number, until: number): boolean
   readonly start: number
   readonly end: number
 }
@@ -62,9 +65,9 @@ export function createMatcher(program: PatternProgram): Matcher {
     depth = 0
   }
 
-  function find(from: number): boolean {
+  function find(from: number, until: number): boolean {
     steps += failed.beginSearch(steps)
-    for (let start = from; start <= text.length; start++) {
+    for (let start = from; start <= until; start++) {
       if (isInsideCharacter(text, start)) continue
       const end = run(0, start)
       if (end === -1) continue

@@ -12,8 +12,13 @@ export interface Segment {
   readonly isMatch: boolean
 }
 
-/** A pattern of tokenizer.json: cuts a text into what it matches and what lies between. */
-export type Pattern = (text: string) => Iterable<Segment>
+/**
+ * A pattern of tokenizer.json: cuts a text into what it matches and what lies between.
+ *
+ * @param longest characters after which a search without a match is given as a part of its own, for those who pause
+ * between parts; default none.
+ */
+export type Pattern = (text: string, longest?: number) => Iterable<Segment>
 
 /**
  * Reads a field `{ String }` or `{ Regex }`. Throws TokenizerFileError for one that is neither, or a regular expression
@@ -51,23 +56,31 @@ export function regexPattern(source: string, path: string): Pattern {
   const program = compile(source, path)
   // Most texts are words, and making a matcher takes longer than matching one. Two texts may be split at a time.
   let idle: Matcher | undefined
-  return function* (text) {
+  return function* (text, longest = Number.POSITIVE_INFINITY) {
     const matcher = idle ?? createMatcher(program)
     idle = undefined
     try {
       matcher.begin(text)
-      yield* matches(matcher, text)
+      yield* matches(matcher, text, longest)
     } finally {
       matcher.begin('')
       idle = matcher
     }
   }
 
-  function* matches(matcher: Matcher, text: string): Generator<Segment> {
+  function* matches(matcher: Matcher, text: string, longest: number): Generator<Segment> {
     let done = 0
     let from = 0
     let lastEnd = -1
-    while (from <= text.length && find(matcher, from)) {
+    while (from <= text.length) {
+      const until = Math.min(text.length, from + longest)
+      if (!find(matcher, from, until)) {
+        if (until === text.length) break
+        from = until + 1
+        yield { start: done, end: from, isMatch: false }
+        done = from
+        continue
+      }
       const { start, end } = matcher
       // An empty match right behind another one does not count, and the search goes on one character later.
       if (start === end && end === lastEnd) {
@@ -83,9 +96,9 @@ export function regexPattern(source: string, path: string): Pattern {
     if (done < text.length) yield { start: done, end: text.length, isMatch: false }
   }
 
-  function find(matcher: Matcher, from: number): boolean {
+  function find(matcher: Matcher, from: number, until: number): boolean {
     try {
-      return matcher.find(from)
+      return matcher.find(from, until)
     } catch (cause) {
       if (!(cause instanceof PatternTooSlowError)) throw cause
       throw unsupported(
