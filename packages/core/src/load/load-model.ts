@@ -191,8 +191,8 @@ async function stream(
   const context: QuantizeContext = {
     pool,
     budget: createByteBudget(maxInFlightBytes),
-    wholeBudget: createByteBudget(maxInFlightBytes / 8),
-    roomBudget: createByteBudget(maxInFlightBytes / 8),
+    wholeBudget: createByteBudget(maxInFlightBytes / 16),
+    roomBudget: createByteBudget(maxInFlightBytes / 16),
     scratch: createSharedScratch(),
     maxInFlightBytes,
     signal,
