@@ -135,7 +135,9 @@ function replaceNormalizer(stage: Stage): Normalizer {
   const content = textField(stage, 'content')
   return function* (text) {
     if (text === '') return text
-    const parts: string[] = []
+    // Hundreds of thousands of parts would take long to join in one go.
+    const joined: string[] = []
+    let parts: string[] = []
     let paused = 0
     let length = 0
     for (const { start, end, isMatch } of pattern(text, PAUSE_EVERY)) {
@@ -144,8 +146,10 @@ function replaceNormalizer(stage: Stage): Normalizer {
       checkGrowth(text.length, length, stage.path)
       if (end - paused < PAUSE_EVERY) continue
       paused = end
+      joined.push(parts.join(''))
+      parts = []
       yield
     }
-    return parts.join('')
+    return joined.join('') + parts.join('')
   }
 }
