@@ -31,6 +31,8 @@ export function joinRows(parts: GraphParts): GraphParts {
 /** One value of each part; together they are the rows of one value. */
 interface Family {
   readonly pieces: readonly string[]
+  /** Whether they are [rows, width]: a part may also have numbers of its own, such as the largest of each column. */
+  readonly areRows: boolean
   hasPieces: boolean
   joined: string | undefined
 }
@@ -72,7 +74,7 @@ function joinBranch(
     family.hasPieces = true
     joined.push({ ...split, inputs: [family.joined!, sizes], outputs: family.pieces })
   }
-  remember(split.outputs, { hasPieces: false, joined: rows })
+  remember(split.outputs, { areRows: true, hasPieces: false, joined: rows })
   for (const [step, first] of bodies[0]!.entries()) {
     const alike = bodies.map((body) => body[step]!)
     if (alike.some((node) => signature(node) !== signature(first))) return
@@ -81,19 +83,23 @@ function joinBranch(
       (ids) => familyOf(ids) ?? (ids.every((id) => id === ids[0]) ? ids[0]! : undefined),
     )
     const outputs = first.outputs.map((_, index) => alike.map((node) => node.outputs[index]!))
-    if (!sources.includes(undefined) && treatsRows(first, isLastAxis)) {
+    const ownFamilies = sources.filter((source) => typeof source === 'object')
+    const ofRows = ownFamilies.every(({ areRows }) => areRows) && !sources.includes(undefined)
+    if (ofRows && treatsRows(first, isLastAxis)) {
       const inputs = (sources as (Family | string)[]).map((source) =>
         typeof source === 'string' ? source : rowsOf(source),
       )
       const names = first.outputs.map((id) => `${id}_rows`)
       joined.push({ ...first, inputs, outputs: names })
       for (const [index, pieces] of outputs.entries())
-        remember(pieces, { hasPieces: false, joined: names[index] })
+        remember(pieces, { areRows: true, hasPieces: false, joined: names[index] })
       continue
     }
-    for (const source of sources) if (typeof source === 'object') demandPieces(source)
+    for (const family of ownFamilies) demandPieces(family)
     joined.push(...alike)
-    for (const pieces of outputs) remember(pieces, { hasPieces: true, joined: undefined })
+    const [input] = sources
+    const areRows = PRODUCTS.has(first.operator) && typeof input === 'object' && input.areRows
+    for (const pieces of outputs) remember(pieces, { areRows, hasPieces: true, joined: undefined })
   }
   const last = familyOf(concat.inputs)
   if (last === undefined) return
@@ -124,6 +130,11 @@ const signature = ({ operator, domain, attributes, inputs, outputs }: Node): str
 const BY_ELEMENT: ReadonlySet<string> = new Set([
   ...ELEMENTWISE,
   ...['Erf', 'Exp', 'Gelu', 'Greater', 'Less', 'QuickGelu', 'Relu', 'Softplus', 'Sqrt'],
+])
+
+/** Operators that multiply every row of their first input. */
+const PRODUCTS: ReadonlySet<string> = new Set([
+  ...['FusedMatMul', 'MatMul', 'MatMulBnb4', 'MatMulInteger', 'MatMulNBits'],
 ])
 
 /** Whether a node does the same to every row, [rows, width]. */

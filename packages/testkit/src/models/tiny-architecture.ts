@@ -51,7 +51,11 @@ export function tinyConfig(config: JsonObject, size: Partial<ArchitectureSize> =
   // Which layer reads the cache of which one follows from all of their kinds.
   const keepsLayers = Number(shared) > 0
   const wanted = { ...DEFAULT_SIZE, ...(keepsLayers && { layers: Number(layers) }), ...size }
-  const entries = Object.entries(config).filter(([key]) => keepsLayers || !DEPENDENT.includes(key))
+  const isShort = (key: string, value: unknown) =>
+    key === 'layer_types' && (value as readonly unknown[]).length < wanted.layers
+  const entries = Object.entries(config).filter(
+    ([key, value]) => keepsLayers || !(DEPENDENT.includes(key) || isShort(key, value)),
+  )
   const sizeOf = (key: string) =>
     (Object.keys(KEYS) as (keyof ArchitectureSize)[]).find((name) => KEYS[name].includes(key))
   return Object.fromEntries(
