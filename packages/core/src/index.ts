@@ -116,6 +116,7 @@ export {
   RuntimeError,
 } from './errors/families.js'
 export { type ErrorOptions, type ErrorSubject, HfquantError } from './errors/hfquant-error.js'
+export { listNames } from './errors/list-names.js'
 export { escapeUnprintable, printable, quote, quoteName } from './errors/quote.js'
 export { isOutputFailure, outputError } from './files/output-error.js'
 export { type StagedFile, stageFile } from './files/stage-file.js'

@@ -1,4 +1,5 @@
 import { CheckpointError } from '../errors/families.js'
+import { listNames } from '../errors/list-names.js'
 import { quote, quoteName } from '../errors/quote.js'
 import { ownerPath } from '../shell/join-path.js'
 import type { Checkpoint } from './checkpoint.js'
@@ -16,7 +17,10 @@ export function missingTensors(names: readonly string[], checkpoint: Checkpoint)
     lostByIndex(names, checkpoint) ?? underAnotherPrefix(names, checkpoint) ?? others(checkpoint)
   return new CheckpointError(
     'TENSOR_MISSING',
-    `${folder} (${some(files)}) lacks ${some(names.map((name) => quote(name)))}; ${instead}`,
+    `${folder} (${listNames(files, 3)}) lacks ${listNames(
+      names.map((name) => quote(name)),
+      3,
+    )}; ${instead}`,
     { tensor, file: folder, hint },
   )
 }
@@ -70,11 +74,9 @@ const others = ({ tensors }: Checkpoint): Finding => ({
   instead:
     tensors.size === 0
       ? 'it holds no tensor at all'
-      : `it holds ${tensors.size === 1 ? 'one tensor' : `${tensors.size} tensors`}: ${some([...tensors.keys()].map((name) => quote(name)))}`,
+      : `it holds ${tensors.size === 1 ? 'one tensor' : `${tensors.size} tensors`}: ${listNames(
+          [...tensors.keys()].map((name) => quote(name)),
+          3,
+        )}`,
   hint: 'config.json describes another model, or these files are only a part of one.',
 })
-
-function some(items: readonly string[]): string {
-  const more = items.length > 3 ? ` and ${items.length - 3} more` : ''
-  return items.slice(0, 3).join(', ') + more
-}

@@ -1,6 +1,7 @@
 import { readdir, stat } from 'node:fs/promises'
 import { isAbsolute, join, normalize, sep } from 'node:path'
 import { CheckpointError, ConfigError } from '../errors/families.js'
+import { listNames } from '../errors/list-names.js'
 import { quote } from '../errors/quote.js'
 
 /** Weights of a model folder, best first: as transformers has it, one file goes before an index that lies beside it. */
@@ -59,11 +60,8 @@ export const holdsWeights = async (folder: string): Promise<boolean> =>
 export async function describeWeightFiles(folder: string): Promise<string> {
   const names = (await readdir(folder).catch(() => [])).filter((name) => WEIGHTS.test(name)).sort()
   if (names.length === 0) return 'there are no weight files'
-  const more = names.length > MOST_NAMES ? ` and ${names.length - MOST_NAMES} more` : ''
-  return `the weight files there are ${names.slice(0, MOST_NAMES).join(', ')}${more}`
+  return `the weight files there are ${listNames(names)}`
 }
-
-const MOST_NAMES = 8
 
 /** Names under which weights are kept, by any library. */
 const WEIGHTS =

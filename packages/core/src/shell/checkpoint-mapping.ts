@@ -123,7 +123,14 @@ export function savedParts(
   ).flat()
 }
 
-function patternOf(from: string): RegExp {
-  const parts = from.split('*').map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'))
-  return new RegExp(`^(|.*\\.)${parts.join('(0|[1-9][0-9]{0,8})')}$`)
+/** Rules are a few, and tensors of a mixture tens of thousands. */
+const patterns = new Map<string, RegExp>()
+
+function patternOf(name: string): RegExp {
+  const known = patterns.get(name)
+  if (known !== undefined) return known
+  const parts = name.split('*').map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'))
+  const pattern = new RegExp(`^(|.*\\.)${parts.join('(0|[1-9][0-9]{0,8})')}$`)
+  patterns.set(name, pattern)
+  return pattern
 }

@@ -1,5 +1,6 @@
 import { DeviceMapError } from '../errors/families.js'
 import { quote } from '../errors/quote.js'
+import { ownerPath } from './join-path.js'
 import { type Module, walkParameters } from './module.js'
 
 /** Module path (or '' for the whole model) to device name. */
@@ -45,7 +46,7 @@ function deviceOf(parameter: string, map: DeviceMap): string | undefined {
   while (true) {
     if (Object.hasOwn(map, path)) return map[path]
     if (path === '') return undefined
-    path = path.slice(0, Math.max(path.lastIndexOf('.'), 0))
+    path = ownerPath(path)
   }
 }
 

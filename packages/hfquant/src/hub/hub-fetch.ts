@@ -98,9 +98,10 @@ function spoken(
         else controller.enqueue(value)
       },
       // Also for a body of which nothing was read: its connection would stay open.
-      cancel(reason) {
+      async cancel(reason) {
         watch.end()
-        return reader.cancel(reason)
+        // One that has failed already says so again, to a caller who wants none of it.
+        await reader.cancel(reason).catch(() => {})
       },
     },
     { highWaterMark: 0 },

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { ConfigError, publishInfo, recoverFolder } from '@hfquant/core'
+import { ConfigError, listNames, publishInfo, recoverFolder } from '@hfquant/core'
 import { type CachedModel, cachedModel, isComplete, linkIntoSnapshot, tidy, writeRef } from './cache.js'
 import { findSnapshot } from './cached-snapshot.js'
 import { downloadBlob } from './download-blob.js'
@@ -83,18 +83,11 @@ export async function resolveModel(model: string, options: ResolveModelOptions =
 async function resolveFromCache({ cached, id, revision, wanted }: HubModel): Promise<string> {
   const snapshot = await findSnapshot(cached, revision, wanted)
   if (snapshot?.missing.length === 0) return snapshot.folder
-  const state = snapshot ? `lacks ${listed(snapshot.missing)} in the cache` : 'is not in the cache'
+  const state = snapshot ? `lacks ${listNames(snapshot.missing)} in the cache` : 'is not in the cache'
   throw new HubError('HUB_NOT_CACHED', `"${id}" (${revision}) ${state}, and HF_HUB_OFFLINE is set`, {
     field: snapshot && 'revision',
     hint: 'Unset HF_HUB_OFFLINE and TRANSFORMERS_OFFLINE once to download it, or check HF_HOME.',
   })
-}
-
-const MOST_NAMES = 8
-
-function listed(names: readonly string[]): string {
-  const more = names.length > MOST_NAMES ? ` and ${names.length - MOST_NAMES} more` : ''
-  return `${names.slice(0, MOST_NAMES).join(', ')}${more}`
 }
 
 async function ask(

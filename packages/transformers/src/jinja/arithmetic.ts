@@ -145,7 +145,7 @@ function checkSum(sum: bigint): bigint {
 }
 
 function bits(value: bigint): number {
-  return value.toString(16).length * 4
+  return (value < 0n ? -value : value).toString(2).length
 }
 
 function checkBits(count: number): void {

@@ -13,13 +13,16 @@ const CONSTANTS: { readonly [name: string]: null | boolean } = {
   None: null,
 }
 
+/** Whether a name stands for a constant, and so cannot be assigned to. */
+export const isConstant = (name: string): boolean => Object.hasOwn(CONSTANTS, name)
+
 /** A constant, a name, or what stands in brackets. @throws TemplateFailure of kind "syntax" */
 export function parsePrimary(stream: TokenStream): Expression {
   const { kind, value, line } = stream.current
   switch (kind) {
     case 'name':
       stream.next()
-      if (Object.hasOwn(CONSTANTS, value)) return { kind: 'constant', line, value: CONSTANTS[value]! }
+      if (isConstant(value)) return { kind: 'constant', line, value: CONSTANTS[value]! }
       stream.noteRead(value)
       return { kind: 'name', line, name: value }
     case 'string': {

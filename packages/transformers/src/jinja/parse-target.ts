@@ -1,13 +1,12 @@
 import { isTupleEnd } from './parse-expression.js'
+import { isConstant } from './parse-primary.js'
 import type { Target } from './syntax.js'
 import type { TokenStream } from './token-stream.js'
-
-const RESERVED = ['true', 'false', 'none', 'True', 'False', 'None']
 
 /** A name that may be assigned to. @throws TemplateFailure of kind "syntax" */
 export function parseTargetName(stream: TokenStream): string {
   const { value } = stream.expect('name')
-  if (RESERVED.includes(value)) stream.fail(`"${value}" cannot be assigned to`)
+  if (isConstant(value)) stream.fail(`"${value}" cannot be assigned to`)
   return value
 }
 

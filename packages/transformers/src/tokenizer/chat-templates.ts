@@ -34,7 +34,9 @@ export function createChatRenderer(
   const compiled = new Map<string, ReturnType<typeof compileChatTemplate>>()
   return (input, chatTemplate) => {
     const source = selectTemplate(templates, chatTemplate, input.tools !== undefined)
-    const render = compiled.get(source) ?? compileChatTemplate(source)
+    const known = compiled.get(source)
+    if (known !== undefined) return known(input)
+    const render = compileChatTemplate(source)
     if (compiled.size >= MAX_COMPILED) compiled.clear()
     compiled.set(source, render)
     return render(input)

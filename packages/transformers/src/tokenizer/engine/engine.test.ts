@@ -134,11 +134,24 @@ describe('files that would take all time or memory', () => {
     const normalizers = stages(40, doubling)
     const inTurn = await load({ normalizer: { type: 'Sequence', normalizers } })
     expect(() => inTurn.encode('aaaa')).toThrow(expect.objectContaining(grown))
+    const nested = (depth: number): object => ({
+      type: 'Sequence',
+      normalizers: depth === 0 ? stages(5, doubling) : stages(5, nested(depth - 1)),
+    })
+    const within = await load({ normalizer: nested(2) })
+    expect(() => within.encode('aaaa')).toThrow(expect.objectContaining(grown))
     const pattern = { Regex: '' }
     const atOnce = await load({ normalizer: { type: 'Replace', pattern, content: 'a'.repeat(1_000_000) } })
     expect(() => atOnce.encode('b'.repeat(10_000))).toThrow(expect.objectContaining(grown))
     const back = await load({ decoder: { type: 'Sequence', decoders: stages(40, doubling) } })
     expect(() => back.decode([0, 0])).toThrow(expect.objectContaining(grown))
+  })
+
+  it('a template of many pieces takes the time of its ids', async () => {
+    const single = [...stages(60_000, { SpecialToken: { id: 'a' } }), { Sequence: { id: 'A' } }]
+    const special_tokens = { a: { id: 'a', ids: [1], tokens: ['a'] } }
+    const tokenizer = await load({ post_processor: { type: 'TemplateProcessing', single, special_tokens } })
+    expect(tokenizer.encode('a').length).toBeGreaterThan(60_000)
   })
 
   it('ids that a later template leaves out are counted, too', async () => {

@@ -30,9 +30,12 @@ export function rootStage(value: unknown, path: string): Stage {
   let byteLevels = 0
   for (let one = open.pop(); one !== undefined; one = open.pop()) {
     if (!isObject(one)) continue
-    if (++count > MAX_STAGES) throw wrong(path, 'more', `at most ${MAX_STAGES} stages`)
+    if (++count > MAX_STAGES) {
+      throw wrong(path, `more than ${MAX_STAGES} stages`, `at most ${MAX_STAGES} stages`)
+    }
     if (one.type === 'ByteLevel' && ++byteLevels > MAX_BYTE_LEVELS) {
-      throw wrong(path, 'more', `at most ${MAX_BYTE_LEVELS} stages "ByteLevel"`)
+      const stages = `stages "ByteLevel"`
+      throw wrong(path, `more than ${MAX_BYTE_LEVELS} ${stages}`, `at most ${MAX_BYTE_LEVELS} ${stages}`)
     }
     for (const field of SEQUENCE_FIELDS) {
       const list = one[field]
@@ -54,11 +57,14 @@ export function checkGrowth(before: number, after: number, path: string): void {
   )
 }
 
-/** The stages of a sequence. */
+/** The stages of a sequence. Those of a sequence in it are its own, so that what they make of a text is counted once. */
 export function stagesIn({ json, path }: Stage, field: string): Stage[] {
   const list = json[field]
   if (!Array.isArray(list)) throw wrong(`${path}.${field}`, list, 'a list of stages')
-  return list.map((stage: unknown, index) => stageAt(stage, `${path}.${field}[${index}]`))
+  return list.flatMap((item: unknown, index) => {
+    const stage = stageAt(item, `${path}.${field}[${index}]`)
+    return stage.json.type === 'Sequence' ? stagesIn(stage, field) : [stage]
+  })
 }
 
 export function textField({ json, path }: Stage, field: string, fallback?: string): string {
