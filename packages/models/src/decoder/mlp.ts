@@ -44,7 +44,7 @@ function clampedGate(ops: Ops, gateUp: GraphValue, activate: (gate: GraphValue) 
   return ops.mul(ops.add(ops.clip(every(1), GATE_LIMIT), ops.number(1)), activate(gate))
 }
 
-/** Of GPT-OSS, whose config.json does not say it. */
+/** Of GPT-OSS: a constant in the Python library, too. */
 const GATE_LIMIT = 7
 
 /** Σ weight · expert(x) over the chosen experts of each token, and what every token meets besides. */

@@ -14,6 +14,7 @@ export const gptOss = decoderFamily({
     ...{ num_local_experts: 128, num_experts_per_tok: 4 },
   },
   choose(read, { headSize, positions, layers }) {
+    read.only('swiglu_limit', 7, 'the Python library has this limit, whatever the file says')
     const kinds = readLayerKinds(read, layers, (index) => index % 2 === 0)
     const windows = readWindows(read, kinds, positions, 128)
     const bias = read.flag('attention_bias', true)
