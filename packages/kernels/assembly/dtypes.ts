@@ -139,6 +139,18 @@ export function storeBits<T>(pointer: usize, index: usize, bits: u32): void {
   else store<u16>(pointer + (index << 1), <u16>bits)
 }
 
+/** One number, rounded to a dtype that is known at run time only. */
+export function storeAs(dtype: i32, pointer: usize, index: usize, value: f32): void {
+  if (dtype == FLOAT32) storeNumber<Float32>(pointer, index, value)
+  else if (dtype == BFLOAT16) storeNumber<BFloat16>(pointer, index, value)
+  else storeNumber<Float16>(pointer, index, value)
+}
+
+@inline
+function storeNumber<T>(pointer: usize, index: usize, value: f32): void {
+  storeBits<T>(pointer, index, value == value ? encode<T>(value) : quietNaNBits<T>())
+}
+
 /** 64 bytes in which an incomplete vector at the end of a row is padded with zeros. */
 const scratch: usize = memory.data(64, 16)
 

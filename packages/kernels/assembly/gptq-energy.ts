@@ -1,7 +1,7 @@
 // How much of a layer's outputs the rows of a weight make: w·H·wᵀ, from the lower triangle of H.
 import { loadTile } from './gptq-grid'
 import { addLanes, BLOCK, CHUNK, multiply, packPanel, panelBytes, WIDTH } from './gptq-products'
-import { FLOAT32 } from './dtypes'
+import { Float32 } from './dtypes'
 
 /** Bytes of scratch that `gptqEnergy` needs: 64 rows of float32, a packed panel, and eight products. */
 export function gptqEnergyScratch(columns: usize): usize {
@@ -28,7 +28,7 @@ export function gptqEnergy(
   for (let chunk: usize = 0; chunk < rows; chunk += CHUNK) {
     const tiles = (min(CHUNK, rows - chunk) + 3) / 4
     for (let t: usize = 0; t < tiles; t++) {
-      loadTile(FLOAT32, rows, columns, chunk + t * 4, weight, scratch + t * tileBytes, 0)
+      loadTile<Float32>(rows, columns, chunk + t * 4, weight, scratch + t * tileBytes, 0)
     }
     for (let block = first; block < end; block += BLOCK) {
       const count = min(BLOCK, end - block)

@@ -1,7 +1,7 @@
-// Family: affine grids of GPTQ, one scale and zero point for each run of columns of a row. Four rows are handled
+// Family: affine grids of GPTQ, one scale and zero point for each run of columns of a row. Four rows can be handled
 // together: a tile is [columns, 4] float32 with one row to a lane.
 import { cast } from './cast'
-import { FLOAT32, narrowFloat16, widenFloat16 } from './dtypes'
+import { BFLOAT16, FLOAT16, FLOAT32, narrowFloat16, widenFloat16 } from './dtypes'
 import { power4 } from './power4'
 
 /** Steps of the scale search and the grid they are taken on. */
@@ -11,11 +11,13 @@ const SEARCH_GRID: f64 = 100
 const SMALLEST_SCALE: f32 = 5.9604644775390625e-8
 const LARGEST_SCALE: f32 = 65504
 
-let largest: f32 = 15
+/** The largest code. */
+export let largest: f32 = 15
 let symmetric: bool = true
 let oneSided: bool = false
 let smallestZero: f32 = 0
-let exponent: f64 = 0
+/** Exponent of the scale search; 0: there is none. */
+export let exponent: f64 = 0
 let roundsScales: bool = false
 
 /** Sets what all grids of the next call have in common. */
@@ -58,28 +60,53 @@ function zeroOf(low: v128, scale: v128): v128 {
   return f32x4.min(f32x4.max(zero, f32x4.splat(smallestZero)), f32x4.splat(largest))
 }
 
+/** Lanes that are 0 throughout: they get the grid of -1 to 1. */
+@inline
+function isEmpty(low: v128, high: v128): v128 {
+  return v128.and(f32x4.eq(low, f32x4.splat(0)), f32x4.eq(high, f32x4.splat(0)))
+}
+
+/** Where the grid ends for weights from `low` <= 0 to `high` >= 0. */
+@inline
+function upperBound(low: v128, high: v128): v128 {
+  const upper = symmetric ? f32x4.max(f32x4.neg(low), high) : high
+  return v128.bitselect(f32x4.splat(1), upper, isEmpty(low, high))
+}
+
+/** Where it begins. */
+@inline
+function lowerBound(low: v128, high: v128): v128 {
+  let lower = low
+  if (symmetric) {
+    lower = f32x4.neg(f32x4.max(f32x4.neg(low), high))
+    if (oneSided) lower = v128.bitselect(lower, low, f32x4.lt(low, f32x4.splat(0)))
+  }
+  return v128.bitselect(f32x4.splat(-1), lower, isEmpty(low, high))
+}
+
+/**
+ * Grids, without a search, of four runs of weights from `low` <= 0 to `high` >= 0: scale [4] at `target`, zero point [4]
+ * behind it.
+ */
+@inline
+export function gridOf(low: v128, high: v128, target: usize): void {
+  const lower = lowerBound(low, high)
+  const scale = scaleOf(lower, upperBound(low, high))
+  v128.store(target, scale)
+  v128.store(target, zeroOf(lower, scale), 16)
+}
+
 /** Grid of `count` columns at `tile`: scale [4] at `target`, zero point [4] behind it, both float32. */
 export function findGrid(tile: usize, count: usize, target: usize): void {
-  const none = f32x4.splat(0)
-  let low = none
-  let high = none
+  let low = f32x4.splat(0)
+  let high = f32x4.splat(0)
   for (let at = tile, end = tile + (count << 4); at < end; at += 16) {
     const value = v128.load(at)
     low = f32x4.min(low, value)
     high = f32x4.max(high, value)
   }
-  if (symmetric) {
-    high = f32x4.max(f32x4.neg(low), high)
-    const mirrored = f32x4.neg(high)
-    low = oneSided ? v128.bitselect(mirrored, low, f32x4.lt(low, none)) : mirrored
-  }
-  const empty = v128.and(f32x4.eq(low, none), f32x4.eq(high, none))
-  low = v128.bitselect(f32x4.splat(-1), low, empty)
-  high = v128.bitselect(f32x4.splat(1), high, empty)
-  const scale = scaleOf(low, high)
-  v128.store(target, scale)
-  v128.store(target, zeroOf(low, scale), 16)
-  if (exponent > 0) search(tile, count, low, high, target)
+  gridOf(low, high, target)
+  if (exponent > 0) search(tile, count, lowerBound(low, high), upperBound(low, high), target)
 }
 
 /** Shrinks the bounds step by step and keeps the grid of the first strict minimum of the error. */
@@ -118,8 +145,7 @@ function search(tile: usize, count: usize, low: v128, high: v128, target: usize)
  * Four rows of source [rows, columns] from `row` on -> tile [columns, 4]; lanes beyond the last row are 0. `buffer` has
  * room for a row of float32 unless that is what the source holds.
  */
-export function loadTile(
-  dtype: i32,
+export function loadTile<T>(
   rows: usize,
   columns: usize,
   row: usize,
@@ -127,7 +153,7 @@ export function loadTile(
   tile: usize,
   buffer: usize,
 ): void {
-  const rowBytes = columns << (dtype == FLOAT32 ? 2 : 1)
+  const rowBytes = columns * sizeof<T>()
   for (let lane: usize = 0; lane < 4; lane++) {
     let values = source + (row + lane) * rowBytes
     const to = tile + (lane << 2)
@@ -135,22 +161,12 @@ export function loadTile(
       for (let p: usize = 0; p < columns; p++) store<f32>(to + (p << 4), 0)
       continue
     }
-    if (dtype != FLOAT32) {
-      cast(dtype, FLOAT32, columns, values, buffer)
+    if (!isFloat<T>()) {
+      cast(isSigned<T>() ? FLOAT16 : BFLOAT16, FLOAT32, columns, values, buffer)
       values = buffer
     }
     for (let p: usize = 0; p < columns; p++) store<f32>(to + (p << 4), load<f32>(values + (p << 2)))
   }
-}
-
-/** Stores the lanes of a code vector in column `column` of rows `row` to `row` + `lanes` - 1. */
-@inline
-export function storeCodes(code: v128, lanes: usize, target: usize, columns: usize): void {
-  const whole = i32x4.trunc_sat_f32x4_u(code)
-  store<u8>(target, <u8>i32x4.extract_lane(whole, 0))
-  if (lanes > 1) store<u8>(target + columns, <u8>i32x4.extract_lane(whole, 1))
-  if (lanes > 2) store<u8>(target + 2 * columns, <u8>i32x4.extract_lane(whole, 2))
-  if (lanes > 3) store<u8>(target + 3 * columns, <u8>i32x4.extract_lane(whole, 3))
 }
 
 /** Copies a grid at `params` into scales float32 [rows, groups] and zeros uint8 [rows, groups]. */
@@ -168,48 +184,4 @@ export function storeGrid(
     store<f32>(scales + (at << 2), load<f32>(params + (lane << 2)))
     store<u8>(zeros + at, <u8>load<f32>(params + 16 + (lane << 2)))
   }
-}
-
-/**
- * Round to nearest: source [rows, columns] of dtype -> codes uint8 of the same shape, scales float32 and zeros uint8
- * [rows, groups]. The last group may be short. scratch: 20 * columns + 32 bytes. Returns the number of rows that hold a
- * NaN or an infinity.
- */
-export function gptqGrid(
-  dtype: i32,
-  rows: usize,
-  columns: usize,
-  groupSize: usize,
-  source: usize,
-  codes: usize,
-  scales: usize,
-  zeros: usize,
-  scratch: usize,
-): i32 {
-  const groups = (columns + groupSize - 1) / groupSize
-  const tile = scratch
-  const params = tile + (columns << 4)
-  const buffer = params + 32
-  let refused = 0
-  for (let row: usize = 0; row < rows; row += 4) {
-    const lanes = min(rows - row, 4)
-    loadTile(dtype, rows, columns, row, source, tile, buffer)
-    let check = f32x4.splat(0)
-    for (let p: usize = 0; p < columns; p++) {
-      check = f32x4.add(check, f32x4.mul(v128.load(tile + (p << 4)), f32x4.splat(0)))
-    }
-    refused += popcnt(i32x4.bitmask(f32x4.ne(check, check)))
-    for (let group: usize = 0; group < groups; group++) {
-      const first = group * groupSize
-      const count = min(groupSize, columns - first)
-      findGrid(tile + (first << 4), count, params)
-      storeGrid(params, row, lanes, group, groups, scales, zeros)
-      const scale = v128.load(params)
-      const zero = v128.load(params, 16)
-      for (let p = first; p < first + count; p++) {
-        storeCodes(codes4(v128.load(tile + (p << 4)), scale, zero), lanes, codes + row * columns + p, columns)
-      }
-    }
-  }
-  return refused
 }

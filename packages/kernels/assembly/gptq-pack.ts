@@ -2,26 +2,83 @@
 // words [ceil(columns * bits / 32), rows], one stream for each row of the codes; the codes of a weight are transposed.
 import { loadAs } from './dtypes'
 
-/** codes uint8 [rows, columns] -> words. */
-export function packColumns(bits: i32, rows: usize, columns: usize, codes: usize, words: usize): void {
-  const wordRows = (columns * bits + 31) / 32
-  for (let first: usize = 0, word: usize = 0; first < columns; first += 32, word += bits) {
-    const count = min(columns - first, 32)
-    for (let row: usize = 0; row < rows; row++) {
-      const source = codes + row * columns + first
-      let stream: u64 = 0
-      let filled = 0
-      let at = word
-      for (let k: usize = 0; k < 32; k++) {
-        if (k < count) stream |= <u64>load<u8>(source + k) << filled
-        filled += bits
-        if (filled < 32) continue
-        if (at < wordRows) store<u32>(words + ((at * rows + row) << 2), <u32>stream)
-        stream >>= 32
-        filled -= 32
-        at++
-      }
+/** Rows whose words are turned together: in every row of the result they fill a line of the cache. */
+export const TURNED_ROWS: usize = 16
+
+/** Bytes between the packed rows that are turned: not a power of two, which would put them all into the same lines. */
+@inline
+export function packedStride(bits: i32, columns: usize): usize {
+  return (((columns + 15) / 16) * 2 * bits + 15) / 16 * 16 + 80
+}
+
+/**
+ * codes uint8 [columns] -> one stream at `target`, zeros behind the last code. There is room for 15 codes behind the
+ * last, which are overwritten, and for 8 bytes behind the last word.
+ */
+export function packRow(bits: i32, columns: usize, codes: usize, target: usize): void {
+  memory.fill(codes + columns, 0, (0 - columns) & 15)
+  const one: i32 = (1 << bits) - 1
+  const two: i32 = (1 << (2 * bits)) - 1
+  const four: i32 = bits == 8 ? -1 : (1 << (4 * bits)) - 1
+  const gap = 8 - bits
+  let to = target
+  for (let p: usize = 0; p < columns; p += 16) {
+    // Neighbours move together: codes in bytes, pairs in 16 bits, fours in 32; eight codes are `bits` bytes.
+    let lanes = v128.and(v128.load(codes + p), i8x16.splat(<i8>one))
+    lanes = v128.and(v128.or(lanes, i16x8.shr_u(lanes, gap)), i16x8.splat(<i16>two))
+    lanes = v128.and(v128.or(lanes, i32x4.shr_u(lanes, 2 * gap)), i32x4.splat(four))
+    lanes = v128.or(lanes, i64x2.shr_u(lanes, 4 * gap))
+    store<u64>(to, i64x2.extract_lane(lanes, 0))
+    store<u64>(to + bits, i64x2.extract_lane(lanes, 1))
+    to += 2 * bits
+  }
+  store<u64>(to, 0)
+}
+
+/** Four words of four rows: [4, 4] -> [4, 4]. */
+@inline
+function turnFour(source: usize, stride: usize, target: usize, step: usize): void {
+  const a = v128.load(source)
+  const b = v128.load(source + stride)
+  const c = v128.load(source + 2 * stride)
+  const d = v128.load(source + 3 * stride)
+  const abLow = v128.shuffle<i32>(a, b, 0, 4, 1, 5)
+  const cdLow = v128.shuffle<i32>(c, d, 0, 4, 1, 5)
+  const abHigh = v128.shuffle<i32>(a, b, 2, 6, 3, 7)
+  const cdHigh = v128.shuffle<i32>(c, d, 2, 6, 3, 7)
+  v128.store(target, v128.shuffle<i64>(abLow, cdLow, 0, 2))
+  v128.store(target + step, v128.shuffle<i64>(abLow, cdLow, 1, 3))
+  v128.store(target + 2 * step, v128.shuffle<i64>(abHigh, cdHigh, 0, 2))
+  v128.store(target + 3 * step, v128.shuffle<i64>(abHigh, cdHigh, 1, 3))
+}
+
+/** Words of `count` rows, each `stride` bytes behind the other -> columns of a matrix whose rows are `step` bytes long. */
+export function turnWords(count: usize, words: usize, source: usize, stride: usize, target: usize, step: usize): void {
+  const wholeRows = count & ~3
+  const wholeWords = words & ~3
+  for (let w: usize = 0; w < wholeWords; w += 4) {
+    for (let row: usize = 0; row < wholeRows; row += 4) {
+      turnFour(source + row * stride + (w << 2), stride, target + w * step + (row << 2), step)
     }
+  }
+  for (let row: usize = 0; row < count; row++) {
+    for (let w = row < wholeRows ? wholeWords : 0; w < words; w++) {
+      store<u32>(target + w * step + (row << 2), load<u32>(source + row * stride + (w << 2)))
+    }
+  }
+}
+
+/** codes uint8 [rows, columns] -> words. scratch: columns + 16 bytes, and `TURNED_ROWS` packed rows. */
+export function packColumns(bits: i32, rows: usize, columns: usize, codes: usize, words: usize, scratch: usize): void {
+  const packed = scratch + columns + 16
+  const stride = packedStride(bits, columns)
+  for (let first: usize = 0; first < rows; first += TURNED_ROWS) {
+    const count = min(TURNED_ROWS, rows - first)
+    for (let row: usize = 0; row < count; row++) {
+      memory.copy(scratch, codes + (first + row) * columns, columns)
+      packRow(bits, columns, scratch, packed + row * stride)
+    }
+    turnWords(count, (columns * bits + 31) / 32, packed, stride, words + (first << 2), rows << 2)
   }
 }
 

@@ -74,6 +74,20 @@ add(
   [bytes(elements), bytes(rows * 4)],
 )
 
+const gptqGroups = elements / 128
+const gptqParams = { ...shape, groupSize: 128, bits: 4, symmetric: true, oneSided: false }
+const gptqRules = { minimumZero: 0, searchExponent: 0, roundScales: false }
+const gptqCodes = bytes(elements)
+for (const dtype of ['float32', 'bfloat16', 'float16']) {
+  const params = { dtype, ...gptqParams, ...gptqRules }
+  const words = bytes(elements / 2)
+  add('gptqGrid', params, [weights[dtype]], [gptqCodes, bytes(gptqGroups * 4), bytes(gptqGroups)])
+  const outputs = [words, bytes(gptqGroups * 2), bytes(gptqGroups)]
+  add('gptqRound', { ...params, scaleDtype: 'float16' }, [weights[dtype]], outputs)
+}
+for (const bits of [2, 3, 4, 8])
+  add('packColumns', { bits, ...shape }, [bytes(elements)], [bytes((elements * bits) / 8)])
+
 for (const dtype of ['float32', 'bfloat16']) {
   const size = (elements / 128) * (dtype === 'float32' ? 4 : 2)
   const params = { dtype, ...shape, groupSize: 128 }

@@ -3,8 +3,9 @@ import { describe, expect, it } from 'vitest'
 import { expectEqualBytes } from './equal-bytes.fixture.js'
 import { bits, bytesOf, grid, numbers, permutation, seed } from './gptq.fixture.js'
 import { runKernel } from './index.js'
+import { floatBytes } from './reference/float-formats.js'
 import { findGrid, type Grid, gridCode, gridValue } from './reference/gptq-grid.js'
-import { dtypes, encode } from './weights.arbitrary.js'
+import { dtypes, encode, weights } from './weights.arbitrary.js'
 
 describe('kernels of GPTQ give the bytes of their formulas', () => {
   it('gptqGrid: every dtype, short last groups, rows that do not fill a vector, positive rows', () => {
@@ -27,6 +28,62 @@ describe('kernels of GPTQ give the bytes of their formulas', () => {
         const params = { ...grid, dtype, rows, columns, groupSize }
         expectEqualBytes('gptqGrid', params, [weight], [rows * columns, groups * 4, groups])
       }),
+    )
+  })
+
+  it('gptqGrid and gptqRound, of anything: NaN, infinities, zeros, subnormal numbers, one group or many', () => {
+    const call = fc
+      .record({
+        grid,
+        dtype: dtypes,
+        scaleDtype: dtypes,
+        rows: fc.integer({ min: 1, max: 37 }),
+        columns: fc.integer({ min: 1, max: 40 }),
+        groupSize: fc.constantFrom(1, 3, 8, 16, 32, 100),
+      })
+      .chain((shape) => fc.tuple(fc.constant(shape), weights(shape.dtype, shape.rows * shape.columns)))
+    fc.assert(
+      fc.property(call, ([{ grid, scaleDtype, ...shape }, weight]) => {
+        const { rows, columns, groupSize } = shape
+        const groups = rows * Math.ceil(columns / groupSize)
+        expectEqualBytes('gptqGrid', { ...grid, ...shape }, [weight], [rows * columns, groups * 4, groups])
+        const words = Math.ceil((columns * grid.bits) / 32) * rows * 4
+        const lengths = [words, groups * floatBytes(scaleDtype), groups]
+        expectEqualBytes('gptqRound', { ...grid, ...shape, scaleDtype }, [weight], lengths)
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  it('gptqRound stores what gptqGrid finds, with a search too', () => {
+    const call = fc.record({
+      grid,
+      dtype: dtypes,
+      rows: fc.integer({ min: 1, max: 40 }),
+      columns: fc.integer({ min: 1, max: 150 }),
+      groupSize: fc.constantFrom(16, 32, 128),
+      searchExponent: fc.constantFrom(1, 2.4),
+      seed,
+    })
+    fc.assert(
+      fc.property(call, ({ grid, dtype, rows, columns, groupSize, searchExponent, seed }) => {
+        const groups = Math.ceil(columns / groupSize)
+        const weight = encode(dtype, [...numbers(rows * columns, seed)])
+        const params = { ...grid, searchExponent, dtype, rows, columns, groupSize }
+        const rowwise = [rows * columns, rows * groups * 4, rows * groups].map((n) => new Uint8Array(n))
+        runKernel('gptqGrid', params, [weight], rowwise)
+        const [codes, scales, zeros] = rowwise as [Uint8Array, Uint8Array, Uint8Array]
+        const wordBytes = Math.ceil((columns * grid.bits) / 32) * rows * 4
+        const made = [wordBytes, scales.length, zeros.length].map((n) => new Uint8Array(n))
+        runKernel('gptqRound', { ...params, scaleDtype: 'float32' }, [weight], made)
+
+        const wanted = [wordBytes, scales.length].map((n) => new Uint8Array(n))
+        runKernel('packColumns', { bits: grid.bits, rows, columns }, [codes], [wanted[0]!])
+        runKernel('transposeFloats', { dtype: 'float32', rows, columns: groups }, [scales], [wanted[1]!])
+        wanted.push(zeros.map((_, at) => zeros[(at % rows) * groups + Math.floor(at / rows)]!))
+        expect(made).toEqual(wanted)
+      }),
+      { numRuns: 50 },
     )
   })
 

@@ -23,7 +23,7 @@ export {
   type KernelRunOptions,
 } from './pool/kernel-pool.js'
 export type { KernelTask } from './pool/task.js'
-export { readRange as readByteRange } from './pool/transfer.js'
+export { readRange as readByteRange, writeRange as writeByteRange } from './pool/transfer.js'
 export {
   type BnbProfile,
   FOUR_BIT_CODES,
@@ -69,6 +69,7 @@ export type {
   PackColumnsParams,
   UnpackColumnsParams,
 } from './reference/gptq-pack.js'
+export type { GptqRoundParams } from './reference/gptq-round.js'
 export type { GptqRowsParams } from './reference/gptq-rows.js'
 export {
   lowerPanels,

@@ -10,6 +10,7 @@ import { gptqEnergyKernel } from './kernels/gptq-energy.js'
 import { gptqFactorKernel } from './kernels/gptq-factor.js'
 import { gptqGridKernel } from './kernels/gptq-grid.js'
 import { dequantizeColumnsKernel, packColumnsKernel, unpackColumnsKernel } from './kernels/gptq-pack.js'
+import { gptqRoundKernel } from './kernels/gptq-round.js'
 import { gptqRowsKernel } from './kernels/gptq-rows.js'
 import { holdsNonFiniteKernel } from './kernels/holds-non-finite.js'
 import { intGroupsKernel } from './kernels/int-groups.js'
@@ -45,6 +46,7 @@ const definitions: readonly KernelDefinition[] = [
   llmInt8QuantizeKernel,
   llmInt8DequantizeKernel,
   gptqGridKernel,
+  gptqRoundKernel,
   gptqRowsKernel,
   gptqFactorKernel,
   gptqEnergyKernel,

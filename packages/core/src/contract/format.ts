@@ -20,9 +20,11 @@ export interface Component {
   readonly shape: readonly number[]
   /**
    * 'rows' (default): the bytes divide evenly over the output rows, in their order, so row ranges are written as they
-   * are made. 'whole': the tensor is completed in memory by `finish`.
+   * are made. 'columns': the tensor has the output rows in its last axis, as a transposed weight has; row ranges are put
+   * into their columns in memory, and it is written when all of them have been made. 'whole': the tensor is completed in
+   * memory by `finish`. The last two are always read entirely.
    */
-  readonly layout?: 'rows' | 'whole'
+  readonly layout?: 'rows' | 'columns' | 'whole'
 }
 
 /** Consecutive rows of the float matrix. */
@@ -34,7 +36,10 @@ export interface FloatRows {
   at(row: number): Float32Array
 }
 
-/** The bytes of every component that belong to the same rows; 'whole' components are always complete. */
+/**
+ * The bytes of every component that belong to the same rows: of 'columns' components in `quantize` those columns, one line
+ * behind the other, and all of them elsewhere; of 'whole' components always all.
+ */
 export interface ComponentRows {
   bytes(key: string): Uint8Array
   int8(key: string): Int8Array
@@ -91,7 +96,7 @@ export interface QuantizedFormat {
   /** The same bytes, by a kernel. */
   quantizeKernel?(weight: WeightInfo): KernelCall
   /**
-   * Completes 'whole' components once every row has been quantized.
+   * Completes 'whole' components once every row has been quantized; gets the 'columns' ones and the scratch entirely.
    *
    * @returns the final shapes of components whose size depends on values: `components` then states the largest one, and
    * what lies beyond the final one is cut off. A quantizer that has such components says `sizesDependOnValues`.

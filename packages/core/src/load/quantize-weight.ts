@@ -1,12 +1,13 @@
-import type { ByteRange, KernelResult } from '@hfquant/kernels'
-import type { Component, FinalShapes, WeightInfo } from '../contract/format.js'
+import { type ByteRange, type KernelResult, writeByteRange } from '@hfquant/kernels'
+import type { Component, FinalShapes } from '../contract/format.js'
 import { CheckpointError } from '../errors/families.js'
 import { tensorBytes } from '../shell/dtype.js'
 import type { QuantizedModule } from '../shell/quantized-module.js'
 import type { ByteBudget } from './byte-budget.js'
-import { subRange, writeRange } from './byte-range.js'
+import { writeRange } from './byte-range.js'
 import { castValues } from './cast-values.js'
 import type { CheckpointTensor } from './checkpoint.js'
+import { componentRange, isCutInRows } from './component-range.js'
 import { componentRows, floatRows } from './component-rows.js'
 import { bytesPerRow, type FloatMatrix, readRows, readRowsHere } from './read-rows.js'
 import type { SharedScratch } from './shared-scratch.js'
@@ -29,11 +30,10 @@ export async function quantizeWeight(
   context: QuantizeContext,
 ): Promise<{ readonly done: Promise<FinalShapes> }> {
   const { info: weight, format, replaced } = module
-  const kept = wholeComponents(module)
+  const kept = keptComponents(module)
   const room = await context.wholeBudget.acquire(byteLengthOf(kept), context.signal)
-  const whole = new Map(
-    kept.map(({ key, dtype, shape }) => [key, context.scratch.take(tensorBytes(dtype, shape))]),
-  )
+  const whole = new Map(kept.map((component) => [component.key, roomFor(component, context.scratch)]))
+  const places = new Map([...targets, ...[...whole].map(([key, buffer]) => [key, rangeOf(buffer)] as const)])
   const pieces: Promise<void>[] = []
   const matrix = { source: checkpointSource(source), slot: replaced.slot, dtype: weight.dtype }
   const rowBytes = bytesPerRow(matrix)
@@ -48,9 +48,7 @@ export async function quantizeWeight(
       const outputs = new Map(
         [...module.components, ...(format.scratch?.(weight) ?? [])].map((component) => [
           component.key,
-          whole.get(component.key) === undefined
-            ? rowsOfComponent(targets.get(component.key)!, component, weight, first, end)
-            : rowsOfWhole(whole.get(component.key)!, component, weight, first, end),
+          componentRange(places.get(component.key)!, component, weight, [first, end]),
         ]),
       )
       const task = quantizeRows({ module, matrix, outputs, first, rows: end - first }, context)
@@ -121,16 +119,21 @@ async function quantizeRowsHere(task: RowTask): Promise<void> {
   const bytes = castValues(own, weight.dtype, 'float32')
   const values = new Float32Array(bytes.buffer, bytes.byteOffset, rows * weight.inFeatures)
   if (!values.every(Number.isFinite)) refuseNonFinite({ nonFinite: 1 }, task)
-  const made = new Map<string, Uint8Array>()
-  for (const [key, { byteLength }] of task.outputs) made.set(key, new Uint8Array(byteLength))
-  for (const [key, range] of task.outputs) {
-    if ('buffer' in range) made.set(key, new Uint8Array(range.buffer, range.byteOffset, range.byteLength))
-  }
+  const made = new Map(
+    [...task.outputs].map(([key, range]) => [key, viewOf(range) ?? new Uint8Array(range.byteLength)]),
+  )
   format.quantize!(floatRows(values, weight.inFeatures, first), componentRows(made), weight)
   for (const [key, range] of task.outputs) {
     if ('fd' in range) await writeRange(range, made.get(key)!)
+    else if (range.spacing !== undefined) writeByteRange(range, made.get(key)!)
   }
 }
+
+/** The bytes of a range themselves, where they lie in memory one behind the other. */
+const viewOf = (range: ByteRange): Uint8Array | undefined =>
+  'fd' in range || range.spacing !== undefined
+    ? undefined
+    : new Uint8Array(range.buffer, range.byteOffset, range.byteLength)
 
 async function finish(
   { format, info: weight, components }: QuantizedModule,
@@ -153,38 +156,27 @@ async function finish(
 
 const NO_SHAPES: FinalShapes = new Map()
 
-/** The components that only `finish` completes. */
-const wholeComponents = ({ format, info: weight, components }: QuantizedModule): readonly Component[] => [
-  ...components.filter(({ layout }) => layout === 'whole'),
+/** The components that are in memory until all rows have been made. */
+const keptComponents = ({ format, info: weight, components }: QuantizedModule): readonly Component[] => [
+  ...components.filter((component) => !isCutInRows(component)),
   ...(format.scratch?.(weight) ?? []),
 ]
 
+/** Memory for all of a component, zeros unless every byte will be written: ranges are put into columns as they are. */
+function roomFor({ dtype, shape, layout }: Component, scratch: SharedScratch): SharedArrayBuffer {
+  const buffer = scratch.take(tensorBytes(dtype, shape))
+  if (layout !== 'columns') new Uint8Array(buffer).fill(0)
+  return buffer
+}
+
+const rangeOf = (buffer: SharedArrayBuffer): ByteRange => ({
+  buffer,
+  byteOffset: 0,
+  byteLength: buffer.byteLength,
+})
+
 const byteLengthOf = (components: readonly Component[]): number =>
   components.reduce((sum, { dtype, shape }) => sum + tensorBytes(dtype, shape), 0)
-
-function rowsOfComponent(
-  target: ByteRange,
-  component: Component,
-  weight: WeightInfo,
-  first: number,
-  end: number,
-) {
-  const bytes = tensorBytes(component.dtype, component.shape)
-  const start = (bytes * first) / weight.outFeatures
-  return subRange(target, start, (bytes * end) / weight.outFeatures - start)
-}
-
-/** Scratch made row by row is handed out in rows; a 'whole' component always entirely. */
-function rowsOfWhole(
-  buffer: SharedArrayBuffer,
-  component: Component,
-  weight: WeightInfo,
-  first: number,
-  end: number,
-): ByteRange {
-  const range = { buffer, byteOffset: 0, byteLength: buffer.byteLength }
-  return component.layout === 'whole' ? range : rowsOfComponent(range, component, weight, first, end)
-}
 
 function refuseNonFinite(
   { nonFinite }: Pick<KernelResult, 'nonFinite'>,

@@ -6,6 +6,7 @@ import type { QuantizedModule } from '../shell/quantized-module.js'
 import { storagePath } from '../shell/storage-range.js'
 import { joinBytes } from './byte-range.js'
 import { castValues } from './cast-values.js'
+import { isCutInRows } from './component-range.js'
 import { componentRows, floatRows } from './component-rows.js'
 import { notFinite } from './not-finite.js'
 import { readBytesHere } from './read-rows.js'
@@ -53,14 +54,15 @@ export async function* dequantizedChunks(module: QuantizedModule): AsyncGenerato
     Math.floor(PIECE_BYTES / 4 / Math.max(weight.inFeatures, 1) / step) * step,
   )
   const whole = new Map<string, Uint8Array>()
-  for (const { key, layout } of components) {
-    if (layout === 'whole') whole.set(key, await readParameter(module.component(key)))
+  for (const component of components) {
+    const { key } = component
+    if (!isCutInRows(component)) whole.set(key, await readParameter(module.component(key)))
   }
   for (let first = 0; first < weight.outFeatures; first += rowsAtOnce) {
     const rows = Math.min(rowsAtOnce, weight.outFeatures - first)
     const parts = new Map(whole)
-    for (const { key, layout } of components) {
-      if (layout === 'whole') continue
+    for (const { key } of components) {
+      if (whole.has(key)) continue
       const parameter = module.component(key)
       const start = (parameter.byteLength * first) / weight.outFeatures
       const end = (parameter.byteLength * (first + rows)) / weight.outFeatures

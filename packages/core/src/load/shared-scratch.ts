@@ -3,7 +3,7 @@
  * are merely dropped pile up by the gigabyte before it runs.
  */
 export interface SharedScratch {
-  /** A buffer filled with zeros. */
+  /** A buffer that holds zeros, or what its last user left in it. */
   take(byteLength: number): SharedArrayBuffer
   /** Nobody reads or writes the buffer any more. */
   giveBack(buffer: SharedArrayBuffer): void
@@ -12,12 +12,7 @@ export interface SharedScratch {
 export function createSharedScratch(): SharedScratch {
   const free = new Map<number, SharedArrayBuffer[]>()
   return {
-    take(byteLength) {
-      const used = free.get(byteLength)?.pop()
-      if (used === undefined) return new SharedArrayBuffer(byteLength)
-      new Uint8Array(used).fill(0)
-      return used
-    },
+    take: (byteLength) => free.get(byteLength)?.pop() ?? new SharedArrayBuffer(byteLength),
     giveBack(buffer) {
       const same = free.get(buffer.byteLength)
       if (same === undefined) free.set(buffer.byteLength, [buffer])

@@ -35,6 +35,25 @@ export function encodeWeight(
   }
   const params = { from: 'float32', to: layout.scaleDtype }
   runKernel('cast', params, [new Uint8Array(columnScales.buffer)], [parts.bytes('scales')])
-  parts.int32('qzeros').set(packZeroPoints(columnZeros, groups, rows, layout.bits, layout.zeroPoints))
-  if (layout.hasGroupIndex) parts.int32('g_idx').set(groupOf)
+  encodeGroups({ zeros: columnZeros, groupOf }, parts, weight, layout)
+}
+
+/** What is stored of groups beside their scales. */
+interface GroupParts {
+  /** [G, N] */
+  readonly zeros: Uint8Array
+  /** [K] */
+  readonly groupOf: Int32Array
+}
+
+/** Packs the zero points of a quantized weight, and adds the group of each input channel. */
+export function encodeGroups(
+  { zeros, groupOf }: GroupParts,
+  parts: Pick<ComponentRows, 'int32'>,
+  { outFeatures, inFeatures }: WeightInfo,
+  { bits, groupSize, zeroPoints, hasGroupIndex }: GptqLayout,
+): void {
+  const groups = groupCount(inFeatures, groupSize)
+  parts.int32('qzeros').set(packZeroPoints(zeros, groups, outFeatures, bits, zeroPoints))
+  if (hasGroupIndex) parts.int32('g_idx').set(groupOf)
 }

@@ -1,7 +1,7 @@
 import type { ComponentRows, FloatRows, KernelCall, QuantizedFormat, WeightInfo } from '@hfquant/core'
 import { runKernel } from '@hfquant/kernels'
 import { lowerMatMulNBits } from '../lower/mat-mul-n-bits.js'
-import { encodeWeight } from './encode.js'
+import { encodeGroups } from './encode.js'
 import { plainGroupIndex } from './group-index.js'
 import { type GptqLayout, groupCount, layoutComponents } from './layout.js'
 
@@ -53,36 +53,30 @@ export const gridParams = ({ bits, groupSize, symmetric }: GptqLayout, rules: Gr
   roundScales: rules.roundScales,
 })
 
+/** Zero points before they are packed; not stored. */
+const ZEROS = 'zeros'
+
 function roundToNearest(
   layout: GptqLayout,
   rules: GridRules,
 ): Pick<QuantizedFormat, 'scratch' | 'quantizeKernel' | 'finish'> {
   return {
-    scratch: ({ outFeatures, inFeatures }) => {
-      const grids = [outFeatures, groupCount(inFeatures, layout.groupSize)]
-      return [
-        { key: 'codes', dtype: 'uint8', shape: [outFeatures, inFeatures] },
-        { key: 'grid_scales', dtype: 'float32', shape: grids },
-        { key: 'grid_zeros', dtype: 'uint8', shape: grids },
-      ]
-    },
+    scratch: ({ outFeatures, inFeatures }) => [
+      {
+        key: ZEROS,
+        dtype: 'uint8',
+        shape: [groupCount(inFeatures, layout.groupSize), outFeatures],
+        layout: 'columns',
+      },
+    ],
     quantizeKernel: () => ({
-      kernel: 'gptqGrid',
-      params: gridParams(layout, rules),
-      components: ['codes', 'grid_scales', 'grid_zeros'],
+      kernel: 'gptqRound',
+      params: { ...gridParams(layout, rules), scaleDtype: layout.scaleDtype },
+      components: ['qweight', 'scales', ZEROS],
     }),
     finish(parts, weight) {
-      encodeWeight(
-        {
-          codes: parts.uint8('codes'),
-          scales: parts.float32('grid_scales'),
-          zeros: parts.uint8('grid_zeros'),
-          groupOf: plainGroupIndex(weight.inFeatures, layout.groupSize),
-        },
-        parts,
-        weight,
-        layout,
-      )
+      const groupOf = plainGroupIndex(weight.inFeatures, layout.groupSize)
+      encodeGroups({ zeros: parts.uint8(ZEROS), groupOf }, parts, weight, layout)
       return undefined
     },
   }

@@ -25,12 +25,11 @@ export function layoutComponents(
   layout: GptqLayout,
 ): Component[] {
   const groups = groupCount(k, layout.groupSize)
-  const whole = { layout: 'whole' } as const
   const components: Component[] = [
-    { key: 'qweight', dtype: 'int32', shape: [wordsFor(k, layout.bits), n], ...whole },
-    { key: 'qzeros', dtype: 'int32', shape: [groups, wordsFor(n, layout.bits)], ...whole },
-    { key: 'scales', dtype: layout.scaleDtype, shape: [groups, n], ...whole },
+    { key: 'qweight', dtype: 'int32', shape: [wordsFor(k, layout.bits), n], layout: 'columns' },
+    { key: 'qzeros', dtype: 'int32', shape: [groups, wordsFor(n, layout.bits)], layout: 'whole' },
+    { key: 'scales', dtype: layout.scaleDtype, shape: [groups, n], layout: 'columns' },
   ]
-  if (layout.hasGroupIndex) components.push({ key: 'g_idx', dtype: 'int32', shape: [k], ...whole })
+  if (layout.hasGroupIndex) components.push({ key: 'g_idx', dtype: 'int32', shape: [k], layout: 'whole' })
   return components
 }

@@ -32,24 +32,36 @@ export function configure({ exports }: WasmKernels, params: GptqGridParams): voi
   )
 }
 
-/** Round to nearest; see `reference.gptqGrid`. */
-export const gptqGridKernel: KernelDefinition<GptqGridRowsParams> = {
-  name: 'gptqGrid',
-  parse: (read) => ({
-    ...readGrid('gptqGrid', read),
+export function readGridRows(kernel: string, read: ParamReader): GptqGridRowsParams {
+  return {
+    ...readGrid(kernel, read),
     dtype: read.dtype('dtype'),
     rows: read.count('rows'),
     columns: read.count('columns', 0, MAX_COLUMNS),
     groupSize: read.count('groupSize', 1),
-  }),
-  sizes({ dtype, rows, columns, groupSize }) {
-    const groups = rows * Math.ceil(columns / groupSize)
+  }
+}
+
+export const groupCount = ({ columns, groupSize }: GptqGridRowsParams): number =>
+  Math.ceil(columns / groupSize)
+
+/** A grid, the grids of four rows, the tile of a search, and the codes of a row: `divide` of the module. */
+export const gridScratch = (params: GptqGridRowsParams): number =>
+  32 + groupCount(params) * 32 + params.columns * 21 + 16
+
+/** Round to nearest; see `reference.gptqGrid`. */
+export const gptqGridKernel: KernelDefinition<GptqGridRowsParams> = {
+  name: 'gptqGrid',
+  parse: (read) => readGridRows('gptqGrid', read),
+  sizes(params) {
+    const { dtype, rows, columns } = params
+    const groups = rows * groupCount(params)
     return {
       inputs: [rows * columns * floatBytes(dtype)],
       outputs: [rows * columns, groups * 4, groups],
     }
   },
-  scratch: ({ columns }) => columns * 20 + 32,
+  scratch: gridScratch,
   reference: gptqGrid,
   simd(params, wasm, [weight], [codes, scales, zeros], scratch) {
     configure(wasm, params)

@@ -15,7 +15,7 @@ import { DTYPE_NUMBER } from '../wasm/instance.js'
 
 const WIDTHS = [2, 3, 4, 8]
 
-function readBits(kernel: string, read: ParamReader): number {
+export function readBits(kernel: string, read: ParamReader): number {
   const bits = read.count('bits')
   if (WIDTHS.includes(bits)) return bits
   throw new KernelArgumentError(kernel, 'parameter "bits"', bits, WIDTHS.join(', '))
@@ -33,6 +33,10 @@ function readPackedRows(kernel: string, read: ParamReader): PackedRowsParams {
   }
 }
 
+/** Packed rows that are turned together: sixteen times `packedStride` of the module. */
+export const turnedRowsScratch = ({ bits, columns }: Pick<PackColumnsParams, 'bits' | 'columns'>): number =>
+  16 * (Math.ceil((Math.ceil(columns / 16) * 2 * bits) / 16) * 16 + 80)
+
 /** Codes into the words of a GPTQ checkpoint; see `reference.packColumns`. */
 export const packColumnsKernel: KernelDefinition<PackColumnsParams> = {
   name: 'packColumns',
@@ -45,9 +49,10 @@ export const packColumnsKernel: KernelDefinition<PackColumnsParams> = {
     inputs: [rows * columns],
     outputs: [wordsFor(columns, bits) * rows * 4],
   }),
+  scratch: (params) => params.columns + 16 + turnedRowsScratch(params),
   reference: packColumns,
-  simd({ bits, rows, columns }, { exports }, [codes], [words]) {
-    exports.packColumns(bits, rows, columns, codes!.byteOffset, words!.byteOffset)
+  simd({ bits, rows, columns }, { exports }, [codes], [words], scratch) {
+    exports.packColumns(bits, rows, columns, codes!.byteOffset, words!.byteOffset, scratch.byteOffset)
     return ALL_FINITE
   },
 }

@@ -1,4 +1,4 @@
-/** Bytes that do not lie one after the other, such as some columns of a matrix. Only inputs may be spaced. */
+/** Bytes that do not lie one after the other, such as some columns of a matrix. */
 export interface Spacing {
   /** Length of each piece; a whole number of them makes the range. */
   readonly pieceBytes: number

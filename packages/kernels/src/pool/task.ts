@@ -21,9 +21,6 @@ export function checkTask(task: KernelTask): void {
   for (const [i, range] of inputs.entries()) checkRange(kernel, `input ${i}`, range)
   for (const [i, range] of outputs.entries()) {
     checkRange(kernel, `output ${i}`, range)
-    if (range.spacing !== undefined) {
-      throw new KernelArgumentError(kernel, `output ${i}`, 'spaced', 'bytes that lie one after the other')
-    }
     if (!isFileRange(range) && !(range.buffer instanceof SharedArrayBuffer)) {
       throw new KernelArgumentError(
         kernel,

@@ -27,6 +27,14 @@ function readPiece(range: ByteRange, target: Uint8Array): void {
 
 /** Writes all of `source`, which has the length of the range. */
 export function writeRange(range: ByteRange, source: Uint8Array): void {
+  let done = 0
+  for (const piece of piecesOf(range)) {
+    writePiece(piece, source.subarray(done, done + piece.byteLength))
+    done += piece.byteLength
+  }
+}
+
+function writePiece(range: ByteRange, source: Uint8Array): void {
   if (!isFileRange(range)) {
     new Uint8Array(range.buffer, range.byteOffset, range.byteLength).set(source)
     return

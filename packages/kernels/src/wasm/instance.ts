@@ -106,6 +106,19 @@ export interface WasmExports {
     zeros: number,
     scratch: number,
   ): number
+  gptqRound(
+    dtype: number,
+    scaleDtype: number,
+    bits: number,
+    rows: number,
+    columns: number,
+    groupSize: number,
+    source: number,
+    words: number,
+    scales: number,
+    zeros: number,
+    scratch: number,
+  ): number
   gptqRows(
     rows: number,
     columns: number,
@@ -143,7 +156,14 @@ export interface WasmExports {
     energies: number,
     scratch: number,
   ): void
-  packColumns(bits: number, rows: number, columns: number, codes: number, words: number): void
+  packColumns(
+    bits: number,
+    rows: number,
+    columns: number,
+    codes: number,
+    words: number,
+    scratch: number,
+  ): void
   unpackColumns(
     bits: number,
     totalRows: number,

@@ -49,11 +49,11 @@ async function statements(bench: Workbench, { config }: NamedConfig): Promise<vo
         contract,
       )
       const step = format.rowsPerStep ?? 1
-      const bytes = tensorBytes(dtype, shape)
+      const bytes = tensorBytes(dtype, placing === 'columns' ? shape.slice(-1) : shape)
       demand(
         placing === 'whole' || (bytes * Math.min(step, weight.outFeatures)) % weight.outFeatures === 0,
-        `${name} is ${dtype} [${shape}], ${bytes} bytes, which ${weight.outFeatures} rows in steps of ${step} do not divide`,
-        "the bytes of a 'rows' component divide evenly over the output rows; one that is no such thing says layout: 'whole'",
+        `${name} is ${dtype} [${shape}], ${bytes} bytes${placing === 'columns' ? ' a line' : ''}, which ${weight.outFeatures} rows in steps of ${step} do not divide`,
+        "the bytes of a 'rows' component, and those of the last axis of a 'columns' one, divide evenly over the output rows; one that is neither says layout: 'whole'",
       )
     }
     const stored = components.reduce((sum, { dtype, shape }) => sum + tensorBytes(dtype, shape), 0)

@@ -129,7 +129,7 @@ async function largeWeight(
 
 /** Components and scratch that are completed in memory. */
 function workingBytes({ format, info: weight, components }: QuantizedModule): number {
-  const whole = components.filter(({ layout }) => layout === 'whole')
+  const whole = components.filter(({ layout = 'rows' }) => layout !== 'rows')
   return sum(
     [...whole, ...(format.scratch?.(weight) ?? [])].map(({ dtype, shape }) => tensorBytes(dtype, shape)),
   )

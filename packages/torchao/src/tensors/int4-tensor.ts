@@ -61,22 +61,16 @@ function quantizeInt4({ inFeatures, outFeatures, groupSize, scaleDtype }: Int4Co
     },
     quantizeKernel: () => ({ kernel: 'int4OffsetQuantize', params: { groupSize }, components }),
     finish(parts: ComponentRows): FinalShapes | undefined {
-      const size = scaleDtype === 'float32' ? 4 : 2
-      transpose(parts.bytes(ROW_SCALE), parts.bytes(SCALE), outFeatures, groups, size)
-      transpose(parts.bytes(ROW_OFFSET), parts.bytes(ZERO_POINT), outFeatures, groups, size)
+      const params = { dtype: scaleDtype, rows: outFeatures, columns: groups }
+      for (const [from, to] of [
+        [ROW_SCALE, SCALE],
+        [ROW_OFFSET, ZERO_POINT],
+      ] as const) {
+        runKernel('transposeFloats', params, [parts.bytes(from)], [parts.bytes(to)])
+      }
       return undefined
     },
   } satisfies Partial<QuantizedFormat>
-}
-
-/** [rows, columns] -> [columns, rows], elements of `size` bytes. */
-function transpose(from: Uint8Array, to: Uint8Array, rows: number, columns: number, size: number): void {
-  for (let row = 0; row < rows; row++) {
-    for (let column = 0; column < columns; column++) {
-      const start = (row * columns + column) * size
-      to.set(from.subarray(start, start + size), (column * rows + row) * size)
-    }
-  }
 }
 
 function storedInt4(codes: Int4Codes, document: TensorDocument): TorchAoFormat {
