@@ -28,7 +28,7 @@ export function gptqEnergy(
   for (let chunk: usize = 0; chunk < rows; chunk += CHUNK) {
     const tiles = (min(CHUNK, rows - chunk) + 3) / 4
     for (let t: usize = 0; t < tiles; t++) {
-      loadTile<Float32>(rows, columns, chunk + t * 4, weight, scratch + t * tileBytes, 0)
+      loadTile<Float32, Float32>(rows, columns, chunk + t * 4, weight, scratch + t * tileBytes, 0)
     }
     for (let block = first; block < end; block += BLOCK) {
       const count = min(BLOCK, end - block)

@@ -1,8 +1,8 @@
 // Family: affine grids of GPTQ, one scale and zero point for each run of columns of a row. Four rows can be handled
 // together: a tile is [columns, 4] float32 with one row to a lane.
-import { cast } from './cast'
-import { BFLOAT16, FLOAT16, FLOAT32, narrowFloat16, widenFloat16 } from './dtypes'
+import { narrowFloat16, widenFloat16 } from './dtypes'
 import { power4 } from './power4'
+import { loadRounded4 } from './rounded-loads'
 
 /** Steps of the scale search and the grid they are taken on. */
 const SEARCH_STEPS: i32 = 80
@@ -142,10 +142,10 @@ function search(tile: usize, count: usize, low: v128, high: v128, target: usize)
 }
 
 /**
- * Four rows of source [rows, columns] from `row` on -> tile [columns, 4]; lanes beyond the last row are 0. `buffer` has
- * room for a row of float32 unless that is what the source holds.
+ * Four rows of source [rows, columns] from `row` on, rounded to V -> tile [columns, 4]; lanes beyond the last row are 0.
+ * `buffer` has room for a row of float32 and 12 bytes more, unless that is what the source holds and stays.
  */
-export function loadTile<T>(
+export function loadTile<T, V>(
   rows: usize,
   columns: usize,
   row: usize,
@@ -161,8 +161,8 @@ export function loadTile<T>(
       for (let p: usize = 0; p < columns; p++) store<f32>(to + (p << 4), 0)
       continue
     }
-    if (!isFloat<T>()) {
-      cast(isSigned<T>() ? FLOAT16 : BFLOAT16, FLOAT32, columns, values, buffer)
+    if (!isFloat<T>() || !isFloat<V>()) {
+      for (let p: usize = 0; p < columns; p += 4) v128.store(buffer + (p << 2), loadRounded4<T, V>(values + p * sizeof<T>()))
       values = buffer
     }
     for (let p: usize = 0; p < columns; p++) store<f32>(to + (p << 4), load<f32>(values + (p << 2)))

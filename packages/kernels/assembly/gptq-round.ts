@@ -1,18 +1,9 @@
 // Family: rounding to nearest on the grids of GPTQ. Rows are independent of each other.
-import {
-  BFLOAT16,
-  BFloat16,
-  decode,
-  FLOAT32,
-  Float16,
-  Float32,
-  infinityBits,
-  load4,
-  storeAs,
-} from './dtypes'
-import { highBits, lowBits, magnitudeBits, measure } from './extent'
+import { BFLOAT16, BFloat16, FLOAT32, Float16, Float32, storeAs } from './dtypes'
+import { highBits, lowBits, measure } from './extent'
 import { exponent, findGrid, gridOf, largest, loadTile } from './gptq-grid'
 import { packedStride, packRow, TURNED_ROWS, turnWords } from './gptq-pack'
+import { decodeRounded, loadRounded4 } from './rounded-loads'
 import { ROUNDER, ROUNDER_BITS } from './rounder'
 
 /** Rows whose grids are found together. */
@@ -28,26 +19,26 @@ let buffer: usize = 0
 let codes: usize = 0
 let packed: usize = 0
 
-/** 32 bytes, 32 for each group, 21 for each column and 16 more; then `TURNED_ROWS` packed rows. */
+/** 32 bytes, 32 for each group, 21 for each column and 32 more; then `TURNED_ROWS` packed rows. */
 function divide(scratch: usize, columns: usize, groups: usize): void {
   params = scratch
   grids = params + 32
   tile = grids + TILE_ROWS * groups * GRID_BYTES
   buffer = tile + (columns << 4)
-  codes = buffer + (columns << 2)
+  codes = buffer + (columns << 2) + 16
   packed = codes + columns + 16
 }
 
 /** Four codes w / scale + zero in the low bits of `ROUNDER` + zero, which is taken off again. */
 @inline
-function code4<T>(pointer: usize, scale: v128, low: v128, high: v128, offset: v128): v128 {
+function code4<T, V>(pointer: usize, scale: v128, low: v128, high: v128, offset: v128): v128 {
   // Bounds are whole numbers, so it makes no difference whether clamping or rounding comes first.
-  const steps = f32x4.pmin(f32x4.pmax(low, f32x4.div(load4<T>(pointer), scale)), high)
+  const steps = f32x4.pmin(f32x4.pmax(low, f32x4.div(loadRounded4<T, V>(pointer), scale)), high)
   return i32x4.sub(f32x4.add(steps, f32x4.splat(ROUNDER)), offset)
 }
 
 /** `count` weights -> their codes at `target`; up to 15 bytes behind them are written as well. */
-function roundRun<T>(count: usize, source: usize, target: usize, grid: usize): void {
+function roundRun<T, V>(count: usize, source: usize, target: usize, grid: usize): void {
   const scale = v128.load32_splat(grid)
   const zero = load<f32>(grid, 4)
   const low = f32x4.splat(-zero)
@@ -57,46 +48,54 @@ function roundRun<T>(count: usize, source: usize, target: usize, grid: usize): v
   for (let i: usize = 0; i < count; i += 16) {
     const at = source + i * sizeof<T>()
     const first = i16x8.narrow_i32x4_s(
-      code4<T>(at, scale, low, high, offset),
-      code4<T>(at + step, scale, low, high, offset),
+      code4<T, V>(at, scale, low, high, offset),
+      code4<T, V>(at + step, scale, low, high, offset),
     )
     const second = i16x8.narrow_i32x4_s(
-      code4<T>(at + 2 * step, scale, low, high, offset),
-      code4<T>(at + 3 * step, scale, low, high, offset),
+      code4<T, V>(at + 2 * step, scale, low, high, offset),
+      code4<T, V>(at + 3 * step, scale, low, high, offset),
     )
     v128.store(target + i, i8x16.narrow_i16x8_u(first, second))
   }
 }
 
-/** Codes of one row at `target`, which has room for 15 more; a run with a NaN has no scale, and gets codes 0. */
-function roundRow<T>(columns: usize, groupSize: usize, source: usize, target: usize, rowGrids: usize): void {
+/** Codes of one row at `target`, which has room for 15 more; a row that is refused has no scales, and gets codes 0. */
+function roundRow<T, V>(columns: usize, groupSize: usize, source: usize, target: usize, rowGrids: usize): void {
   let grid = rowGrids
   for (let first: usize = 0; first < columns; first += groupSize) {
     const count = min(groupSize, columns - first)
     const scale = load<f32>(grid)
-    if (scale == scale) roundRun<T>(count, source + first * sizeof<T>(), target + first, grid)
+    if (scale == scale) roundRun<T, V>(count, source + first * sizeof<T>(), target + first, grid)
     else memory.fill(target + first, 0, count)
     grid += GRID_BYTES
   }
 }
 
-/** Grids of one row at its smallest and largest weights. Returns whether all weights are finite. */
-function gridsOfRow<T>(columns: usize, groupSize: usize, source: usize, target: usize): bool {
-  let most: u32 = 0
+/** Grids of one row, without a search. Returns whether its weights are finite; if not, there are no grids. */
+function gridsOfRow<T, V>(columns: usize, groups: usize, groupSize: usize, source: usize, target: usize): bool {
+  let isFinite = true
   let grid = target
   for (let first: usize = 0; first < columns; first += groupSize) {
     measure<T>(source + first * sizeof<T>(), min(groupSize, columns - first))
-    most = max(most, magnitudeBits<T>())
-    gridOf(f32x4.splat(decode<T>(lowBits)), f32x4.splat(decode<T>(highBits)), params)
-    store<f32>(grid, load<f32>(params))
-    store<f32>(grid, load<f32>(params, 16), 4)
+    const low = decodeRounded<T, V>(lowBits)
+    const high = decodeRounded<T, V>(highBits)
+    isFinite = isFinite && low > -Infinity && high < Infinity
+    gridOf(f32x4.splat(low), f32x4.splat(high), params)
+    storeGrid(grid, load<f32>(params), load<f32>(params, 16))
     grid += GRID_BYTES
   }
-  return most < infinityBits<T>()
+  for (let group: usize = 0; !isFinite && group < groups; group++) storeGrid(target + group * GRID_BYTES, NaN, 0)
+  return isFinite
+}
+
+@inline
+function storeGrid(grid: usize, scale: f32, zero: f32): void {
+  store<f32>(grid, scale)
+  store<f32>(grid, zero, 4)
 }
 
 /** Grids of rows `row` to `row` + `lanes` - 1, [lanes, groups]. Returns the number of rows that are not finite. */
-function findGrids<T>(
+function findGrids<T, V>(
   rows: usize,
   columns: usize,
   groups: usize,
@@ -108,17 +107,17 @@ function findGrids<T>(
   let refused = 0
   for (let lane: usize = 0; lane < lanes; lane++) {
     const at = source + (row + lane) * columns * sizeof<T>()
-    if (!gridsOfRow<T>(columns, groupSize, at, grids + lane * groups * GRID_BYTES)) refused++
+    if (!gridsOfRow<T, V>(columns, groups, groupSize, at, grids + lane * groups * GRID_BYTES)) refused++
   }
   if (exponent > 0) {
-    loadTile<T>(rows, columns, row, source, tile, buffer)
+    loadTile<T, V>(rows, columns, row, source, tile, buffer)
     for (let group: usize = 0; group < groups; group++) {
       const first = group * groupSize
       findGrid(tile + (first << 4), min(groupSize, columns - first), params)
       for (let lane: usize = 0; lane < lanes; lane++) {
         const grid = grids + (lane * groups + group) * GRID_BYTES
-        store<f32>(grid, load<f32>(params + (lane << 2)))
-        store<f32>(grid, load<f32>(params + (lane << 2), 16), 4)
+        const isRefused = isNaN(load<f32>(grid))
+        if (!isRefused) storeGrid(grid, load<f32>(params + (lane << 2)), load<f32>(params + (lane << 2), 16))
       }
     }
   }
@@ -138,11 +137,11 @@ function gridRows<T>(
   let refused = 0
   for (let row: usize = 0; row < rows; row += TILE_ROWS) {
     const lanes = min(TILE_ROWS, rows - row)
-    refused += findGrids<T>(rows, columns, groups, groupSize, row, lanes, source)
+    refused += findGrids<T, T>(rows, columns, groups, groupSize, row, lanes, source)
     for (let lane: usize = 0; lane < lanes; lane++) {
       const at = row + lane
       const own = grids + lane * groups * GRID_BYTES
-      roundRow<T>(columns, groupSize, source + at * columns * sizeof<T>(), codes, own)
+      roundRow<T, T>(columns, groupSize, source + at * columns * sizeof<T>(), codes, own)
       memory.copy(target + at * columns, codes, columns)
       for (let group: usize = 0; group < groups; group++) {
         storeAs(FLOAT32, scales, at * groups + group, load<f32>(own + group * GRID_BYTES))
@@ -155,7 +154,8 @@ function gridRows<T>(
 
 /**
  * Round to nearest: source [rows, columns] of dtype -> codes uint8 of the same shape, scales float32 and zeros uint8
- * [rows, groups]. The last group may be short. Returns the number of rows that hold a NaN or an infinity.
+ * [rows, groups]. The last group may be short. Returns the number of rows that hold a NaN or an infinity: they get codes and
+ * zeros 0, and scales NaN.
  */
 export function gptqGrid(
   dtype: i32,
@@ -174,7 +174,7 @@ export function gptqGrid(
   return gridRows<Float16>(rows, columns, groupSize, source, target, scales, zeros)
 }
 
-function roundRows<T>(
+function roundRows<T, V>(
   scaleDtype: i32,
   bits: i32,
   rows: usize,
@@ -192,11 +192,11 @@ function roundRows<T>(
     const count = min(TURNED_ROWS, rows - first)
     for (let row: usize = 0; row < count; row += TILE_ROWS) {
       const lanes = min(TILE_ROWS, count - row)
-      refused += findGrids<T>(rows, columns, groups, groupSize, first + row, lanes, source)
+      refused += findGrids<T, V>(rows, columns, groups, groupSize, first + row, lanes, source)
       for (let lane: usize = 0; lane < lanes; lane++) {
         const at = first + row + lane
         const own = grids + lane * groups * GRID_BYTES
-        roundRow<T>(columns, groupSize, source + at * columns * sizeof<T>(), codes, own)
+        roundRow<T, V>(columns, groupSize, source + at * columns * sizeof<T>(), codes, own)
         packRow(bits, columns, codes, packed + (row + lane) * stride)
         for (let group: usize = 0; group < groups; group++) {
           storeAs(scaleDtype, scales, group * rows + at, load<f32>(own + group * GRID_BYTES))
@@ -209,10 +209,32 @@ function roundRows<T>(
   return refused
 }
 
+/** Finds the dtype that weights are rounded to. */
+function roundFrom<T>(
+  dtype: i32,
+  scaleDtype: i32,
+  bits: i32,
+  rows: usize,
+  columns: usize,
+  groupSize: usize,
+  source: usize,
+  words: usize,
+  scales: usize,
+  zeros: usize,
+): i32 {
+  if (dtype == FLOAT32)
+    return roundRows<T, Float32>(scaleDtype, bits, rows, columns, groupSize, source, words, scales, zeros)
+  if (dtype == BFLOAT16)
+    return roundRows<T, BFloat16>(scaleDtype, bits, rows, columns, groupSize, source, words, scales, zeros)
+  return roundRows<T, Float16>(scaleDtype, bits, rows, columns, groupSize, source, words, scales, zeros)
+}
+
 /**
- * The same, packed: words [ceil(columns * bits / 32), rows], scales of scaleDtype and zeros uint8 [groups, rows].
+ * The same of source [rows, columns] of dtype `from`, rounded to dtype, and packed: words [ceil(columns * bits / 32), rows],
+ * scales of scaleDtype and zeros uint8 [groups, rows].
  */
 export function gptqRound(
+  from: i32,
   dtype: i32,
   scaleDtype: i32,
   bits: i32,
@@ -226,9 +248,9 @@ export function gptqRound(
   scratch: usize,
 ): i32 {
   divide(scratch, columns, (columns + groupSize - 1) / groupSize)
-  if (dtype == FLOAT32)
-    return roundRows<Float32>(scaleDtype, bits, rows, columns, groupSize, source, words, scales, zeros)
-  if (dtype == BFLOAT16)
-    return roundRows<BFloat16>(scaleDtype, bits, rows, columns, groupSize, source, words, scales, zeros)
-  return roundRows<Float16>(scaleDtype, bits, rows, columns, groupSize, source, words, scales, zeros)
+  if (from == FLOAT32)
+    return roundFrom<Float32>(dtype, scaleDtype, bits, rows, columns, groupSize, source, words, scales, zeros)
+  if (from == BFLOAT16)
+    return roundFrom<BFloat16>(dtype, scaleDtype, bits, rows, columns, groupSize, source, words, scales, zeros)
+  return roundFrom<Float16>(dtype, scaleDtype, bits, rows, columns, groupSize, source, words, scales, zeros)
 }

@@ -83,7 +83,12 @@ for (const dtype of ['float32', 'bfloat16', 'float16']) {
   const words = bytes(elements / 2)
   add('gptqGrid', params, [weights[dtype]], [gptqCodes, bytes(gptqGroups * 4), bytes(gptqGroups)])
   const outputs = [words, bytes(gptqGroups * 2), bytes(gptqGroups)]
-  add('gptqRound', { ...params, scaleDtype: 'float16' }, [weights[dtype]], outputs)
+  add(
+    'gptqRound',
+    { from: dtype, ...params, dtype: 'float16', scaleDtype: 'float16' },
+    [weights[dtype]],
+    outputs,
+  )
 }
 for (const bits of [2, 3, 4, 8])
   add('packColumns', { bits, ...shape }, [bytes(elements)], [bytes((elements * bits) / 8)])

@@ -36,20 +36,22 @@ describe('kernels of GPTQ give the bytes of their formulas', () => {
       .record({
         grid,
         dtype: dtypes,
+        from: dtypes,
         scaleDtype: dtypes,
         rows: fc.integer({ min: 1, max: 37 }),
         columns: fc.integer({ min: 1, max: 40 }),
         groupSize: fc.constantFrom(1, 3, 8, 16, 32, 100),
       })
-      .chain((shape) => fc.tuple(fc.constant(shape), weights(shape.dtype, shape.rows * shape.columns)))
+      .chain((shape) => fc.tuple(fc.constant(shape), weights(shape.from, shape.rows * shape.columns)))
     fc.assert(
-      fc.property(call, ([{ grid, scaleDtype, ...shape }, weight]) => {
+      fc.property(call, ([{ grid, from, scaleDtype, ...shape }, weight]) => {
         const { rows, columns, groupSize } = shape
         const groups = rows * Math.ceil(columns / groupSize)
-        expectEqualBytes('gptqGrid', { ...grid, ...shape }, [weight], [rows * columns, groups * 4, groups])
+        const plain = { ...grid, ...shape, dtype: from }
+        expectEqualBytes('gptqGrid', plain, [weight], [rows * columns, groups * 4, groups])
         const words = Math.ceil((columns * grid.bits) / 32) * rows * 4
         const lengths = [words, groups * floatBytes(scaleDtype), groups]
-        expectEqualBytes('gptqRound', { ...grid, ...shape, scaleDtype }, [weight], lengths)
+        expectEqualBytes('gptqRound', { ...grid, ...shape, from, scaleDtype }, [weight], lengths)
       }),
       { numRuns: 300 },
     )
@@ -75,7 +77,7 @@ describe('kernels of GPTQ give the bytes of their formulas', () => {
         const [codes, scales, zeros] = rowwise as [Uint8Array, Uint8Array, Uint8Array]
         const wordBytes = Math.ceil((columns * grid.bits) / 32) * rows * 4
         const made = [wordBytes, scales.length, zeros.length].map((n) => new Uint8Array(n))
-        runKernel('gptqRound', { ...params, scaleDtype: 'float32' }, [weight], made)
+        runKernel('gptqRound', { ...params, from: dtype, scaleDtype: 'float32' }, [weight], made)
 
         const wanted = [wordBytes, scales.length].map((n) => new Uint8Array(n))
         runKernel('packColumns', { bits: grid.bits, rows, columns }, [codes], [wanted[0]!])

@@ -56,10 +56,15 @@ export type FinalShapes = ReadonlyMap<string, readonly number[]>
 /** A kernel of @hfquant/kernels, or of `module`, that does a step in the worker pool. */
 export interface KernelCall {
   readonly kernel: string
-  /** `rows`, `columns` and `dtype` are filled in by the caller. */
+  /** `rows`, `columns` and `dtype` are filled in by the caller, and `from` where the kernel casts. */
   readonly params?: Readonly<Record<string, number | string | boolean>>
   /** Component keys in the order of the kernel's outputs (quantize) or inputs (dequantize); default: all, in order. */
   readonly components?: readonly string[]
+  /**
+   * True: the kernel rounds weights to `dtype` itself, and gets them in their float dtype `from` in the file. Weights that
+   * are cast for it go through memory once more.
+   */
+  readonly casts?: boolean
   /** File URL of an ES module that exports `kernels`. */
   readonly module?: string
 }

@@ -1,7 +1,8 @@
 import { type ByteRange, type KernelResult, writeByteRange } from '@hfquant/kernels'
 import type { Component, FinalShapes } from '../contract/format.js'
+import type { FloatDtype } from '../contract/tensor.js'
 import { CheckpointError } from '../errors/families.js'
-import { tensorBytes } from '../shell/dtype.js'
+import { isFloatDtype, tensorBytes } from '../shell/dtype.js'
 import type { QuantizedModule } from '../shell/quantized-module.js'
 import type { ByteBudget } from './byte-budget.js'
 import { writeRange } from './byte-range.js'
@@ -35,7 +36,7 @@ export async function quantizeWeight(
   const whole = new Map(kept.map((component) => [component.key, roomFor(component, context.scratch)]))
   const places = new Map([...targets, ...[...whole].map(([key, buffer]) => [key, rangeOf(buffer)] as const)])
   const pieces: Promise<void>[] = []
-  const matrix = { source: checkpointSource(source), slot: replaced.slot, dtype: weight.dtype }
+  const matrix = { source: checkpointSource(source), slot: replaced.slot, dtype: dtypeOfRows(module, source) }
   const rowBytes = bytesPerRow(matrix)
   const piece = rowsPerPiece(rowBytes, format.rowsPerStep ?? 1, context)
   // Rows that are made on the way wait in memory; those that are read from the file wait there.
@@ -85,7 +86,8 @@ async function quantizeRows(task: RowTask, context: QuantizeContext): Promise<vo
   const { info: weight, format } = task.module
   const kernel = format.quantizeKernel?.(weight)
   if (kernel === undefined) return quantizeRowsHere(task)
-  const params = { ...kernel.params, rows, columns: weight.inFeatures, dtype: weight.dtype }
+  const extent = { rows, columns: weight.inFeatures, dtype: weight.dtype }
+  const params = { ...kernel.params, ...extent, ...(kernel.casts ? { from: matrix.dtype } : {}) }
   const keys = kernel.components ?? [...task.outputs.keys()]
   const rooms: SharedArrayBuffer[] = []
   const room = (byteLength: number) => {
@@ -161,6 +163,12 @@ const keptComponents = ({ format, info: weight, components }: QuantizedModule): 
   ...components.filter((component) => !isCutInRows(component)),
   ...(format.scratch?.(weight) ?? []),
 ]
+
+/** The dtype in which rows are handed to the format: that of the weight, unless its kernel casts them. */
+function dtypeOfRows({ format, info }: QuantizedModule, { dtype }: CheckpointTensor): FloatDtype {
+  const casts = format.quantizeKernel?.(info).casts ?? false
+  return casts && isFloatDtype(dtype) ? dtype : info.dtype
+}
 
 /** Memory for all of a component, zeros unless every byte will be written: ranges are put into columns as they are. */
 function roomFor({ dtype, shape, layout }: Component, scratch: SharedScratch): SharedArrayBuffer {

@@ -73,6 +73,7 @@ function roundToNearest(
       kernel: 'gptqRound',
       params: { ...gridParams(layout, rules), scaleDtype: layout.scaleDtype },
       components: ['qweight', 'scales', ZEROS],
+      casts: true,
     }),
     finish(parts, weight) {
       const groupOf = plainGroupIndex(weight.inFeatures, layout.groupSize)

@@ -47,7 +47,7 @@ export const groupCount = ({ columns, groupSize }: GptqGridRowsParams): number =
 
 /** A grid, the grids of four rows, the tile of a search, and the codes of a row: `divide` of the module. */
 export const gridScratch = (params: GptqGridRowsParams): number =>
-  32 + groupCount(params) * 32 + params.columns * 21 + 16
+  32 + groupCount(params) * 32 + params.columns * 21 + 32
 
 /** Round to nearest; see `reference.gptqGrid`. */
 export const gptqGridKernel: KernelDefinition<GptqGridRowsParams> = {

@@ -12,13 +12,14 @@ export const gptqRoundKernel: KernelDefinition<GptqRoundParams> = {
   parse: (read) => ({
     ...readGridRows('gptqRound', read),
     bits: readBits('gptqRound', read),
+    from: read.dtype('from'),
     scaleDtype: read.dtype('scaleDtype'),
   }),
   sizes(params) {
-    const { dtype, scaleDtype, rows, columns, bits } = params
+    const { from, scaleDtype, rows, columns, bits } = params
     const groups = rows * groupCount(params)
     return {
-      inputs: [rows * columns * floatBytes(dtype)],
+      inputs: [rows * columns * floatBytes(from)],
       outputs: [wordsFor(columns, bits) * rows * 4, groups * floatBytes(scaleDtype), groups],
     }
   },
@@ -26,8 +27,9 @@ export const gptqRoundKernel: KernelDefinition<GptqRoundParams> = {
   reference: gptqRound,
   simd(params, wasm, [weight], [words, scales, zeros], scratch) {
     configure(wasm, params)
-    const { dtype, scaleDtype, bits, rows, columns, groupSize } = params
+    const { from, dtype, scaleDtype, bits, rows, columns, groupSize } = params
     const nonFinite = wasm.exports.gptqRound(
+      DTYPE_NUMBER[from],
       DTYPE_NUMBER[dtype],
       DTYPE_NUMBER[scaleDtype],
       bits,

@@ -29,6 +29,9 @@ export interface Grid {
   readonly zero: number
 }
 
+/** Of weights that cannot be quantized. */
+const NO_GRID: Grid = { scale: Number.NaN, zero: 0 }
+
 /** Smallest and largest scale that float16 holds. */
 const SMALLEST_SCALE = 2 ** -24
 const LARGEST_SCALE = 65504
@@ -84,7 +87,8 @@ export const gridValue = (code: number, { scale, zero }: Grid): number => fround
 
 /**
  * Round to nearest on the grids of GPTQ: weight [rows, columns] -> codes uint8 [rows, columns], scales float32 and zero
- * points uint8 [rows, ceil(columns / groupSize)]. Rows with a NaN or an infinity are counted.
+ * points uint8 [rows, ceil(columns / groupSize)]. Rows with a NaN or an infinity get codes and zero points 0 and scales NaN,
+ * and are counted.
  */
 export function gptqGrid(
   params: GptqGridRowsParams,
@@ -98,14 +102,15 @@ export function gptqGrid(
   let nonFinite = 0
   for (let row = 0; row < rows; row++) {
     const values = Float32Array.from({ length: columns }, (_, column) => read(row * columns + column))
-    if (!values.every(Number.isFinite)) nonFinite++
+    const isAllFinite = values.every(Number.isFinite)
+    if (!isAllFinite) nonFinite++
     for (let group = 0; group < groups; group++) {
       const first = group * groupSize
-      const grid = findGrid(values.subarray(first, first + groupSize), params)
+      const grid = isAllFinite ? findGrid(values.subarray(first, first + groupSize), params) : NO_GRID
       writeScale(row * groups + group, grid.scale)
       zeros![row * groups + group] = grid.zero
       for (let column = first; column < Math.min(first + groupSize, columns); column++) {
-        codes![row * columns + column] = gridCode(values[column]!, grid, bits)
+        codes![row * columns + column] = isAllFinite ? gridCode(values[column]!, grid, bits) : 0
       }
     }
   }

@@ -1,10 +1,13 @@
 import type { KernelResult } from '../kernel.js'
+import { cast } from './cast.js'
 import { floatReader, floatWriter } from './float-access.js'
-import type { FloatDtype } from './float-formats.js'
+import { type FloatDtype, floatBytes } from './float-formats.js'
 import { type GptqGridRowsParams, gptqGrid } from './gptq-grid.js'
 import { packColumns } from './gptq-pack.js'
 
 export interface GptqRoundParams extends GptqGridRowsParams {
+  /** Dtype of the weight as it is passed; it is rounded to `dtype` first. */
+  readonly from: FloatDtype
   /** Dtype that scales are rounded to when they are stored; codes are computed with the unrounded ones. */
   readonly scaleDtype: FloatDtype
 }
@@ -19,12 +22,14 @@ export function gptqRound(
   weight: readonly Uint8Array[],
   [words, scales, zeros]: readonly Uint8Array[],
 ): KernelResult {
-  const { rows, columns, groupSize, bits, scaleDtype } = params
+  const { from, dtype, rows, columns, groupSize, bits, scaleDtype } = params
   const groups = Math.ceil(columns / groupSize)
   const codes = new Uint8Array(rows * columns)
   const rowScales = new Uint8Array(rows * groups * 4)
   const rowZeros = new Uint8Array(rows * groups)
-  const result = gptqGrid(params, weight, [codes, rowScales, rowZeros])
+  const rounded = new Uint8Array(rows * columns * floatBytes(dtype))
+  cast({ from, to: dtype }, weight, [rounded])
+  const result = gptqGrid(params, [rounded], [codes, rowScales, rowZeros])
   packColumns({ bits, rows, columns }, [codes], [words!])
   const scaleAt = floatReader('float32', rowScales)
   const writeScale = floatWriter(scaleDtype, scales!)

@@ -107,6 +107,7 @@ export interface WasmExports {
     scratch: number,
   ): number
   gptqRound(
+    from: number,
     dtype: number,
     scaleDtype: number,
     bits: number,
