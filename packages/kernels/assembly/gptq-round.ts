@@ -3,30 +3,42 @@ import { BFLOAT16, BFloat16, FLOAT32, Float16, Float32, storeAs } from './dtypes
 import { highBits, lowBits, measure } from './extent'
 import { exponent, findGrid, gridOf, largest, loadTile } from './gptq-grid'
 import { packedStride, packRow, TURNED_ROWS, turnWords } from './gptq-pack'
-import { decodeRounded, loadRounded4 } from './rounded-loads'
+import { decodeRounded4, loadRounded4, roundsAlike } from './rounded-loads'
 import { ROUNDER, ROUNDER_BITS } from './rounder'
 
 /** Rows whose grids are found together. */
 const TILE_ROWS: usize = 4
-/** Bytes of a grid in scratch memory: scale and zero point, float32. */
-const GRID_BYTES: usize = 8
+/** Groups of a row whose grids are found together, and the bytes that these take: scale [4] and zero point [4], float32. */
+const GROUPS: usize = 4
+const GRIDS_BYTES: usize = 32
 
-/** Where a call works: a grid of four rows, the grids of each of them, a tile and a row of float32, a row of codes, packed rows. */
+/** Where a call works: grids of a row or a tile, those of the rows of a tile, the tile itself, ... */
 let params: usize = 0
 let grids: usize = 0
+/** Bytes of the grids of a row. */
+let gridsStride: usize = 0
 let tile: usize = 0
+/** ... a row of float32, one of codes, and packed rows. */
 let buffer: usize = 0
 let codes: usize = 0
 let packed: usize = 0
 
-/** 32 bytes, 32 for each group, 21 for each column and 32 more; then `TURNED_ROWS` packed rows. */
-function divide(scratch: usize, columns: usize, groups: usize): void {
+/** 64 bytes, 128 for every four groups, 21 for each column; then `TURNED_ROWS` packed rows. */
+function divide(scratch: usize, columns: usize, groupSize: usize): void {
+  const groups = (columns + groupSize - 1) / groupSize
   params = scratch
   grids = params + 32
-  tile = grids + TILE_ROWS * groups * GRID_BYTES
+  gridsStride = ((groups + GROUPS - 1) / GROUPS) * GRIDS_BYTES
+  tile = grids + TILE_ROWS * gridsStride
   buffer = tile + (columns << 4)
   codes = buffer + (columns << 2) + 16
   packed = codes + columns + 16
+}
+
+/** The scale of a group; its zero point lies 16 bytes behind it. */
+@inline
+function gridAt(rowGrids: usize, group: usize): usize {
+  return rowGrids + (group / GROUPS) * GRIDS_BYTES + ((group % GROUPS) << 2)
 }
 
 /** Four codes w / scale + zero in the low bits of `ROUNDER` + zero, which is taken off again. */
@@ -40,7 +52,7 @@ function code4<T, V>(pointer: usize, scale: v128, low: v128, high: v128, offset:
 /** `count` weights -> their codes at `target`; up to 15 bytes behind them are written as well. */
 function roundRun<T, V>(count: usize, source: usize, target: usize, grid: usize): void {
   const scale = v128.load32_splat(grid)
-  const zero = load<f32>(grid, 4)
+  const zero = load<f32>(grid, 16)
   const low = f32x4.splat(-zero)
   const high = f32x4.splat(largest - zero)
   const offset = i32x4.splat(ROUNDER_BITS - <i32>zero)
@@ -61,37 +73,42 @@ function roundRun<T, V>(count: usize, source: usize, target: usize, grid: usize)
 
 /** Codes of one row at `target`, which has room for 15 more; a row that is refused has no scales, and gets codes 0. */
 function roundRow<T, V>(columns: usize, groupSize: usize, source: usize, target: usize, rowGrids: usize): void {
-  let grid = rowGrids
-  for (let first: usize = 0; first < columns; first += groupSize) {
+  for (let first: usize = 0, group: usize = 0; first < columns; first += groupSize, group++) {
     const count = min(groupSize, columns - first)
+    const grid = gridAt(rowGrids, group)
     const scale = load<f32>(grid)
-    if (scale == scale) roundRun<T, V>(count, source + first * sizeof<T>(), target + first, grid)
-    else memory.fill(target + first, 0, count)
-    grid += GRID_BYTES
+    const at = source + first * sizeof<T>()
+    if (isNaN(scale)) memory.fill(target + first, 0, count)
+    else if (roundsAlike<T, V>(scale)) roundRun<T, T>(count, at, target + first, grid)
+    else roundRun<T, V>(count, at, target + first, grid)
   }
 }
 
-/** Grids of one row, without a search. Returns whether its weights are finite; if not, there are no grids. */
-function gridsOfRow<T, V>(columns: usize, groups: usize, groupSize: usize, source: usize, target: usize): bool {
-  let isFinite = true
+/** Grids of one row, without a search. Returns whether its weights are finite; if not, scales are NaN. */
+function gridsOfRow<T, V>(columns: usize, groupSize: usize, source: usize, target: usize): bool {
+  let check = f32x4.splat(0)
   let grid = target
-  for (let first: usize = 0; first < columns; first += groupSize) {
-    measure<T>(source + first * sizeof<T>(), min(groupSize, columns - first))
-    const low = decodeRounded<T, V>(lowBits)
-    const high = decodeRounded<T, V>(highBits)
-    isFinite = isFinite && low > -Infinity && high < Infinity
-    gridOf(f32x4.splat(low), f32x4.splat(high), params)
-    storeGrid(grid, load<f32>(params), load<f32>(params, 16))
-    grid += GRID_BYTES
+  for (let first: usize = 0; first < columns; grid += GRIDS_BYTES) {
+    v128.store(params, i32x4.splat(0))
+    v128.store(params, i32x4.splat(0), 16)
+    for (let i: usize = 0; i < GROUPS && first < columns; i++, first += groupSize) {
+      measure<T>(source + first * sizeof<T>(), min(groupSize, columns - first))
+      store<u32>(params + (i << 2), lowBits)
+      store<u32>(params + (i << 2), highBits, 16)
+    }
+    const low = decodeRounded4<T, V>(v128.load(params))
+    const high = decodeRounded4<T, V>(v128.load(params, 16))
+    // Only infinities and NaN give anything but 0.
+    check = f32x4.add(check, f32x4.mul(low, f32x4.splat(0)))
+    check = f32x4.add(check, f32x4.mul(high, f32x4.splat(0)))
+    gridOf(low, high, grid)
   }
-  for (let group: usize = 0; !isFinite && group < groups; group++) storeGrid(target + group * GRID_BYTES, NaN, 0)
-  return isFinite
-}
-
-@inline
-function storeGrid(grid: usize, scale: f32, zero: f32): void {
-  store<f32>(grid, scale)
-  store<f32>(grid, zero, 4)
+  if (!v128.any_true(f32x4.ne(check, check))) return true
+  for (let at = target; at < grid; at += GRIDS_BYTES) {
+    v128.store(at, f32x4.splat(NaN))
+    v128.store(at, f32x4.splat(0), 16)
+  }
+  return false
 }
 
 /** Grids of rows `row` to `row` + `lanes` - 1, [lanes, groups]. Returns the number of rows that are not finite. */
@@ -107,7 +124,7 @@ function findGrids<T, V>(
   let refused = 0
   for (let lane: usize = 0; lane < lanes; lane++) {
     const at = source + (row + lane) * columns * sizeof<T>()
-    if (!gridsOfRow<T, V>(columns, groups, groupSize, at, grids + lane * groups * GRID_BYTES)) refused++
+    if (!gridsOfRow<T, V>(columns, groupSize, at, grids + lane * gridsStride)) refused++
   }
   if (exponent > 0) {
     loadTile<T, V>(rows, columns, row, source, tile, buffer)
@@ -115,9 +132,10 @@ function findGrids<T, V>(
       const first = group * groupSize
       findGrid(tile + (first << 4), min(groupSize, columns - first), params)
       for (let lane: usize = 0; lane < lanes; lane++) {
-        const grid = grids + (lane * groups + group) * GRID_BYTES
-        const isRefused = isNaN(load<f32>(grid))
-        if (!isRefused) storeGrid(grid, load<f32>(params + (lane << 2)), load<f32>(params + (lane << 2), 16))
+        const grid = gridAt(grids + lane * gridsStride, group)
+        if (isNaN(load<f32>(grid))) continue
+        store<f32>(grid, load<f32>(params + (lane << 2)))
+        store<f32>(grid, load<f32>(params + (lane << 2), 16), 16)
       }
     }
   }
@@ -140,12 +158,12 @@ function gridRows<T>(
     refused += findGrids<T, T>(rows, columns, groups, groupSize, row, lanes, source)
     for (let lane: usize = 0; lane < lanes; lane++) {
       const at = row + lane
-      const own = grids + lane * groups * GRID_BYTES
+      const own = grids + lane * gridsStride
       roundRow<T, T>(columns, groupSize, source + at * columns * sizeof<T>(), codes, own)
       memory.copy(target + at * columns, codes, columns)
       for (let group: usize = 0; group < groups; group++) {
-        storeAs(FLOAT32, scales, at * groups + group, load<f32>(own + group * GRID_BYTES))
-        store<u8>(zeros + at * groups + group, <u8>load<f32>(own + group * GRID_BYTES, 4))
+        storeAs(FLOAT32, scales, at * groups + group, load<f32>(gridAt(own, group)))
+        store<u8>(zeros + at * groups + group, <u8>load<f32>(gridAt(own, group), 16))
       }
     }
   }
@@ -168,7 +186,7 @@ export function gptqGrid(
   zeros: usize,
   scratch: usize,
 ): i32 {
-  divide(scratch, columns, (columns + groupSize - 1) / groupSize)
+  divide(scratch, columns, groupSize)
   if (dtype == FLOAT32) return gridRows<Float32>(rows, columns, groupSize, source, target, scales, zeros)
   if (dtype == BFLOAT16) return gridRows<BFloat16>(rows, columns, groupSize, source, target, scales, zeros)
   return gridRows<Float16>(rows, columns, groupSize, source, target, scales, zeros)
@@ -195,12 +213,12 @@ function roundRows<T, V>(
       refused += findGrids<T, V>(rows, columns, groups, groupSize, first + row, lanes, source)
       for (let lane: usize = 0; lane < lanes; lane++) {
         const at = first + row + lane
-        const own = grids + lane * groups * GRID_BYTES
+        const own = grids + lane * gridsStride
         roundRow<T, V>(columns, groupSize, source + at * columns * sizeof<T>(), codes, own)
         packRow(bits, columns, codes, packed + (row + lane) * stride)
         for (let group: usize = 0; group < groups; group++) {
-          storeAs(scaleDtype, scales, group * rows + at, load<f32>(own + group * GRID_BYTES))
-          store<u8>(zeros + group * rows + at, <u8>load<f32>(own + group * GRID_BYTES, 4))
+          storeAs(scaleDtype, scales, group * rows + at, load<f32>(gridAt(own, group)))
+          store<u8>(zeros + group * rows + at, <u8>load<f32>(gridAt(own, group), 16))
         }
       }
     }
@@ -247,7 +265,7 @@ export function gptqRound(
   zeros: usize,
   scratch: usize,
 ): i32 {
-  divide(scratch, columns, (columns + groupSize - 1) / groupSize)
+  divide(scratch, columns, groupSize)
   if (from == FLOAT32)
     return roundFrom<Float32>(dtype, scaleDtype, bits, rows, columns, groupSize, source, words, scales, zeros)
   if (from == BFLOAT16)

@@ -1,5 +1,5 @@
 // Elements of one float type, rounded to another on their way into the lanes.
-import { decode, load4, narrowBFloat16, narrowFloat16, round } from './dtypes'
+import { load4, narrowBFloat16, narrowFloat16, widenFloat16 } from './dtypes'
 
 /** Whether two storage types stand for the same dtype. */
 @inline
@@ -7,10 +7,20 @@ function areSame<T, V>(): bool {
   return isFloat<T>() == isFloat<V>() && (isFloat<T>() || isSigned<T>() == isSigned<V>())
 }
 
-/** The nearest number of V to one of T, given by its bits. */
+/** Four numbers of T, given by their bits in the lower halves of lanes if they have 16, rounded to V, as float32 lanes. */
 @inline
-export function decodeRounded<T, V>(bits: u32): f32 {
-  return areSame<T, V>() ? decode<T>(bits) : round<V>(decode<T>(bits))
+export function decodeRounded4<T, V>(bits: v128): v128 {
+  const value = isFloat<T>() ? bits : isSigned<T>() ? widenFloat16(bits) : i32x4.shl(bits, 16)
+  if (areSame<T, V>() || isFloat<V>()) return value
+  return isSigned<V>() ? widenFloat16(narrowFloat16(value)) : i32x4.shl(narrowBFloat16(value), 16)
+}
+
+/** Whether w / scale is rounded to the same whole number before and after w has been rounded to V. */
+@inline
+export function roundsAlike<T, V>(scale: f32): bool {
+  if (areSame<T, V>() || isFloat<V>()) return true
+  // A bfloat16 that float16 does not hold is subnormal there, at most 2^-14: less than half of such a scale.
+  return !isFloat<T>() && isSigned<V>() && scale > 1.220703125e-4
 }
 
 /** Four finite elements of T, rounded to V, as float32 lanes. Zeros may lose their sign. */

@@ -45,9 +45,9 @@ export function readGridRows(kernel: string, read: ParamReader): GptqGridRowsPar
 export const groupCount = ({ columns, groupSize }: GptqGridRowsParams): number =>
   Math.ceil(columns / groupSize)
 
-/** A grid, the grids of four rows, the tile of a search, and the codes of a row: `divide` of the module. */
+/** A grid, those of four rows in fours, the tile of a search, and the codes of a row: `divide` of the module. */
 export const gridScratch = (params: GptqGridRowsParams): number =>
-  32 + groupCount(params) * 32 + params.columns * 21 + 32
+  32 + Math.ceil(groupCount(params) / 4) * 128 + params.columns * 21 + 32
 
 /** Round to nearest; see `reference.gptqGrid`. */
 export const gptqGridKernel: KernelDefinition<GptqGridRowsParams> = {
