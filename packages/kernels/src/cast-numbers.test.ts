@@ -40,6 +40,15 @@ describe('the values', () => {
     expect([...widenFloats(castFloats(tie, 'float64', 'bfloat16'), 'bfloat16')]).toEqual([1])
   })
 
+  it('whole numbers of 64 bits are those of the formula from the smallest to the largest', () => {
+    const powers = Array.from({ length: 63 }, (_, bit) => 2n ** BigInt(bit))
+    const values = BigInt64Array.from(powers.flatMap((power) => [power, power + 1n, -power, 1n - power]))
+    const bytes = new Uint8Array(values.buffer)
+    for (const from of ['int64', 'uint64']) {
+      expectEqualBytes('cast', { from, to: 'float32' }, [bytes], [values.length * 4])
+    }
+  })
+
   it('whole numbers of 64 bits round once', () => {
     // 2^62 + 2^38 is a tie of float32; one more is above it, and a double cannot tell.
     const tie = 2n ** 62n + 2n ** 38n

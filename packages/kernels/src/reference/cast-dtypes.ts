@@ -64,9 +64,10 @@ export function float32Reader(dtype: StoredOnlyDtype, bytes: Uint8Array): (index
 
 /**
  * Nearest float32 of a whole number of 64 bits. A double holds 53 of them, and rounding twice is not rounding once: the
- * bits that it would lose are gathered in its last one, far below the last bit of the result.
+ * bits that it would lose of a longer number are gathered in its last one, far below the last bit of the result.
  */
 function float32OfBigInt(value: bigint): number {
+  if (BigInt.asIntN(53, value) === value) return Math.fround(Number(value))
   const lost = BigInt.asUintN(11, value) === 0n ? 0n : 1n
   return Math.fround(Number((value >> 11n) | lost) * 2 ** 11)
 }
