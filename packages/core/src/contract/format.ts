@@ -10,6 +10,8 @@ export interface WeightInfo {
   readonly inFeatures: number
   /** The dtype that the weight has, or would have, in float. Quantization starts from values of this dtype. */
   readonly dtype: FloatDtype
+  /** Set for one of the weights that a file keeps in one tensor, such as those of all experts of a layer. */
+  readonly stacked?: true
 }
 
 /** One tensor of a quantized weight, as stored on disk. */

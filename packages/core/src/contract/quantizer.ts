@@ -112,6 +112,11 @@ export interface QuantizerDefinition<Config> {
   namesModule?(path: string, config: Config): boolean
   /** True when a float model gives up its ties before it is quantized; config.json then says so. */
   untiesEmbeddings?(config: Config): boolean
+  /**
+   * Components that weights which a file keeps in one tensor have in common: component `key` of all weights of a tensor
+   * `T` is the tensor `T_key`, whose first axis counts them. Without it, such weights stay in float.
+   */
+  readonly stackedComponents?: readonly string[]
   /** The name that a tensor of a quantized checkpoint has in the current layout, for files in an older one. */
   tensorName?(name: string): string
   /** True for a config that was read in a spelling that is not written any more. */

@@ -15,6 +15,7 @@ import {
   weightOf,
 } from '../shell/quantized-module.js'
 import type { Shell } from '../shell/shell.js'
+import type { WeightSlot } from '../shell/weight-slot.js'
 import type { DefinedConfig } from './define-quantizer.js'
 import {
   HfQuantizer,
@@ -25,6 +26,7 @@ import {
 } from './hf-quantizer.js'
 import { shareComponents, tiedPartner, tieOfAlias } from './quantized-ties.js'
 import { resolveSkips, type SkipList, skippedLinears, skipReason } from './skip-list.js'
+import { refuseSplitStacks } from './split-stacks.js'
 
 /**
  * The lifecycle of a method that is described by its formats. A method that does more extends it and overrides the stage
@@ -62,8 +64,9 @@ export class FormatQuantizer<Config extends object> extends HfQuantizer {
     for (const candidate of candidates) {
       const weight = describeWeight(candidate)
       const { path } = weight
-      if (!candidate.slot.quantizable) {
-        kept.push({ module: path, reason: ALWAYS_FLOAT })
+      const obstacle = this.obstacleOf(candidate.slot)
+      if (obstacle !== undefined) {
+        kept.push({ module: path, reason: obstacle })
         continue
       }
       if (tieOfAlias(shell, tensorName(candidate)) !== undefined) continue
@@ -76,6 +79,7 @@ export class FormatQuantizer<Config extends object> extends HfQuantizer {
         remarks.push(...(choice.warnings ?? []))
       }
     }
+    refuseSplitStacks(shell, quantized, skipped)
     for (const candidate of candidates) {
       const { path } = describeWeight(candidate)
       const pair = tieOfAlias(shell, tensorName(candidate))
@@ -163,6 +167,10 @@ export class FormatQuantizer<Config extends object> extends HfQuantizer {
     return !this.preQuantized || this.#isSettled || isOld
   }
 
+  override get stackedComponents(): readonly string[] {
+    return this.definition.stackedComponents ?? []
+  }
+
   override tensorName(name: string): string {
     return this.preQuantized ? (this.definition.tensorName?.(name) ?? name) : name
   }
@@ -177,6 +185,13 @@ export class FormatQuantizer<Config extends object> extends HfQuantizer {
 
   override checkpointMetadata(tensors: readonly SavedTensor[]): Record<string, string> {
     return this.definition.checkpointMetadata?.(tensors, this.config.value) ?? {}
+  }
+
+  /** Why no setting quantizes a weight. */
+  private obstacleOf({ quantizable, stacked }: WeightSlot): string | undefined {
+    if (!quantizable) return ALWAYS_FLOAT
+    if (!stacked || this.stackedComponents.length > 0) return undefined
+    return `is kept in one tensor with others, for which ${this.quantMethod} has no layout`
   }
 
   private candidates(shell: Shell, checkpoint: Checkpoint): readonly ModelWeight[] {

@@ -82,6 +82,11 @@ export abstract class HfQuantizer {
     return !this.preQuantized
   }
 
+  /** See QuantizerDefinition. */
+  get stackedComponents(): readonly string[] {
+    return []
+  }
+
   /** The name that a tensor of the checkpoint has in the current layout. */
   tensorName(name: string): string {
     return name

@@ -9,6 +9,7 @@ import { isOutputFailure, outputError } from '../files/output-error.js'
 import type { LoadingReport } from '../report/loading-report.js'
 import type { OnProgress, ProgressEvent } from '../report/progress.js'
 import { stateDict } from '../save/state-dict.js'
+import { componentRules } from '../shell/checkpoint-mapping.js'
 import { checkCoverage, type DeviceMap, resolveDeviceMap } from '../shell/device-map.js'
 import { joinPath, walkParameters } from '../shell/module.js'
 import type { Parameter } from '../shell/parameter.js'
@@ -135,7 +136,9 @@ export async function planModel(options: PlanOptions): Promise<PlannedModel> {
   const { checkpoint: opened } = options
   const renamed =
     quantizer === undefined ? opened : renameTensors(opened, (name) => quantizer.tensorName(name))
-  const aligned = alignCheckpoint(mapCheckpoint(renamed, shell.checkpoint ?? []), shell)
+  const { checkpoint: mapping = [] } = shell
+  shell.components = componentRules(mapping, quantizer?.stackedComponents ?? [])
+  const aligned = alignCheckpoint(mapCheckpoint(renamed, [...mapping, ...shell.components]), shell)
   signal?.throwIfAborted()
   quantizer?.validateEnvironment(environment)
   const requested = resolveDeviceMap(options.deviceMap, environment.devices)

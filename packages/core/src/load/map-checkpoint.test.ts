@@ -2,6 +2,8 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { openSafetensorsCheckpoint, writeSafetensors } from '@hfquant/safetensors'
 import { describe, expect, test } from 'vitest'
+import { defineQuantizer } from '../dispatch/define-quantizer.js'
+import { registerQuantizer } from '../dispatch/registry.js'
 import type { CheckpointMapping } from '../shell/checkpoint-mapping.js'
 import { Embedding, findModule, Linear, Module } from '../shell/module.js'
 import type { Shell } from '../shell/shell.js'
@@ -12,7 +14,7 @@ const [COUNT, HIDDEN, INNER] = [3, 8, 4]
 const MLP = 'model.layers.0.mlp'
 
 /** One layer with a router, matrices of each expert, and a scale of each that the model has in one parameter. */
-function shellWith(checkpoint: CheckpointMapping): Shell {
+function shellWith(checkpoint: CheckpointMapping, stacked = false): Shell {
   const root = new Module()
   const model = root.child('model', new Module())
   model.child('embed_tokens', new Embedding(4, HIDDEN, 'float32'))
@@ -22,8 +24,9 @@ function shellWith(checkpoint: CheckpointMapping): Shell {
   const experts = mlp.child('experts', new Module())
   for (let index = 0; index < COUNT; index++) {
     const expert = experts.child(String(index), new Module())
-    expert.child('down_proj', new Linear(INNER, HIDDEN, 'float32'))
-    for (const name of ['gate_proj', 'up_proj']) expert.child(name, new Linear(HIDDEN, INNER, 'float32'))
+    expert.child('down_proj', new Linear(INNER, HIDDEN, 'float32', { stacked }))
+    for (const name of ['gate_proj', 'up_proj'])
+      expert.child(name, new Linear(HIDDEN, INNER, 'float32', { stacked }))
   }
   root.child('lm_head', new Linear(HIDDEN, 4, 'float32'))
   return {
@@ -180,6 +183,45 @@ describe('a tensor of numbers that the model has apart', () => {
     const uneven = await write('uneven', [...others, ...scales, odd, down])
     await expect(load(uneven, shellWith(CUT))).rejects.toMatchObject({
       ...{ code: 'TENSOR_MISSING', tensor: `${MLP}.experts.0.gate_proj.weight` },
+    })
+  })
+})
+
+describe('weights that files keep in one tensor', () => {
+  /** A method that knows what becomes of such a tensor. */
+  const stackedInt8 = defineQuantizer({
+    ...rowInt8.definition,
+    quantMethod: 'stacked_int8',
+    stackedComponents: ['weight', 'weight_scale'],
+  })
+  registerQuantizer(stackedInt8)
+
+  test('stay in float with a method that has no layout for it', async () => {
+    const { quantization } = await load(whole, shellWith(CUT, true), rowInt8())
+    expect(quantization!.skipped).toContainEqual({
+      module: `${MLP}.experts.0.up_proj`,
+      reason: 'is kept in one tensor with others, for which row_int8 has no layout',
+    })
+  })
+
+  test('are quantized as they would be apart, and saved and loaded as one tensor of each component', async () => {
+    const model = await load(whole, shellWith(CUT, true), stackedInt8())
+    const apart = await load(single, shellWith(READ_ONLY), rowInt8())
+    expect(await bytesOf(model.shell)).toEqual(await bytesOf(apart.shell))
+    const out = await save(join(folder, 'stacked-int8'), whole, model)
+    await using opened = await openSafetensorsCheckpoint(join(out, 'model.safetensors'))
+    expect(opened.tensors.get(`${MLP}.experts.gate_up_proj_weight`)!.entry).toMatchObject({
+      ...{ dtype: 'I8', shape: [COUNT, 2 * INNER, HIDDEN] },
+    })
+    expect(opened.tensors.get(`${MLP}.experts.down_proj_weight_scale`)!.entry.shape).toEqual([COUNT, HIDDEN])
+    const again = await load(out, shellWith(CUT, true))
+    expect(await bytesOf(again.shell)).toEqual(await bytesOf(model.shell))
+  })
+
+  test('are quantized all or none', async () => {
+    const config = stackedInt8({ keepInFloat: [`${MLP}.experts.1.gate_proj`] })
+    await expect(load(whole, shellWith(CUT, true), config)).rejects.toMatchObject({
+      ...{ code: 'STACK_SPLIT', module: `${MLP}.experts.1.gate_proj` },
     })
   })
 })

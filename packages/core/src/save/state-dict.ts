@@ -29,9 +29,12 @@ export function stateDict(shell: Shell): readonly StateEntry[] {
 }
 
 /** Tensors that a checkpoint keeps together know of the one that they are kept in. */
-function withWholes(entries: readonly StateEntry[], { checkpoint = [] }: Shell): readonly StateEntry[] {
+function withWholes(
+  entries: readonly StateEntry[],
+  { checkpoint = [], components = [] }: Shell,
+): readonly StateEntry[] {
   const cuts = entries.map(({ name, quantized }) =>
-    quantized === undefined ? savedCut(checkpoint, name) : undefined,
+    savedCut(quantized === undefined ? checkpoint : components, name),
   )
   const counts = new Map<string, number>()
   for (const cut of cuts) if (cut !== undefined) counts.set(cut.name, (counts.get(cut.name) ?? 0) + 1)

@@ -88,6 +88,21 @@ export function savedCut(
   return undefined
 }
 
+/**
+ * How the components of weights that are kept in one tensor are kept: those called "blocks" of the weights in a tensor
+ * "experts.up_proj" are the tensor "experts.up_proj_blocks".
+ */
+export const componentRules = (mapping: CheckpointMapping, keys: readonly string[]): CheckpointMapping =>
+  mapping
+    .filter((rule) => isCutting(rule) && !rule.readOnly && rule.to.endsWith('.weight'))
+    .flatMap((rule) =>
+      keys.map((key) => ({
+        ...rule,
+        from: `${rule.from}_${key}`,
+        to: rule.to.slice(0, -'weight'.length) + key,
+      })),
+    )
+
 /** Index and number of the shares, counted from 0. */
 function shareOf({ part }: CheckpointRule): readonly [index: number, of: number] {
   const [index = 1, of = 1] = part?.match(/\d+/g)?.map(Number) ?? []

@@ -38,7 +38,7 @@ const matrix = (
   inFeatures: number,
   more: Partial<WeightSlot> = {},
 ): WeightSlot => ({
-  ...{ kind, outFeatures, inFeatures, stored: 'out-in', quantizable: true },
+  ...{ kind, outFeatures, inFeatures, stored: 'out-in', quantizable: true, stacked: false },
   ...more,
 })
 
@@ -46,27 +46,28 @@ export interface LinearOptions {
   readonly bias?: boolean
   /** False for a layer that stays in float whatever the method, such as a router: a flipped choice is no small error. */
   readonly quantizable?: boolean
+  /** True for one of the layers whose weights a file keeps in one tensor. */
+  readonly stacked?: boolean
 }
 
 /** y = x·Wᵀ + b. `weight` [outFeatures, inFeatures], `bias` [outFeatures]. */
 export class Linear extends Module {
-  readonly #quantizable: boolean
+  readonly #use: Pick<WeightSlot, 'quantizable' | 'stacked'>
 
   constructor(
     readonly inFeatures: number,
     readonly outFeatures: number,
     dtype: FloatDtype,
-    { bias = false, quantizable = true }: LinearOptions = {},
+    { bias = false, quantizable = true, stacked = false }: LinearOptions = {},
   ) {
     super()
-    this.#quantizable = quantizable
+    this.#use = { quantizable, stacked }
     this.parameter('weight', dtype, [outFeatures, inFeatures])
     if (bias) this.parameter('bias', dtype, [outFeatures])
   }
 
   override get slot(): WeightSlot {
-    const quantizable = this.#quantizable
-    return matrix('linear', this.outFeatures, this.inFeatures, { quantizable })
+    return matrix('linear', this.outFeatures, this.inFeatures, this.#use)
   }
 
   get weight(): Parameter {
@@ -80,23 +81,22 @@ export class Linear extends Module {
 
 /** y = x·W + b, as GPT-2 stores it. `weight` [inFeatures, outFeatures], `bias` [outFeatures]. */
 export class Conv1D extends Module {
-  readonly #quantizable: boolean
+  readonly #use: Pick<WeightSlot, 'quantizable' | 'stacked'>
 
   constructor(
     readonly inFeatures: number,
     readonly outFeatures: number,
     dtype: FloatDtype,
-    { quantizable = true }: Pick<LinearOptions, 'quantizable'> = {},
+    { quantizable = true, stacked = false }: Omit<LinearOptions, 'bias'> = {},
   ) {
     super()
-    this.#quantizable = quantizable
+    this.#use = { quantizable, stacked }
     this.parameter('weight', dtype, [inFeatures, outFeatures])
     this.parameter('bias', dtype, [outFeatures])
   }
 
   override get slot(): WeightSlot {
-    const quantizable = this.#quantizable
-    return matrix('linear', this.outFeatures, this.inFeatures, { stored: 'in-out', quantizable })
+    return matrix('linear', this.outFeatures, this.inFeatures, { stored: 'in-out', ...this.#use })
   }
 
   get weight(): Parameter {

@@ -62,6 +62,7 @@ export const describeWeight = ({ modulePath, slot, parameter }: ModelWeight): We
   ...{ path: modulePath, kind: slot.kind },
   ...{ outFeatures: slot.outFeatures, inFeatures: slot.inFeatures },
   dtype: parameter.dtype as FloatDtype,
+  ...(slot.stacked && { stacked: true }),
 })
 
 /** Puts a quantized module in the place of the float one. */

@@ -15,6 +15,8 @@ export interface Shell {
   readonly outputEmbedding: string
   /** Under which names, and in which parts, a checkpoint keeps tensors that the model has otherwise. */
   readonly checkpoint?: CheckpointMapping
+  /** The same for components of quantized weights; what the method of a model adds. */
+  components?: CheckpointMapping
   /** True for tensors of a checkpoint that hold nothing the model reads: nothing is said of them. */
   readonly ignores?: (name: string) => boolean
   /** Pairs of parameter names that share one parameter: `alias` is left out of a saved checkpoint. */

@@ -7,4 +7,9 @@ export interface WeightSlot {
   readonly stored: 'out-in' | 'in-out'
   /** False for a weight that stays in float whatever the method, such as a router's. */
   readonly quantizable: boolean
+  /**
+   * True for one of the weights that a file keeps in one tensor, such as those of all experts. Only a method that names its
+   * components of such a tensor quantizes them.
+   */
+  readonly stacked: boolean
 }

@@ -181,10 +181,10 @@ function buildOneMlp(
   names: ExpertNames,
   config: DecoderConfig,
   dtype: FloatDtype,
-  quantizable = true,
+  stacked = false,
 ): void {
   const { hiddenSize } = config
-  const stored = { storesColumns: storesColumns ?? config.storesColumns, quantizable }
+  const stored = { storesColumns: storesColumns ?? config.storesColumns, stacked }
   const linear = linearOf(parent, stored, dtype)
   const isFused = kind === 'fused' || kind === 'clamped'
   if (isFused) linear(names.gateUp, hiddenSize, 2 * inner, bias)
@@ -225,7 +225,7 @@ function buildExperts(
   if (routing.bias !== undefined) router.parameter(routing.bias, dtype, [count])
   for (let index = 0; index < count; index++) {
     const expert = child(layer, `${names.experts}.${index}`, new Module())
-    buildOneMlp(expert, choice, names.expert, config, dtype, !together)
+    buildOneMlp(expert, choice, names.expert, config, dtype, together)
   }
   if (shared === undefined) return
   const beside = child(layer, names.sharedExpert, new Module())
@@ -237,16 +237,16 @@ function buildExperts(
 
 interface StoredLinear {
   readonly storesColumns?: boolean | undefined
-  readonly quantizable?: boolean
+  readonly stacked?: boolean
 }
 
 /** Adds a projection to a layer, as the family stores them. */
 const linearOf =
-  (layer: Module, { storesColumns, quantizable = true }: StoredLinear, dtype: FloatDtype) =>
+  (layer: Module, { storesColumns, stacked = false }: StoredLinear, dtype: FloatDtype) =>
   (name: string, inFeatures: number, outFeatures: number, bias: boolean): void => {
     const module = storesColumns
-      ? new Conv1D(inFeatures, outFeatures, dtype, { quantizable })
-      : new Linear(inFeatures, outFeatures, dtype, { bias, quantizable })
+      ? new Conv1D(inFeatures, outFeatures, dtype, { stacked })
+      : new Linear(inFeatures, outFeatures, dtype, { bias, stacked })
     child(layer, name, module)
   }
 

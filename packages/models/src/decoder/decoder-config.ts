@@ -146,8 +146,8 @@ export interface ExpertsChoice {
   /** Of their projections; default that of the MLP. */
   readonly kind?: MlpChoice['kind'] | undefined
   /**
-   * Files keep a projection of all experts in one tensor. No method has a layout for those, so they stay in float, as
-   * they do in Python.
+   * Files keep a projection of all experts in one tensor. They stay in float, as they do in Python, with every method that
+   * has no layout for such a tensor.
    */
   readonly together?: boolean | undefined
   /** An MLP that every token meets besides. */
