@@ -12,7 +12,7 @@ import typescript from 'typescript'
 
 const FORMATS = ['@hfquant/safetensors', '@hfquant/torch-checkpoint', '@hfquant/kernels']
 const RUNNING = ['@hfquant/core', '@hfquant/kernels', '@hfquant/onnx']
-const BACKENDS = ['@hfquant/torchao', '@hfquant/bitsandbytes', '@hfquant/gptq']
+const BACKENDS = ['@hfquant/torchao', '@hfquant/bitsandbytes', '@hfquant/gptq', '@hfquant/mxfp4']
 
 const LIBRARIES = [
   ...FORMATS,
@@ -32,6 +32,7 @@ const MAY_IMPORT = {
   '@hfquant/torchao': RUNNING,
   '@hfquant/bitsandbytes': RUNNING,
   '@hfquant/gptq': RUNNING,
+  '@hfquant/mxfp4': RUNNING,
   hfquant: LIBRARIES,
   '@hfquant/testkit': ['@hfquant/core', '@hfquant/models', '@hfquant/safetensors', '@hfquant/onnx'],
   'create-hfquant-backend': [],
@@ -46,7 +47,7 @@ const WITHOUT_OUTSIDERS = ['@hfquant/core', ...FORMATS]
 
 /** Names that no line of core holds: it must not know which backends exist. */
 const BACKEND_NAMES =
-  /torchao|bitsandbytes|\bbnb|gptq|hqq|\bawq|auto-?round|quanto|eetq|aqlm|compressed.tensors/i
+  /torchao|bitsandbytes|\bbnb|gptq|hqq|\bawq|auto-?round|quanto|eetq|aqlm|mxfp4|compressed.tensors/i
 
 /** Tests, and what only tests import. */
 const TEST_FILE = /\.(test|arbitrary|fixture)\.ts$/

@@ -68,6 +68,12 @@ const shipped: readonly ShippedBackend[] = [
       json.bits !== undefined &&
       (json.group_size ?? json.q_group_size) !== undefined,
   },
+  {
+    quantMethod: 'mxfp4',
+    packageName: '@hfquant/mxfp4',
+    import: () => import('@hfquant/mxfp4'),
+    recognizes: hasTensor(/\.experts\.\w+_blocks$/),
+  },
 ]
 
 /** Makes the shipped backends known; each is imported when a model asks for it. */

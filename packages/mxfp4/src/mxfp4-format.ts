@@ -1,0 +1,39 @@
+import type { QuantizedFormat } from '@hfquant/core'
+import { E2M1_VALUES, encodeBlock, SCALE_BIAS } from './e2m1.js'
+import { BLOCK_SIZE, BLOCKS, SCALES } from './layout.js'
+import { lowerMxfp4 } from './lower-mxfp4.js'
+
+/** w' = E2M1(code) · 2^(scale − 127), which float32 holds exactly. */
+export const mxfp4Format: QuantizedFormat = {
+  name: 'MXFP4 in blocks of 32',
+  components: ({ outFeatures, inFeatures }) => [
+    { key: BLOCKS, dtype: 'uint8', shape: [outFeatures, inFeatures / BLOCK_SIZE, BLOCK_SIZE / 2] },
+    { key: SCALES, dtype: 'uint8', shape: [outFeatures, inFeatures / BLOCK_SIZE] },
+  ],
+  quantize(rows, out) {
+    const [bytes, scales] = [out.uint8(BLOCKS), out.uint8(SCALES)]
+    let block = 0
+    for (let row = 0; row < rows.count; row++) {
+      const values = rows.at(row)
+      for (let first = 0; first < values.length; first += BLOCK_SIZE, block++) {
+        const { scale, codes } = encodeBlock(values.subarray(first, first + BLOCK_SIZE))
+        scales[block] = scale
+        const start = (block * BLOCK_SIZE) / 2
+        for (let i = 0; i < BLOCK_SIZE; i += 2) bytes[start + i / 2] = codes[i]! | (codes[i + 1]! << 4)
+      }
+    }
+  },
+  dequantize(stored, out) {
+    const [bytes, scales] = [stored.uint8(BLOCKS), stored.uint8(SCALES)]
+    let byte = 0
+    for (let row = 0; row < out.count; row++) {
+      const values = out.at(row)
+      for (let column = 0; column < values.length; column += 2, byte++) {
+        const scale = 2 ** (scales[byte >> 4]! - SCALE_BIAS)
+        values[column] = E2M1_VALUES[bytes[byte]! & 15]! * scale
+        values[column + 1] = E2M1_VALUES[bytes[byte]! >> 4]! * scale
+      }
+    }
+  },
+  lower: lowerMxfp4,
+}
