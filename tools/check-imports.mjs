@@ -12,7 +12,13 @@ import typescript from 'typescript'
 
 const FORMATS = ['@hfquant/safetensors', '@hfquant/torch-checkpoint', '@hfquant/kernels']
 const RUNNING = ['@hfquant/core', '@hfquant/kernels', '@hfquant/onnx']
-const BACKENDS = ['@hfquant/torchao', '@hfquant/bitsandbytes', '@hfquant/gptq', '@hfquant/mxfp4']
+const BACKENDS = [
+  '@hfquant/torchao',
+  '@hfquant/bitsandbytes',
+  '@hfquant/gptq',
+  '@hfquant/mxfp4',
+  '@hfquant/float8',
+]
 
 const LIBRARIES = [
   ...FORMATS,
@@ -33,6 +39,7 @@ const MAY_IMPORT = {
   '@hfquant/bitsandbytes': RUNNING,
   '@hfquant/gptq': RUNNING,
   '@hfquant/mxfp4': RUNNING,
+  '@hfquant/float8': RUNNING,
   hfquant: LIBRARIES,
   '@hfquant/testkit': ['@hfquant/core', '@hfquant/models', '@hfquant/safetensors', '@hfquant/onnx'],
   'create-hfquant-backend': [],

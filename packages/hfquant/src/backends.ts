@@ -74,6 +74,18 @@ const shipped: readonly ShippedBackend[] = [
     import: () => import('@hfquant/mxfp4'),
     recognizes: hasTensor(/\.experts\.\w+_blocks$/),
   },
+  {
+    quantMethod: 'fp8',
+    packageName: '@hfquant/float8',
+    import: () => import('@hfquant/float8'),
+    recognizes: hasTensor(/\.weight_scale_inv$/),
+  },
+  {
+    quantMethod: 'fbgemm_fp8',
+    packageName: '@hfquant/float8',
+    import: async () => ({ quantizer: (await import('@hfquant/float8')).fbgemmFp8, recipes: {} }),
+    recognizes: hasTensor(/\.input_scale_ub$/),
+  },
 ]
 
 /** Makes the shipped backends known; each is imported when a model asks for it. */

@@ -28,10 +28,11 @@ export function readSettings(json: JsonObject): Mxfp4Settings {
   }
 }
 
-/** The block without `quant_method`. `dequantize` is no property of a file, and Python does not write it. */
-export const formatSettings = ({ others, modulesToNotConvert }: Mxfp4Settings): JsonObject => ({
+/** The block without `quant_method`; `dequantize` only where somebody asked for it, as no file has it. */
+export const formatSettings = ({ others, modulesToNotConvert, dequantize }: Mxfp4Settings): JsonObject => ({
   ...others,
   modules_to_not_convert: modulesToNotConvert ?? null,
+  ...(dequantize ? { dequantize } : {}),
 })
 
 /** Entries of the list as skip lists have them: a plain path is one, any other entry is the beginning of a path. */

@@ -1,0 +1,39 @@
+import type { QuantizedFormat } from '@hfquant/core'
+import { CODE_VALUES, notFinite } from './code-values.js'
+import { type Float8Layout, readScales, WEIGHT } from './layout.js'
+import { lowerFloat8 } from './lower-float8.js'
+
+/** w' = code · scale of its block, rounded to float32. */
+export function float8Format(
+  layout: Float8Layout,
+  { inFeatures }: { readonly inFeatures: number },
+): QuantizedFormat {
+  const { codeDtype, scaleKey, scaleDtype, components } = layout
+  const [blockRows, blockColumns] = layout.block
+  const perRow = Math.ceil(inFeatures / blockColumns)
+  return {
+    name: `${codeDtype.replace('_', ' ')} ${extentOf(layout, inFeatures)}`,
+    components: () => components,
+    dequantize(stored, out, { path }) {
+      const codes = stored.bytes(WEIGHT)
+      const scales = readScales(stored.bytes(scaleKey), scaleDtype)
+      const valueOfCode = CODE_VALUES[codeDtype]
+      for (let row = 0; row < out.count; row++) {
+        const values = out.at(row)
+        const start = row * inFeatures
+        const firstScale = Math.floor((out.first + row) / blockRows) * perRow
+        for (let column = 0; column < inFeatures; column++) {
+          const value = valueOfCode[codes[start + column]!]!
+          if (Number.isNaN(value)) throw notFinite(path, out.first + row, column)
+          values[column] = value * scales[firstScale + Math.floor(column / blockColumns)]!
+        }
+      }
+    },
+    lower: (graph, layer) => lowerFloat8(graph, layer, layout),
+  }
+}
+
+function extentOf({ block: [rows, columns] }: Float8Layout, inFeatures: number): string {
+  if (columns < inFeatures) return `in blocks of ${rows} x ${columns}`
+  return rows === 1 ? 'per row' : Number.isFinite(rows) ? `in blocks of ${rows} rows` : 'for the whole weight'
+}

@@ -1,0 +1,5 @@
+export { fbgemmFp8 } from './fbgemm-fp8.js'
+export { FineGrainedFP8Config, type FineGrainedFP8Options } from './fine-grained-fp8-config.js'
+export { fp8, fp8 as quantizer } from './fp8.js'
+export { recipes } from './recipes.js'
+export type { Float8Settings } from './settings.js'
