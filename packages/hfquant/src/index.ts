@@ -41,6 +41,7 @@ export {
   type ExportModelResult,
   exportModel,
   type GeneratedPiece,
+  type GenerateOptions,
   type GenerationOptions,
   type InspectedExperts,
   type InspectedModule,

@@ -9,6 +9,7 @@ export type { ChatOptions } from './auto/decoder/chat-prompt.js'
 export type { Prompt, TokenIds } from './auto/decoder/check-tokens.js'
 export type { ForwardResult } from './auto/decoder/forward-result.js'
 export { AutoModelForCausalLM } from './auto/decoder/from-pretrained.js'
+export type { GenerateOptions } from './auto/decoder/generate-options.js'
 export type { GeneratedPiece } from './auto/decoder/generate-text.js'
 export { type Likelihood, logProbability } from './auto/decoder/likelihood.js'
 export {

@@ -13,14 +13,29 @@ export interface Decoder {
   /** Appends tokens to one sequence; returns the logits after the last, [vocabulary]. */
   append(sequence: Sequence, ids: readonly number[]): Promise<Float32Array>
   /**
+   * Appends as many of some tokens as `keep` says, after a run over all of them; the others leave nothing behind. One
+   * sequence only: the runtime's attention takes several rows of one or one row of several.
+   */
+  verify(sequence: Sequence, ids: readonly number[], keep: Keep): Promise<void>
+  /**
    * Appends one token to each of some sequences, in one run for as many of them as lie together.
    *
    * @returns the logits of those that were part of the run, the first one in any case: views of one array.
    */
   step(tokens: ReadonlyMap<Sequence, number>): Promise<ReadonlyMap<Sequence, Float32Array>>
-  readonly sequences: Pick<Sequences, 'begin' | 'extend' | 'retire' | 'byteLength' | 'keptByteLength'>
+  readonly sequences: Pick<
+    Sequences,
+    'begin' | 'extend' | 'roomOf' | 'retire' | 'byteLength' | 'keptByteLength'
+  >
   close(): Promise<void>
 }
+
+/**
+ * How many of the tokens of a run stay, from the first on; at least one.
+ *
+ * @param logits after each of them, [tokens, vocabulary].
+ */
+export type Keep = (logits: Float32Array) => number
 
 export interface OpenOptions {
   readonly threads: number
@@ -94,24 +109,30 @@ export async function openDecoder(
     return { result, logits }
   }
 
-  /** Appends `count` tokens to each sequence of a batch and keeps their keys and values. */
-  const extend = async (batch: Batch, ids: readonly number[], count: number) => {
+  /**
+   * Appends `count` tokens to each sequence of a batch and keeps their keys and values: with `keep`, those of as many as it
+   * says, and the logits of all are computed instead of those after the last.
+   */
+  const extend = async (batch: Batch, ids: readonly number[], count: number, keep?: Keep) => {
     const lengths = batch.sequences.map(({ length }) => length)
     const areLong = batch.sequences.map(({ isLong }) => isLong)
-    const tokens = { ids, lengths, areLong, rows: [count - 1] }
+    const rows = keep === undefined ? [count - 1] : Array.from({ length: count }, (_, row) => row)
+    const tokens = { ids, lengths, areLong, rows }
     const { result, logits } = await run(tokens, batch, [DECODER.logits, ...newRows])
+    const kept = keep?.(logits) ?? count
     for (const { layer, heads, headSize } of layers) {
-      const width = count * heads * headSize
+      const width = heads * headSize
       const keys = cacheElements(result[DECODER.newKey(layer)]!)
       const values = cacheElements(result[DECODER.newValue(layer)]!)
       for (const [index, length] of lengths.entries()) {
-        const part = (rows: CacheArray) => rows.subarray(index * width, (index + 1) * width)
-        const rows = { count, keys: part(keys), values: part(values) }
+        const first = index * count
+        const part = (rows: CacheArray) => rows.subarray(first * width, (first + kept) * width)
+        const rows = { count: kept, keys: part(keys), values: part(values) }
         batch.pool.write(layer, batch.first + index, length, rows)
       }
     }
     for (const [index, sequence] of batch.sequences.entries()) {
-      sequences.advance(sequence, ids.slice(index * count, (index + 1) * count))
+      sequences.advance(sequence, ids.slice(index * count, index * count + kept))
     }
     return logits
   }
@@ -126,6 +147,9 @@ export async function openDecoder(
       return (await run({ ids, lengths, areLong, rows }, undefined, [DECODER.logits])).logits
     },
     append: (sequence, ids) => extend(sequences.single(sequence, ids.length), ids, ids.length),
+    async verify(sequence, ids, keep) {
+      await extend(sequences.single(sequence, ids.length), ids, ids.length, keep)
+    },
     async step(tokens) {
       const batch = sequences.together([...tokens.keys()])
       const ids = batch.sequences.map((sequence) => tokens.get(sequence)!)

@@ -80,6 +80,8 @@ export interface SumPort {
 export interface NextToken {
   readonly sequence: number
   readonly ids: Int32Array
+  /** Tokens that are likely to come behind them. */
+  readonly draft?: Int32Array | undefined
   /** How the tokens of the sequence are chosen: read when it begins, and not needed afterwards. */
   readonly sampling?: SamplerConfig | undefined
 }
@@ -94,7 +96,8 @@ export interface Answers {
   readonly open: Done
   readonly prepack: Done
   readonly forward: { readonly logits: Float32Array }
-  readonly next: { readonly token: number }
+  /** At least one; see SequenceHandle.next. */
+  readonly next: { readonly tokens: readonly number[] }
   readonly free: Done
   readonly cacheBytes: { readonly cacheBytes: CacheBytes }
   readonly openGraph: Done

@@ -10,11 +10,12 @@ import type { Sequence } from './sequences.js'
  */
 export interface Scheduler {
   /**
-   * Appends tokens to a sequence and chooses the one after them, with a sampler that belongs to the sequence.
+   * Appends tokens to a sequence and chooses the one after them, with a sampler that belongs to the sequence, and further
+   * ones as long as they are those of a draft; see SequenceHandle.next.
    *
    * @throws SamplingError; RuntimeError SEQUENCE_FREED when the sequence is freed before it is its turn, or was before.
    */
-  next(request: NextToken): Promise<number>
+  next(request: NextToken): Promise<readonly number[]>
   free(sequence: number): void
 }
 
@@ -34,7 +35,8 @@ interface Active {
 interface Task extends Active {
   readonly number: number
   rest: readonly number[]
-  readonly resolve: (token: number) => void
+  readonly draft: readonly number[]
+  readonly resolve: (tokens: readonly number[]) => void
   readonly reject: (error: unknown) => void
 }
 
@@ -76,15 +78,26 @@ export function createScheduler(decoder: Decoder): Scheduler {
 
   const waitingForOne = () => [...tasks.values()].filter(({ rest }) => rest.length === 1)
 
-  /** One token for everybody who waits for one. */
+  const isUnderWay = (task: Task) => tasks.get(task.number) === task
+
+  /** One token for everybody who waits for one, in shared runs; behind a draft as many as it has right, in a run of its own. */
   const stepAll = async () => {
-    const isUnderWay = (task: Task) => tasks.get(task.number) === task
-    for (let waiting = waitingForOne(); waiting.length > 0; waiting = waiting.filter(isUnderWay)) {
+    const waiting = waitingForOne()
+    await stepTogether(waiting.filter(({ draft }) => draft.length === 0))
+    for (const task of waiting) {
+      if (task.draft.length > 0 && isUnderWay(task)) await verify(task)
+    }
+  }
+
+  const stepTogether = async (all: readonly Task[]) => {
+    for (let waiting = all; waiting.length > 0; waiting = waiting.filter(isUnderWay)) {
       const tokens = new Map(waiting.map(({ sequence, rest }) => [sequence, rest[0]!]))
       try {
         const logits = await decoder.step(tokens)
         for (const task of waiting) {
-          if (logits.has(task.sequence)) finish(task, logits.get(task.sequence)!)
+          if (!logits.has(task.sequence)) continue
+          finish(task, logits.get(task.sequence)!)
+          expected.add(task.number)
         }
       } catch (error) {
         for (const task of waiting) fail(task, error)
@@ -92,9 +105,23 @@ export function createScheduler(decoder: Decoder): Scheduler {
     }
   }
 
-  /** One part of the prompt that has waited longest. */
+  const verify = async (task: Task) => {
+    const { sequence, rest, draft } = task
+    let chosen: readonly number[] = []
+    try {
+      await decoder.verify(sequence, [...rest, ...draft], (logits) => {
+        chosen = chooseAlong(task, logits)
+        return chosen.length
+      })
+      succeed(task, chosen)
+    } catch (error) {
+      fail(task, error)
+    }
+  }
+
+  /** One part of the prompt that has waited longest. Who has come meanwhile and waits for one token has the next run. */
   const readPrompt = async () => {
-    const [task] = tasks.values()
+    const task = [...tasks.values()].find(({ rest }) => rest.length > 1)
     if (task === undefined) return
     const part = task.rest.slice(
       0,
@@ -111,12 +138,14 @@ export function createScheduler(decoder: Decoder): Scheduler {
 
   const finish = (task: Task, logits: Float32Array) => {
     try {
-      task.resolve(task.choose(logits, task.sequence.tokens))
-      tasks.delete(task.number)
-      expected.add(task.number)
+      succeed(task, [task.choose(logits, task.sequence.tokens)])
     } catch (error) {
       fail(task, error)
     }
+  }
+  const succeed = (task: Task, tokens: readonly number[]) => {
+    task.resolve(tokens)
+    tasks.delete(task.number)
   }
   const fail = (task: Task, error: unknown) => {
     tasks.delete(task.number)
@@ -141,7 +170,10 @@ export function createScheduler(decoder: Decoder): Scheduler {
           known === undefined
             ? [...ids].slice(active.sequence.length)
             : decoder.sequences.extend(active.sequence, [...ids])
-        tasks.set(number, { ...active, number, rest, resolve, reject })
+        // A draft stays within the positions of the sequence as it is.
+        const most = rest.length === 1 ? decoder.sequences.roomOf(active.sequence) - 1 : 0
+        const draft = Array.from(request.draft ?? []).slice(0, Math.max(most, 0))
+        tasks.set(number, { ...active, number, rest, draft, resolve, reject })
         if (!isWorking) void work()
       }),
     free(number) {
@@ -153,6 +185,32 @@ export function createScheduler(decoder: Decoder): Scheduler {
       sequences.delete(number)
     },
   }
+}
+
+/**
+ * The token behind the one that waits, and behind each of its draft as long as that is the one that was chosen.
+ *
+ * @param logits after each of them, [1 + draft, vocabulary].
+ */
+function chooseAlong(
+  { sequence, rest, draft, choose }: Pick<Task, 'sequence' | 'rest' | 'draft' | 'choose'>,
+  logits: Float32Array,
+): readonly number[] {
+  const vocabulary = logits.length / (1 + draft.length)
+  const previous = [...sequence.tokens, ...rest]
+  const chosen: number[] = []
+  for (let row = 0; row <= draft.length; row++) {
+    try {
+      chosen.push(choose(logits.subarray(row * vocabulary, (row + 1) * vocabulary), previous))
+    } catch (error) {
+      // The tokens so far are right: what cannot be chosen behind them fails the call that asks for it.
+      if (row > 0) break
+      throw error
+    }
+    if (chosen[row] !== draft[row]) break
+    previous.push(draft[row]!)
+  }
+  return chosen
 }
 
 /**

@@ -25,6 +25,8 @@ export interface Sequences {
    * What has to be computed to append tokens to a sequence: these tokens, or all of it where it becomes a long one.
    */
   extend(sequence: Sequence, tokens: readonly number[]): readonly number[]
+  /** Tokens that can be appended before it becomes a long one. */
+  roomOf(sequence: Sequence): number
   /** Room for `count` more tokens of one sequence. */
   single(sequence: Sequence, count: number): Batch
   /** The first of the sequences and those that can join it, each with room for one more token. */
@@ -141,6 +143,8 @@ export function createSequences(shape: CacheShape): Sequences {
       Object.assign(place, { length: 0, isLong: true })
       return all
     },
+    roomOf: ({ length, isLong }) =>
+      isLong ? Number.POSITIVE_INFINITY : (shape.longRope ?? Number.POSITIVE_INFINITY) - length,
     single(sequence, count) {
       const place = placeOf(sequence)
       if (place.length + count > place.pool.capacity) move(place, poolFor(place.length + count))

@@ -58,9 +58,24 @@ async function answer(sampling: SamplerConfig): Promise<number[]> {
   const sequence = session.sequence(sampling)
   const tokens: number[] = []
   for (let ids: readonly number[] = PROMPT; tokens.length < 30; ids = tokens.slice(-1))
-    tokens.push(await sequence.next(ids))
+    tokens.push(...(await sequence.next(ids)))
   await sequence.free()
   return tokens
+}
+
+/** The same with drafts: what comes, up to a token that does not. */
+async function answerWithDrafts(sampling: SamplerConfig, wanted: readonly number[]): Promise<number[]> {
+  const sequence = session.sequence(sampling)
+  const tokens = [...(await sequence.next(PROMPT))]
+  for (let right = 0; tokens.length < wanted.length; right = (right + 1) % 5) {
+    const coming = wanted.slice(tokens.length, tokens.length + right)
+    const wrong = (wanted[tokens.length + coming.length]! + 1) % BROKEN
+    const chosen = await sequence.next(tokens.slice(-1), [...coming, wrong, 3])
+    expect(chosen).toHaveLength(coming.length + 1)
+    tokens.push(...chosen)
+  }
+  await sequence.free()
+  return tokens.slice(0, wanted.length)
 }
 
 /** Tokens that a sampler of this thread chooses from the same logits. */
@@ -84,6 +99,11 @@ const settings: readonly SamplerConfig[] = [
 describe('tokens that are chosen in the thread of the session', () => {
   test.each(settings)('are those of the sampler with %j', async (sampling) => {
     expect(await answer(sampling)).toEqual(await choose(sampling))
+  })
+
+  test.each(settings)('are the same with drafts, whether right or wrong, with %j', async (sampling) => {
+    const wanted = await choose(sampling)
+    expect(await answerWithDrafts(sampling, wanted)).toEqual(wanted)
   })
 
   test('come from a sampler for each sequence, whoever else shares the runs', async () => {

@@ -35,10 +35,17 @@ export interface SequenceHandle {
    * Appends tokens and chooses the one after them, which is not appended yet. Long prompts are read in parts, and what
    * another sequence has read already is not read again. Await one call before the next.
    *
+   * A single token can come with a draft of what follows it, which is computed in the same run (Leviathan et al., "Fast
+   * inference from transformers via speculative decoding"; Chen et al., "Accelerating large language model decoding with
+   * speculative sampling"). A token is chosen behind each one as long as the choice is what the draft says: a draft says
+   * one token with certainty, and then drawing from the model's distribution accepts it with that distribution's
+   * probability, and draws from what is left otherwise. So choices, and random numbers, are those of single calls.
+   *
+   * @returns the chosen tokens, of which all but the last are appended.
    * @throws SamplingError for logits that leave no token to choose; RuntimeError SEQUENCE_FREED once it is freed. Errors
    * come from another thread, where classes do not survive: recognise them with `isInstance`, not with `instanceof`.
    */
-  next(ids: readonly number[]): Promise<number>
+  next(ids: readonly number[], draft?: readonly number[]): Promise<readonly number[]>
   /** Ends the sequence; a call under way fails with SEQUENCE_FREED. */
   free(): Promise<void>
 }
@@ -80,10 +87,11 @@ export async function openSession(options: SessionOptions): Promise<DecoderSessi
       // Sent until the sequence has begun; of a larger object, nothing else.
       let sampling: SamplerConfig | undefined = samplerConfig(config)
       return {
-        async next(ids) {
-          const { token } = await call({ kind: 'next', sequence, ids: Int32Array.from(ids), sampling })
+        async next(ids, draft = []) {
+          const tokens = { ids: Int32Array.from(ids), draft: Int32Array.from(draft) }
+          const { tokens: chosen } = await call({ kind: 'next', sequence, ...tokens, sampling })
           sampling = undefined
-          return token
+          return chosen
         },
         free: async () => {
           sampling = undefined

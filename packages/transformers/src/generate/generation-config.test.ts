@@ -33,6 +33,7 @@ describe('resolveGenerationConfig', () => {
       eosTokenIds: [],
       padTokenId: undefined,
       bosTokenId: undefined,
+      promptLookupNumTokens: 0,
     })
   })
 

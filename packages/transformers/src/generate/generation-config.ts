@@ -51,6 +51,7 @@ export function resolveGenerationConfig(
     padTokenId: merged.padTokenId,
     bosTokenId: merged.bosTokenId,
     constraints: constraintsOf(merged),
+    promptLookupNumTokens: merged.promptLookupNumTokens ?? 0,
   }
 }
 

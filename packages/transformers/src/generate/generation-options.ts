@@ -46,6 +46,11 @@ export interface GenerationOptions {
   readonly forcedBosTokenId?: number | undefined
   /** The token, or one of the tokens, at the length limit. */
   readonly forcedEosTokenId?: number | readonly number[] | undefined
+  /**
+   * Check up to so many tokens at once that followed where prompt or answer went on from the same tokens before; pays where
+   * an answer quotes its prompt. 0 means none. Default 0.
+   */
+  readonly promptLookupNumTokens?: number | undefined
 }
 
 /** The settings of one generation, complete and checked. */
@@ -59,6 +64,8 @@ export interface GenerationConfig extends Omit<SamplerConfig, 'rules'> {
   readonly bosTokenId: number | undefined
   /** Undefined if every token may come anywhere. */
   readonly constraints: TokenConstraints | undefined
+  /** 0: every token is computed by itself. */
+  readonly promptLookupNumTokens: number
 }
 
 /** One option: how it is called in generation_config.json, and which values it takes. */
@@ -149,6 +156,7 @@ export const optionFields = {
   sequenceBias: listOf(biasOf, 'sequence_bias', 'a list of pairs, each of a list of token ids and a number'),
   forcedBosTokenId: wholeFrom(0, 'forced_bos_token_id'),
   forcedEosTokenId: oneOrMore(tokenId.read, 'forced_eos_token_id', 'a token id or a list of them'),
+  promptLookupNumTokens: wholeFrom(0, 'prompt_lookup_num_tokens'),
 } satisfies { readonly [name in keyof Required<GenerationOptions>]: OptionField<unknown> }
 
 /** The names of all options. */

@@ -49,7 +49,7 @@ const WITHOUT_EFFECT = new Set([
     'output_logits',
     'return_dict_in_generate',
   ],
-  ...['is_assistant', 'num_assistant_tokens', 'num_assistant_tokens_schedule', 'prompt_lookup_num_tokens'],
+  ...['is_assistant', 'num_assistant_tokens', 'num_assistant_tokens_schedule'],
   ...[
     'assistant_confidence_threshold',
     'max_matching_ngram_size',

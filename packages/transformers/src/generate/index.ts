@@ -1,4 +1,6 @@
 export { createSampler, type Sampler, type SamplerConfig, SamplingError } from '@hfquant/onnx'
+export { createDraftLength } from './draft-length.js'
+export { type Drafter, promptLookupDrafter } from './drafter.js'
 export { GenerationConfigError } from './errors.js'
 export { resolveGenerationConfig } from './generation-config.js'
 export { type GenerationConfig, type GenerationOptions, generationOptionNames } from './generation-options.js'

@@ -37,6 +37,9 @@ describe('the demo tokenizer, compared with the Python tokenizers', () => {
   it('knows its special tokens and its size', () => {
     expect(tokenizer).toMatchObject({ vocabSize: expected.vocabSize, bosTokenId: 0, eosTokenId: 1 })
     expect(tokenizer.padTokenId).toBeUndefined()
+    const [first, beyond] = [tokenizer.idToToken(0), tokenizer.idToToken(expected.vocabSize)]
+    expect(tokenizer.encode(first!, { addSpecialTokens: false })).toEqual([0])
+    expect(beyond).toBeUndefined()
   })
 
   it('splits at white space as Unicode defines it, not as JavaScript does', async () => {

@@ -76,6 +76,8 @@ export interface Tokenizer {
    * than the vocabulary can give, stands for nothing. Throws TokenizerError for what is no id.
    */
   decode(ids: Iterable<number>, options?: DecodeOptions): string
+  /** The token of an id as the vocabulary writes it, in byte-pair vocabularies with letters for bytes; undefined without one. */
+  idToToken(id: number): string | undefined
   /** Decodes token by token. The text of `after` and the pieces together equal `decode` of all ids. */
   createStreamDecoder(options?: StreamDecoderOptions): StreamDecoder
   /** The prompt for a conversation. It contains the special tokens already. Throws ChatTemplateError. */
@@ -117,6 +119,8 @@ export function createTokenizer(files: TokenizerFiles): Tokenizer {
       const text = engine.decode(kept)
       return cleansUp ? cleanUp(text) : text
     },
+
+    idToToken: (id) => engine.tokenOf(id),
 
     createStreamDecoder({ skipSpecialTokens = true, after = [] } = {}) {
       const isSkipped = (id: number) => skipSpecialTokens && engine.specialIds.has(checkId(id))

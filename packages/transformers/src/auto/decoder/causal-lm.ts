@@ -5,7 +5,12 @@ import {
   type QuantizationConfigInput,
   readUnreplaced,
 } from '@hfquant/core'
-import { type GenerationOptions, resolveGenerationConfig, tokenBudget } from '../../generate/index.js'
+import {
+  type Drafter,
+  promptLookupDrafter,
+  resolveGenerationConfig,
+  tokenBudget,
+} from '../../generate/index.js'
 import type { ChatMessage, Tokenizer } from '../../tokenizer/index.js'
 import { findTokenizer, generationDefaults } from '../open/folder-files.js'
 import {
@@ -22,6 +27,7 @@ import { untilAborted } from '../shared/until-aborted.js'
 import { dequantizeVersion, quantizeVersion } from '../shared/version.js'
 import type { ModelQuantization } from '../weights/quantization.js'
 import type { Weights } from '../weights/weights.js'
+import { assistantDrafter, checkAssistant } from './assistant.js'
 import { type ChatOptions, chatPrompt } from './chat-prompt.js'
 import {
   checkBatch,
@@ -32,6 +38,7 @@ import {
   tokenizerMissing,
 } from './check-tokens.js'
 import type { ForwardResult } from './forward-result.js'
+import { checkAssistantOption, type GenerateOptions } from './generate-options.js'
 import { type GeneratedPiece, generateText } from './generate-text.js'
 import { type Likelihood, scoreTokens } from './likelihood.js'
 
@@ -99,17 +106,15 @@ export class CausalLM implements AsyncDisposable {
    * Continues a prompt, token by token. Options left out come from generation_config.json. The event loop stays free,
    * and `signal` ends the generation between two tokens.
    *
-   * @throws ConfigError for options, or a prompt that leaves no room in the context; RuntimeError MODEL_CHANGED when the
-   * model is quantized or dequantized meanwhile; the reason of `signal`.
+   * @throws ConfigError for options, an assistant with another vocabulary, or a prompt that leaves no room in the context;
+   * RuntimeError MODEL_CHANGED when the model is quantized or dequantized meanwhile; the reason of `signal`.
    */
-  async *generate(
-    prompt: Prompt,
-    options: GenerationOptions & { readonly signal?: AbortSignal | undefined } = {},
-  ): AsyncGenerator<GeneratedPiece> {
-    const { signal, ...settings } = options
+  async *generate(prompt: Prompt, options: GenerateOptions = {}): AsyncGenerator<GeneratedPiece> {
+    const { signal, assistantModel, ...settings } = options
     checkSignal(signal)
     signal?.throwIfAborted()
     const config = resolveGenerationConfig(await this.#generationSettings(), settings)
+    checkAssistantOption(assistantModel, CausalLM, settings)
     // Opened while the tokenizer is read.
     const opening = untilAborted(this.#state.session(), signal)
     opening.catch(() => {})
@@ -118,6 +123,7 @@ export class CausalLM implements AsyncDisposable {
     if (config.stop.length > 0 && tokenizer === undefined) throw tokenizerMissing()
     checkTokens(promptIds, this.#opened.model.facts)
     const budget = tokenBudget(config, promptIds.length, this.contextLength)
+    const drafter = await untilAborted(this.#drafter(assistantModel, config.promptLookupNumTokens), signal)
     const { constraints, eosTokenIds } = config
     const rules = constraints && {
       ...constraints,
@@ -130,6 +136,7 @@ export class CausalLM implements AsyncDisposable {
         promptIds,
         config,
         budget,
+        drafter,
         signal,
         decoder: tokenizer?.createStreamDecoder({ after: promptIds }),
       })
@@ -163,6 +170,20 @@ export class CausalLM implements AsyncDisposable {
       ...options,
       contextLength: this.contextLength,
     })
+  }
+
+  async #drafter(
+    assistant: CausalLM | undefined,
+    promptLookupNumTokens: number,
+  ): Promise<Drafter | undefined> {
+    if (assistant === undefined) {
+      return promptLookupNumTokens === 0 ? undefined : promptLookupDrafter(promptLookupNumTokens)
+    }
+    const { facts } = this.#opened.model
+    const { facts: assistantFacts } = assistant.#opened.model
+    const [tokenizer, assistantTokenizer] = await Promise.all([this.tokenizer(), assistant.tokenizer()])
+    checkAssistant({ facts: assistantFacts, tokenizer: assistantTokenizer }, { facts, tokenizer })
+    return assistantDrafter(await assistant.#state.session(), assistantFacts, facts.vocabSize)
   }
 
   /** The tokenizer beside the weights; undefined when the folder has none. */

@@ -1,11 +1,10 @@
 import { ConfigError } from '@hfquant/core'
-import type { GenerationOptions } from '../../generate/index.js'
 import type { ChatMessage, ChatTemplateOptions, Tokenizer } from '../../tokenizer/index.js'
 import type { Prompt } from './check-tokens.js'
+import type { GenerateOptions } from './generate-options.js'
 
 /** How a conversation is written, and how its answer is generated. */
-export type ChatOptions = ChatTemplateOptions &
-  GenerationOptions & { readonly signal?: AbortSignal | undefined }
+export type ChatOptions = ChatTemplateOptions & GenerateOptions
 
 /**
  * The prompt of a conversation that ends where the answer begins, and the options that are left for generating it.
@@ -16,7 +15,7 @@ export async function chatPrompt(
   messages: readonly ChatMessage[],
   options: ChatOptions,
   tokenizer: Tokenizer | undefined,
-): Promise<readonly [Prompt, GenerationOptions & { readonly signal?: AbortSignal | undefined }]> {
+): Promise<readonly [Prompt, GenerateOptions]> {
   const { continueFinalMessage = false, addGenerationPrompt = !continueFinalMessage, ...rest } = options
   const { tools, documents, chatTemplate, variables, now, ...generation } = rest
   if (tokenizer === undefined) {

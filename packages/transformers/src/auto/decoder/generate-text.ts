@@ -1,5 +1,10 @@
 import type { SequenceHandle } from '@hfquant/onnx'
-import { createStopStrings, type GenerationConfig } from '../../generate/index.js'
+import {
+  createDraftLength,
+  createStopStrings,
+  type Drafter,
+  type GenerationConfig,
+} from '../../generate/index.js'
 import type { StreamDecoder } from '../../tokenizer/index.js'
 import { untilAborted } from '../shared/until-aborted.js'
 
@@ -17,15 +22,18 @@ export interface GenerationRun {
   readonly budget: number
   /** Undefined for a model without a tokenizer: pieces then have no text. */
   readonly decoder: StreamDecoder | undefined
+  /** Undefined where every token is computed by itself. */
+  readonly drafter: Drafter | undefined
   readonly signal: AbortSignal | undefined
 }
 
 /** Chooses token after token until a stop string, an end token or the budget ends the answer. */
 export async function* generateText(run: GenerationRun): AsyncGenerator<GeneratedPiece> {
-  const { sequence, promptIds, config, budget, decoder, signal } = run
+  const { config, budget, decoder, signal } = run
   const stops = createStopStrings(config.stop)
-  let tokenId = await untilAborted(sequence.next(promptIds), signal)
-  for (let count = 1; count <= budget; count++) {
+  let count = 0
+  for await (const tokenId of chooseTokens(run)) {
+    count += 1
     signal?.throwIfAborted()
     const ended = config.eosTokenIds.includes(tokenId)
     const { emit, stopped } = stops.push(ended ? '' : (decoder?.push(tokenId) ?? ''))
@@ -33,7 +41,25 @@ export async function* generateText(run: GenerationRun): AsyncGenerator<Generate
     const rest = last && !stopped ? finish(decoder, stops) : ''
     if (!ended || emit + rest !== '') yield { text: emit + rest, tokenId }
     if (last) return
-    tokenId = await sequence.next([tokenId])
+  }
+}
+
+/** The tokens of an answer, `budget` of them; those of a run that accepts a draft come one after the other, too. */
+async function* chooseTokens(run: GenerationRun): AsyncGenerator<number> {
+  const { sequence, promptIds, budget, drafter, signal } = run
+  const tokens = [...promptIds]
+  const length = drafter && createDraftLength(drafter.longest)
+  let chosen = await untilAborted(sequence.next(promptIds), signal)
+  for (;;) {
+    tokens.push(...chosen)
+    yield* chosen
+    // The run of a draft chooses one token more than the draft has.
+    const left = promptIds.length + budget - tokens.length
+    if (left === 0) return
+    const most = Math.min(length?.most ?? 0, left - 1)
+    const draft = most > 0 ? await untilAborted(drafter!.propose(tokens, most), signal) : []
+    chosen = await sequence.next(tokens.slice(-1), draft)
+    length?.record(draft.length, chosen.length - 1)
   }
 }
 

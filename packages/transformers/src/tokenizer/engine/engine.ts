@@ -21,6 +21,8 @@ export interface TokenizerEngine {
   /** True for an id whose text is known only when the run of bytes that it belongs to has ended. */
   isByte(id: number): boolean
   idOf(token: string): number | undefined
+  /** As the vocabulary writes it. */
+  tokenOf(id: number): string | undefined
   /** Ids of tokens that are special. */
   readonly specialIds: ReadonlySet<number>
   /** Tokens, added ones included. */
@@ -64,6 +66,7 @@ export function createEngine(
     size: vocabulary.size + addedOnly.length,
     specialIds: new Set(json.added_tokens.filter(({ special }) => special === true).map(({ id }) => id)),
     idOf: (token) => addedIds.get(token) ?? vocabulary.get(token),
+    tokenOf: (id) => tokenOf[id],
     isByte: (id) => decoder.isByte(tokenOf[id] ?? ''),
 
     *encode(text, { addSpecialTokens, maxTokens = MAX_TOKENS }) {
