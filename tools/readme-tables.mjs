@@ -11,7 +11,7 @@ import { knownArchitectures } from '@hfquant/models'
 
 /** README.md with the list of families as it should be. */
 export function withFamilies(text) {
-  const types = knownArchitectures()
+  const types = knownArchitectures('decoder')
     .map(({ modelTypes }) => modelTypes[0])
     .sort()
     .map((type) => `\`${type}\``)

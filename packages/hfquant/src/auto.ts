@@ -6,21 +6,43 @@ export interface HubOptions {
   readonly revision?: string | undefined
 }
 
-/** Loads decoder-only language models from a folder, or by their name on the hub. */
-export const AutoModelForCausalLM = {
+/** What finds a model and loads it as one class. */
+export interface AutoClass<Model> {
   /**
    * @param model a model folder, or "organisation/name": then the files are downloaded into the Hugging Face cache.
    * @throws as the loader does; HubError when a model cannot be had.
    */
-  async fromPretrained(
-    model: string,
-    options: transformers.LoadModelOptions & HubOptions = {},
-  ): Promise<transformers.CausalLM> {
-    const { revision, ...rest } = options
-    const locate = () => resolveModel(model, downloadOptions(revision, rest))
-    return transformers.AutoModelForCausalLM.fromPretrained({ name: model, locate }, rest)
-  },
+  fromPretrained(model: string, options?: transformers.LoadModelOptions & HubOptions): Promise<Model>
 }
+
+const fromHub = <Model>({
+  fromPretrained,
+}: {
+  readonly fromPretrained: (
+    source: transformers.ModelSource,
+    options: transformers.LoadModelOptions,
+  ) => Promise<Model>
+}): AutoClass<Model> => ({
+  async fromPretrained(model, { revision, ...options } = {}) {
+    const locate = () => resolveModel(model, downloadOptions(revision, options))
+    return fromPretrained({ name: model, locate }, options)
+  },
+})
+
+/** Loads decoder-only language models from a folder, or by their name on the hub. */
+export const AutoModelForCausalLM = fromHub(transformers.AutoModelForCausalLM)
+
+/** Loads encoders for their hidden states and for embeddings. */
+export const AutoModel = fromHub(transformers.AutoModel)
+
+/** Loads encoders that classify texts. */
+export const AutoModelForSequenceClassification = fromHub(transformers.AutoModelForSequenceClassification)
+
+/** Loads encoders that classify the tokens of texts. */
+export const AutoModelForTokenClassification = fromHub(transformers.AutoModelForTokenClassification)
+
+/** Loads encoders that guess masked tokens. */
+export const AutoModelForMaskedLM = fromHub(transformers.AutoModelForMaskedLM)
 
 /** Loads tokenizers from a folder, or by the name of their model on the hub. */
 export const AutoTokenizer = {

@@ -34,8 +34,17 @@ export {
   registerArchitecture,
 } from '@hfquant/models'
 export {
+  type BaseEncoder,
   type CausalLM,
+  type ClassifiedText,
+  type ClassifiedToken,
+  type ClassifiedTokens,
   type CompiledModel,
+  type EmbedOptions,
+  type EncodedText,
+  type EncoderBatch,
+  type EncoderInput,
+  type EncodeTextsOptions,
   EXPORT_TYPES,
   type ExportModelOptions,
   type ExportModelResult,
@@ -46,8 +55,11 @@ export {
   type InspectedExperts,
   type InspectedModule,
   inspectModel,
+  type LabelScore,
   type LoadModelOptions,
   listCompiledModels,
+  type MaskedLM,
+  type MaskedLMOutput,
   type ModelInspection,
   type ModelMemory,
   pruneCompiledModels,
@@ -55,9 +67,20 @@ export {
   type QuantizeModelResult,
   quantizeModel,
   removeCompiledModels,
+  type SequenceClassifier,
+  type TokenClassifier,
   type Tokenizer,
 } from '@hfquant/transformers'
-export { AutoModelForCausalLM, AutoTokenizer, type HubOptions } from './auto.js'
+export {
+  type AutoClass,
+  AutoModel,
+  AutoModelForCausalLM,
+  AutoModelForMaskedLM,
+  AutoModelForSequenceClassification,
+  AutoModelForTokenClassification,
+  AutoTokenizer,
+  type HubOptions,
+} from './auto.js'
 export {
   type InstalledBackend,
   installedBackends,

@@ -1,12 +1,18 @@
 export {
   type Architecture,
   type ArchitectureDefinition,
+  type Backbone,
+  type DecoderDescription,
   defineArchitecture,
+  type EncoderDefinition,
+  type EncoderDescription,
   type ExpertFacts,
   type ModelDescription,
   type ModelFacts,
 } from './architecture/define-architecture.js'
+export { CLASS_OF_TASK, type EncoderFacts, type EncoderTask } from './architecture/encoder-facts.js'
 export {
+  describeBackbone,
   describeModel,
   type ImportArchitecture,
   knownArchitectures,
@@ -37,9 +43,16 @@ export type {
 export { type DecoderChoices, type DecoderFamily, decoderFamily } from './decoder/decoder-family.js'
 export type { DecoderGguf } from './decoder/gguf-of-decoder.js'
 export { AFTER_NORMS, type DecoderNames, type LayerNormNames, SANDWICH_NORMS } from './decoder/names.js'
+export {
+  type EncoderChoices,
+  type EncoderFamily,
+  encoderFamily,
+  type HeadParts,
+} from './encoder/encoder-family.js'
 export type { GgufMetadata, GgufModel, GgufPlace, GgufTable, GgufValue } from './gguf/gguf-model.js'
 export { type Arithmetic, arithmetic, type Numbers } from './ops/arithmetic.js'
-export type { AttendCall, ExpertsCall, Heads, Ops } from './ops/ops.js'
+export type { EncoderOps } from './ops/encoder-ops.js'
+export type { AttendCall, ExpertsCall, Heads, LayerOps, Ops, TokenPairs } from './ops/ops.js'
 export { type FloatTable, type RopeTables, ropeTables } from './ops/rope-tables.js'
 export { type Activation, parseActivation } from './parts/activation.js'
 export { layerNorm, Norm, type NormKind, rmsNorm } from './parts/norm.js'

@@ -20,7 +20,8 @@ export { SamplingError } from './sampling/errors.js'
 export { createSampler, type Sampler } from './sampling/sampler.js'
 export type { SamplerConfig } from './sampling/sampler-config.js'
 export type { SequenceBias, TokenConstraints, TokenRules } from './sampling/token-rules.js'
-export { DECODER } from './session/decoder-ports.js'
+export { DECODER, ENCODER } from './session/decoder-ports.js'
+export { type EncoderSession, openEncoder } from './session/encoder-session.js'
 export { createGraphThreads, type GraphSession, type GraphThreads } from './session/graph-session.js'
 export type { CacheDtype, CacheShape, GraphTensor, SumPort, TensorRecord } from './session/protocol.js'
 export {
@@ -30,3 +31,4 @@ export {
   type SessionMemory,
   type SessionOptions,
 } from './session/session-host.js'
+export { type TextTokens, textOffsets } from './session/text-feeds.js'

@@ -5,7 +5,13 @@ export {
   architectureChecks,
 } from './architecture/architecture-checks.js'
 export type { CalibratedConfigs } from './architecture/calibration-check.js'
-export { describeArchitecture } from './architecture/describe-architecture.js'
+export { describeArchitecture, describeEncoder } from './architecture/describe-architecture.js'
+export {
+  type EncoderDoor,
+  type EncoderDoorModel,
+  type EncoderOptions,
+  encoderChecks,
+} from './architecture/encoder-checks.js'
 export { type Expected, readExpected, relativeError } from './architecture/expected.js'
 export { ContractBreach } from './conformance/breach.js'
 export type { Ability, ConformanceCheck, Topic } from './conformance/check.js'

@@ -12,6 +12,30 @@ export { AutoModelForCausalLM } from './auto/decoder/from-pretrained.js'
 export type { GenerateOptions } from './auto/decoder/generate-options.js'
 export type { GeneratedPiece } from './auto/decoder/generate-text.js'
 export { type Likelihood, logProbability } from './auto/decoder/likelihood.js'
+export { BaseEncoder, type EncodedText } from './auto/encoder/base-encoder.js'
+export type { LabelScore } from './auto/encoder/classes.js'
+export { EncoderModel } from './auto/encoder/encoder-model.js'
+export {
+  AutoModel,
+  AutoModelForMaskedLM,
+  AutoModelForSequenceClassification,
+  AutoModelForTokenClassification,
+} from './auto/encoder/from-pretrained.js'
+export { MaskedLM, type MaskedLMOutput } from './auto/encoder/masked-lm.js'
+export type { EmbedOptions } from './auto/encoder/sentence/embed.js'
+export { type ClassifiedText, SequenceClassifier } from './auto/encoder/sequence-classifier.js'
+export type {
+  EncoderBatch,
+  EncoderInput,
+  EncoderTokens,
+  EncodeTextsOptions,
+  TextPair,
+} from './auto/encoder/text-input.js'
+export {
+  type ClassifiedToken,
+  type ClassifiedTokens,
+  TokenClassifier,
+} from './auto/encoder/token-classifier.js'
 export {
   type InspectedExperts,
   type InspectedModule,

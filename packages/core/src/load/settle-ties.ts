@@ -30,9 +30,10 @@ export async function settleTies(shell: Shell, checkpoint: Checkpoint): Promise<
   return warnings
 }
 
-/** How many tensors are stored below the module of a parameter. */
+/** How many tensors hold the weight of the module of a parameter. A bias is its own, whatever the weight is tied to. */
 const partsOf = (checkpoint: Checkpoint, parameter: string): number =>
-  storedWeight(checkpoint, ownerPath(parameter))?.tensors.size ?? 0
+  [...(storedWeight(checkpoint, ownerPath(parameter))?.tensors.keys() ?? [])].filter((key) => key !== 'bias')
+    .length
 
 const PIECE_BYTES = 8 * 2 ** 20
 

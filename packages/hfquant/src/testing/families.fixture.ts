@@ -1,8 +1,15 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Architecture, knownArchitectures } from '@hfquant/models'
-import { describeArchitecture } from '@hfquant/testkit'
-import { AutoModelForCausalLM, recipe } from '../index.js'
+import { describeArchitecture, describeEncoder } from '@hfquant/testkit'
+import {
+  AutoModel,
+  AutoModelForCausalLM,
+  AutoModelForMaskedLM,
+  AutoModelForSequenceClassification,
+  AutoModelForTokenClassification,
+  recipe,
+} from '../index.js'
 import { golden } from './golden.fixture.js'
 
 /** First letters at which a test file begins, so that files run beside each other: each is named by one of them. */
@@ -13,8 +20,16 @@ export function describeFamilies(start: (typeof STARTS)[number]): void {
   for (const architecture of knownArchitectures()) {
     if (startOf(architecture) !== start) continue
     const goldens = foldersOf(architecture)
-    describeArchitecture(architecture, { frontDoor: AutoModelForCausalLM, goldens, configs })
+    if (architecture.kind === 'encoder') describeEncoder(architecture, { doors, goldens, configs })
+    else describeArchitecture(architecture, { frontDoor: AutoModelForCausalLM, goldens, configs })
   }
+}
+
+const doors = {
+  'hidden-states': AutoModel,
+  'sequence-classification': AutoModelForSequenceClassification,
+  'token-classification': AutoModelForTokenClassification,
+  'masked-lm': AutoModelForMaskedLM,
 }
 
 /** The one file that a family belongs to, whatever it is called: what is before the first start belongs to that. */

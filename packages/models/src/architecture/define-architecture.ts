@@ -1,6 +1,16 @@
-import type { FloatDtype, JsonObject, LayerCache, Shell } from '@hfquant/core'
+import type {
+  CheckpointMapping,
+  FloatDtype,
+  GraphValue,
+  JsonObject,
+  LayerCache,
+  Module,
+  Shell,
+} from '@hfquant/core'
 import type { GgufModel } from '../gguf/gguf-model.js'
+import type { EncoderOps } from '../ops/encoder-ops.js'
 import type { Ops } from '../ops/ops.js'
+import { demandHead, type EncoderFacts, type EncoderTask } from './encoder-facts.js'
 
 /** What an application knows of every model, whatever its architecture. */
 export interface ModelFacts {
@@ -8,8 +18,10 @@ export interface ModelFacts {
   readonly vocabSize: number
   /** Positions that the model was made for: the longest prompt with everything generated from it. */
   readonly maxPositions: number
-  /** What each layer keeps of the tokens that it has seen. */
+  /** What each layer keeps of the tokens that it has seen; none of an encoder keeps anything. */
   readonly layers: readonly LayerCache[]
+  /** Channels that turn with positions, of each kind of layer; default those of the layers' keys. */
+  readonly turning?: readonly number[] | undefined
   /**
    * Length beyond which positions turn with other frequencies, from the first token on: a sequence that grows across it
    * is computed again.
@@ -29,11 +41,8 @@ export interface ExpertFacts {
   owns(path: string): boolean
 }
 
-/**
- * A family of models: how to read its config.json, what it is made of, how it is computed. A definition knows nothing of
- * files, of quantization or of the runtime; what works for one model works for every definition.
- */
-export interface ArchitectureDefinition<Config> {
+/** What the definitions of all families have. */
+interface CommonDefinition<Config> {
   readonly specVersion: 1
   /** Entries of `architectures` in config.json: "LlamaForCausalLM". */
   readonly names: readonly string[]
@@ -46,8 +55,6 @@ export interface ArchitectureDefinition<Config> {
   facts(config: Config): ModelFacts
   /** The model on the meta device, under the names of the checkpoint. */
   build(config: Config, dtype: FloatDtype): Shell
-  /** The arithmetic from token ids to logits, written once: running it and exporting it are two kinds of `ops`. */
-  forward(ops: Ops, config: Config): void
   /** True for tensors of a checkpoint that hold nothing the model reads, such as the masks of older files. */
   ignores?(name: string, config: Config): boolean
   /** How llama.cpp knows the model; absent for a family that it does not know. */
@@ -56,22 +63,67 @@ export interface ArchitectureDefinition<Config> {
   readonly onnxModelTypes?: readonly string[]
 }
 
+/**
+ * A family of models: how to read its config.json, what it is made of, how it is computed. A definition knows nothing of
+ * files, of quantization or of the runtime; what works for one model works for every definition.
+ */
+export interface ArchitectureDefinition<Config> extends CommonDefinition<Config> {
+  readonly kind?: 'decoder'
+  /** The arithmetic from token ids to logits, written once: running it and exporting it are two kinds of `ops`. */
+  forward(ops: Ops, config: Config): void
+}
+
+/** A family of models that read whole texts: the same, and what is computed for a task. */
+export interface EncoderDefinition<Config> extends CommonDefinition<Config> {
+  readonly kind: 'encoder'
+  encoder(config: Config): EncoderFacts
+  /** The arithmetic from token ids to the outputs of a task. */
+  forward(ops: EncoderOps, config: Config, task: EncoderTask): void
+  /** The configuration of a model whose files hold the tensors of these names: some parts may be in them or not. */
+  fit?(config: Config, tensors: ReadonlySet<string>): Config
+}
+
 /** A family of models, as it is registered and found. */
-export interface Architecture
-  extends Pick<ArchitectureDefinition<unknown>, 'specVersion' | 'names' | 'modelTypes' | 'revision'> {
+export interface Architecture<Described extends ModelDescription = ModelDescription>
+  extends Pick<CommonDefinition<unknown>, 'specVersion' | 'names' | 'modelTypes' | 'revision'> {
+  readonly kind: Described['kind']
   readonly onnxModelTypes: readonly string[]
   /** Whether llama.cpp knows the family. */
   readonly hasGguf: boolean
   /**
    * The model that a config.json describes.
    *
-   * @throws ConfigError naming the field; CapabilityError for a variant that is not offered.
+   * @param task of an encoder; default: the one that the file names.
+   * @throws ConfigError naming the field; CapabilityError for a variant that is not offered, or a task that the model has
+   * no head for.
    */
-  describe(json: JsonObject): ModelDescription
+  describe(json: JsonObject, task?: EncoderTask): Described
+  /**
+   * The encoder that a config.json describes, as a part of another model; absent for a family that cannot be one.
+   *
+   * @param path of the encoder in that model.
+   */
+  backbone?(json: JsonObject, path: string): Backbone
+}
+
+/** An encoder within another model, which puts layers of its own on the hidden states. */
+export interface Backbone {
+  readonly facts: ModelFacts
+  readonly encoder: EncoderFacts
+  /** For `checkpoint` of the shell. */
+  readonly checkpoint: CheckpointMapping
+  /** For `inputEmbedding` of the shell. */
+  readonly inputEmbedding: string
+  /** Adds the modules of the encoder at its path. */
+  build(root: Module, dtype: FloatDtype): void
+  /** Tokens to hidden states [tokens, 1, channels]. */
+  forward(ops: EncoderOps): GraphValue
 }
 
 /** A model of a family, known from its configuration alone. */
-export interface ModelDescription {
+export type ModelDescription = DecoderDescription | EncoderDescription
+
+interface CommonDescription {
   /** First name of its architecture. */
   readonly name: string
   /** Of its architecture. */
@@ -79,7 +131,6 @@ export interface ModelDescription {
   readonly facts: ModelFacts
   /** A new shell each time. */
   build(dtype: FloatDtype): Shell
-  forward(ops: Ops): void
   /** True for the text model of a model that sees or hears as well: nothing else of it is read. */
   readonly isPart: boolean
   /** What the model calls a tensor of its files; undefined for one of a part that is not read. */
@@ -89,25 +140,75 @@ export interface ModelDescription {
   readonly onnxModelTypes: readonly string[]
 }
 
+export interface DecoderDescription extends CommonDescription {
+  readonly kind: 'decoder'
+  forward(ops: Ops): void
+}
+
+export interface EncoderDescription extends CommonDescription {
+  readonly kind: 'encoder'
+  readonly encoder: EncoderFacts
+  /** What `forward` gives. */
+  readonly task: EncoderTask
+  forward(ops: EncoderOps): void
+  /** The model as it is when its files hold the tensors of these names. */
+  fit(tensors: ReadonlySet<string>): EncoderDescription
+}
+
 /** Makes a family of models ready to be registered. */
-export function defineArchitecture<Config>(definition: ArchitectureDefinition<Config>): Architecture {
-  const { specVersion, names, modelTypes, revision, onnxModelTypes = [] } = definition
+export function defineArchitecture<Config>(
+  definition: ArchitectureDefinition<Config>,
+): Architecture<DecoderDescription>
+export function defineArchitecture<Config>(
+  definition: EncoderDefinition<Config>,
+): Architecture<EncoderDescription>
+export function defineArchitecture<Config>(
+  definition: ArchitectureDefinition<Config> | EncoderDefinition<Config>,
+): Architecture {
+  const { specVersion, names, modelTypes, revision, onnxModelTypes = [], kind = 'decoder' } = definition
   return {
-    ...{ specVersion, names, modelTypes, revision, onnxModelTypes },
+    ...{ specVersion, names, modelTypes, revision, onnxModelTypes, kind },
     hasGguf: definition.gguf !== undefined,
-    describe(json) {
+    describe(json, task) {
       const config = definition.parseConfig(json)
-      const { ignores } = definition
-      const ignoring = ignores && { ignores: (name: string) => ignores(name, config) }
-      return {
-        ...{ name: names[0] ?? modelTypes[0] ?? '', revision, onnxModelTypes },
-        facts: definition.facts(config),
-        build: (dtype) => ({ ...definition.build(config, dtype), ...ignoring }),
-        forward: (ops) => definition.forward(ops, config),
-        isPart: false,
-        tensorName: (name) => name,
-        gguf: definition.gguf && (() => definition.gguf!(config)),
+      if (definition.kind !== 'encoder') {
+        return {
+          ...describeCommon(definition, config),
+          kind: 'decoder',
+          forward: (ops) => definition.forward(ops, config),
+        }
       }
+      const wanted = task ?? definition.encoder(config).tasks.at(-1)!
+      demandHead(definition.encoder(config), wanted)
+      return describeEncoder(definition, config, wanted)
     },
+  }
+}
+
+function describeCommon<Config>(definition: CommonDefinition<Config>, config: Config): CommonDescription {
+  const { names, modelTypes, revision, onnxModelTypes = [], ignores } = definition
+  const ignoring = ignores && { ignores: (name: string) => ignores(name, config) }
+  return {
+    ...{ name: names[0] ?? modelTypes[0] ?? '', revision, onnxModelTypes },
+    facts: definition.facts(config),
+    build: (dtype) => ({ ...definition.build(config, dtype), ...ignoring }),
+    isPart: false,
+    tensorName: (name) => name,
+    gguf: definition.gguf && (() => definition.gguf!(config)),
+  }
+}
+
+function describeEncoder<Config>(
+  definition: EncoderDefinition<Config>,
+  config: Config,
+  task: EncoderTask,
+): EncoderDescription {
+  return {
+    ...describeCommon(definition, config),
+    kind: 'encoder',
+    encoder: definition.encoder(config),
+    task,
+    forward: (ops) => definition.forward(ops, config, task),
+    fit: (tensors) => describeEncoder(definition, definition.fit?.(config, tensors) ?? config, task),
   }
 }

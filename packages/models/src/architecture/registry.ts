@@ -1,6 +1,7 @@
 import { CapabilityError, ConfigError, closestName, type JsonObject, toNode, toValue } from '@hfquant/core'
 import { families } from '../families/index.js'
-import type { Architecture, ModelDescription } from './define-architecture.js'
+import type { Architecture, Backbone, ModelDescription } from './define-architecture.js'
+import type { EncoderTask } from './encoder-facts.js'
 import { reasonsLeftOut } from './left-out.js'
 import { spellingsOf } from './spellings.js'
 import { asPart, type ObjectNode, textConfigOf, textModelConfig } from './text-model.js'
@@ -45,11 +46,11 @@ export function registerArchitecture(architecture: Architecture): void {
 
 for (const family of families) registerArchitecture(family)
 
-/** Every family that is known, in the order of its first name. */
-export const knownArchitectures = (): readonly Architecture[] =>
-  [...new Set([...byName.values(), ...byType.values()])].sort((a, b) =>
-    firstName(a) < firstName(b) ? -1 : 1,
-  )
+/** Every family that is known, or those of one kind, in the order of its first name. */
+export const knownArchitectures = (kind?: Architecture['kind']): readonly Architecture[] =>
+  [...new Set([...byName.values(), ...byType.values()])]
+    .filter((architecture) => kind === undefined || kind === architecture.kind)
+    .sort((a, b) => (firstName(a) < firstName(b) ? -1 : 1))
 
 const firstName = ({ names, modelTypes }: Architecture): string => names[0] ?? modelTypes[0] ?? ''
 
@@ -73,12 +74,14 @@ export type ImportArchitecture = (
  * The model that a config.json describes: of the family that `architectures` names, any entry of it, or else
  * `model_type`, or else a package of that name; or else the text model in its `text_config`.
  *
+ * @param task what is to be computed, if it is an encoder; default: what the file names.
  * @throws ConfigError ARCHITECTURE_UNKNOWN naming what the file asks for and what there is; CapabilityError
  * ARCHITECTURE_LEFT_OUT for a family that is known and cannot be computed; as `Architecture.describe`.
  */
 export async function describeModel(
   json: JsonObject,
   importPackage: ImportArchitecture,
+  task?: EncoderTask,
 ): Promise<ModelDescription> {
   const named = namesIn(json)
   const { model_type: type } = json
@@ -86,12 +89,34 @@ export async function describeModel(
     .flatMap(spellingsOf)
     .map((name) => byName.get(name))
     .find((architecture) => architecture !== undefined)
-  if (known !== undefined) return known.describe(json)
+  if (known !== undefined) return known.describe(json, task)
   const found = await ofType(type, importPackage)
-  if (found.architecture !== undefined) return found.architecture.describe(json)
+  if (found.architecture !== undefined) return found.architecture.describe(json, task)
   const part = await describePart(json, importPackage)
   if (part === undefined) throw unknown(named, type, found.refused)
   return part
+}
+
+/**
+ * The encoder that a config.json describes, as a part of another model.
+ *
+ * @param path of the encoder in that model.
+ * @throws as `describeModel`; CapabilityError BACKBONE for a family that is no encoder.
+ */
+export function describeBackbone(json: JsonObject, path: string): Backbone {
+  const named = namesIn(json)
+  const { model_type: type } = json
+  const known =
+    named.flatMap(spellingsOf).flatMap((name) => byName.get(name) ?? [])[0] ??
+    (typeof type === 'string' ? byType.get(type) : undefined)
+  if (known === undefined) throw unknown(named, type)
+  if (known.backbone !== undefined) return known.backbone(json, path)
+  throw new CapabilityError('BACKBONE', `${firstName(known)} cannot be the encoder within another model`, {
+    field: 'model_type',
+    found: type,
+    expected: [...byType].flatMap(([name, { backbone }]) => (backbone === undefined ? [] : [name])),
+    hint: 'Use a model whose encoder is one of the families that are expected.',
+  })
 }
 
 /** The family of a model type, which a package may define. */
@@ -112,7 +137,8 @@ async function describePart(
   const { architecture } = await ofType(textConfigOf(json)?.model_type, importPackage)
   if (architecture === undefined) return undefined
   const config = textModelConfig(toNode(json) as ObjectNode, firstName(architecture))
-  return asPart(architecture.describe(toValue(config) as JsonObject))
+  const model = architecture.describe(toValue(config) as JsonObject)
+  return model.kind === 'decoder' ? asPart(model) : undefined
 }
 
 /** Entries of `architectures`; older files have one name in place of a list. */

@@ -1,5 +1,5 @@
 import type { JsonNode, JsonObject } from '@hfquant/core'
-import type { ModelDescription } from './define-architecture.js'
+import type { DecoderDescription } from './define-architecture.js'
 
 /** An object of a JSON file. */
 export type ObjectNode = JsonNode & { readonly kind: 'object' }
@@ -74,7 +74,7 @@ const nameAlone = (name: string, base = 'model'): string =>
   name.replace(/^language_model\./, '').replace(/^model\.(language_model|text_model)\./, `${base}.`)
 
 /** The text model of a larger one: tensors of towers and projectors are passed over. */
-export function asPart(model: ModelDescription): ModelDescription {
+export function asPart(model: DecoderDescription): DecoderDescription {
   const { outputEmbedding, basePrefix } = model.build('float32')
   return {
     ...model,

@@ -18,8 +18,8 @@ const MAX_LAYERS = 2000
 
 /** The names that transformers has given each dimension in its families, the newest first. */
 export function readSizes(read: ConfigReader): Sizes {
-  const hidden = read.size(['hidden_size', 'n_embd', 'n_embed'])
-  const heads = read.size(['num_attention_heads', 'n_head', 'num_heads'])
+  const hidden = read.size(['hidden_size', 'n_embd', 'n_embed', 'dim'])
+  const heads = read.size(['num_attention_heads', 'n_head', 'num_heads', 'n_heads'])
   const kvHeads = read.size(['num_key_value_heads', 'num_kv_heads', 'n_head_kv'], heads)
   demandDivisor('num_key_value_heads', kvHeads, heads)
   return {
@@ -27,8 +27,11 @@ export function readSizes(read: ConfigReader): Sizes {
     heads,
     kvHeads,
     headSize: read.size('head_dim', Math.max(1, Math.floor(hidden / heads))),
-    layers: read.size(['num_hidden_layers', 'n_layer', 'num_layers'], undefined, MAX_LAYERS),
-    inner: read.size(['intermediate_size', 'n_inner', 'ffn_dim', 'ffn_hidden_size'], 4 * hidden),
+    layers: read.size(['num_hidden_layers', 'n_layer', 'num_layers', 'n_layers'], undefined, MAX_LAYERS),
+    inner: read.size(
+      ['intermediate_size', 'n_inner', 'ffn_dim', 'ffn_hidden_size', 'hidden_dim'],
+      4 * hidden,
+    ),
     vocabulary: read.size('vocab_size'),
     positions: read.size(['max_position_embeddings', 'n_positions', 'n_ctx'], 2048),
   }

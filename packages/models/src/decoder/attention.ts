@@ -1,16 +1,17 @@
 import { type GraphValue, joinPath } from '@hfquant/core'
-import type { Heads, Ops } from '../ops/ops.js'
+import type { Heads, LayerOps } from '../ops/ops.js'
 import { alibiSlopes } from '../parts/slopes.js'
 import type { AttentionChoice } from './decoder-config.js'
-import type { LayerContext } from './forward-decoder.js'
+import type { LayerContext } from './forward-layers.js'
 import { latentAttention } from './latent-attention.js'
+import { relativeBias } from './relative-bias.js'
 
 /** Attention of a layer: [B, S, D] to [B, S, D]. */
 export function attention(context: LayerContext, choice: AttentionChoice, x: GraphValue): GraphValue {
   const { ops, config, path, index } = context
   const { names } = config
   if (choice.latent !== undefined) return latentAttention(context, choice, choice.latent, x)
-  const { kvHeads, window, scale, softCap, linearBias, cacheOf } = choice
+  const { kvHeads, window, scale, softCap, linearBias, cacheOf, relative } = choice
   const heads = { count: choice.heads, size: choice.headSize }
   const own = { count: kvHeads, size: choice.headSize }
   const projected = project(context, choice, x)
@@ -24,6 +25,7 @@ export function attention(context: LayerContext, choice: AttentionChoice, x: Gra
     sinks: choice.sinks ? ops.parameter(joinPath(path, names.sinks), [heads.count]) : undefined,
     slopes:
       linearBias === undefined ? undefined : alibiSlopes(heads.count).map((slope) => slope * linearBias),
+    bias: relative && ((pairs) => relativeBias(context, choice, relative, pairs)),
   })
   return ops.linear(joinPath(path, names.output), attended)
 }
@@ -84,7 +86,7 @@ function placed(
   return headNorm?.afterRope ? norm(turn(clip(x))) : turn(clip(norm(x)))
 }
 
-const clipped = ({ clip }: Ops, choice: AttentionChoice, value: GraphValue): GraphValue =>
+const clipped = ({ clip }: LayerOps, choice: AttentionChoice, value: GraphValue): GraphValue =>
   choice.clip === undefined ? value : clip(value, choice.clip)
 
 function placedValue(

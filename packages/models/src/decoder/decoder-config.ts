@@ -3,30 +3,36 @@ import type { Activation } from '../parts/activation.js'
 import type { NormKind } from '../parts/norm.js'
 import type { Rope } from '../parts/rope.js'
 import type { Routing } from '../parts/routing.js'
-import type { DecoderNames } from './names.js'
+import type { DecoderNames, LayerNormNames } from './names.js'
 
 /**
- * A decoder as a row of choices, one for each way in which families differ. `B` sequences, `S` tokens, `D` channels of a
- * hidden state, `H` heads of `Dh` channels, `Hk` key/value heads.
+ * The layers of a model, of whatever kind, as a row of choices: one for each way in which families differ. `B` sequences,
+ * `S` tokens, `D` channels of a hidden state, `H` heads of `Dh` channels, `Hk` key/value heads.
  */
-export interface DecoderConfig {
+export interface LayersConfig {
   readonly hiddenSize: number
-  readonly vocabSize: number
-  readonly maxPositions: number
   readonly norm: NormKind
   readonly residual: ResidualChoice
   readonly layers: readonly LayerChoice[]
+  /** Projections within layers are stored [in, out], with a bias, as GPT-2 does. */
+  readonly storesColumns?: boolean | undefined
+  /** What a layer gives is multiplied with a number of its own, a parameter [1]. */
+  readonly scalesLayers?: boolean | undefined
+  /** Inputs of single layers. */
+  readonly input: Pick<InputChoice, 'perLayer'>
+  readonly names: DecoderNames
+}
+
+/** A decoder: its layers, what they begin with, and what is behind them. */
+export interface DecoderConfig extends LayersConfig {
+  readonly vocabSize: number
+  readonly maxPositions: number
   readonly input: InputChoice
   readonly output: OutputChoice
   /** Whether the output matrix is the token table. */
   readonly tied: boolean
   /** Whether config.json leaves that to the files: without an output matrix in them, the token table is it. */
   readonly tiedByFiles?: boolean | undefined
-  /** Projections within layers are stored [in, out], with a bias, as GPT-2 does. */
-  readonly storesColumns?: boolean | undefined
-  /** What a layer gives is multiplied with a number of its own, a parameter [1]. */
-  readonly scalesLayers?: boolean | undefined
-  readonly names: DecoderNames
   /** Other names that files have for the same tensors. */
   readonly checkpoint?: CheckpointMapping | undefined
 }
@@ -50,6 +56,10 @@ export interface ResidualChoice {
 export interface LayerChoice {
   readonly attention: AttentionChoice
   readonly mlp: MlpChoice
+  /** Norms of this layer where they are not those of the others. */
+  readonly norms?: LayerNormNames | undefined
+  /** Its name below those of the layers; default its index. Layers of one name have the same weights. */
+  readonly storedAs?: string | undefined
   /** Experts that stand beside the MLP, as Gemma 4 has them: both branches are normed, and added. */
   readonly beside?: BesideChoice | undefined
 }
@@ -82,8 +92,10 @@ export interface AttentionChoice {
   readonly sinks?: boolean | undefined
   /** Undefined for a layer without rotary positions. */
   readonly rope?: Rope | undefined
-  /** Tokens that a token attends to, itself included; undefined for all. */
+  /** Tokens that a token attends to, itself included; in an encoder as many on each side; undefined for all. */
   readonly window?: number | undefined
+  /** In an encoder: scores are biased by how far tokens stand from each other. */
+  readonly relative?: RelativeChoice | undefined
   /** Default 1 / √Dh. */
   readonly scale?: number | undefined
   readonly softCap?: number | undefined
@@ -99,6 +111,41 @@ export interface AttentionChoice {
   readonly cacheOf?: number | undefined
   /** Linear biases: what the slopes are multiplied with. */
   readonly linearBias?: number | undefined
+}
+
+export type RelativeChoice = BucketsChoice | DisentangledChoice
+
+/**
+ * A learned number for each head and range of distances, from one table of all layers (T5; Song et al. 2020): ranges grow
+ * with the distance, half of them for keys behind the query.
+ */
+export interface BucketsChoice {
+  readonly kind: 'buckets'
+  /** Path of the table, [count, heads], within the base model. */
+  readonly table: string
+  readonly count: number
+  /** Distance from which on there is one range. */
+  readonly farthest: number
+}
+
+/**
+ * Disentangled attention (He et al. 2021): contents are compared with vectors of distances as well. Rows of a table of all
+ * layers pass through the projections of queries and keys.
+ */
+export interface DisentangledChoice {
+  readonly kind: 'disentangled'
+  /** Paths of the table, [2 · span, D], and of the norm it passes through, within the base model. */
+  readonly table: string
+  readonly norm: string | undefined
+  /** Distances, or ranges of them, on each side. */
+  readonly span: number
+  /** Ranges grow beyond the half of `span`, up to this distance; undefined for one row for each distance. */
+  readonly farthest: number | undefined
+  /** Contents of queries are compared with distances ("c2p"), those of keys ("p2c"). */
+  readonly ofQueries: boolean
+  readonly ofKeys: boolean
+  /** Distances have projections of their own. */
+  readonly ownProjections: boolean
 }
 
 /**

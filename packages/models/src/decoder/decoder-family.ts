@@ -1,6 +1,7 @@
 import { CapabilityError, type CheckpointMapping, type JsonObject, type LayerCache } from '@hfquant/core'
 import {
   type Architecture,
+  type DecoderDescription,
   defineArchitecture,
   type ExpertFacts,
   type ModelFacts,
@@ -51,7 +52,7 @@ export interface DecoderFamily {
 }
 
 /** A family of decoders that is a row of choices. */
-export const decoderFamily = (family: DecoderFamily): Architecture =>
+export const decoderFamily = (family: DecoderFamily): Architecture<DecoderDescription> =>
   defineArchitecture<DecoderConfig>({
     ...{ specVersion: 1, names: family.names, modelTypes: family.modelTypes, revision: family.revision },
     parseConfig: (json) => readDecoder(family, json),

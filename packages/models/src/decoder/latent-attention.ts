@@ -1,7 +1,7 @@
 import { type GraphValue, joinPath } from '@hfquant/core'
-import type { Ops } from '../ops/ops.js'
+import type { LayerOps } from '../ops/ops.js'
 import type { AttentionChoice, LatentChoice } from './decoder-config.js'
-import type { LayerContext } from './forward-decoder.js'
+import type { LayerContext } from './forward-layers.js'
 
 /**
  * Multi-head latent attention of a layer, [B, S, D] to [B, S, D]. Of each token a latent [rank] is kept, from which the keys
@@ -112,7 +112,7 @@ function expanded(
 }
 
 /** Each head times a matrix of its own: [B, S, heads, n] with [heads, n, m] to [B, S, heads, m]. */
-function byHead(ops: Ops, x: GraphValue, matrices: GraphValue): GraphValue {
+function byHead(ops: LayerOps, x: GraphValue, matrices: GraphValue): GraphValue {
   const { graph } = ops
   const product = graph.node('MatMul', [
     graph.node('Transpose', [x], { attributes: { perm: { ints: [0, 2, 1, 3] } } }),
@@ -121,11 +121,11 @@ function byHead(ops: Ops, x: GraphValue, matrices: GraphValue): GraphValue {
   return graph.node('Transpose', [product], { attributes: { perm: { ints: [0, 2, 1, 3] } } })
 }
 
-const joined = ({ graph }: Ops, values: readonly GraphValue[]): GraphValue =>
+const joined = ({ graph }: LayerOps, values: readonly GraphValue[]): GraphValue =>
   graph.node('Concat', values, { attributes: { axis: { int: -1 } } })
 
-const vector = ({ graph }: Ops, values: readonly number[]): GraphValue =>
+const vector = ({ graph }: LayerOps, values: readonly number[]): GraphValue =>
   graph.literal('int64', [values.length], values)
 
-const reshaped = (ops: Ops, value: GraphValue, shape: readonly number[]): GraphValue =>
+const reshaped = (ops: LayerOps, value: GraphValue, shape: readonly number[]): GraphValue =>
   ops.graph.node('Reshape', [value, vector(ops, shape)])

@@ -1,8 +1,8 @@
 import { type GraphValue, joinPath } from '@hfquant/core'
-import type { Ops } from '../ops/ops.js'
+import type { LayerOps } from '../ops/ops.js'
 import { type Routed, route } from '../parts/routing.js'
 import type { BesideChoice, ExpertsChoice, MlpChoice } from './decoder-config.js'
-import type { LayerContext } from './forward-decoder.js'
+import type { LayerContext } from './forward-layers.js'
 import type { ExpertNames } from './names.js'
 
 /** What stands behind attention in a layer: one MLP, or experts. [B, S, D] to [B, S, D] */
@@ -33,7 +33,11 @@ function oneMlp(
 }
 
 /** Gate and up stand in turns. */
-function clampedGate(ops: Ops, gateUp: GraphValue, activate: (gate: GraphValue) => GraphValue): GraphValue {
+function clampedGate(
+  ops: LayerOps,
+  gateUp: GraphValue,
+  activate: (gate: GraphValue) => GraphValue,
+): GraphValue {
   const { graph } = ops
   const every = (first: number) =>
     graph.node('Slice', [

@@ -24,6 +24,9 @@ export interface DecoderNames {
   readonly queryNorm: string
   readonly keyNorm: string
   readonly valueNorm: string
+  /** What distances between tokens pass through, to be compared with queries and with keys. */
+  readonly distanceKey: string
+  readonly distanceQuery: string
   readonly gate: string
   readonly up: string
   /** Gate and up in one matrix. */
@@ -121,6 +124,8 @@ export const LLAMA_NAMES: DecoderNames = {
   queryNorm: 'self_attn.q_norm',
   keyNorm: 'self_attn.k_norm',
   valueNorm: 'self_attn.v_norm',
+  distanceKey: 'self_attn.pos_key_proj',
+  distanceQuery: 'self_attn.pos_query_proj',
   gate: 'mlp.gate_proj',
   up: 'mlp.up_proj',
   gateUp: 'mlp.gate_up_proj',

@@ -1,8 +1,8 @@
 import { type GraphValue, joinPath } from '@hfquant/core'
-import type { Ops } from '../ops/ops.js'
+import type { LayerOps } from '../ops/ops.js'
 import type { Activation } from '../parts/activation.js'
 import type { DecoderConfig } from './decoder-config.js'
-import type { LayerContext } from './forward-decoder.js'
+import type { LayerContext } from './forward-layers.js'
 
 /**
  * The inputs of every layer, each [B, S, size]: rows of a table · √size, and hidden states that are projected and normed,
@@ -12,7 +12,7 @@ import type { LayerContext } from './forward-decoder.js'
  * @returns undefined for a model without them.
  */
 export function perLayerInputs(
-  ops: Ops,
+  ops: LayerOps,
   { names, input, layers, hiddenSize }: DecoderConfig,
   hidden: GraphValue,
 ): readonly GraphValue[] | undefined {

@@ -1,6 +1,6 @@
 import type { GraphBuilder } from '@hfquant/core'
 import { expect, test } from 'vitest'
-import type { Architecture } from '../architecture/define-architecture.js'
+import type { Architecture, DecoderDescription } from '../architecture/define-architecture.js'
 import type { Ops } from '../ops/ops.js'
 import type { Activation } from '../parts/activation.js'
 import { gemma } from './gemma.js'
@@ -19,7 +19,10 @@ const config = {
 }
 
 /** The activation that a forward asks for. */
-function activationOf(architecture: Architecture, change: object): Activation | undefined {
+function activationOf(
+  architecture: Architecture<DecoderDescription>,
+  change: object,
+): Activation | undefined {
   let found: Activation | undefined
   const value = { name: 'value' }
   const answers: Partial<Ops> = {

@@ -1,10 +1,15 @@
 import type { Architecture } from '../architecture/define-architecture.js'
+import { albert } from './albert.js'
 import { apertus } from './apertus.js'
 import { arcee } from './arcee.js'
+import { bert } from './bert.js'
 import { bloom } from './bloom.js'
 import { cohere } from './cohere.js'
 import { cohere2 } from './cohere2.js'
+import { debertaV2 } from './deberta-v2.js'
 import { deepseekV2, deepseekV3 } from './deepseek.js'
+import { distilbert } from './distilbert.js'
+import { electra } from './electra.js'
 import { ernie45 } from './ernie4-5.js'
 import { exaone4 } from './exaone4.js'
 import { falcon } from './falcon.js'
@@ -31,7 +36,10 @@ import { ministral } from './ministral.js'
 import { ministral3 } from './ministral3.js'
 import { mistral } from './mistral.js'
 import { mixtral } from './mixtral.js'
+import { modernbert } from './modernbert.js'
+import { mpnet } from './mpnet.js'
 import { nemotron } from './nemotron.js'
+import { nomicBert } from './nomic-bert.js'
 import { olmo } from './olmo.js'
 import { olmo2 } from './olmo2.js'
 import { olmo3 } from './olmo3.js'
@@ -43,6 +51,7 @@ import { qwen2 } from './qwen2.js'
 import { qwen2Moe } from './qwen2-moe.js'
 import { qwen3 } from './qwen3.js'
 import { qwen3Moe } from './qwen3-moe.js'
+import { roberta } from './roberta.js'
 import { seedOss } from './seed-oss.js'
 import { smollm3 } from './smollm3.js'
 import { stablelm } from './stablelm.js'
@@ -52,6 +61,15 @@ import { starcoder2 } from './starcoder2.js'
 export const families: readonly Architecture[] = [
   apertus,
   arcee,
+  bert,
+  roberta,
+  nomicBert,
+  mpnet,
+  modernbert,
+  electra,
+  distilbert,
+  debertaV2,
+  albert,
   bloom,
   cohere,
   cohere2,

@@ -3,11 +3,11 @@ import type { Activation } from '../parts/activation.js'
 import type { Rope } from '../parts/rope.js'
 
 /**
- * What a model is computed with. Values are float [B, S, channels] unless stated; a module is named by its path in the
- * shell. Every operation treats each token by itself, `attend` alone looks from one to others: this is what lets tokens
- * of several sequences stand in any order.
+ * What the layers of any model are computed with. Values are float [B, S, channels] unless stated; a module is named by its
+ * path in the shell. Every operation treats each token by itself, `attend` alone looks from one to others: this is what
+ * lets tokens of several sequences stand in any order.
  */
-export interface Ops {
+export interface LayerOps {
   /** The shapes and constants of operations that are missing here. Each must treat every token by itself. */
   readonly graph: GraphBuilder
   /** Tokens, int64 [B, S]. */
@@ -26,7 +26,7 @@ export interface Ops {
   norm(path: string, x: GraphValue): GraphValue
   /** Turns every head of queries or keys by its position. x: [B, S, heads · headSize] */
   rotate(x: GraphValue, rope: Rope, heads: Heads): GraphValue
-  /** Causal attention of one layer: [B, S, heads · headSize]. */
+  /** Attention of one layer, to tokens before in a decoder, to all in an encoder: [B, S, heads · headSize]. */
   attend(call: AttendCall): GraphValue
   /** Σ weight · expert(x) over the chosen experts of each token: [B, S, D]. */
   experts(call: ExpertsCall): GraphValue
@@ -60,6 +60,10 @@ export interface Ops {
     hidden: GraphValue,
     body: (hidden: GraphValue, cut: (hidden: GraphValue) => GraphValue) => GraphValue,
   ): GraphValue
+}
+
+/** What a decoder is computed with, from tokens to logits. */
+export interface Ops extends LayerOps {
   /** Of what the last block gives, the tokens whose logits are wanted. */
   wanted(hidden: GraphValue): GraphValue
   /** Multiplies with the output matrix at `path`; `finish` makes the logits of the products. */
@@ -98,7 +102,10 @@ export interface AttendCall {
   readonly kvHeads: number
   /** Of the products of queries and keys; default 1 / √headSize. */
   readonly scale?: number | undefined
-  /** Tokens that each token attends to, itself included; default all before it. */
+  /**
+   * Tokens that each token attends to, itself included, those on the other side of it counted apart; default all. A key is
+   * seen where its distance is less than the window.
+   */
   readonly window?: number | undefined
   /** cap · tanh(score / cap), before anything is added or masked. */
   readonly softCap?: number | undefined
@@ -106,4 +113,15 @@ export interface AttendCall {
   readonly sinks?: GraphValue | undefined
   /** Per head, what the position of a key is multiplied with and added to its score (attention with linear biases). */
   readonly slopes?: readonly number[] | undefined
+  /** In an encoder, what is added to the scaled scores: [1 or B, 1 or heads.count, S, S]. */
+  readonly bias?: ((pairs: TokenPairs) => GraphValue) | undefined
+}
+
+/** Tokens by text, as attention has them: behind the end of a shorter text stand tokens that nobody attends to. */
+export interface TokenPairs {
+  /** [B, S, heads · headSize] */
+  readonly query: GraphValue
+  readonly key: GraphValue
+  /** S, int64 [1] */
+  readonly length: GraphValue
 }

@@ -1,7 +1,7 @@
 import type { GraphValue } from '@hfquant/core'
 import type { Graph } from '../graph/graph.js'
 import type { Dimension } from '../graph/graph-parts.js'
-import { DECODER } from '../session/decoder-ports.js'
+import { DECODER, ENCODER } from '../session/decoder-ports.js'
 
 /**
  * How the tokens of a run stand: a row for every sequence, [B, S, ...]; or all of them in one column, [rows, 1, ...], an
@@ -9,10 +9,12 @@ import { DECODER } from '../session/decoder-ports.js'
  */
 export type RowLayout = 'sequences' | { readonly column: 'all' | 'layers' }
 
-/** The inputs of a decoder graph that say which tokens there are and where they stand. */
+/** The inputs of a graph that say which tokens there are and where they stand. */
 export interface TokenRows {
   /** int64 [B, S], as the tokens stand. */
   readonly ids: GraphValue
+  /** The same of their types. */
+  types(): GraphValue
   /** The same of their positions. */
   positions(): GraphValue
   /** int64 [B, S] whatever the layout is. */
@@ -42,6 +44,7 @@ export function tokenRows(graph: Graph, layout: RowLayout): TokenRows {
   if (layout === 'sequences') {
     return {
       ids: input(DECODER.inputIds, ['B', 'S']),
+      types: () => input(ENCODER.tokenTypes, ['B', 'S']),
       positions: sequencePositions,
       sequencePositions,
       toSequences: (value) => value,
@@ -60,6 +63,7 @@ export function tokenRows(graph: Graph, layout: RowLayout): TokenRows {
   }
   return {
     ids: input(DECODER.inputIds, ['rows', 1]),
+    types: () => input(ENCODER.tokenTypes, ['rows', 1]),
     positions: () => fromSequences(sequencePositions()),
     sequencePositions,
     toSequences: (value) => bySequence.get(value.id) ?? graph.node('GatherND', [value, attended()]),

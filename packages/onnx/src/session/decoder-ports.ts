@@ -19,3 +19,12 @@ export const DECODER = {
   newKey: (layer: number) => `new.${layer}.key`, // of the same dtype [B, S, heads * headSize]
   newValue: (layer: number) => `new.${layer}.value`,
 } as const
+
+/**
+ * Names of an encoder graph's inputs beyond those it has in common with a decoder whose tokens stand in one column: ids,
+ * `attended_rows`, `paired_tokens`, `position_ids`, and the lengths of the texts, `seqlens_k` and
+ * `total_sequence_length`.
+ */
+export const ENCODER = {
+  tokenTypes: 'token_type_ids', // int64, as the ids stand
+} as const

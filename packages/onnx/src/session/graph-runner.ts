@@ -1,10 +1,13 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node'
-import type { GraphTensor, SumPort, TensorRecord } from './protocol.js'
+import type { GraphOpening, GraphTensor, SumPort, TensorRecord } from './protocol.js'
 import { runtimeCall } from './runtime-call.js'
 
 /** Any graph in a session of this thread. */
 export interface GraphRunner {
-  /** @param into tensors that take some of the outputs. */
+  /**
+   * @param feeds those that the graph does not ask for are passed over.
+   * @param into tensors that take some of the outputs.
+   */
   run(feeds: TensorRecord, outputs: readonly string[], into: TensorRecord): Promise<TensorRecord>
   /** Runs the graph and keeps each sum here, as an input of the next run. */
   accumulate(feeds: TensorRecord, sums: readonly SumPort[]): Promise<void>
@@ -13,27 +16,34 @@ export interface GraphRunner {
   close(): Promise<void>
 }
 
-export async function openGraphRunner(modelPath: string, threads: number): Promise<GraphRunner> {
+export async function openGraphRunner({
+  modelPath,
+  threads,
+  optimized = false,
+  serves = false,
+}: GraphOpening): Promise<GraphRunner> {
   const settings: InferenceSession.SessionOptions = {
     executionProviders: ['cpu'],
-    graphOptimizationLevel: 'all',
+    graphOptimizationLevel: optimized ? 'disabled' : 'all',
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
     // Runs happen on changing threads, and the system's allocator keeps what is freed for each of them: an arena of the
     // session's own is used by all, and goes with it.
     enableCpuMemArena: true,
     enableMemPattern: false,
-    // Products are large; threads that wait leave the cores to the kernels of the worker pool.
-    extra: { session: { intra_op: { allow_spinning: '0' } } },
+    // Beside a worker pool, threads that wait leave the cores to its kernels; products are large there.
+    ...(!serves && { extra: { session: { intra_op: { allow_spinning: '0' } } } }),
     logSeverityLevel: 3,
   }
   const session = await runtimeCall(() => InferenceSession.create(modelPath, settings))
+  const asks = new Set(session.inputNames)
   let kept: ReadonlyMap<string, Tensor> | undefined
   return {
     async run(feeds, outputs, into) {
       const given = toTensors(into)
       const fetches = Object.fromEntries(outputs.map((name) => [name, given[name] ?? null]))
-      const result = await runtimeCall(() => session.run(toTensors(feeds), fetches))
+      const asked = Object.fromEntries(Object.entries(feeds).filter(([name]) => asks.has(name)))
+      const result = await runtimeCall(() => session.run(toTensors(asked), fetches))
       return Object.fromEntries(outputs.map((name) => [name, fromTensor(result[name]!)]))
     },
     async accumulate(feeds, sums) {

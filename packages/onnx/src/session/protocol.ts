@@ -48,7 +48,7 @@ export type Request =
   | ({ readonly kind: 'next' } & NextToken)
   | { readonly kind: 'free'; readonly sequence: number }
   | { readonly kind: 'cacheBytes' }
-  | { readonly kind: 'openGraph'; readonly modelPath: string; readonly threads: number }
+  | ({ readonly kind: 'openGraph' } & GraphOpening)
   | {
       readonly kind: 'run'
       readonly feeds: TensorRecord
@@ -59,6 +59,16 @@ export type Request =
   | { readonly kind: 'takeSums' }
   | { readonly kind: 'closeGraph' }
   | { readonly kind: 'close' }
+
+/** How a graph is opened that any inputs are given to. */
+export interface GraphOpening {
+  readonly modelPath: string
+  readonly threads: number
+  /** True for a file that the runtime wrote itself: there is nothing left to optimize. */
+  readonly optimized?: boolean | undefined
+  /** True for one that answers requests: its threads stay awake between products. */
+  readonly serves?: boolean | undefined
+}
 
 /** A tensor on its way between threads, row-major. */
 export interface GraphTensor {

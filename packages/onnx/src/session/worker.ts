@@ -79,7 +79,7 @@ async function handle(request: Request): Promise<Answer> {
     case 'cacheBytes':
       return { cacheBytes: cacheBytes() }
     case 'openGraph':
-      runner = await openGraphRunner(request.modelPath, request.threads)
+      runner = await openGraphRunner(request)
       return DONE
     case 'run':
       return { tensors: await runner!.run(request.feeds, request.outputs, request.into) }

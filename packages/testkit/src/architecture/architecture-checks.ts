@@ -86,15 +86,21 @@ export function architectureChecks(
             run: async (folder: string) => calibrates(frontDoor, await tiny(folder), calibration),
           },
         ]),
-    ...refused.map(
-      ({ change, code, field }): ArchitectureCheck => ({
-        subject: 'refuses',
-        title: `${JSON.stringify(change)} is refused with ${code}, naming ${field}`,
-        run: async () => refuses(architecture, { ...(await config()), ...change }, code, field),
-      }),
-    ),
+    ...refusals(architecture, config, refused),
   ]
 }
+
+/** @param config a config.json that is accepted. */
+export const refusals = (
+  architecture: Architecture,
+  config: () => Promise<JsonObject>,
+  refused: readonly ArchitectureRefusal[],
+): readonly ArchitectureCheck[] =>
+  refused.map(({ change, code, field }) => ({
+    subject: 'refuses',
+    title: `${JSON.stringify(change)} is refused with ${code}, naming ${field}`,
+    run: async () => refuses(architecture, { ...(await config()), ...change }, code, field),
+  }))
 
 /** Of exact logits, as a share of the largest one. */
 const LARGEST_ERROR = 2e-5

@@ -14,7 +14,7 @@ const TOKENS = 64
 
 /** Calibrated weights are those of the same modules, and come nearer to the float model than weights rounded to nearest. */
 export async function calibrates(
-  door: FrontDoor,
+  door: Pick<FrontDoor, 'fromPretrained'>,
   folder: string,
   { calibrated, nearest }: CalibratedConfigs,
 ): Promise<void> {
@@ -38,7 +38,7 @@ export async function calibrates(
 }
 
 async function computed(
-  door: FrontDoor,
+  door: Pick<FrontDoor, 'fromPretrained'>,
   folder: string,
   inputIds: readonly (readonly number[])[],
   quantizationConfig?: QuantizationConfigInput,

@@ -28,14 +28,17 @@ const DEFAULT_SIZE: ArchitectureSize = {
 
 /** The names that families give each size in config.json. */
 const KEYS: Readonly<Record<keyof ArchitectureSize, readonly string[]>> = {
-  layers: ['num_hidden_layers', 'n_layer', 'num_layers'],
-  hidden: ['hidden_size', 'n_embd', 'n_embed', 'word_embed_proj_dim', 'hidden_size_per_layer_input'],
+  layers: ['num_hidden_layers', 'n_layer', 'num_layers', 'n_layers'],
+  hidden: [
+    ...['hidden_size', 'n_embd', 'n_embed', 'dim', 'word_embed_proj_dim'],
+    'hidden_size_per_layer_input',
+  ],
   inner: [
     ...['intermediate_size', 'n_inner', 'ffn_dim', 'ffn_hidden_size'],
     ...['moe_intermediate_size', 'shared_expert_intermediate_size', 'shared_intermediate_size'],
-    ...['q_lora_rank', 'kv_lora_rank'],
+    ...['q_lora_rank', 'kv_lora_rank', 'hidden_dim'],
   ],
-  heads: ['num_attention_heads', 'n_head', 'num_heads'],
+  heads: ['num_attention_heads', 'n_head', 'num_heads', 'n_heads'],
   kvHeads: ['num_key_value_heads', 'num_kv_heads'],
   headSize: ['head_dim', 'qk_nope_head_dim', 'v_head_dim'],
   vocabulary: ['vocab_size', 'vocab_size_per_layer_input'],

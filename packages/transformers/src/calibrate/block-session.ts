@@ -2,6 +2,7 @@ import { type ConstantTensor, cacheFolder, createScratchFolder, type HiddenState
 import type { ModelFacts } from '@hfquant/models'
 import {
   DECODER,
+  ENCODER,
   type Graph,
   type GraphSession,
   type GraphTensor,
@@ -37,7 +38,7 @@ export interface Batch {
 /** Makes what a graph wants to know of a batch beside its tokens or hidden states. */
 export type SideInputs = (graph: Graph, batch: Batch) => TensorRecord
 
-/** What a decoder graph wants to know: positions from 0, an empty cache, and whether the sequences are long ones. */
+/** What a graph wants to know: positions from 0, an empty cache, whether the sequences are long ones, types of tokens. */
 export const sideInputsOf =
   ({ longRope }: ModelFacts): SideInputs =>
   (graph, { sequences, tokens }) => {
@@ -51,6 +52,7 @@ export const sideInputsOf =
       [DECODER.lastPosition]: last,
       [DECODER.totalLength]: total,
       [DECODER.longSequence]: () => int64(new Array(sequences).fill(Number(isLong)), [sequences, 1]),
+      [ENCODER.tokenTypes]: () => int64(new Array(sequences * tokens).fill(0), [sequences, tokens]),
       [DECODER.logitsRows]: () => int64(rows, [tokens]),
     }
     const feeds: Record<string, GraphTensor> = {}

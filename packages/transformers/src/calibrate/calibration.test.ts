@@ -28,8 +28,8 @@ const folders = knownArchitectures().flatMap(({ names }) => {
   return own.filter((name, index) => index === 0 || /window|longrope|pattern/.test(name))
 })
 
-/** Blocks that read more than hidden states are refused; see createCalibration. */
-const refused = folders.filter((name) => name.startsWith('gemma4'))
+/** Blocks that read more than hidden states, or are run several times, are refused; see createCalibration. */
+const refused = folders.filter((name) => /^(gemma4|albert)/.test(name))
 
 /** More tokens than any window, and than the first length of a longrope. */
 const [SEQUENCES, TOKENS] = [2, 20]
@@ -66,6 +66,22 @@ test.each(folders.filter((name) => !refused.includes(name)))(
     }
   },
 )
+
+test('layers that are run several times are refused', async () => {
+  const opened = await openModel(golden('architectures/albert-sequence'), {})
+  const options = { threads: 1, tokenizer: async () => undefined, endToken: undefined }
+  try {
+    const shell = opened.model.build('float32')
+    expect(() => createCalibration({ ...opened, shell }, [], options)).toThrow(
+      expect.objectContaining({
+        code: 'CALIBRATION_SHARED_LAYERS',
+        module: 'albert.encoder.albert_layer_groups.0.albert_layers.0',
+      }),
+    )
+  } finally {
+    await opened.checkpoint.close()
+  }
+})
 
 async function throughBlocks(calibration: Calibration): Promise<HiddenStates> {
   let hidden = await calibration.embed(Int32Array.from(ids), SEQUENCES)

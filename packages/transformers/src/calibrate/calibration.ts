@@ -27,7 +27,7 @@ import {
 } from './block-session.js'
 import { levelsBetween, type ValueGroup } from './levels.js'
 import { openMomentsPass } from './moments-pass.js'
-import { refuseSideInputs } from './refuse-side-inputs.js'
+import { refuseSharedBlocks, refuseSideInputs } from './refuse-blocks.js'
 import { createTrace, type TracedBlock } from './trace-blocks.js'
 
 export interface CalibrationOptions {
@@ -44,7 +44,8 @@ const REUSE_LIMIT = 64 * 2 ** 20
  * that are not quantized yet are read from the checkpoint, all others from where the model has them.
  *
  * @returns undefined when the architecture does not say where its blocks begin.
- * @throws CapabilityError CALIBRATION_SIDE_INPUTS for a block that is computed from more than the hidden states before it.
+ * @throws CapabilityError CALIBRATION_SIDE_INPUTS for a block that is computed from more than the hidden states before it,
+ * CALIBRATION_SHARED_LAYERS for one that is run several times.
  */
 export function createCalibration(
   { model: description, shell }: { readonly model: ModelDescription; readonly shell: Shell },
@@ -63,6 +64,7 @@ export function createCalibration(
   const graph = lowerOnce(exact, { trace })
   const { blocks: traced, end, modules } = model()
   if (traced.length === 0 || end === undefined) return undefined
+  refuseSharedBlocks(traced, description.name)
   refuseSideInputs(graph, traced, description.name)
 
   const weights = new Map(deferred.map((weight) => [weight.module.info.path, weight]))

@@ -10,6 +10,7 @@ import {
   multipliesMixedSigns,
   type RowLayout,
 } from '@hfquant/onnx'
+import { runEncoderOps } from './encoder-ops.js'
 import { paddedSize } from './grouped-query-attention.js'
 import { runOps } from './run-ops.js'
 
@@ -24,14 +25,21 @@ export interface LoweredSource {
 
 /**
  * The graph that a session runs. Where a product computes rows in pairs, tokens stand in one column, so that each comes
- * out the same to the bit alone and beside others; elsewhere every sequence has a row.
+ * out the same to the bit alone and beside others; elsewhere every sequence has a row. The tokens of texts that are read
+ * whole always stand in a column: their lengths differ, and nothing is computed for padding.
  */
 export function lowerModel(source: LoweredSource): Graph {
-  const inRows = lowerOnce(source)
-  const { anywhere, inHead } = inRows.pairedProducts()
-  const graph = anywhere ? lowerOnce(source, { layout: { column: inHead ? 'all' : 'layers' } }) : inRows
+  const graph = source.model.kind === 'encoder' ? lowerOnce(source, { layout: COLUMN }) : lowerDecoder(source)
   const merged = graph.merged().withJoinedRows()
   return multipliesMixedSigns() ? merged.withSignedWeights() : merged
+}
+
+const COLUMN: RowLayout = { column: 'all' }
+
+function lowerDecoder(source: LoweredSource): Graph {
+  const inRows = lowerOnce(source)
+  const { anywhere, inHead } = inRows.pairedProducts()
+  return anywhere ? lowerOnce(source, { layout: { column: inHead ? 'all' : 'layers' } }) : inRows
 }
 
 /** The graph as the model's own arithmetic says it. */
@@ -41,7 +49,9 @@ export function lowerOnce(
 ): Graph {
   const graph = createGraph(model.name)
   const { facts } = model
-  model.forward(runOps({ ...context, graph, shell, facts, layout, ...(trace && { trace }) }))
+  const request = { ...context, graph, shell, facts, layout, ...(trace && { trace }) }
+  if (model.kind === 'encoder') model.forward(runEncoderOps(request))
+  else model.forward(runOps(request))
   return graph
 }
 

@@ -9,7 +9,14 @@ import {
   QuantizedModule,
   type Shell,
 } from '@hfquant/core'
-import { arithmetic, type ModelFacts, type Norm, type Numbers, type Ops } from '@hfquant/models'
+import {
+  arithmetic,
+  type LayerOps,
+  type ModelFacts,
+  type Norm,
+  type Numbers,
+  type Ops,
+} from '@hfquant/models'
 import {
   type CacheDtype,
   cast,
@@ -20,6 +27,7 @@ import {
   lower,
   lowerInEightBits,
   type RowLayout,
+  type TokenRows,
   tokenRows,
 } from '@hfquant/onnx'
 import { createAttention } from './run-attention.js'
@@ -33,33 +41,21 @@ export interface RunRequest extends LoweringContext {
   readonly layout: RowLayout
 }
 
+/** What a decoder is run with. */
 export function runOps(request: RunRequest): Ops {
-  const { graph, shell, facts, layout, trace } = request
+  const { graph, facts, layout, trace } = request
   const rows = tokenRows(graph, layout)
-  const module = (path: string) => findModule(shell.root, path)!
-  const apply = (path: string, input: GraphValue) => lower(module(path), path, input, request)
-  const common = arithmetic(numbersOf(request))
   let blocks = 0
+  const layers = layerOps(request, rows, createAttention({ ...request, rows }))
   return {
-    ...common,
-    graph,
-    ids: rows.ids,
+    ...layers,
+    // Read when it is asked for: a graph has those inputs alone that it reads.
     get positions() {
       return rows.positions()
     },
-    embed: apply,
-    linear: apply,
-    matrix: (path) => graph.constant(floatMatrix(module(path), path)),
-    expandsLatents: trace !== undefined,
-    ...createAttention({ ...request, rows }),
-    experts: (call) => splitByExpert(graph, call, { inPairs: layout !== 'sequences' }),
     block(path, hidden, body) {
       blocks += 1
-      trace?.blockBegins(path, hidden)
-      return body(hidden, (middle) => {
-        trace?.blockContinues(middle)
-        return middle
-      })
+      return layers.block(path, hidden, body)
     },
     wanted(hidden) {
       if (blocks > 0) trace?.blocksEnd(hidden)
@@ -68,6 +64,35 @@ export function runOps(request: RunRequest): Ops {
     logits(path, hidden, finish = (products) => products) {
       const logits = finish(applyHead(path, hidden, request))
       graph.output(DECODER.logits, logits, 'float32', [...rows.wantedShape, facts.vocabSize])
+    },
+  }
+}
+
+/** What the layers of any model are run with, but for their attention. */
+export function layerOps(
+  request: RunRequest,
+  rows: TokenRows,
+  attention: Pick<LayerOps, 'attend' | 'rotate'>,
+): Omit<LayerOps, 'positions'> {
+  const { graph, shell, layout, trace } = request
+  const module = (path: string) => findModule(shell.root, path)!
+  const apply = (path: string, input: GraphValue) => lower(module(path), path, input, request)
+  return {
+    ...arithmetic(numbersOf(request)),
+    ...attention,
+    graph,
+    ids: rows.ids,
+    embed: apply,
+    linear: apply,
+    matrix: (path) => graph.constant(floatMatrix(module(path), path)),
+    expandsLatents: trace !== undefined,
+    experts: (call) => splitByExpert(graph, call, { inPairs: layout !== 'sequences' }),
+    block(path, hidden, body) {
+      trace?.blockBegins(path, hidden)
+      return body(hidden, (middle) => {
+        trace?.blockContinues(middle)
+        return middle
+      })
     },
   }
 }
@@ -109,7 +134,7 @@ async function* raised(parameter: Parameter, offset: number): AsyncGenerator<Uin
  * quantized model is therefore multiplied in 8 bits, which loses far less than the layers have lost; the checkpoint
  * keeps it as it is. The head of a float model stays in float.
  */
-function applyHead(path: string, hidden: GraphValue, request: RunRequest): GraphValue {
+export function applyHead(path: string, hidden: GraphValue, request: RunRequest): GraphValue {
   const { shell, compute } = request
   const head = findModule(shell.root, path)!
   const fast =

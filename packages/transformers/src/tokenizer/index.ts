@@ -7,6 +7,7 @@ export type {
   ChatTemplateOptions,
   DecodeOptions,
   EncodeAsyncOptions,
+  EncodedPair,
   EncodeOptions,
   StreamDecoderOptions,
   Tokenizer,

@@ -13,6 +13,8 @@ import { checkTokenizerJson, type TokenizerJson } from './tokenizer-json.js'
 export interface EncodeOptions {
   /** Let the post-processor add what the model expects around a text, such as `<s>`. Default true. */
   readonly addSpecialTokens?: boolean
+  /** Ids at most, those around the text included: what is beyond is cut off the text's end. Default: none is. */
+  readonly truncateTo?: number | undefined
 }
 
 export interface EncodeAsyncOptions extends EncodeOptions {
@@ -20,6 +22,13 @@ export interface EncodeAsyncOptions extends EncodeOptions {
   readonly signal?: AbortSignal | undefined
   /** Ids that are of use: the work ends with TEXT_TOO_LONG as soon as there are more. */
   readonly maxTokens?: number | undefined
+}
+
+/** Two texts as one sequence. */
+export interface EncodedPair {
+  readonly ids: readonly number[]
+  /** Of each id, which text it belongs to, as the model expects to be told. */
+  readonly types: readonly number[]
 }
 
 export interface DecodeOptions {
@@ -72,6 +81,15 @@ export interface Tokenizer {
   /** The token ids of a text of any length, in slices between which the event loop runs. Throws as `encode`. */
   encodeAsync(text: string, options?: EncodeAsyncOptions): Promise<number[]>
   /**
+   * Two texts as one sequence, such as a query and a document, in slices. Where they are too long together, the longer one
+   * is cut. Throws as `encode`.
+   */
+  encodePairAsync(
+    first: string,
+    second: string,
+    options?: Pick<EncodeAsyncOptions, 'truncateTo' | 'signal'>,
+  ): Promise<EncodedPair>
+  /**
    * The text of token ids; bytes that are not UTF-8 become U+FFFD. An id without a token, which logits that are wider
    * than the vocabulary can give, stands for nothing. Throws TokenizerError for what is no id.
    */
@@ -106,12 +124,16 @@ export function createTokenizer(files: TokenizerFiles): Tokenizer {
     eosTokenId: idOf(special.eos_token),
     padTokenId: idOf(special.pad_token),
 
-    encode(text, { addSpecialTokens = true } = {}) {
-      return runAtOnce(engine.encode(checkText(text), { addSpecialTokens }))
+    encode(text, { addSpecialTokens = true, truncateTo } = {}) {
+      return runAtOnce(engine.encode(checkText(text), { addSpecialTokens, truncateTo }))
     },
 
-    async encodeAsync(text, { addSpecialTokens = true, maxTokens, signal } = {}) {
-      return runInSlices(engine.encode(checkText(text), { addSpecialTokens, maxTokens }), signal)
+    async encodeAsync(text, { addSpecialTokens = true, truncateTo, maxTokens, signal } = {}) {
+      return runInSlices(engine.encode(checkText(text), { addSpecialTokens, truncateTo, maxTokens }), signal)
+    },
+
+    async encodePairAsync(first, second, { truncateTo, signal } = {}) {
+      return runInSlices(engine.encodePair(checkText(first), checkText(second), { truncateTo }), signal)
     },
 
     decode(ids, { skipSpecialTokens = true } = {}) {

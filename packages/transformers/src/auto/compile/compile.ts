@@ -8,17 +8,9 @@ import {
   RuntimeError,
   type WorkFolder,
 } from '@hfquant/core'
-import {
-  type ArtifactDescription,
-  type CacheShape,
-  compileArtifact,
-  type DecoderSession,
-  type Graph,
-  openSession,
-  writeArtifact,
-} from '@hfquant/onnx'
-import { cacheShapeOf, type LoweredSource, lowerModel } from '../../lower/lower-model.js'
-import { openArtifact } from './kept.js'
+import { type ArtifactDescription, compileArtifact, type Graph, writeArtifact } from '@hfquant/onnx'
+import { type LoweredSource, lowerModel } from '../../lower/lower-model.js'
+import type { OpenSession } from './open-session.js'
 
 export interface CompileOptions {
   readonly threads: number | undefined
@@ -41,44 +33,48 @@ export interface ArtifactName {
  * @param name undefined for a model that is not to be kept.
  * @throws OutputError when no folder can be written; RuntimeError when the runtime refuses the graph.
  */
-export async function compile(
+export async function compile<Session>(
   source: LoweredSource,
   name: ArtifactName | undefined,
+  open: OpenSession<Session>,
   options: CompileOptions,
-): Promise<DecoderSession> {
+): Promise<Session> {
   const graph = lowerModel(source)
-  const cache = cacheShapeOf(source.model, source.cacheDtype)
   if (name !== undefined) {
     try {
-      const artifact = await compileArtifact(cacheFolder(), graph, { ...name, ...options })
-      return await openArtifact(artifact, cache, options.threads)
+      const { modelPath } = await compileArtifact(cacheFolder(), graph, { ...name, ...options })
+      return await open({ modelPath, threads: options.threads, optimized: true })
     } catch (error) {
       const isPlace = OutputError.isInstance(error) || RuntimeError.isInstance(error)
       if (!isPlace || options.signal.aborted) throw error
       publishWarning(`the compiled model is not kept for later starts: ${error.message}`)
     }
   }
-  return openOnce(graph, cache, options)
+  return openOnce(graph, open, options)
 }
 
-async function openOnce(graph: Graph, cache: CacheShape, options: CompileOptions): Promise<DecoderSession> {
+async function openOnce<Session>(
+  graph: Graph,
+  open: OpenSession<Session>,
+  options: CompileOptions,
+): Promise<Session> {
   try {
-    return await openWithin(await createWorkFolder(cacheFolder()), graph, cache, options)
+    return await openWithin(await createWorkFolder(cacheFolder()), graph, open, options)
   } catch (error) {
     if (!OutputError.isInstance(error)) throw error
-    return await openWithin(await createTemporaryFolder(), graph, cache, options)
+    return await openWithin(await createTemporaryFolder(), graph, open, options)
   }
 }
 
-async function openWithin(
+async function openWithin<Session>(
   work: WorkFolder,
   graph: Graph,
-  cache: CacheShape,
+  open: OpenSession<Session>,
   { threads, signal, onProgress }: CompileOptions,
-): Promise<DecoderSession> {
+): Promise<Session> {
   try {
     const modelPath = await writeArtifact(work.path, graph, { signal, onProgress })
-    return await openSession({ modelPath, cache, threads })
+    return await open({ modelPath, threads, optimized: false })
   } finally {
     await work.remove()
   }

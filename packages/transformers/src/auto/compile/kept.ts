@@ -1,20 +1,21 @@
 import { cacheFolder, publishWarning, removeEntry } from '@hfquant/core'
-import { type Artifact, type CacheShape, type DecoderSession, findArtifact, openSession } from '@hfquant/onnx'
+import { findArtifact } from '@hfquant/onnx'
+import type { OpenSession } from './open-session.js'
 
 /**
  * The model as an earlier start compiled it; undefined when there is none that can be opened.
  *
  * @throws the reason of `signal`.
  */
-export async function openKept(
+export async function openKept<Session>(
   key: string,
-  cache: CacheShape,
+  open: OpenSession<Session>,
   { threads, signal }: { readonly threads: number | undefined; readonly signal: AbortSignal },
-): Promise<DecoderSession | undefined> {
+): Promise<Session | undefined> {
   const artifact = await findArtifact(cacheFolder(), key, { warn: publishWarning, signal })
   if (artifact === undefined) return undefined
   try {
-    return await openArtifact(artifact, cache, threads)
+    return await open({ modelPath: artifact.modelPath, threads, optimized: true })
   } catch (error) {
     // Another process may have removed it a moment ago. Whatever it is, a fresh one is not worse.
     publishWarning(
@@ -24,10 +25,3 @@ export async function openKept(
     return undefined
   }
 }
-
-/** A compiled model from the cache. */
-export const openArtifact = (
-  { modelPath }: Pick<Artifact, 'modelPath'>,
-  cache: CacheShape,
-  threads: number | undefined,
-): Promise<DecoderSession> => openSession({ modelPath, cache, threads, optimized: true })

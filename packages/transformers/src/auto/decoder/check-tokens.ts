@@ -16,7 +16,7 @@ export type TokenIds =
   | BigUint64Array
 
 /** The ids as numbers; undefined for something that is no list of them. What each is worth is checked later. */
-function tokenNumbers(ids: unknown): readonly number[] | undefined {
+export function tokenNumbers(ids: unknown): readonly number[] | undefined {
   const isList = Array.isArray(ids) || (ArrayBuffer.isView(ids) && !(ids instanceof DataView))
   if (!isList) return undefined
   return Array.from(ids as ArrayLike<unknown>, (id) => (typeof id === 'bigint' ? Number(id) : (id as number)))

@@ -1,10 +1,9 @@
 import { readUnreplaced } from '@hfquant/core'
-import { confirmRecipe } from '../open/confirm-recipe.js'
 import { settingsNotMet } from '../open/folder-files.js'
-import { asksToQuantize, type LoadModelOptions } from '../open/load-options.js'
+import type { LoadModelOptions } from '../open/load-options.js'
 import type { ModelSource } from '../open/model-source.js'
 import { openModel } from '../open/open-model.js'
-import { loadWeights } from '../weights/load-weights.js'
+import { loadOpened } from '../weights/load-opened.js'
 import { CausalLM } from './causal-lm.js'
 
 /** Loads decoder-only language models. */
@@ -17,16 +16,14 @@ export const AutoModelForCausalLM = {
    * CheckpointError TENSOR_NOT_FINITE, OutputError or the reason of `signal` while they stream.
    */
   async fromPretrained(source: ModelSource, options: LoadModelOptions = {}): Promise<CausalLM> {
-    const opened = await openModel(source, options)
+    const opened = await openModel(source, options, { kind: 'decoder' })
     try {
-      const { merged } = opened
-      if (merged?.preQuantized && asksToQuantize(options)) confirmRecipe(merged, opened.folder)
       // First: a failure after the weights would have to give them back.
       const { folder, folderIdentity, configFile } = opened
       const unmet = await readUnreplaced(folder, folderIdentity, () =>
         settingsNotMet(folder, configFile.value),
       )
-      return new CausalLM(await loadWeights(opened, options), options, unmet)
+      return new CausalLM(await loadOpened(opened, options), options, unmet)
     } catch (error) {
       await opened.checkpoint.close()
       throw error

@@ -12,12 +12,14 @@ const LEAST_LIMIT_BYTES = 256 * 2 ** 20
  * @throws ConfigError FIELD_VALUE max_position_embeddings
  */
 export function checkPositions(
-  { maxPositions, layers }: Pick<ModelFacts, 'maxPositions' | 'layers'>,
+  { maxPositions, layers, turning }: Pick<ModelFacts, 'maxPositions' | 'layers' | 'turning'>,
   bytesOnDisk: number,
 ): void {
   const limit = Math.max(bytesOnDisk, LEAST_LIMIT_BYTES)
   // Heads of another size have tables of their own.
-  const headSizes = [...new Set(layers.flatMap((cache) => (cache.kind === 'kv' ? [cache.headSize] : [])))]
+  const headSizes = turning ?? [
+    ...new Set(layers.flatMap((cache) => (cache.kind === 'kv' ? [cache.headSize] : []))),
+  ]
   // Two tables of float32, [positions, headSize / 2] each.
   const bytesPerPosition = headSizes.reduce((sum, size) => sum + size, 0) * Float32Array.BYTES_PER_ELEMENT
   if (maxPositions * bytesPerPosition <= limit) return

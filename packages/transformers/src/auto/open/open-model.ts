@@ -22,6 +22,7 @@ import {
 import { describeModel, type ModelDescription, ropeRemark } from '@hfquant/models'
 import type { CacheDtype } from '@hfquant/onnx'
 import { checkPositions } from './check-positions.js'
+import { demandKind, type WantedModel } from './demand-kind.js'
 import { importArchitecture } from './import-architecture.js'
 import { includeHead } from './include-head.js'
 import type { LoadModelOptions } from './load-options.js'
@@ -48,9 +49,14 @@ export interface OpenedModel {
 /**
  * Checks the arguments, and opens one version of the folder: one that is replaced meanwhile is read again.
  *
+ * @param wanted what the caller can compute with; default: whatever the folder holds.
  * @throws ConfigError, CheckpointError or EnvironmentError, before any weight is read.
  */
-export async function openModel(source: ModelSource, given: LoadModelOptions): Promise<OpenedModel> {
+export async function openModel(
+  source: ModelSource,
+  given: LoadModelOptions,
+  wanted: WantedModel = {},
+): Promise<OpenedModel> {
   const folder = await enterFolder(source, given)
   const options = given.quantize == null ? given : { ...given, quantizationConfig: await int8Config() }
   await recoverFolder(folder)
@@ -58,15 +64,19 @@ export async function openModel(source: ModelSource, given: LoadModelOptions): P
   return readOneVersion(
     folder,
     configs,
-    () => openVersion(folder, options),
+    () => openVersion(folder, options, wanted),
     ({ checkpoint }) => checkpoint.close(),
   )
 }
 
-async function openVersion(folder: string, options: LoadModelOptions): Promise<OpenedModel> {
+async function openVersion(
+  folder: string,
+  options: LoadModelOptions,
+  wanted: WantedModel,
+): Promise<OpenedModel> {
   const whole = await findModel(folder)
-  const model = await describeFound(whole, folder)
-  const found = model.isPart ? textModelAlone(whole, model) : whole
+  const described = await describeFound(whole, folder, wanted)
+  const found = described.isPart ? textModelAlone(whole, described) : whole
   const { configFile } = found
   const promised = await promisedQuantization(found, options, folder)
   const files = await openCheckpoint(found.weightsFolder, {
@@ -74,8 +84,9 @@ async function openVersion(folder: string, options: LoadModelOptions): Promise<O
     preferred: promised && AutoQuantizer.create(promised).weightFiles(),
   })
   try {
-    await inFile(configFile.path, async () => checkPositions(model.facts, files.bytesOnDisk))
-    const checkpoint = renameTensors(files, model.tensorName)
+    await inFile(configFile.path, async () => checkPositions(described.facts, files.bytesOnDisk))
+    const checkpoint = renameTensors(files, described.tensorName)
+    const model = described.kind === 'encoder' ? described.fit(new Set(checkpoint.tensors.keys())) : described
     const settled = await settleQuantization(promised, checkpoint, options.quantizationConfig)
     const merged =
       settled && options.quantizeLmHead ? includeHead(settled, model.build('float32'), folder) : settled
@@ -96,8 +107,11 @@ async function openVersion(folder: string, options: LoadModelOptions): Promise<O
 async function describeFound(
   { configFile: { path, value }, warnings }: FoundModel,
   folder: string,
+  wanted: WantedModel,
 ): Promise<ModelDescription> {
-  const model = await inFile(path, () => describeModel(value, importArchitecture(folder)))
+  const model = await inFile(path, async () =>
+    demandKind(await describeModel(value, importArchitecture(folder), wanted.task), wanted),
+  )
   const remark = ropeRemark(value)
   for (const warning of warnings) publishWarning(warning)
   if (remark !== undefined) publishWarning(`${path}: ${remark}`)

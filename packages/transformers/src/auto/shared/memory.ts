@@ -1,5 +1,5 @@
 import { stateDict } from '@hfquant/core'
-import type { DecoderSession } from '@hfquant/onnx'
+import type { SessionMemory } from '@hfquant/onnx'
 import type { Weights } from '../weights/weights.js'
 
 /**
@@ -31,7 +31,7 @@ export interface ModelMemory {
     /** The share of this process in `resident`: a page that three have mapped counts as a third. */
     readonly proportional: number | null
   }
-  /** Keys and values of the sequences that are generated; zero before the first. */
+  /** Keys and values of the sequences that are generated; zero before the first, and for a model that generates none. */
   readonly keyValueCaches: {
     /** All of them, with room for the next tokens. */
     readonly total: number
@@ -41,7 +41,10 @@ export interface ModelMemory {
 }
 
 /** @param session undefined as long as the model has not been used. */
-export async function memoryOf(weights: Weights, session: DecoderSession | undefined): Promise<ModelMemory> {
+export async function memoryOf(
+  weights: Weights,
+  session: { memoryUsage(): Promise<SessionMemory> } | undefined,
+): Promise<ModelMemory> {
   const held = await session?.memoryUsage()
   return {
     parameters: parameterPlaces(weights),

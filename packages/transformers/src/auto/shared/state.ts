@@ -1,18 +1,29 @@
 import { RuntimeError, type Shell } from '@hfquant/core'
-import type { DecoderSession } from '@hfquant/onnx'
-import { cacheShapeOf } from '../../lower/lower-model.js'
+import type { SessionMemory } from '@hfquant/onnx'
 import { compile } from '../compile/compile.js'
 import { openKept } from '../compile/kept.js'
 import { describeArtifact } from '../compile/notes.js'
+import type { OpenSession } from '../compile/open-session.js'
 import type { LoadModelOptions } from '../open/load-options.js'
+import type { OpenedModel } from '../open/open-model.js'
 import type { Weights } from '../weights/weights.js'
 import { type ModelMemory, memoryOf } from './memory.js'
 import { createRunningWork } from './running-work.js'
 import { untilAborted } from './until-aborted.js'
 import { loadedVersion, type Version } from './version.js'
 
+/** What computes with a compiled model, as far as every kind of model has it. */
+export interface ModelSession {
+  memoryUsage(): Promise<SessionMemory>
+  /** @param reason of later calls to fail. */
+  close(reason?: RuntimeError): Promise<void>
+}
+
+/** Opens the compiled model of a version. */
+export type SessionOpener<Session> = (opened: OpenedModel) => OpenSession<Session>
+
 /** A model as it is at the moment: its weights, the session that computes with them, and the work that uses both. */
-export interface State {
+export interface State<Session extends ModelSession> {
   readonly version: Version
   /**
    * Does work that `close` waits for. Its signal is aborted by `close`, and with the one that is given.
@@ -34,20 +45,24 @@ export interface State {
   /** The model with bytes in every parameter. The work goes on for others who wait when `signal` is aborted. */
   fill(signal: AbortSignal): Promise<Shell>
   /** Compiled on first use, and again after a change. */
-  session(): Promise<DecoderSession>
+  session(): Promise<Session>
   /** Never compiles. */
   memoryUsage(): Promise<ModelMemory>
   /** Ends what is under way, and frees the session, its thread and the open files. */
   close(): Promise<void>
 }
 
-export function createState(weights: Weights, options: LoadModelOptions): State {
+export function createState<Session extends ModelSession>(
+  weights: Weights,
+  options: LoadModelOptions,
+  opener: SessionOpener<Session>,
+): State<Session> {
   const work = createRunningWork()
   let version = loadedVersion(weights)
   let changes: Promise<void> = Promise.resolve()
-  let session: Promise<DecoderSession> | undefined
+  let session: Promise<Session> | undefined
 
-  const run: State['run'] = (task, signal) =>
+  const run: State<Session>['run'] = (task, signal) =>
     work.run(() => task(signal === undefined ? work.signal : AbortSignal.any([work.signal, signal])))
 
   const closeSession = async (reason?: RuntimeError) => {
@@ -80,7 +95,7 @@ export function createState(weights: Weights, options: LoadModelOptions): State 
       work.checkOpen()
       if (session !== undefined) return session
       const opening = work
-        .run(() => startSession(version, options, work.signal))
+        .run(() => startSession(version, options, opener(version.opened), work.signal))
         .catch((error) => {
           // A change may have led to another session meanwhile.
           if (session === opening) session = undefined
@@ -111,18 +126,19 @@ const changed = (): RuntimeError =>
   })
 
 /** Opens what an earlier start compiled, or fills the model and compiles it. */
-async function startSession(
+async function startSession<Session>(
   { opened, weights, isRestored }: Version,
   { compute = 'fast', memory = 'auto', threads, onProgress }: LoadModelOptions,
+  open: OpenSession<Session>,
   signal: AbortSignal,
-): Promise<DecoderSession> {
+): Promise<Session> {
   const { model, cacheDtype } = opened
   // The compiled model stands for the weights of the files, not for restored ones.
   const key = isRestored ? undefined : weights.artifactKey
-  const kept = key && (await openKept(key, cacheShapeOf(model, cacheDtype), { threads, signal }))
+  const kept = key && (await openKept(key, open, { threads, signal }))
   if (kept) return kept
   const filled = await weights.fill(signal)
   const name = key && { key, description: describeArtifact(opened, weights.parameterBytes(), filled) }
   const source = { model, cacheDtype, shell: filled.shell, compute, memory }
-  return compile(source, name || undefined, { threads, onProgress, signal })
+  return compile(source, name || undefined, open, { threads, onProgress, signal })
 }

@@ -3,7 +3,12 @@ import { expect, test } from 'vitest'
 import { checkExportable } from './check-exportable.js'
 
 const withLayers = (layers: ModelDescription['facts']['layers']) =>
-  ({ name: 'Model', onnxModelTypes: ['model'], facts: { layers } }) as unknown as ModelDescription
+  ({
+    kind: 'decoder',
+    name: 'Model',
+    onnxModelTypes: ['model'],
+    facts: { layers },
+  }) as unknown as ModelDescription
 
 const layer = { kind: 'kv', heads: 2, headSize: 8 } as const
 const config = { model_type: 'model' }

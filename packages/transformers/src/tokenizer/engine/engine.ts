@@ -6,7 +6,7 @@ import { readDecoder } from './decoders.js'
 import { type Stage, stageAt, unknownStage } from './fields.js'
 import type { Model } from './model.js'
 import { readNormalizer } from './normalizers.js'
-import { readPostProcessor } from './post-processors.js'
+import { type PairIds, pairIds, readPostProcessor } from './post-processors.js'
 import { type Piece, readPreTokenizer } from './pre-tokenizers.js'
 import { PAUSE_EVERY, type Steps } from './steps.js'
 import { unigramModel } from './unigram.js'
@@ -16,6 +16,8 @@ import { wordLevelModel, wordPieceModel } from './word-models.js'
 export interface TokenizerEngine {
   /** The ids of a text, in steps. Throws TokenizerError, or TokenizerFileError for a pattern that takes too long. */
   encode(text: string, options: EncodeSettings): Steps<number[]>
+  /** The ids of two texts as one sequence, and which of them each belongs to. */
+  encodePair(first: string, second: string, settings: Pick<EncodeSettings, 'truncateTo'>): Steps<PairIds>
   /** The text of ids; those without a token stand for nothing. */
   decode(ids: readonly number[]): string
   /** True for an id whose text is known only when the run of bytes that it belongs to has ended. */
@@ -31,6 +33,8 @@ export interface TokenizerEngine {
 
 export interface EncodeSettings {
   readonly addSpecialTokens: boolean
+  /** Ids at most: those beyond are cut off the end of the text. */
+  readonly truncateTo?: number | undefined
   /** Ids that are of use: TEXT_TOO_LONG is thrown as soon as there are more. */
   readonly maxTokens?: number | undefined
 }
@@ -69,16 +73,21 @@ export function createEngine(
     tokenOf: (id) => tokenOf[id],
     isByte: (id) => decoder.isByte(tokenOf[id] ?? ''),
 
-    *encode(text, { addSpecialTokens, maxTokens = MAX_TOKENS }) {
+    *encode(text, { addSpecialTokens, truncateTo, maxTokens = MAX_TOKENS }) {
       const lengthOf = (count: number) => (addSpecialTokens ? (postProcess?.lengthOf(count) ?? count) : count)
-      const ids: number[] = []
-      // Python has no text with half a character.
-      for (const section of yield* added.sections(text.replace(/\p{Cs}/gu, '\uFFFD'))) {
-        if ('id' in section) ids.push(section.id)
-        else yield* encodeSection(section, ids, () => checkLength(lengthOf(ids.length), maxTokens))
-      }
-      checkLength(lengthOf(ids.length), maxTokens)
+      const check = (count: number) => checkLength(lengthOf(count), maxTokens)
+      const ids = yield* encodeText(text, check)
+      if (truncateTo !== undefined) truncate(ids, truncateTo, lengthOf)
+      check(ids.length)
       return addSpecialTokens && postProcess !== undefined ? postProcess.apply(ids) : ids
+    },
+
+    *encodePair(first, second, { truncateTo }) {
+      const check = (count: number) => checkLength(count, MAX_TOKENS)
+      const one = yield* encodeText(first, check)
+      const other = yield* encodeText(second, check)
+      if (truncateTo !== undefined) truncatePair(one, other, truncateTo - (postProcess?.addedToPair ?? 0))
+      return pairIds(postProcess, one, other)
     },
 
     decode(ids) {
@@ -91,6 +100,17 @@ export function createEngine(
     },
   }
 
+  /** The ids of a text alone. */
+  function* encodeText(text: string, check: (count: number) => void): Steps<number[]> {
+    const ids: number[] = []
+    // Python has no text with half a character.
+    for (const section of yield* added.sections(text.replace(/\p{Cs}/gu, '\uFFFD'))) {
+      if ('id' in section) ids.push(section.id)
+      else yield* encodeSection(section, ids, () => check(ids.length))
+    }
+    return ids
+  }
+
   function* encodeSection(section: Piece, ids: number[], checkNow: () => void): Steps<void> {
     let characters = 0
     for (const piece of preTokenize?.(section) ?? [section]) {
@@ -101,6 +121,29 @@ export function createEngine(
       checkNow()
       yield
     }
+  }
+}
+
+/** Cuts ids of a text off its end until those that it becomes are few enough, or none is left. */
+function truncate(ids: number[], most: number, lengthOf: (count: number) => number): void {
+  const beyond = lengthOf(ids.length) - most
+  if (beyond <= 0) return
+  let kept = Math.max(ids.length - beyond, 0)
+  // A template may repeat the text.
+  while (kept > 0 && lengthOf(kept) > most) kept -= 1
+  while (kept < ids.length && lengthOf(kept + 1) <= most) kept += 1
+  ids.length = kept
+}
+
+/** Cuts the longer of two texts until both fit, and then both alike, as the Rust library does. */
+function truncatePair(first: number[], second: number[], most: number): void {
+  const room = Math.max(most, 0)
+  if (first.length + second.length <= room) return
+  const [shorter, longer] = first.length > second.length ? [second, first] : [first, second]
+  if (2 * shorter.length <= room) longer.length = room - shorter.length
+  else {
+    shorter.length = Math.floor(room / 2)
+    longer.length = room - shorter.length
   }
 }
 

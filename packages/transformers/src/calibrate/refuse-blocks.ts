@@ -3,6 +3,25 @@ import { DECODER, type Graph } from '@hfquant/onnx'
 import type { TracedBlock } from './trace-blocks.js'
 
 /**
+ * Weights of a block are fitted to what one block is computed from. One that is run several times sees other hidden states
+ * each time.
+ *
+ * @throws CapabilityError CALIBRATION_SHARED_LAYERS naming the first such block.
+ */
+export function refuseSharedBlocks(blocks: readonly TracedBlock[], architecture: string): void {
+  const paths = blocks.map(({ path }) => path)
+  const shared = paths.find((path, index) => paths.indexOf(path) < index)
+  if (shared === undefined) return
+  throw new CapabilityError(
+    'CALIBRATION_SHARED_LAYERS',
+    `${architecture} cannot be calibrated block by block: ${shared} is run several times`,
+    { module: shared, found: architecture, hint: WITHOUT_CALIBRATION },
+  )
+}
+
+const WITHOUT_CALIBRATION = 'Choose a method that needs no calibration, such as rtn-int4 or nf4.'
+
+/**
  * Calibration keeps nothing between two blocks but hidden states. A block that depends on tokens in another way, by inputs
  * of its own or by the keys and values of an earlier one, would need what is gone by then.
  *
@@ -19,7 +38,7 @@ export function refuseSideInputs(graph: Graph, blocks: readonly TracedBlock[], a
         {
           module: path,
           found: architecture,
-          hint: 'Choose a method that needs no calibration, such as rtn-int4 or nf4.',
+          hint: WITHOUT_CALIBRATION,
         },
       )
     }

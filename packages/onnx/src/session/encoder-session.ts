@@ -1,0 +1,59 @@
+import { availableParallelism } from 'node:os'
+import { dirname, join } from 'node:path'
+import type { RuntimeError } from '@hfquant/core'
+import { WEIGHTS_FILE } from '../artifact/files.js'
+import { findMappedFile } from './mapped-file.js'
+import type { TensorRecord } from './protocol.js'
+import type { SessionMemory, SessionOptions } from './session-host.js'
+import { startSessionWorker } from './session-worker-host.js'
+import { type TextTokens, textFeeds } from './text-feeds.js'
+
+/** A compiled encoder in a worker thread; the calling thread stays free. Runs follow each other. */
+export interface EncoderSession extends AsyncDisposable {
+  /**
+   * Computes outputs of texts of any lengths, one text at least and one token in each. Rows of tokens stand text after text,
+   * and there may be one row more.
+   *
+   * @param feeds further inputs of the graph. They are handed over: their arrays are empty afterwards.
+   */
+  run(texts: readonly TextTokens[], outputs: readonly string[], feeds?: TensorRecord): Promise<TensorRecord>
+  memoryUsage(): Promise<SessionMemory>
+  /** @param reason of later calls to fail; default MODEL_DISPOSED. */
+  close(reason?: RuntimeError): Promise<void>
+}
+
+/**
+ * Opens the graph of an encoder in a worker thread.
+ *
+ * @throws RuntimeError SESSION_FAILED with the runtime's own words.
+ */
+export async function openEncoder({
+  modelPath,
+  threads = availableParallelism(),
+  optimized = false,
+}: Omit<SessionOptions, 'cache'>): Promise<EncoderSession> {
+  const { call, close } = startSessionWorker()
+  // Looked at before it is opened: a model that is not kept is deleted as soon as it is mapped.
+  const weights = await findMappedFile(join(dirname(modelPath), WEIGHTS_FILE))
+  try {
+    await call({ kind: 'openGraph', modelPath, threads, optimized, serves: true })
+  } catch (error) {
+    await close()
+    throw error
+  }
+  return {
+    async run(texts, outputs, more = {}) {
+      const feeds = { ...textFeeds(texts), ...more }
+      const buffers = Object.values(feeds).map(({ data }) => data.buffer as ArrayBuffer)
+      const { tensors } = await call({ kind: 'run', feeds, outputs, into: {} }, buffers)
+      return tensors
+    },
+    memoryUsage: async () => ({
+      fileSize: weights.size,
+      mapping: await weights.mapping(),
+      caches: { total: 0, kept: 0 },
+    }),
+    close,
+    [Symbol.asyncDispose]: () => close(),
+  }
+}

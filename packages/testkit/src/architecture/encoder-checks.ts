@@ -1,0 +1,213 @@
+import { join } from 'node:path'
+import { type QuantizationConfigInput, readJsonFile } from '@hfquant/core'
+import type { Architecture, EncoderTask } from '@hfquant/models'
+import { demand } from '../conformance/breach.js'
+import type { FrontDoor } from '../conformance/front-door.js'
+import { tinyConfig, writeTinyModel } from '../models/tiny-architecture.js'
+import { type ArchitectureCheck, type ArchitectureRefusal, refusals } from './architecture-checks.js'
+import { type CalibratedConfigs, calibrates } from './calibration-check.js'
+import { relativeError } from './expected.js'
+import { readExpectedOfEncoder } from './expected-of-encoder.js'
+
+/** What `AutoModel` and the other classes of encoders offer, as far as the suite uses it. */
+export interface EncoderDoor {
+  fromPretrained(
+    folder: string,
+    options?: { readonly quantizationConfig?: QuantizationConfigInput; readonly compute?: 'fast' | 'exact' },
+  ): Promise<EncoderDoorModel>
+}
+
+export interface EncoderDoorModel extends AsyncDisposable {
+  readonly quantization:
+    | { readonly skipped: readonly { readonly module: string; readonly reason: string }[] }
+    | undefined
+  /** What is computed of each text; rows of tokens one behind the other. */
+  forward(batch: {
+    readonly inputIds: readonly (readonly number[])[]
+    readonly attentionMask?: readonly (readonly number[])[]
+    readonly tokenTypeIds?: readonly (readonly number[])[]
+  }): Promise<
+    readonly {
+      readonly lastHiddenState?: Float32Array
+      readonly poolerOutput?: Float32Array
+      readonly logits?: Float32Array
+    }[]
+  >
+  embed?(texts: readonly { readonly inputIds: readonly number[] }[]): Promise<readonly Float32Array[]>
+  savePretrained(out: string): Promise<void>
+}
+
+export interface EncoderOptions {
+  /** The class for each task: `AutoModel`, `AutoModelForSequenceClassification`, … */
+  readonly doors: Readonly<Record<EncoderTask, EncoderDoor>>
+  /**
+   * Folders of models with `expected.safetensors` beside them, made by another implementation: `input_ids` [texts, tokens]
+   * and `attention_mask`, perhaps `token_type_ids`; and any of `last_hidden_state`, `pooler_output`, `logits`,
+   * `sentence_embedding`.
+   */
+  readonly goldens: readonly string[]
+  /** Ways to quantize, by name. Each is tried on a tiny model of the family. */
+  readonly configs?: Readonly<Record<string, QuantizationConfigInput>>
+  /** Token ids that calibrate, and the same grid without calibration. */
+  readonly calibration?: CalibratedConfigs
+  readonly refused?: readonly ArchitectureRefusal[]
+}
+
+/**
+ * Everything that is tried on a family of encoders. Checks of quantization are made on a tiny model with the config of a
+ * golden.
+ *
+ * @throws TypeError where there is no golden.
+ */
+export function encoderChecks(
+  architecture: Architecture,
+  { doors, goldens, configs = {}, calibration, refused = [] }: EncoderOptions,
+): readonly ArchitectureCheck[] {
+  const [first] = goldens
+  if (first === undefined) {
+    throw new TypeError(`${architecture.names[0]} has no golden: its config.json is that of the tiny models`)
+  }
+  const door = doors['hidden-states']
+  const config = async () => (await readJsonFile(join(first, 'config.json'))).value
+  const tiny = async (folder: string) => writeTinyModel(folder, tinyConfig(await config()))
+  return [
+    ...goldens.map((golden) => ({
+      subject: 'runs',
+      title: `computes what is expected of ${golden.split(/[\\/]/).at(-1)}`,
+      run: () => computesGolden(doors, golden),
+    })),
+    {
+      subject: 'beside others',
+      title: 'a text gets the same hidden states alone and beside others, to the bit',
+      run: async (folder) => {
+        await using model = await door.fromPretrained(await tiny(folder))
+        await demandSameBesideOthers(model)
+      },
+    },
+    ...Object.entries(configs).map(
+      ([name, quantizationConfig]): ArchitectureCheck => ({
+        subject: name,
+        title: `${name}: quantized, saved and loaded again it computes the same, alone and beside others`,
+        run: async (folder) => quantizes(door, await tiny(join(folder, 'float')), folder, quantizationConfig),
+      }),
+    ),
+    ...(calibration === undefined
+      ? []
+      : [
+          {
+            subject: 'calibration',
+            title: 'calibrated weights are nearer to the float model than rounded ones',
+            run: async (folder: string) => calibrates(asFrontDoor(door), await tiny(folder), calibration),
+          },
+        ]),
+    ...refusals(architecture, config, refused),
+  ]
+}
+
+/** Of exact values, as a share of the largest one. */
+const LARGEST_ERROR = 2e-5
+const contract = 'a definition computes what the family computes elsewhere'
+
+async function computesGolden(doors: EncoderOptions['doors'], folder: string): Promise<void> {
+  const { batch, states, pooled, logits, sentences, texts } = await readExpectedOfEncoder(folder)
+  const compare = (what: string, found: readonly (Float32Array | undefined)[], wanted: Float32Array) => {
+    const error = relativeError(joined(found), wanted)
+    demand(error < LARGEST_ERROR, `the largest error of ${what} is ${error} of the largest value`, contract)
+  }
+  if (states !== undefined || pooled !== undefined || sentences !== undefined) {
+    await using model = await doors['hidden-states'].fromPretrained(folder, { compute: 'exact' })
+    const found = await model.forward(batch)
+    if (states)
+      compare(
+        'a hidden state',
+        found.map(({ lastHiddenState: own }) => own),
+        states,
+      )
+    if (pooled)
+      compare(
+        'a pooled vector',
+        found.map((one) => one.poolerOutput),
+        pooled,
+      )
+    if (sentences) compare('a sentence vector', (await model.embed?.(texts)) ?? [], sentences)
+  }
+  if (logits !== undefined) {
+    await using model = await doors[await taskOf(folder)].fromPretrained(folder, { compute: 'exact' })
+    compare(
+      'a logit',
+      (await model.forward(batch)).map((one) => one.logits),
+      logits,
+    )
+  }
+}
+
+async function taskOf(folder: string): Promise<EncoderTask> {
+  const { value } = await readJsonFile(join(folder, 'config.json'))
+  const name = String([value.architectures].flat()[0])
+  if (name.endsWith('ForSequenceClassification')) return 'sequence-classification'
+  return name.endsWith('ForMaskedLM') ? 'masked-lm' : 'token-classification'
+}
+
+const joined = (parts: readonly (Float32Array | undefined)[]): Float32Array =>
+  Float32Array.from(parts.flatMap((part) => Array.from(part ?? [])))
+
+const token = (at: number, seed: number) => (at * (7 + seed) + 13 * seed) % 96
+const text = (length: number, seed: number) => Array.from({ length }, (_, at) => token(at, seed))
+const TEXTS = [21, 5, 1, 40, 12].map((length, seed) => text(length, seed + 1))
+
+async function demandSameBesideOthers(model: EncoderDoorModel): Promise<void> {
+  const together = await model.forward({ inputIds: TEXTS })
+  for (const [index, ids] of TEXTS.entries()) {
+    const [alone] = await model.forward({ inputIds: [ids] })
+    const [one, other] = [together[index]!.lastHiddenState!, alone!.lastHiddenState!]
+    demand(
+      Buffer.compare(bytesOf(one), bytesOf(other)) === 0,
+      `hidden states of text ${index} differ by up to ${relativeError(one, other)}`,
+      'a text has the same bits alone and beside others',
+    )
+  }
+}
+
+const bytesOf = ({ buffer, byteOffset, byteLength }: Float32Array) =>
+  new Uint8Array(buffer, byteOffset, byteLength)
+
+async function quantizes(
+  door: EncoderDoor,
+  from: string,
+  folder: string,
+  quantizationConfig: QuantizationConfigInput,
+): Promise<void> {
+  const saved = join(folder, 'quantized')
+  await using model = await door.fromPretrained(from, { quantizationConfig, compute: 'exact' })
+  const states = await statesOf(model)
+  demand(states.every(Number.isFinite), 'hidden states are not finite', 'a quantized model computes')
+  await using float = await door.fromPretrained(from, { compute: 'exact' })
+  demand(
+    relativeError(states, await statesOf(float)) > 0,
+    'no hidden state changes',
+    'linear layers of the blocks are quantized',
+  )
+  await model.savePretrained(saved)
+  await using again = await door.fromPretrained(saved, { compute: 'exact' })
+  const error = relativeError(await statesOf(again), states)
+  demand(error === 0, `hidden states differ by ${error}`, 'what is saved is loaded')
+  await using fast = await door.fromPretrained(saved)
+  await demandSameBesideOthers(fast)
+}
+
+const statesOf = async (model: EncoderDoorModel): Promise<Float32Array> =>
+  joined((await model.forward({ inputIds: TEXTS })).map(({ lastHiddenState: states }) => states))
+
+/** An encoder as the check of calibrations has a model: hidden states stand for logits. */
+const asFrontDoor = (door: EncoderDoor): Pick<FrontDoor, 'fromPretrained'> => ({
+  async fromPretrained(folder, options) {
+    const model = await door.fromPretrained(folder, options)
+    return Object.assign(Object.create(model), {
+      quantization: model.quantization,
+      [Symbol.asyncDispose]: () => model[Symbol.asyncDispose](),
+      async forward(input: { readonly inputIds: readonly (readonly number[])[] }) {
+        return { logits: joined((await model.forward(input)).map(({ lastHiddenState: states }) => states)) }
+      },
+    })
+  },
+})

@@ -1,0 +1,101 @@
+import type { TextTokens } from '@hfquant/onnx'
+import { EncoderModel } from './encoder-model.js'
+import type { TextOutput } from './run-texts.js'
+import { type EmbedOptions, preparedText, promptOf, sentenceVector } from './sentence/embed.js'
+import { readSentenceSettings, type SentenceSettings } from './sentence/sentence-settings.js'
+import type { EncoderBatch, EncoderInput, EncodeTextsOptions } from './text-input.js'
+
+/** The hidden states of one text. */
+export interface EncodedText {
+  /** Row-major [tokens, hiddenSize]. */
+  readonly lastHiddenState: Float32Array
+  readonly shape: readonly [tokens: number, hiddenSize: number]
+  /** [hiddenSize], of a model that has a pooler. */
+  readonly poolerOutput?: Float32Array
+}
+
+/** An encoder without a head: texts become hidden states, or one vector each. */
+export class BaseEncoder extends EncoderModel {
+  #sentences: Promise<SentenceSettings> | undefined
+
+  /**
+   * Hidden states of every token of texts of any lengths.
+   *
+   * @throws ConfigError for something that is no text, for a text that is longer than the model takes, or tokens that it
+   * does not know; the reason of `signal`.
+   */
+  async encode(
+    texts: readonly EncoderInput[],
+    options: EncodeTextsOptions = {},
+  ): Promise<readonly EncodedText[]> {
+    return this.#encode(await this.readTexts(texts, options), options.signal)
+  }
+
+  /**
+   * The same of a padded batch, as tokenizers of Python give it. What stands in for padding is not computed: each text has
+   * as many rows as it has tokens.
+   *
+   * @throws ConfigError for lists that do not fit each other, and as `encode`.
+   */
+  async forward(batch: EncoderBatch): Promise<readonly EncodedText[]> {
+    return this.#encode(this.readBatch(batch))
+  }
+
+  /**
+   * One vector for each text, as sentence-transformers computes it: prompts, pooling, layers behind it and normalization are
+   * those that the folder says; without a word of it, the mean of the hidden states. Texts that are too long are cut.
+   *
+   * @returns vectors of one length, in the order of the texts.
+   * @throws ConfigError PROMPT_UNKNOWN; CapabilityError for a module of the folder that is not offered; as `encode`.
+   */
+  async embed(texts: readonly EncoderInput[], options: EmbedOptions = {}): Promise<readonly Float32Array[]> {
+    const settings = await this.#sentenceSettings()
+    const { signal, normalize } = options
+    const prompt = promptOf(settings, options)
+    const tokens = await this.readTexts(
+      texts.map((text) => (typeof text === 'string' ? preparedText(prompt + text, settings) : text)),
+      { truncation: true, maxLength: settings.maxLength, signal },
+    )
+    const promptTokens = settings.pooling.includesPrompt ? 0 : await this.#promptTokens(prompt)
+    const encoded = await this.#encode(tokens, signal)
+    return encoded.map((text, index) =>
+      sentenceVector(text, settings, {
+        promptTokens: typeof texts[index] === 'string' ? promptTokens : 0,
+        normalize,
+      }),
+    )
+  }
+
+  /** All but the token that ends a text. */
+  async #promptTokens(prompt: string): Promise<number> {
+    if (prompt === '') return 0
+    const tokenizer = await this.tokenizer()
+    return tokenizer === undefined ? 0 : tokenizer.encode(prompt).length - 1
+  }
+
+  #sentenceSettings(): Promise<SentenceSettings> {
+    this.#sentences ??= this.readBeside(readSentenceSettings)
+    return this.#sentences
+  }
+
+  /** @internal */
+  protected override filesBeside(): readonly Promise<unknown>[] {
+    return [...super.filesBeside(), this.#sentenceSettings()]
+  }
+
+  async #encode(texts: readonly TextTokens[], signal?: AbortSignal): Promise<readonly EncodedText[]> {
+    const { hiddenSize, pools } = this.facts
+    const ofTexts = pools ? ['pooler_output'] : []
+    const outputs = await this.run(texts, { ofTokens: ['last_hidden_state'], ofTexts, signal })
+    return outputs.map((output, index) => encoded(output, texts[index]!.ids.length, hiddenSize))
+  }
+}
+
+function encoded(output: TextOutput, tokens: number, hiddenSize: number): EncodedText {
+  const { last_hidden_state: states, pooler_output: pooled } = output
+  return {
+    lastHiddenState: states!,
+    shape: [tokens, hiddenSize],
+    ...(pooled && { poolerOutput: pooled }),
+  }
+}

@@ -1,0 +1,70 @@
+import type { EncoderSession, TensorRecord, TextTokens } from '@hfquant/onnx'
+
+/** Rows that are multiplied at once: more make no product faster, and take memory. */
+const ROWS = 2048
+/** Scores of one head: every token with every other one of its text, padded to the longest. */
+const SCORES = 2 ** 20
+
+/** What a run gives of one text. */
+export type TextOutput = Readonly<Record<string, Float32Array>>
+
+export interface RunTexts {
+  /** Outputs with a row for each token, by their name. */
+  readonly ofTokens: readonly string[]
+  /** Outputs with a row for each text. */
+  readonly ofTexts: readonly string[]
+  readonly signal?: AbortSignal | undefined
+}
+
+/**
+ * Outputs of texts, in their order. Texts of like lengths are computed together, so that the longest of them costs the
+ * others little; each has the same bits whatever it stands beside.
+ *
+ * @throws the reason of `signal`, between two runs.
+ */
+export async function runTexts(
+  session: EncoderSession,
+  texts: readonly TextTokens[],
+  { ofTokens, ofTexts, signal }: RunTexts,
+): Promise<readonly TextOutput[]> {
+  const results: TextOutput[] = new Array(texts.length)
+  for (const batch of batchesOf(texts)) {
+    signal?.throwIfAborted()
+    const own = batch.map((index) => texts[index]!)
+    const tensors = await session.run(own, [...ofTokens, ...ofTexts])
+    let row = 0
+    for (const [place, index] of batch.entries()) {
+      const count = own[place]!.ids.length
+      results[index] = Object.fromEntries([
+        ...ofTokens.map((name) => [name, rowsOf(tensors, name, row, count)] as const),
+        ...ofTexts.map((name) => [name, rowsOf(tensors, name, place, 1)] as const),
+      ])
+      row += count
+    }
+  }
+  return results
+}
+
+/** Copies: an output of a run of many texts would stay in memory as long as that of one of them is kept. */
+function rowsOf(tensors: TensorRecord, name: string, first: number, count: number): Float32Array {
+  const { data, shape } = tensors[name]!
+  const width = shape.at(-1)!
+  return (data as Float32Array).slice(first * width, (first + count) * width)
+}
+
+/** Indices of the texts of each run, the longest texts first. */
+function batchesOf(texts: readonly TextTokens[]): readonly (readonly number[])[] {
+  const order = [...texts.keys()].sort((a, b) => texts[b]!.ids.length - texts[a]!.ids.length)
+  const batches: number[][] = []
+  let rows = 0
+  for (const index of order) {
+    const count = texts[index]!.ids.length
+    const open = batches.at(-1)
+    const longest = open === undefined ? 0 : texts[open[0]!]!.ids.length
+    const fits = open !== undefined && rows + count <= ROWS && (open.length + 1) * longest ** 2 <= SCORES
+    rows = fits ? rows + count : count
+    if (fits) open.push(index)
+    else batches.push([index])
+  }
+  return batches
+}

@@ -1,0 +1,61 @@
+import { ConfigError, quote } from '@hfquant/core'
+import { trim } from '../../../jinja/text/white-space.js'
+import type { EncodedText } from '../base-encoder.js'
+import { applyDense } from './dense.js'
+import { pool } from './pooling.js'
+import type { SentenceSettings } from './sentence-settings.js'
+
+/** How texts become vectors. */
+export interface EmbedOptions {
+  /** What is put before every text. */
+  readonly prompt?: string | undefined
+  /** The name of one of the prompts that the folder has: "query". Default: the one that the folder says, or none. */
+  readonly promptName?: string | undefined
+  /** Gives vectors the length 1 where the folder does not say so. Default false. */
+  readonly normalize?: boolean | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+/**
+ * What is put before texts.
+ *
+ * @throws ConfigError PROMPT_UNKNOWN for a name that the folder has no prompt of.
+ */
+export function promptOf({ prompts, defaultPrompt }: SentenceSettings, options: EmbedOptions): string {
+  if (options.prompt !== undefined) return options.prompt
+  const { promptName = defaultPrompt } = options
+  if (promptName === undefined) return ''
+  if (Object.hasOwn(prompts, promptName)) return prompts[promptName]!
+  const known = Object.keys(prompts)
+  throw new ConfigError('PROMPT_UNKNOWN', `the model has no prompt ${quote(promptName)}`, {
+    field: 'promptName',
+    found: promptName,
+    expected: known,
+    hint: known.length === 0 ? 'It has none; pass `prompt`.' : `It has ${known.join(', ')}.`,
+  })
+}
+
+/** A text as sentence-transformers hands it to the tokenizer. */
+export function preparedText(text: string, { lowersCase }: SentenceSettings): string {
+  const trimmed = trim(text)
+  return lowersCase ? trimmed.toLowerCase() : trimmed
+}
+
+/** The vector of a text. */
+export function sentenceVector(
+  { lastHiddenState, shape }: EncodedText,
+  { pooling, dense, normalizes }: SentenceSettings,
+  {
+    promptTokens,
+    normalize = false,
+  }: { readonly promptTokens: number; readonly normalize?: boolean | undefined },
+): Float32Array {
+  const pooled = pool(lastHiddenState, shape[1], pooling, promptTokens)
+  const vector = dense.reduce((x, layer) => applyDense(layer, x), pooled)
+  if (!normalizes && !normalize) return Float32Array.from(vector)
+  const length = Math.max(Math.sqrt(vector.reduce((sum, value) => sum + value * value, 0)), LEAST_LENGTH)
+  return Float32Array.from(vector, (value) => value / length)
+}
+
+/** As PyTorch's `normalize` has it. */
+const LEAST_LENGTH = 1e-12

@@ -1,0 +1,23 @@
+import { ConfigError } from '@hfquant/core'
+import { CLASS_OF_TASK, type EncoderTask, type ModelDescription } from '@hfquant/models'
+
+/** What a class computes with. */
+export interface WantedModel {
+  readonly kind?: ModelDescription['kind'] | undefined
+  /** Of an encoder; default: the one that config.json names. */
+  readonly task?: EncoderTask | undefined
+}
+
+/** @throws ConfigError MODEL_CLASS for a decoder where an encoder is wanted, or the other way round: names the class. */
+export function demandKind<Model extends ModelDescription>(model: Model, { kind }: WantedModel): Model {
+  if (kind === undefined || kind === model.kind) return model
+  const right = model.kind === 'encoder' ? CLASS_OF_TASK[model.encoder.tasks.at(-1)!] : 'AutoModelForCausalLM'
+  const is =
+    model.kind === 'encoder' ? 'an encoder, which generates no text' : 'a decoder, which generates text'
+  throw new ConfigError('MODEL_CLASS', `${model.name} is ${is}`, {
+    field: 'architectures',
+    found: model.kind,
+    expected: kind,
+    hint: `Load it with ${right}.`,
+  })
+}

@@ -1,0 +1,89 @@
+import type { GraphValue } from '@hfquant/core'
+import type { AttendCall, LayerOps } from '@hfquant/models'
+import { cast, type Graph, type TokenRows } from '@hfquant/onnx'
+import { attentionAttributes, optionalInputs, withPaddedHeads } from './grouped-query-attention.js'
+import { createRotation } from './rotary-tables.js'
+import type { RunRequest } from './run-ops.js'
+
+interface EncoderAttentionRequest extends RunRequest {
+  readonly rows: TokenRows
+  /** The last token of each text, int32 [B]. */
+  readonly last: () => GraphValue
+  /** Tokens of the longest text, int32 []. */
+  readonly total: () => GraphValue
+}
+
+/**
+ * Attention of tokens to all tokens of their text, whose own length each text is told: what stands behind it changes no bit
+ * of its scores.
+ *
+ * The outputs of the operator that would be a cache must be declared, or its results are wrong.
+ */
+export function encoderAttention({
+  graph,
+  facts,
+  rows,
+  last,
+  total,
+}: EncoderAttentionRequest): Pick<LayerOps, 'attend' | 'rotate'> {
+  const biasOf = ({ bias, window }: AttendCall, query: GraphValue, key: GraphValue) => {
+    const length = () => lengthOf(graph, total())
+    const own = bias?.({ query, key, length: length() })
+    if (window === undefined) return own
+    const outside = band(graph, window, length())
+    return own === undefined ? outside : graph.node('Add', [own, outside])
+  }
+  return {
+    rotate: createRotation({
+      ...{ graph, maxPositions: facts.maxPositions },
+      constant: (table) => graph.constant(table),
+      rowsOf: () => rows.positions(),
+    }),
+    attend(call) {
+      const { heads, kvHeads, sinks, window: _, ...rest } = call
+      const padded = withPaddedHeads(graph, heads)
+      const [query, key, value] = [call.query, call.key!, call.value!].map(rows.toSequences) as [
+        GraphValue,
+        GraphValue,
+        GraphValue,
+      ]
+      const bias = biasOf(call, query, key)
+      const [attended] = graph.nodes(
+        'GroupQueryAttention',
+        [
+          padded.widen(query, heads.count),
+          padded.widen(key, kvHeads),
+          padded.widen(value, kvHeads),
+          ...[undefined, undefined, last(), total()],
+          ...optionalInputs(bias, sinks),
+        ],
+        3,
+        {
+          domain: 'com.microsoft',
+          attributes: { ...attentionAttributes({ ...rest, heads, kvHeads }), causal: { int: 0 } },
+        },
+      )
+      return rows.fromSequences(padded.narrow(attended!, heads.count))
+    },
+  }
+}
+
+/** int64 [1] of an int32 []. */
+const lengthOf = (graph: Graph, total: GraphValue): GraphValue =>
+  graph.node('Reshape', [cast(graph, total, 'int64'), graph.literal('int64', [1], [1])])
+
+/** Takes the weight of keys that are `window` tokens away or more: [1, 1, S, S], 0 or less than any score. */
+function band(graph: Graph, window: number, length: GraphValue): GraphValue {
+  const scalar = (value: number) => graph.literal('int64', [], [value])
+  const axis = (value: number) => graph.literal('int64', [1], [value])
+  const places = graph.node('Range', [scalar(0), graph.node('Squeeze', [length]), scalar(1)])
+  const distances = graph.node('Abs', [
+    graph.node('Sub', [places, graph.node('Unsqueeze', [places, axis(1)])]),
+  ])
+  const isNear = graph.node('Less', [distances, scalar(window)])
+  const [near, far] = [0, -1e30].map((value) => graph.literal('float32', [], [value]))
+  return graph.node('Unsqueeze', [
+    graph.node('Where', [isNear, near, far]),
+    graph.literal('int64', [2], [0, 1]),
+  ])
+}

@@ -1,0 +1,72 @@
+import type { GraphValue } from '@hfquant/core'
+import type { EncoderOps } from '@hfquant/models'
+import { cast, DECODER, type Graph, type TokenRows, tokenRows } from '@hfquant/onnx'
+import { encoderAttention } from './encoder-attention.js'
+import { applyHead, layerOps, type RunRequest } from './run-ops.js'
+
+/** What an encoder is run with. */
+export function runEncoderOps(request: RunRequest): EncoderOps {
+  const { graph, trace } = request
+  const rows = tokenRows(graph, request.layout)
+  const axis = (...values: number[]) => graph.literal('int64', [values.length], values)
+  const last = once(() => graph.input(DECODER.lastPosition, 'int32', ['B']))
+  const total = once(() => graph.input(DECODER.totalLength, 'int32', []))
+  const byText = (hidden: GraphValue) => {
+    const tokens = rows.toSequences(hidden) // [B, S, channels]
+    const isToken = graph.node('Unsqueeze', [tokensOf(graph, last(), total()), axis(-1)])
+    return graph.node('Where', [isToken, tokens, graph.literal('float32', [], [0])])
+  }
+  return {
+    ...layerOps(request, rows, encoderAttention({ ...request, rows, last, total })),
+    get positions() {
+      return rows.positions()
+    },
+    get types() {
+      return rows.types()
+    },
+    countedPositions: (padding) => countedPositions(graph, rows, padding),
+    blocksEnd(hidden) {
+      trace?.blocksEnd(hidden)
+      return hidden
+    },
+    byText,
+    first: (hidden) =>
+      graph.node('Gather', [rows.toSequences(hidden), axis(0)], { attributes: { axis: { int: 1 } } }),
+    mean(hidden) {
+      const sums = graph.node('ReduceSum', [byText(hidden), axis(1)])
+      const counts = graph.node('Add', [cast(graph, last(), 'float32'), graph.literal('float32', [], [1])])
+      return graph.node('Div', [sums, graph.node('Unsqueeze', [counts, axis(1, 2)])])
+    },
+    rows: (hidden) => graph.node('Flatten', [hidden], { attributes: { axis: { int: 2 } } }),
+    vocabulary: (path, hidden) => applyHead(path, hidden, request),
+    input: (name, dtype, shape) => graph.input(name, dtype, shape),
+    output: (name, value, shape) => graph.output(name, value, 'float32', shape),
+  }
+}
+
+/** A graph has those inputs alone that it reads. */
+function once(make: () => GraphValue): () => GraphValue {
+  let made: GraphValue | undefined
+  return () => {
+    made ??= make()
+    return made
+  }
+}
+
+/** bool [B, S]: whether a token belongs to its text, or stands behind it. */
+function tokensOf(graph: Graph, last: GraphValue, total: GraphValue): GraphValue {
+  const [zero, one] = [0, 1].map((value) => graph.literal('int32', [], [value]))
+  const places = graph.node('Range', [zero, total, one])
+  return graph.node('LessOrEqual', [
+    places,
+    graph.node('Unsqueeze', [last, graph.literal('int64', [1], [1])]),
+  ])
+}
+
+function countedPositions(graph: Graph, rows: TokenRows, padding: number): GraphValue {
+  const number = graph.literal('int64', [], [padding])
+  const isText = graph.node('Not', [graph.node('Equal', [rows.toSequences(rows.ids), number])])
+  const counted = cast(graph, isText, 'int64') // [B, S]
+  const places = graph.node('CumSum', [counted, graph.literal('int64', [], [1])])
+  return rows.fromSequences(graph.node('Add', [graph.node('Mul', [places, counted]), number]))
+}
