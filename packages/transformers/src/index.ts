@@ -42,12 +42,15 @@ export {
   inspectModel,
   type ModelInspection,
 } from './auto/inspect-model.js'
+export { loadPretrained } from './auto/load-pretrained.js'
+export type { WantedModel } from './auto/open/demand-kind.js'
 export type { LoadModelOptions, SaveOptions } from './auto/open/load-options.js'
 export type { ModelSource } from './auto/open/model-source.js'
 export { isPrecision, registerInt8 } from './auto/open/quantize-argument.js'
 export { type QuantizeModelOptions, type QuantizeModelResult, quantizeModel } from './auto/quantize-model.js'
 export type { ModelMemory } from './auto/shared/memory.js'
 export type { ModelQuantization } from './auto/weights/quantization.js'
+export type { Weights } from './auto/weights/weights.js'
 export {
   EXPORT_TYPES,
   type ExportModelOptions,

@@ -23,16 +23,17 @@ export interface FoundModel {
  * folder two levels up. A model folder without weights of its own stands for its latest checkpoint. Otherwise the folder
  * that was named is the one that is used.
  *
+ * @param configName what the file is called that is config.json in most models.
  * @throws CheckpointError when no config.json can be read; a damaged one is a warning as long as there is another.
  */
-export async function findModel(folder: string): Promise<FoundModel> {
+export async function findModel(folder: string, configName = 'config.json'): Promise<FoundModel> {
   const weightsFolder = (await holdsWeights(folder)) ? folder : ((await latestCheckpoint(folder)) ?? folder)
   const folders = configFolders(weightsFolder)
   const configs: JsonFile[] = []
   const failures: CheckpointError[] = []
   for (const candidate of folders) {
     try {
-      configs.push(await readJsonFile(join(candidate, 'config.json'), CONFIG_HINT))
+      configs.push(await readJsonFile(join(candidate, configName), CONFIG_HINT))
     } catch (error) {
       if (!CheckpointError.isInstance(error)) throw error
       failures.push(error)

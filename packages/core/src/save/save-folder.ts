@@ -18,6 +18,8 @@ export interface SaveFolderOptions {
   readonly sourceIdentity?: string | undefined
   /** The model's config.json as it was read. */
   readonly config: JsonNode & { readonly kind: 'object' }
+  /** What that file is called; default config.json. */
+  readonly configName?: string | undefined
   readonly dtype: FloatDtype
   readonly quantizer: HfQuantizer | undefined
   readonly maxShardBytes?: number | undefined
@@ -59,7 +61,10 @@ export async function saveFolder<Result>(
   }
 }
 
-async function writeConfig(folder: string, { config, dtype, quantizer }: SaveFolderOptions): Promise<void> {
+async function writeConfig(
+  folder: string,
+  { config, configName = 'config.json', dtype, quantizer }: SaveFolderOptions,
+): Promise<void> {
   const entries = new Map(config.entries)
   // It names a file of the folder that the model came from.
   entries.delete('transformers_weights')
@@ -69,7 +74,7 @@ async function writeConfig(folder: string, { config, dtype, quantizer }: SaveFol
     entries.set('quantization_config', toNode(quantizer.config.toDict()))
   }
   if (quantizer?.untiesEmbeddings) entries.set('tie_word_embeddings', toNode(false))
-  const path = join(folder, 'config.json')
+  const path = join(folder, configName)
   await writeFile(path, formatJson({ kind: 'object', entries }), { flush: true }).catch((cause) => {
     throw outputError(cause, path)
   })

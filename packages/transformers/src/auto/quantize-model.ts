@@ -1,3 +1,4 @@
+import { basename } from 'node:path'
 import {
   type Checkpoint,
   ConfigError,
@@ -99,7 +100,8 @@ async function write(
 ): Promise<LoadedModel> {
   const { folder, folderIdentity: sourceIdentity, configFile, dtype, quantizer } = opened
   if (!quantizer?.sizesDependOnValues) {
-    const source = { sourceFolder: folder, sourceIdentity, config: configFile.document }
+    const configName = basename(configFile.path)
+    const source = { sourceFolder: folder, sourceIdentity, config: configFile.document, configName }
     return saveFolder(out, { ...source, dtype, quantizer, maxShardBytes }, (store) =>
       fillModel(opened, store, options, planned),
     )

@@ -1,9 +1,9 @@
 import { readUnreplaced } from '@hfquant/core'
+import { loadPretrained } from '../load-pretrained.js'
 import { settingsNotMet } from '../open/folder-files.js'
 import type { LoadModelOptions } from '../open/load-options.js'
 import type { ModelSource } from '../open/model-source.js'
-import { openModel } from '../open/open-model.js'
-import { loadOpened } from '../weights/load-opened.js'
+import type { OpenedModel } from '../open/open-model.js'
 import { CausalLM } from './causal-lm.js'
 
 /** Loads decoder-only language models. */
@@ -13,20 +13,19 @@ export const AutoModelForCausalLM = {
    * it streams in if `quantizationConfig` is given.
    *
    * @throws ConfigError, CheckpointError, EnvironmentError, DeviceMapError, CapabilityError before weights are read;
-   * CheckpointError TENSOR_NOT_FINITE, OutputError or the reason of `signal` while they stream.
+   * CheckpointError TENSOR_NOT_FINITE, OutputError or the reason of `signal` while they stream. ConfigError MODEL_CLASS for
+   * an encoder.
    */
-  async fromPretrained(source: ModelSource, options: LoadModelOptions = {}): Promise<CausalLM> {
-    const opened = await openModel(source, options, { kind: 'decoder' })
-    try {
-      // First: a failure after the weights would have to give them back.
-      const { folder, folderIdentity, configFile } = opened
-      const unmet = await readUnreplaced(folder, folderIdentity, () =>
-        settingsNotMet(folder, configFile.value),
-      )
-      return new CausalLM(await loadOpened(opened, options), options, unmet)
-    } catch (error) {
-      await opened.checkpoint.close()
-      throw error
-    }
+  fromPretrained(source: ModelSource, options: LoadModelOptions = {}): Promise<CausalLM> {
+    return loadPretrained(
+      source,
+      options,
+      { kind: 'decoder' },
+      (weights, unmet) => new CausalLM(weights, options, unmet),
+      unmetSettings,
+    )
   },
 }
+
+const unmetSettings = ({ folder, folderIdentity, configFile }: OpenedModel): Promise<readonly string[]> =>
+  readUnreplaced(folder, folderIdentity, () => settingsNotMet(folder, configFile.value))

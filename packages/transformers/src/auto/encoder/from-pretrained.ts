@@ -1,8 +1,7 @@
 import type { EncoderTask } from '@hfquant/models'
+import { loadPretrained } from '../load-pretrained.js'
 import type { LoadModelOptions } from '../open/load-options.js'
 import type { ModelSource } from '../open/model-source.js'
-import { openModel } from '../open/open-model.js'
-import { loadOpened } from '../weights/load-opened.js'
 import type { Weights } from '../weights/weights.js'
 import { BaseEncoder } from './base-encoder.js'
 import { MaskedLM } from './masked-lm.js'
@@ -23,15 +22,13 @@ const loaderOf = <Model>(
   task: EncoderTask,
   EncoderClass: new (weights: Weights, options: LoadModelOptions) => Model,
 ): EncoderLoader<Model> => ({
-  async fromPretrained(source, options = {}) {
-    const opened = await openModel(source, options, { kind: 'encoder', task })
-    try {
-      return new EncoderClass(await loadOpened(opened, options), options)
-    } catch (error) {
-      await opened.checkpoint.close()
-      throw error
-    }
-  },
+  fromPretrained: (source, options = {}) =>
+    loadPretrained(
+      source,
+      options,
+      { kind: 'encoder', task },
+      (weights) => new EncoderClass(weights, options),
+    ),
 })
 
 /** Loads encoders without what may stand on them: for hidden states, and embeddings. */

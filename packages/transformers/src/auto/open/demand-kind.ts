@@ -1,4 +1,4 @@
-import { ConfigError } from '@hfquant/core'
+import { ConfigError, type JsonObject } from '@hfquant/core'
 import { CLASS_OF_TASK, type EncoderTask, type ModelDescription } from '@hfquant/models'
 
 /** What a class computes with. */
@@ -6,6 +6,10 @@ export interface WantedModel {
   readonly kind?: ModelDescription['kind'] | undefined
   /** Of an encoder; default: the one that config.json names. */
   readonly task?: EncoderTask | undefined
+  /** The model that a configuration describes; default: of the family that it names. */
+  readonly describe?: ((config: JsonObject) => ModelDescription | Promise<ModelDescription>) | undefined
+  /** What the file of the configuration is called; default config.json. */
+  readonly configName?: string | undefined
 }
 
 /** @throws ConfigError MODEL_CLASS for a decoder where an encoder is wanted, or the other way round: names the class. */

@@ -60,7 +60,8 @@ export async function openModel(
   const folder = await enterFolder(source, given)
   const options = given.quantize == null ? given : { ...given, quantizationConfig: await int8Config() }
   await recoverFolder(folder)
-  const configs = configFolders(folder).map((parent) => join(parent, 'config.json'))
+  const { configName = 'config.json' } = wanted
+  const configs = configFolders(folder).map((parent) => join(parent, configName))
   return readOneVersion(
     folder,
     configs,
@@ -74,7 +75,7 @@ async function openVersion(
   options: LoadModelOptions,
   wanted: WantedModel,
 ): Promise<OpenedModel> {
-  const whole = await findModel(folder)
+  const whole = await findModel(folder, wanted.configName)
   const described = await describeFound(whole, folder, wanted)
   const found = described.isPart ? textModelAlone(whole, described) : whole
   const { configFile } = found
@@ -109,9 +110,8 @@ async function describeFound(
   folder: string,
   wanted: WantedModel,
 ): Promise<ModelDescription> {
-  const model = await inFile(path, async () =>
-    demandKind(await describeModel(value, importArchitecture(folder), wanted.task), wanted),
-  )
+  const { task, describe = () => describeModel(value, importArchitecture(folder), task) } = wanted
+  const model = await inFile(path, async () => demandKind(await describe(value), wanted))
   const remark = ropeRemark(value)
   for (const warning of warnings) publishWarning(warning)
   if (remark !== undefined) publishWarning(`${path}: ${remark}`)

@@ -1,3 +1,4 @@
+import { basename } from 'node:path'
 import { type Shell, saveModel } from '@hfquant/core'
 import { createKernelPool } from '@hfquant/kernels'
 import type { LoadModelOptions, SaveOptions } from '../open/load-options.js'
@@ -23,6 +24,7 @@ export async function saveFilled(
   { workers, ...options }: SaveFilledOptions,
 ): Promise<void> {
   await using pool = createKernelPool(workers === undefined ? {} : { workers })
-  const source = { sourceFolder: folder, config: configFile.document, dtype, quantizer }
+  const configName = basename(configFile.path)
+  const source = { sourceFolder: folder, config: configFile.document, configName, dtype, quantizer }
   await saveModel(out, { ...source, ...options, shell, pool })
 }
