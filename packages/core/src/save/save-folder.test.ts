@@ -5,7 +5,8 @@ import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { toNode } from '../json/json-document.js'
 import { SIDECARS } from '../load/find-model.js'
-import { carriedFiles, type SaveFolderOptions, saveFolder } from './save-folder.js'
+import { carriedFiles } from './carried-files.js'
+import { type SaveFolderOptions, saveFolder } from './save-folder.js'
 
 let work: string
 beforeAll(async () => {
@@ -33,6 +34,21 @@ it('takes along every chat template, and none of the folder that it replaces', a
   await saveFolder(out, optionsFor(from), async () => undefined)
   expect(await carriedFiles(out)).toEqual(['additional_chat_templates/tool_use.jinja', 'chat_template.jinja'])
   expect(await readFile(join(out, 'additional_chat_templates/tool_use.jinja'), 'utf8')).toBe('tool_use.jinja')
+})
+
+it('takes along what makes sentence vectors, and none of the folder that it replaces', async () => {
+  const [from, out] = [join(work, 'sentences'), join(work, 'saved-sentences')]
+  const own = ['1_Pooling/config.json', '2_Dense/config.json', '2_Dense/model.safetensors', 'modules.json']
+  for (const path of [...own, '2_Dense/notes.txt', 'photos/config.json'].map((name) => join(from, name))) {
+    await mkdir(dirname(path), { recursive: true })
+    await writeFile(path, '[]')
+  }
+  for (const name of ['1_Pooling', '3_Normalize', 'mine']) await mkdir(join(out, name), { recursive: true })
+  await writeFile(join(out, 'sentence_bert_config.json'), '{"max_seq_length":8}')
+
+  await saveFolder(out, optionsFor(from), async () => undefined)
+  expect(await carriedFiles(out)).toEqual(own)
+  expect((await readdir(out)).sort()).toEqual(['1_Pooling', '2_Dense', 'config.json', 'mine', 'modules.json'])
 })
 
 it.each([

@@ -1,14 +1,13 @@
-import { mkdir, readdir, writeFile } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { FloatDtype } from '../contract/tensor.js'
 import type { HfQuantizer } from '../dispatch/hf-quantizer.js'
-import { CheckpointError } from '../errors/families.js'
 import { outputError } from '../files/output-error.js'
 import { stageFolder } from '../files/stage-folder.js'
 import { formatJson, type JsonNode, toNode } from '../json/json-document.js'
-import { SIDECARS } from '../load/find-model.js'
 import { readUnreplaced } from '../load/folder-version.js'
-import { checkModelFile, copyModelFile } from '../load/model-file.js'
+import { copyModelFile } from '../load/model-file.js'
+import { carriedFiles, isModelFile } from './carried-files.js'
 import { type CheckpointStore, createCheckpointStore } from './checkpoint-store.js'
 
 export interface SaveFolderOptions {
@@ -98,57 +97,3 @@ async function copyFiles(from: string, names: readonly string[], to: string): Pr
     await copyModelFile(from, name, path)
   }
 }
-
-/**
- * The files beside the weights that a saved model takes along: tokenizer, generation settings, chat template.
- *
- * @throws CheckpointError FILE_NOT_FOUND when the folder is gone; as `checkModelFile` for a file that cannot be taken along.
- */
-export async function carriedFiles(from: string): Promise<readonly string[]> {
-  const names = await readdir(from).catch((cause) => {
-    throw new CheckpointError(
-      'FILE_NOT_FOUND',
-      `${from}, where the model came from, cannot be read any more`,
-      {
-        file: from,
-        hint: 'Its tokenizer and generation files belong to the saved model; put the folder back.',
-        cause,
-      },
-    )
-  })
-  const templates = names.includes(TEMPLATES_FOLDER) ? await namedTemplates(from) : []
-  const carried = [...names.filter((name) => CARRIED.test(name)), ...templates].sort()
-  await Promise.all(carried.map((name) => checkModelFile(from, name)))
-  return carried
-}
-
-/** Where transformers keeps chat templates beyond the default one, each in a file with its name. */
-const TEMPLATES_FOLDER = 'additional_chat_templates'
-
-async function namedTemplates(from: string): Promise<string[]> {
-  const names = await readdir(join(from, TEMPLATES_FOLDER)).catch((cause) => {
-    // A file of that name holds no templates.
-    if (cause.code === 'ENOTDIR') return []
-    throw new CheckpointError('FILE_UNREADABLE', `${join(from, TEMPLATES_FOLDER)} cannot be read`, {
-      file: join(from, TEMPLATES_FOLDER),
-      hint: 'Check the permissions of the folder.',
-      cause,
-    })
-  })
-  return names.filter((name) => name.endsWith('.jinja')).map((name) => `${TEMPLATES_FOLDER}/${name}`)
-}
-
-/** What makes a folder usable without its origin: how to generate, how to tokenize, how to talk. */
-const CARRIED =
-  /^(generation_config\.json|tokenizer.*\.(json|model)|special_tokens_map\.json|added_tokens\.json|vocab\.(json|txt)|merges\.txt|chat_template\.(jinja|json))$/
-
-/**
- * Files of an older model in the same folder, which the new one replaces: what a model is saved as, under exactly these
- * names, and so what would be read with the new one. Weights under other names are somebody's own.
- */
-const isModelFile = (name: string): boolean =>
-  /^((config|generation_config|tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab|chat_template)\.json|tokenizer\.model|vocab\.txt|merges\.txt|chat_template\.jinja|model(-\d{5}-of-\d{5})?\.safetensors|model\.safetensors\.index\.json)$/.test(
-    name,
-  ) ||
-  SIDECARS.includes(name) ||
-  name === TEMPLATES_FOLDER

@@ -76,6 +76,8 @@ export interface ArchitectureDefinition<Config> extends CommonDefinition<Config>
 /** A family of models that read whole texts: the same, and what is computed for a task. */
 export interface EncoderDefinition<Config> extends CommonDefinition<Config> {
   readonly kind: 'encoder'
+  /** The entry of `names` that a configuration means; default the first. */
+  name?(config: Config): string
   encoder(config: Config): EncoderFacts
   /** The arithmetic from token ids to the outputs of a task. */
   forward(ops: EncoderOps, config: Config, task: EncoderTask): void
@@ -124,7 +126,7 @@ export interface Backbone {
 export type ModelDescription = DecoderDescription | EncoderDescription
 
 interface CommonDescription {
-  /** First name of its architecture. */
+  /** A name of its architecture: of a decoder the first, of an encoder the one that tells what stands on it. */
   readonly name: string
   /** Of its architecture. */
   readonly revision: number
@@ -205,6 +207,7 @@ function describeEncoder<Config>(
 ): EncoderDescription {
   return {
     ...describeCommon(definition, config),
+    ...(definition.name && { name: definition.name(config) }),
     kind: 'encoder',
     encoder: definition.encoder(config),
     task,

@@ -6,6 +6,8 @@ import type { EncoderNames } from './names.js'
 
 /** An encoder: layers as decoders have them, what they begin with, and what stands on them. */
 export interface EncoderConfig extends LayersConfig {
+  /** Of the class that the file names. */
+  readonly className: string
   readonly vocabSize: number
   readonly maxPositions: number
   readonly tokens: TokenInputChoice

@@ -69,7 +69,8 @@ export function encoderFamily(family: EncoderFamily): Architecture<EncoderDescri
   const architecture = defineArchitecture<EncoderConfig>({
     kind: 'encoder',
     specVersion: 1,
-    names: classes.flatMap((name) => ['Model', ...HEADS.map(([ending]) => ending)].map((end) => name + end)),
+    names: namesOf(classes),
+    name: ({ className }) => className,
     modelTypes,
     revision,
     parseConfig: (json) => readEncoder(family, json),
@@ -99,7 +100,8 @@ function readEncoder(family: EncoderFamily, json: JsonObject): EncoderConfig {
   const sizes = readSizes(read)
   const chosen = family.choose(read, sizes)
   const { norm, residual = 'post', attention = {}, mlp = {}, tokens = {}, depth = sizes.layers } = chosen
-  const task = headOf(json)
+  const className = classOf(family, json)
+  const task = headOf(className)
   const parts = task && chosen.heads?.[task]
   const isBare = parts === undefined
   const names = { ...BERT_NAMES, ...chosen.names }
@@ -120,6 +122,7 @@ function readEncoder(family: EncoderFamily, json: JsonObject): EncoderConfig {
   const labels = readLabels(read)
   const types = read.number('type_vocab_size', 0)
   return {
+    className,
     ...{ hiddenSize: sizes.hidden, vocabSize: sizes.vocabulary, maxPositions: sizes.positions, norm, layers },
     residual: { kind: residual },
     input: {},
@@ -134,10 +137,19 @@ function readEncoder(family: EncoderFamily, json: JsonObject): EncoderConfig {
   }
 }
 
-function headOf({ architectures: named }: JsonObject): HeadChoice['task'] | undefined {
-  const name = Array.isArray(named) ? named[0] : named
-  return HEADS.find(([ending]) => typeof name === 'string' && name.endsWith(ending))?.[1]
+const namesOf = (classes: readonly string[]): readonly string[] =>
+  classes.flatMap((name) => ['Model', ...HEADS.map(([ending]) => ending)].map((end) => name + end))
+
+/** The class that a file names; the bare model where it names none of the family. */
+function classOf({ classes }: EncoderFamily, { architectures: named }: JsonObject): string {
+  const names = namesOf(classes)
+  const first = Array.isArray(named) ? named[0] : named
+  const found = names.find((name) => typeof first === 'string' && first.endsWith(name))
+  return found ?? names[0]!
 }
+
+const headOf = (className: string): HeadChoice['task'] | undefined =>
+  HEADS.find(([ending]) => className.endsWith(ending))?.[1]
 
 function headChoice(
   { steps = [], of = 'first', output, bias = 'own' }: HeadParts,
