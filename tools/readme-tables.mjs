@@ -1,5 +1,5 @@
 /**
- * Writes the list of families in README.md anew, from those that are registered.
+ * Writes the lists of families in README.md anew, from those that are registered.
  *
  *   node tools/readme-tables.mjs          after a build
  */
@@ -9,17 +9,22 @@ import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { knownArchitectures } from '@hfquant/models'
 
-/** README.md with the list of families as it should be. */
+/** README.md with the lists of families as they should be. */
 export function withFamilies(text) {
-  const types = knownArchitectures('decoder')
-    .map(({ modelTypes }) => modelTypes[0])
-    .sort()
-    .map((type) => `\`${type}\``)
-  const list = `${types.slice(0, -1).join(', ')} and ${types.at(-1)}.`
+  const lists = `Decoders: ${listOf('decoder')}\n\nEncoders: ${listOf('encoder')}`
   return text.replace(
     /(<!-- families -->\n).*?(<!-- \/families -->)/s,
-    (_, begin, end) => `${begin}${list}\n${end}`,
+    (_, begin, end) => `${begin}${lists}\n${end}`,
   )
+}
+
+/** Every model type of a family of encoders, whose types are known by different names; the first of a decoder's. */
+function listOf(kind) {
+  const types = knownArchitectures(kind)
+    .flatMap(({ modelTypes }) => (kind === 'encoder' ? modelTypes : modelTypes.slice(0, 1)))
+    .sort()
+    .map((type) => `\`${type}\``)
+  return `${types.slice(0, -1).join(', ')} and ${types.at(-1)}.`
 }
 
 if (process.argv[1] && resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {

@@ -17,44 +17,12 @@ import { testFolder } from './testing/test-folder.fixture.js'
 const root = testFolder()
 const bert = golden('architectures/bert')
 
-/** Words are tokens from 5 on, and a pair of texts has types. */
-const tokenizer = {
-  version: '1.0',
-  added_tokens: ['[PAD]', '[CLS]', '[SEP]', '[UNK]', '[MASK]'].map((content, id) => ({
-    ...{ id, content, special: true, normalized: false },
-    ...{ single_word: false, lstrip: false, rstrip: false },
-  })),
-  normalizer: { type: 'Lowercase' },
-  pre_tokenizer: { type: 'Whitespace' },
-  post_processor: { type: 'BertProcessing', cls: ['[CLS]', 1], sep: ['[SEP]', 2] },
-  decoder: null,
-  model: {
-    type: 'WordLevel',
-    vocab: {
-      ...{ '[PAD]': 0, '[CLS]': 1, '[SEP]': 2, '[UNK]': 3, '[MASK]': 4 },
-      ...{
-        query: 5,
-        colon: 6,
-        a: 7,
-        small: 8,
-        house: 9,
-        by: 10,
-        the: 11,
-        sea: 12,
-        who: 13,
-        lives: 14,
-        there: 15,
-      },
-    },
-    unk_token: '[UNK]',
-  },
-}
-
-/** A copy of a golden with a tokenizer, and other files beside it. */
+/** A copy of a golden with a tokenizer, whose words are tokens from 5 on, and other files beside it. */
 function withTokenizer(name: string, files: Readonly<Record<string, unknown>> = {}): string {
   const folder = join(root, `${name}-${Object.keys(files).length}`)
   cpSync(golden(`architectures/${name}`), folder, { recursive: true })
-  for (const [file, content] of Object.entries({ 'tokenizer.json': tokenizer, ...files })) {
+  cpSync(golden('tokenizer/words/tokenizer.json'), join(folder, 'tokenizer.json'))
+  for (const [file, content] of Object.entries(files)) {
     writeFileSync(join(folder, file), JSON.stringify(content))
   }
   return folder

@@ -28,7 +28,7 @@ export async function families(args: string[]): Promise<void> {
   if (stranger !== undefined) {
     throw new TypeError(`--columns has "${stranger}", expected some of ${COLUMNS.join(', ')}`)
   }
-  const architectures = familiesNamed(knownArchitectures('decoder'), values.only?.split(','))
+  const architectures = familiesNamed(knownArchitectures(), values.only?.split(','))
   // It brings the test runner along, which a process that wants the usage alone has no use for.
   const { runFamilies } = await import('./run-families.js')
   const work = await mkdtemp(join(tmpdir(), 'hfquant-families-'))
@@ -38,7 +38,7 @@ export async function families(args: string[]): Promise<void> {
     if (!values.write) return
     const path = repositoryPath('docs/families.md')
     const document = await readFile(path, 'utf8')
-    const all = mergedRows(knownArchitectures('decoder').map(nameOf), rowsIn(document), rows)
+    const all = mergedRows(knownArchitectures().map(nameOf), rowsIn(document), rows)
     await writeFile(path, replaceTable(document, formatTable(COLUMNS, all)))
   } finally {
     await rm(work, { recursive: true, force: true })

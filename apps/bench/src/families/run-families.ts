@@ -1,8 +1,20 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Architecture } from '@hfquant/models'
-import { type ArchitectureOptions, architectureChecks, type CalibratedConfigs } from '@hfquant/testkit'
-import { AutoModelForCausalLM, recipe } from 'hfquant'
+import {
+  type ArchitectureCheck,
+  architectureChecks,
+  type CalibratedConfigs,
+  encoderChecks,
+} from '@hfquant/testkit'
+import {
+  AutoModel,
+  AutoModelForCausalLM,
+  AutoModelForMaskedLM,
+  AutoModelForSequenceClassification,
+  AutoModelForTokenClassification,
+  recipe,
+} from 'hfquant'
 import { checkGguf } from '../peers/check-gguf.js'
 import { checkOnnx } from '../peers/check-onnx.js'
 import type { ExportCase, Verdict } from '../peers/export-cases.js'
@@ -53,7 +65,7 @@ async function runChecks(
   work: string,
 ): Promise<Map<string, Finding>> {
   const findings = new Map<string, Finding>()
-  const checks = architectureChecks(architecture, await optionsFor(architecture))
+  const checks = await checksOf(architecture)
   for (const [index, { subject, title, run }] of checks.entries()) {
     if (!columns.includes(subject) || findings.get(subject)?.works === false) continue
     const folder = join(work, String(index))
@@ -69,7 +81,7 @@ async function runChecks(
   return findings
 }
 
-async function optionsFor(architecture: Architecture): Promise<ArchitectureOptions> {
+async function checksOf(architecture: Architecture): Promise<readonly ArchitectureCheck[]> {
   const configs = Object.fromEntries(
     await Promise.all(BACKENDS.map(async (name) => [name, await recipe(name)] as const)),
   )
@@ -78,7 +90,17 @@ async function optionsFor(architecture: Architecture): Promise<ArchitectureOptio
     nearest: await recipe('rtn-int4-g32'),
     calibrated: (dataset) => recipe('gptq-int4-g32', { ...fitted, calibration: dataset }),
   }
-  return { frontDoor: AutoModelForCausalLM, goldens: await goldensOf(architecture), configs, calibration }
+  const options = { goldens: await goldensOf(architecture), configs, calibration }
+  return architecture.kind === 'encoder'
+    ? encoderChecks(architecture, { ...options, doors: DOORS })
+    : architectureChecks(architecture, { ...options, frontDoor: AutoModelForCausalLM })
+}
+
+const DOORS = {
+  'hidden-states': AutoModel,
+  'sequence-classification': AutoModelForSequenceClassification,
+  'token-classification': AutoModelForTokenClassification,
+  'masked-lm': AutoModelForMaskedLM,
 }
 
 /** By the name of the family. */

@@ -1,6 +1,6 @@
 import type { QuantizationConfigInput } from '@hfquant/core'
 import { demand } from '../conformance/breach.js'
-import type { FrontDoor } from '../conformance/front-door.js'
+import type { FrontDoor, FrontDoorModel } from '../conformance/front-door.js'
 
 /** A way to quantize that calibrates, and the same grid without calibration. */
 export interface CalibratedConfigs {
@@ -9,12 +9,19 @@ export interface CalibratedConfigs {
   readonly nearest: QuantizationConfigInput
 }
 
+/** Loads models as far as they are compared here. */
+export interface CalibratedDoor {
+  fromPretrained(
+    ...request: Parameters<FrontDoor['fromPretrained']>
+  ): Promise<AsyncDisposable & Pick<FrontDoorModel, 'quantization' | 'forward'>>
+}
+
 const SEQUENCES = 12
 const TOKENS = 64
 
 /** Calibrated weights are those of the same modules, and come nearer to the float model than weights rounded to nearest. */
 export async function calibrates(
-  door: Pick<FrontDoor, 'fromPretrained'>,
+  door: CalibratedDoor,
   folder: string,
   { calibrated, nearest }: CalibratedConfigs,
 ): Promise<void> {
@@ -38,7 +45,7 @@ export async function calibrates(
 }
 
 async function computed(
-  door: Pick<FrontDoor, 'fromPretrained'>,
+  door: CalibratedDoor,
   folder: string,
   inputIds: readonly (readonly number[])[],
   quantizationConfig?: QuantizationConfigInput,

@@ -2,10 +2,10 @@ import { join } from 'node:path'
 import { type QuantizationConfigInput, readJsonFile } from '@hfquant/core'
 import type { Architecture, EncoderTask } from '@hfquant/models'
 import { demand } from '../conformance/breach.js'
-import type { FrontDoor } from '../conformance/front-door.js'
+import type { FrontDoorModel } from '../conformance/front-door.js'
 import { tinyConfig, writeTinyModel } from '../models/tiny-architecture.js'
 import { type ArchitectureCheck, type ArchitectureRefusal, refusals } from './architecture-checks.js'
-import { type CalibratedConfigs, calibrates } from './calibration-check.js'
+import { type CalibratedConfigs, type CalibratedDoor, calibrates } from './calibration-check.js'
 import { relativeError } from './expected.js'
 import { readExpectedOfEncoder } from './expected-of-encoder.js'
 
@@ -18,9 +18,7 @@ export interface EncoderDoor {
 }
 
 export interface EncoderDoorModel extends AsyncDisposable {
-  readonly quantization:
-    | { readonly skipped: readonly { readonly module: string; readonly reason: string }[] }
-    | undefined
+  readonly quantization: FrontDoorModel['quantization']
   /** What is computed of each text; rows of tokens one behind the other. */
   forward(batch: {
     readonly inputIds: readonly (readonly number[])[]
@@ -97,7 +95,8 @@ export function encoderChecks(
           {
             subject: 'calibration',
             title: 'calibrated weights are nearer to the float model than rounded ones',
-            run: async (folder: string) => calibrates(asFrontDoor(door), await tiny(folder), calibration),
+            run: async (folder: string) =>
+              calibrates(withStatesAsLogits(door), await tiny(folder), calibration),
           },
         ]),
     ...refusals(architecture, config, refused),
@@ -198,16 +197,16 @@ async function quantizes(
 const statesOf = async (model: EncoderDoorModel): Promise<Float32Array> =>
   joined((await model.forward({ inputIds: TEXTS })).map(({ lastHiddenState: states }) => states))
 
-/** An encoder as the check of calibrations has a model: hidden states stand for logits. */
-const asFrontDoor = (door: EncoderDoor): Pick<FrontDoor, 'fromPretrained'> => ({
+/** Hidden states stand for logits. */
+const withStatesAsLogits = (door: EncoderDoor): CalibratedDoor => ({
   async fromPretrained(folder, options) {
     const model = await door.fromPretrained(folder, options)
-    return Object.assign(Object.create(model), {
+    return {
       quantization: model.quantization,
+      forward: async (input) => ({
+        logits: joined((await model.forward(input)).map(({ lastHiddenState: states }) => states)),
+      }),
       [Symbol.asyncDispose]: () => model[Symbol.asyncDispose](),
-      async forward(input: { readonly inputIds: readonly (readonly number[])[] }) {
-        return { logits: joined((await model.forward(input)).map(({ lastHiddenState: states }) => states)) }
-      },
-    })
+    }
   },
 })

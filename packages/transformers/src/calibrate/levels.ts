@@ -33,6 +33,8 @@ export function levelsBetween({ graph, from, to, modules, widthOf }: LevelsReque
   // Modules are traced in the order of the graph, so what a module depends on has its level already.
   for (const { path, input, output } of wanted) {
     const before = graph.ancestors(input, border)
+    // What a table passes through as well is fitted to tokens: the table is the same for all of them.
+    if (!before.has(from.id)) continue
     const needed = [...levelOf].filter(([id]) => before.has(id)).map(([, level]) => level + 1)
     const level = Math.max(0, ...needed)
     levelOf.set(output.id, level)
