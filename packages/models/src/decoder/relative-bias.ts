@@ -34,7 +34,7 @@ function bucketBias(
 }
 
 /** The range of a distance: half of the ranges are for keys behind the query, half of those are one distance each. */
-function bucketOf(distance: number, count: number, farthest: number): number {
+export function bucketOf(distance: number, count: number, farthest: number): number {
   const half = count / 2
   const exact = half / 2
   const far = Math.abs(distance)
@@ -90,7 +90,7 @@ function disentangledBias(
 }
 
 /** The row of a distance, place of the query less that of the key, in the table. */
-function rowOf(distance: number, { span, farthest }: DisentangledChoice): number {
+export function rowOf(distance: number, { span, farthest }: DisentangledChoice): number {
   const middle = Math.floor(span / 2)
   const far = Math.abs(distance)
   const isRange = farthest !== undefined && far > middle

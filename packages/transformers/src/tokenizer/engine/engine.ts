@@ -86,7 +86,7 @@ export function createEngine(
       const check = (count: number) => checkLength(count, MAX_TOKENS)
       const one = yield* encodeText(first, check)
       const other = yield* encodeText(second, check)
-      if (truncateTo !== undefined) truncatePair(one, other, truncateTo - (postProcess?.addedToPair ?? 0))
+      if (truncateTo !== undefined) truncatePair(one, other, truncateTo - (postProcess?.addedToPair() ?? 0))
       return pairIds(postProcess, one, other)
     },
 

@@ -8,7 +8,7 @@ export interface PostProcessor {
   lengthOf(length: number): number
   apply(ids: number[]): number[]
   /** How many ids are put around those of two texts. */
-  readonly addedToPair: number
+  addedToPair(): number
   applyToPair(first: readonly number[], second: readonly number[]): PairIds
 }
 
@@ -27,13 +27,13 @@ export function readPostProcessor(value: unknown): PostProcessor | undefined {
 function createPostProcessor(stage: Stage): PostProcessor {
   switch (stage.json.type) {
     case 'TemplateProcessing':
-      return fromParts(readTemplate(stage, 'single'), readTemplate(stage, 'pair'))
+      return fromParts(readTemplate(stage, 'single'), () => readTemplate(stage, 'pair'))
     case 'BertProcessing':
     case 'RobertaProcessing':
       return classic(stage)
     case 'ByteLevel':
       // It corrects offsets, of which nobody here asks for.
-      return fromParts([FIRST_TEXT], JOINED)
+      return fromParts([FIRST_TEXT], () => JOINED)
     case 'Sequence':
       return sequencePostProcessor(stage)
     default:
@@ -55,10 +55,10 @@ export const pairIds = (
 function sequencePostProcessor(stage: Stage): PostProcessor {
   const processors = stagesIn(stage, 'processors').map(createPostProcessor)
   // The first one that adds something joins two texts; a sequence has no other use for more than one such processor.
-  const joining = processors.find(({ addedToPair }) => addedToPair > 0)
+  const joining = () => processors.find(({ addedToPair }) => addedToPair() > 0)
   return {
-    addedToPair: joining?.addedToPair ?? 0,
-    applyToPair: (first, second) => pairIds(joining, first, second),
+    addedToPair: () => joining()?.addedToPair() ?? 0,
+    applyToPair: (first, second) => pairIds(joining(), first, second),
     lengthOf(length) {
       let [now, most] = [length, 0]
       for (const processor of processors) {
@@ -83,11 +83,17 @@ const piece = (ids: Piece['ids'], type = 0): Piece => ({ ids, type })
 const FIRST_TEXT = piece(TEXT)
 const JOINED: readonly Piece[] = [FIRST_TEXT, piece(SECOND, 1)]
 
-function fromParts(single: readonly Piece[], pair: readonly Piece[]): PostProcessor {
+/** @param readPair is called when a pair is met: most tokenizers never meet one. */
+function fromParts(single: readonly Piece[], readPair: () => readonly Piece[]): PostProcessor {
   const texts = single.filter(({ ids }) => ids === TEXT).length
+  let read: readonly Piece[] | undefined
+  const pair = () => {
+    read ??= readPair()
+    return read
+  }
   return {
-    addedToPair: fixedIn(pair),
-    applyToPair: (first, second) => joinParts(pair, first, second),
+    addedToPair: () => fixedIn(pair()),
+    applyToPair: (first, second) => joinParts(pair(), first, second),
     lengthOf: (length) => texts * length + fixedIn(single),
     apply: (ids) => joinParts(single, ids, []).ids,
   }
@@ -115,7 +121,7 @@ function classic(stage: Stage): PostProcessor {
     stage.json.type === 'BertProcessing'
       ? [piece(SECOND, 1), piece(sep, 1)]
       : [piece(sep), piece(SECOND), piece(sep)]
-  return fromParts(single, [...single, ...second])
+  return fromParts(single, () => [...single, ...second])
 }
 
 function readTemplate(stage: Stage, kind: 'single' | 'pair'): readonly Piece[] {
