@@ -16,6 +16,9 @@ if (command === 'compare-once') {
 } else if (command === 'families') {
   const { families } = await import('./families/command.js')
   await families(rest)
+} else if (command === 'speculation') {
+  const { measureSpeculation } = await import('./speculation/command.js')
+  await measureSpeculation(rest)
 } else {
   const { runMeasurement } = await import('./measurements.js')
   await runMeasurement()

@@ -8,6 +8,7 @@ import { measureGptqLayer } from './measure-gptq-layer.js'
 import { measureQuantize, type QuantizeFigures } from './measure-quantize.js'
 import { TEMPLATES_USAGE } from './python-judge/command.js'
 import { TOKENIZERS_USAGE } from './python-judge/tokenizers.js'
+import { SPECULATION_USAGE } from './speculation/command.js'
 
 const USAGE = `usage:
   pnpm bench make-checkpoint FOLDER [--shape billion] [--layers 22] [--vocabulary 32000]
@@ -25,6 +26,8 @@ const USAGE = `usage:
 
   --digests  also runs 1 and 4 workers and small budgets, and compares every byte that was written
   --json     figures as JSON
+
+${SPECULATION_USAGE}
 
 ${COMPARE_USAGE}
 
