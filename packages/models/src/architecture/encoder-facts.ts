@@ -14,8 +14,8 @@ export interface EncoderFacts {
   readonly tasks: readonly EncoderTask[]
   /** Types of tokens; 0 for a model that knows none. */
   readonly tokenTypes: number
-  /** Tokens of the longest text; undefined where nothing in the model limits them. */
-  readonly maxTokens: number | undefined
+  /** Tokens of the longest text. */
+  readonly maxTokens: number
   /** Names of the classes, in the order of their logits; none without a classifier. */
   readonly labels: readonly string[]
   /** How logits of classes become scores: one class of all, any number of them, or a number of its own for each. */

@@ -205,12 +205,18 @@ function encoder(config: EncoderConfig): EncoderFacts {
   }
 }
 
-/** Rows that are counted from the id of padding begin behind it. */
-function longestText({ tokens, maxPositions }: EncoderConfig, turns: boolean): number | undefined {
+/**
+ * Rows that are counted from the id of padding begin behind it. Distances alone limit nothing, and texts are longer than those
+ * of the training at times; but scores grow with the square of the length, and some length would end the process.
+ */
+function longestText({ tokens, maxPositions }: EncoderConfig, turns: boolean): number {
   const { positions, countedFrom } = tokens
   if (positions !== undefined) return positions - (countedFrom === undefined ? 0 : countedFrom + 1)
-  return turns ? maxPositions : undefined
+  return turns ? maxPositions : BEYOND_TRAINING * maxPositions
 }
+
+/** Of 512 positions that is 4096 tokens, whose scores take about a gigabyte. */
+const BEYOND_TRAINING = 8
 
 /** Files of the bare model have a pooler or not, whatever config.json says; with a head on top it is part of that one. */
 function fit(config: EncoderConfig, tensors: ReadonlySet<string>): EncoderConfig {

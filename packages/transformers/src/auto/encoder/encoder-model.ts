@@ -25,8 +25,8 @@ export abstract class EncoderModel extends PretrainedModel<EncoderSession> {
     return this.facts.hiddenSize
   }
 
-  /** Tokens of the longest text; undefined where nothing limits them. */
-  get maxLength(): number | undefined {
+  /** Tokens of the longest text. */
+  get maxLength(): number {
     return this.facts.maxTokens
   }
 

@@ -73,7 +73,7 @@ async function tokensOf(
 ): Promise<EncoderTokens> {
   const known = await tokenizer()
   if (known === undefined) throw tokenizerMissing()
-  const truncateTo = truncation ? maxLength : undefined
+  const truncateTo = truncation ? Math.min(maxLength, encoder.maxTokens) : undefined
   if (typeof input === 'string') return { inputIds: await known.encodeAsync(input, { signal, truncateTo }) }
   const { ids, types } = await known.encodePairAsync(input.text, input.textPair, { signal, truncateTo })
   // A model without types is not told any, as Python's tokenizers leave them out.
@@ -121,7 +121,7 @@ function textLength(mask: TokenIds, tokens: number, text: number): number {
 function checkedTokens(input: EncoderTokens, { facts, encoder }: EncoderLimits): TextTokens {
   const ids = tokenNumbers(input?.inputIds)
   if (ids === undefined) throw wrongInput('inputIds', input)
-  checkTokens(ids, { ...facts, maxPositions: encoder.maxTokens ?? Number.POSITIVE_INFINITY })
+  checkTokens(ids, { ...facts, maxPositions: encoder.maxTokens })
   if (input.tokenTypeIds === undefined) return { ids }
   const types = tokenNumbers(input.tokenTypeIds) ?? []
   checkTypes(types, ids.length, encoder.tokenTypes)
