@@ -7,6 +7,8 @@ export interface FrontDoor {
     options?: {
       readonly quantizationConfig?: QuantizationConfigInput
       readonly compute?: 'fast' | 'exact'
+      /** False: what is compiled is not kept for later starts. */
+      readonly cache?: boolean
       readonly signal?: AbortSignal
       readonly onProgress?: () => void
     },
