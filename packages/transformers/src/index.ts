@@ -22,6 +22,7 @@ export {
   AutoModelForTokenClassification,
 } from './auto/encoder/from-pretrained.js'
 export { MaskedLM, type MaskedLMOutput } from './auto/encoder/masked-lm.js'
+export { textBatches } from './auto/encoder/run-texts.js'
 export type { EmbedOptions } from './auto/encoder/sentence/embed.js'
 export { type ClassifiedText, SequenceClassifier } from './auto/encoder/sequence-classifier.js'
 export type {

@@ -23,7 +23,9 @@ export async function carriedFiles(from: string): Promise<readonly string[]> {
   })
   const templates = names.includes(TEMPLATES_FOLDER) ? await namedTemplates(from) : []
   const sentences = names.includes(SENTENCE_MODULES) ? await sentenceModules(from, names) : []
-  const carried = [...names.filter((name) => CARRIED.test(name)), ...templates, ...sentences].sort()
+  const labels = names.includes(LABELS_FOLDER) ? await filesBelow(from, LABELS_FOLDER, isTokenizerFile) : []
+  const own = names.filter((name) => CARRIED.test(name))
+  const carried = [...own, ...templates, ...sentences, ...labels].sort()
   await Promise.all(carried.map((name) => checkModelFile(from, name)))
   return carried
 }
@@ -50,6 +52,10 @@ async function filesBelow(
   })
   return names.filter(isWanted).map((name) => `${folder}/${name}`)
 }
+
+/** Where a model whose labels are read by an encoder of their own keeps its tokenizer. */
+const LABELS_FOLDER = 'labels_encoder'
+const isTokenizerFile = (name: string): boolean => CARRIED.test(name) && name !== 'generation_config.json'
 
 /** What sentence-transformers does with hidden states: a list of modules, each with a folder of its own. */
 const SENTENCE_MODULES = 'modules.json'
@@ -80,5 +86,6 @@ export const isModelFile = (name: string): boolean =>
   ) ||
   SIDECARS.includes(name) ||
   name === TEMPLATES_FOLDER ||
+  name === LABELS_FOLDER ||
   SENTENCE_FILES.test(name) ||
   MODULE_FOLDER.test(name)

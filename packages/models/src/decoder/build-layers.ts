@@ -67,8 +67,9 @@ function buildAttention(
     if (ownsCache && !choice.valueOfKey) linear(names.value, hiddenSize, kvWidth, bias)
   } else linear(names.projections, hiddenSize, width + 2 * kvWidth, bias)
   if (choice.relative?.kind === 'disentangled' && choice.relative.ownProjections) {
-    linear(names.distanceKey, hiddenSize, kvWidth, bias)
-    linear(names.distanceQuery, hiddenSize, width, bias)
+    const { ofQueries, ofKeys } = choice.relative
+    if (ofQueries) linear(names.distanceKey, hiddenSize, kvWidth, bias)
+    if (ofKeys) linear(names.distanceQuery, hiddenSize, width, bias)
   }
   linear(names.output, width, hiddenSize, outputBias)
   if (headNorm !== undefined) {

@@ -8,6 +8,7 @@ export type {
   DecodeOptions,
   EncodeAsyncOptions,
   EncodedPair,
+  EncodedWords,
   EncodeOptions,
   StreamDecoderOptions,
   Tokenizer,

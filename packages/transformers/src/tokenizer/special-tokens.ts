@@ -51,11 +51,14 @@ function readContent(value: unknown, field: string, file: string): string | unde
  * What Python does when it loads a tokenizer: the added tokens of tokenizer.json, then those of `added_tokens_decoder` or
  * else of added_tokens.json, then named and further special tokens that are still missing. A token of the vocabulary
  * keeps its id there; a new one gets the next free id, whatever id the file gives it.
+ *
+ * @param markers special tokens that are added to those of the files, in this order.
  */
 export function completeAddedTokens(
   { json, vocabulary, size }: CheckedTokenizerJson,
   settings: JsonObject,
   addedTokens: JsonObject,
+  markers: readonly string[] = [],
 ): TokenizerJson {
   const added = new Map<string, AddedTokenEntry>()
   addAll(json.added_tokens)
@@ -71,6 +74,11 @@ export function completeAddedTokens(
       .map((entry) => (special.has(entry.content) ? { normalized: false, ...entry, special: true } : entry)),
     ...missing.map((content) => ({ id: 0, content, special: true, normalized: false })),
   ])
+  addAll(
+    markers
+      .filter((content) => !added.has(content))
+      .map((content) => ({ id: 0, content, special: true, normalized: false })),
+  )
   return { ...json, added_tokens: [...added.values()] }
 
   /** The first new token gets the id behind the vocabulary, or behind the added tokens if those reach further. */

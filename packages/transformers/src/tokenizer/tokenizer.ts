@@ -31,6 +31,13 @@ export interface EncodedPair {
   readonly types: readonly number[]
 }
 
+/** Words as one sequence. */
+export interface EncodedWords {
+  readonly ids: readonly number[]
+  /** Of each id, the index of its word; undefined for what is put around the words. A word may have no id at all. */
+  readonly wordIds: readonly (number | undefined)[]
+}
+
 export interface DecodeOptions {
   /** Leave out special tokens such as `</s>`. Default true. */
   readonly skipSpecialTokens?: boolean
@@ -73,6 +80,10 @@ export interface Tokenizer {
   readonly bosTokenId: number | undefined
   readonly eosTokenId: number | undefined
   readonly padTokenId: number | undefined
+  /** Ids of the longest text that the files want to see encoded; undefined where they name no limit. */
+  readonly modelMaxLength: number | undefined
+  /** The id of a token of the vocabulary, or of an added one. */
+  tokenToId(token: string): number | undefined
   /**
    * The token ids of a text, in one go: a megabyte takes about a second. Throws TokenizerError; TokenizerFileError
    * TOKENIZER_UNSUPPORTED when a pattern of the tokenizer takes too long for this text, or a stage makes too much of it.
@@ -90,6 +101,14 @@ export interface Tokenizer {
     options?: Pick<EncodeAsyncOptions, 'truncateTo' | 'signal'>,
   ): Promise<EncodedPair>
   /**
+   * Words that are tokenized one by one, as Python does with `is_split_into_words`, as one sequence, in slices. Throws as
+   * `encode`.
+   */
+  encodeWordsAsync(
+    words: readonly string[],
+    options?: Pick<EncodeAsyncOptions, 'truncateTo' | 'signal'>,
+  ): Promise<EncodedWords>
+  /**
    * The text of token ids; bytes that are not UTF-8 become U+FFFD. An id without a token, which logits that are wider
    * than the vocabulary can give, stands for nothing. Throws TokenizerError for what is no id.
    */
@@ -106,12 +125,16 @@ export interface Tokenizer {
   encodeChatAsync(messages: readonly ChatMessage[], options?: ChatTemplateAsyncOptions): Promise<number[]>
 }
 
-/** Builds a tokenizer from the contents of its files. Throws TokenizerFileError. */
-export function createTokenizer(files: TokenizerFiles): Tokenizer {
+/**
+ * Builds a tokenizer from the contents of its files. Throws TokenizerFileError.
+ *
+ * @param markers special tokens to add behind the others, where the files do not have them yet.
+ */
+export function createTokenizer(files: TokenizerFiles, markers: readonly string[] = []): Tokenizer {
   const settings = mergeTokenSettings(files.config, files.specialTokensMap)
   const special = readSpecialTokens(settings)
   const checked = checkTokenizerJson(files.tokenizer)
-  const json = completeAddedTokens(checked, settings, files.addedTokens)
+  const json = completeAddedTokens(checked, settings, files.addedTokens, markers)
   const engine = createEngine(json, checked.vocabulary)
   const idOf = (token: string | undefined) => (token === undefined ? undefined : engine.idOf(token))
   // Byte-pair text already has its spaces in place: transformers ignores the setting there, too.
@@ -123,6 +146,8 @@ export function createTokenizer(files: TokenizerFiles): Tokenizer {
     bosTokenId: idOf(special.bos_token),
     eosTokenId: idOf(special.eos_token),
     padTokenId: idOf(special.pad_token),
+    modelMaxLength: readMaxLength(files.config),
+    tokenToId: (token) => engine.idOf(token),
 
     encode(text, { addSpecialTokens = true, truncateTo } = {}) {
       return runAtOnce(engine.encode(checkText(text), { addSpecialTokens, truncateTo }))
@@ -134,6 +159,10 @@ export function createTokenizer(files: TokenizerFiles): Tokenizer {
 
     async encodePairAsync(first, second, { truncateTo, signal } = {}) {
       return runInSlices(engine.encodePair(checkText(first), checkText(second), { truncateTo }), signal)
+    },
+
+    async encodeWordsAsync(words, { truncateTo, signal } = {}) {
+      return runInSlices(engine.encodeWords(words.map(checkText), { truncateTo }), signal)
     },
 
     decode(ids, { skipSpecialTokens = true } = {}) {
@@ -182,6 +211,11 @@ export function createTokenizer(files: TokenizerFiles): Tokenizer {
     },
   }
   return tokenizer
+}
+
+/** Python writes 1e30 for "no limit". */
+function readMaxLength({ model_max_length: length }: JsonObject): number | undefined {
+  return typeof length === 'number' && length >= 1 && length < 2 ** 31 ? Math.floor(length) : undefined
 }
 
 function checkText(text: unknown): string {

@@ -28,7 +28,7 @@ export async function runTexts(
   { ofTokens, ofTexts, signal }: RunTexts,
 ): Promise<readonly TextOutput[]> {
   const results: TextOutput[] = new Array(texts.length)
-  for (const batch of batchesOf(texts)) {
+  for (const batch of textBatches(texts)) {
     signal?.throwIfAborted()
     const own = batch.map((index) => texts[index]!)
     const tensors = await session.run(own, [...ofTokens, ...ofTexts])
@@ -53,7 +53,7 @@ function rowsOf(tensors: TensorRecord, name: string, first: number, count: numbe
 }
 
 /** Indices of the texts of each run, the longest texts first. */
-function batchesOf(texts: readonly TextTokens[]): readonly (readonly number[])[] {
+export function textBatches(texts: readonly TextTokens[]): readonly (readonly number[])[] {
   const order = [...texts.keys()].sort((a, b) => texts[b]!.ids.length - texts[a]!.ids.length)
   const batches: number[][] = []
   let rows = 0

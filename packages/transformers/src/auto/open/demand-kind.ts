@@ -7,9 +7,13 @@ export interface WantedModel {
   /** Of an encoder; default: the one that config.json names. */
   readonly task?: EncoderTask | undefined
   /** The model that a configuration describes; default: of the family that it names. */
-  readonly describe?: ((config: JsonObject) => ModelDescription | Promise<ModelDescription>) | undefined
+  readonly describe?:
+    | ((config: JsonObject, folder: string) => ModelDescription | Promise<ModelDescription>)
+    | undefined
   /** What the file of the configuration is called; default config.json. */
   readonly configName?: string | undefined
+  /** Weight files to look for before the usual ones. */
+  readonly weightFiles?: readonly string[] | undefined
 }
 
 /** @throws ConfigError MODEL_CLASS for a decoder where an encoder is wanted, or the other way round: names the class. */

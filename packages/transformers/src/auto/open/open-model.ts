@@ -82,7 +82,10 @@ async function openVersion(
   const promised = await promisedQuantization(found, options, folder)
   const files = await openCheckpoint(found.weightsFolder, {
     named: whole.configFile.value.transformers_weights,
-    preferred: promised && AutoQuantizer.create(promised).weightFiles(),
+    preferred: [
+      ...(wanted.weightFiles ?? []),
+      ...((promised && AutoQuantizer.create(promised).weightFiles()) ?? []),
+    ],
   })
   try {
     await inFile(configFile.path, async () => checkPositions(described.facts, files.bytesOnDisk))
@@ -111,7 +114,7 @@ async function describeFound(
   wanted: WantedModel,
 ): Promise<ModelDescription> {
   const { task, describe = () => describeModel(value, importArchitecture(folder), task) } = wanted
-  const model = await inFile(path, async () => demandKind(await describe(value), wanted))
+  const model = await inFile(path, async () => demandKind(await describe(value, folder), wanted))
   const remark = ropeRemark(value)
   for (const warning of warnings) publishWarning(warning)
   if (remark !== undefined) publishWarning(`${path}: ${remark}`)

@@ -18,6 +18,8 @@ export interface TokenizerEngine {
   encode(text: string, options: EncodeSettings): Steps<number[]>
   /** The ids of two texts as one sequence, and which of them each belongs to. */
   encodePair(first: string, second: string, settings: Pick<EncodeSettings, 'truncateTo'>): Steps<PairIds>
+  /** The ids of words that are tokenized one by one, as one sequence, and the word that each belongs to. */
+  encodeWords(words: readonly string[], settings: Pick<EncodeSettings, 'truncateTo'>): Steps<WordIds>
   /** The text of ids; those without a token stand for nothing. */
   decode(ids: readonly number[]): string
   /** True for an id whose text is known only when the run of bytes that it belongs to has ended. */
@@ -29,6 +31,12 @@ export interface TokenizerEngine {
   readonly specialIds: ReadonlySet<number>
   /** Tokens, added ones included. */
   readonly size: number
+}
+
+export interface WordIds {
+  readonly ids: readonly number[]
+  /** Undefined for ids that belong to no word. */
+  readonly wordIds: readonly (number | undefined)[]
 }
 
 export interface EncodeSettings {
@@ -88,6 +96,28 @@ export function createEngine(
       const other = yield* encodeText(second, check)
       if (truncateTo !== undefined) truncatePair(one, other, truncateTo - (postProcess?.addedToPair() ?? 0))
       return pairIds(postProcess, one, other)
+    },
+
+    *encodeWords(words, { truncateTo }) {
+      const lengthOf = (count: number) => postProcess?.lengthOf(count) ?? count
+      const [ids, wordOf]: [number[], number[]] = [[], []]
+      for (const [word, text] of words.entries()) {
+        const check = (count: number) => checkLength(lengthOf(ids.length + count), MAX_TOKENS)
+        for (const id of yield* encodeText(text, check)) {
+          ids.push(id)
+          wordOf.push(word)
+        }
+        check(0)
+        yield
+      }
+      if (truncateTo !== undefined) truncate(ids, truncateTo, lengthOf)
+      // Places of ids, below zero: what is put around them can be told from them.
+      const places = ids.map((_, index) => -1 - index)
+      const all = postProcess === undefined ? places : postProcess.apply(places)
+      return {
+        ids: all.map((place) => (place < 0 ? ids[-1 - place]! : place)),
+        wordIds: all.map((place) => (place < 0 ? wordOf[-1 - place] : undefined)),
+      }
     },
 
     decode(ids) {
