@@ -22,7 +22,7 @@ const BACKENDS = [
 
 const LIBRARIES = [
   ...FORMATS,
-  ...['@hfquant/core', '@hfquant/models', '@hfquant/onnx', '@hfquant/transformers'],
+  ...['@hfquant/core', '@hfquant/models', '@hfquant/onnx', '@hfquant/transformers', '@hfquant/gliner'],
   ...BACKENDS,
 ]
 
@@ -35,6 +35,7 @@ const MAY_IMPORT = {
   '@hfquant/onnx': ['@hfquant/core', '@hfquant/kernels'],
   '@hfquant/models': ['@hfquant/core'],
   '@hfquant/transformers': [...RUNNING, '@hfquant/models'],
+  '@hfquant/gliner': [...RUNNING, '@hfquant/models', '@hfquant/transformers'],
   '@hfquant/torchao': RUNNING,
   '@hfquant/bitsandbytes': RUNNING,
   '@hfquant/gptq': RUNNING,

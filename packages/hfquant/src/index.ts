@@ -28,6 +28,14 @@ export {
   registerQuantizer,
 } from '@hfquant/core'
 export {
+  type Entity,
+  GLiNER,
+  type Labels,
+  type LoadGlinerOptions,
+  type PredictOptions,
+  type TextSpan,
+} from '@hfquant/gliner'
+export {
   type Architecture,
   decoderFamily,
   defineArchitecture,
