@@ -93,6 +93,14 @@ describe('texts', () => {
     expect(cut!.shape).toEqual([40, 24])
     const [shorter] = await model.encode([long], { truncation: true, maxLength: 6 })
     expect([shorter]).toEqual(await model.encode([{ inputIds: [1, 7, 8, 9, 10, 2] }]))
+    const ofTexts = { code: 'PROMPT_TOO_LONG', expected: 6 }
+    await expect(model.encode([long], { maxLength: 6 })).rejects.toMatchObject(ofTexts)
+  })
+
+  test.each([0, -5, 2.5, Number.NaN])('maxLength %s is refused', async (maxLength) => {
+    await using model = await AutoModel.fromPretrained(encoder)
+    const refused = model.encode(['a small house'], { truncation: true, maxLength })
+    await expect(refused).rejects.toMatchObject({ code: 'MAX_LENGTH', field: 'maxLength' })
   })
 
   test('a batch with padding is computed without it', async () => {
@@ -185,7 +193,16 @@ describe('sentence vectors', () => {
     ['JSON_INVALID', { 'modules.json': { type: 'a.Pooling' } }],
     ['JSON_INVALID', { 'modules.json': [{ type: 'a.Pooling', path: '../elsewhere' }] }],
     ['POOLING', { '1_Pooling/config.json': { pooling_mode: ['mean', 'attention'] } }],
+    ['POOLING', { '1_Pooling/config.json': { pooling_mode: ['mean', 'mean'] } }],
     ['FIELD_VALUE', { '1_Pooling/config.json': {} }],
+    ['JSON_INVALID', { 'modules.json': Array(17).fill({ type: 'a.Dense', path: '1_Pooling' }) }],
+    [
+      'FIELD_VALUE',
+      {
+        'modules.json': [{ type: 'a.Dense', path: '1_Pooling' }],
+        '1_Pooling/config.json': { in_features: 25, out_features: 24 },
+      },
+    ],
   ])('%s for %j', async (code, files) => {
     const folder = join(root, `refused-${code}-${JSON.stringify(files).length}`)
     cpSync(bert, folder, { recursive: true })

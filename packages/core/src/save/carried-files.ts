@@ -22,10 +22,11 @@ export async function carriedFiles(from: string): Promise<readonly string[]> {
     )
   })
   const templates = names.includes(TEMPLATES_FOLDER) ? await namedTemplates(from) : []
-  const sentences = names.includes(SENTENCE_MODULES) ? await sentenceModules(from, names) : []
+  const sentences = names.filter((name) => SENTENCE_FILES.test(name))
+  const modules = names.includes(SENTENCE_MODULES) ? await sentenceModules(from, names) : []
   const labels = names.includes(LABELS_FOLDER) ? await filesBelow(from, LABELS_FOLDER, isTokenizerFile) : []
   const own = names.filter((name) => CARRIED.test(name))
-  const carried = [...own, ...templates, ...sentences, ...labels].sort()
+  const carried = [...own, ...templates, ...sentences, ...modules, ...labels].sort()
   await Promise.all(carried.map((name) => checkModelFile(from, name)))
   return carried
 }
@@ -69,7 +70,7 @@ async function sentenceModules(from: string, names: readonly string[]): Promise<
   const files = await Promise.all(
     folders.map((folder) => filesBelow(from, folder, (name) => MODULE_FILE.test(name))),
   )
-  return [...names.filter((name) => SENTENCE_FILES.test(name)), ...files.flat()]
+  return files.flat()
 }
 
 /** What makes a folder usable without its origin: how to generate, how to tokenize, how to talk. */

@@ -51,6 +51,12 @@ it('takes along what makes sentence vectors, and none of the folder that it repl
   expect((await readdir(out)).sort()).toEqual(['1_Pooling', '2_Dense', 'config.json', 'mine', 'modules.json'])
 })
 
+it('takes along prompts of a folder without a list of modules', async () => {
+  const from = await mkdtemp(join(work, 'prompts-'))
+  await writeFile(join(from, 'config_sentence_transformers.json'), '{"prompts":{}}')
+  expect(await carriedFiles(from)).toEqual(['config_sentence_transformers.json'])
+})
+
 it.each([
   'vocab.json',
   'merges.txt',

@@ -14,7 +14,7 @@ export interface Sizes {
 }
 
 /** Ten times as many as the deepest model; every layer takes memory before a weight is read. */
-const MAX_LAYERS = 2000
+export const MAX_LAYERS = 2000
 
 /** The names that transformers has given each dimension in its families, the newest first. */
 export function readSizes(read: ConfigReader): Sizes {

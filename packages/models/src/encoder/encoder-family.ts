@@ -95,9 +95,11 @@ function backboneOf(read: EncoderConfig, path: string): Backbone {
 }
 
 function readEncoder(family: EncoderFamily, json: JsonObject): EncoderConfig {
-  const read = configReader(json, family.defaults)
+  // No encoder has a width of heads of its own.
+  const read = configReader(json, { head_dim: null, ...family.defaults })
   refuseDecoders(read)
   const sizes = readSizes(read)
+  demandWholeHeads(sizes)
   const chosen = family.choose(read, sizes)
   const { norm, residual = 'post', attention = {}, mlp = {}, tokens = {}, depth = sizes.layers } = chosen
   const className = classOf(family, json)
@@ -126,7 +128,7 @@ function readEncoder(family: EncoderFamily, json: JsonObject): EncoderConfig {
     ...{ hiddenSize: sizes.hidden, vocabSize: sizes.vocabulary, maxPositions: sizes.positions, norm, layers },
     residual: { kind: residual },
     input: {},
-    tokens: { size: sizes.hidden, positions: sizes.positions, types, ...tokens },
+    tokens: withRows({ size: sizes.hidden, positions: sizes.positions, types, ...tokens }),
     finalNorm: chosen.finalNorm ?? false,
     pooler: chosen.pooler && { ...chosen.pooler, path: joinPath(base, chosen.pooler.path) },
     head: parts && headChoice(parts, task, { read, vocabulary: sizes.vocabulary, labels }),
@@ -184,8 +186,16 @@ function checked(attention: AttentionChoice): AttentionChoice {
   })
 }
 
+/** Positions that are counted from the id of padding leave rows for a text. */
+function withRows(tokens: TokenInputChoice): TokenInputChoice {
+  const { positions, countedFrom } = tokens
+  if (positions === undefined || countedFrom === undefined) return tokens
+  if (Number.isInteger(countedFrom) && countedFrom >= 0 && countedFrom + 1 < positions) return tokens
+  throw invalidField('pad_token_id', countedFrom, `an integer from 0 to ${positions - 2}`)
+}
+
 /** Hidden states are divided among the heads, of which none may get more than the others. */
-export function demandWholeHeads({ hidden, heads }: Pick<Sizes, 'hidden' | 'heads'>): void {
+function demandWholeHeads({ hidden, heads }: Pick<Sizes, 'hidden' | 'heads'>): void {
   if (hidden % heads === 0) return
   throw invalidField('num_attention_heads', heads, `a divisor of hidden_size (${hidden})`)
 }

@@ -1,4 +1,5 @@
-import { demandWholeHeads, encoderFamily } from '../encoder/encoder-family.js'
+import { MAX_LAYERS } from '../config/read-sizes.js'
+import { encoderFamily } from '../encoder/encoder-family.js'
 import { layerNorm } from '../parts/norm.js'
 
 /** ALBERT (Lan et al. 2020): groups of layers that are run over and over, and narrow tables. */
@@ -6,12 +7,12 @@ export const albert = encoderFamily({
   classes: ['Albert'],
   modelTypes: ['albert'],
   revision: 1,
-  defaults: { max_position_embeddings: 512, type_vocab_size: 2, hidden_act: 'gelu_new', head_dim: null },
+  defaults: { max_position_embeddings: 512, type_vocab_size: 2, hidden_act: 'gelu_new' },
   choose(read, sizes) {
-    demandWholeHeads(sizes)
     const { hidden, layers } = sizes
     const groups = read.size('num_hidden_groups', 1)
-    const inner = read.size('inner_group_num', 1)
+    // All of them are run, one behind the other.
+    const inner = read.size('inner_group_num', 1, Math.floor(MAX_LAYERS / layers))
     const size = read.size('embedding_size', 128)
     const pooled = { inner: hidden, bias: true, activation: 'tanh' } as const
     return {

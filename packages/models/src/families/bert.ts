@@ -1,4 +1,4 @@
-import { demandWholeHeads, encoderFamily } from '../encoder/encoder-family.js'
+import { encoderFamily } from '../encoder/encoder-family.js'
 import { layerNorm } from '../parts/norm.js'
 
 /** BERT (Devlin et al. 2019): learned positions, types of tokens, norms behind the branches. */
@@ -6,9 +6,8 @@ export const bert = encoderFamily({
   classes: ['Bert'],
   modelTypes: ['bert'],
   revision: 1,
-  defaults: { max_position_embeddings: 512, type_vocab_size: 2, head_dim: null },
+  defaults: { max_position_embeddings: 512, type_vocab_size: 2 },
   choose(read, sizes) {
-    demandWholeHeads(sizes)
     const { hidden } = sizes
     const pooled = { path: 'bert.pooler.dense', inner: hidden, bias: true, activation: 'tanh' } as const
     return {

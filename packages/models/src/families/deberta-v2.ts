@@ -1,6 +1,6 @@
 import { type ConfigReader, invalidField } from '../config/config-reader.js'
 import type { DisentangledChoice } from '../decoder/decoder-config.js'
-import { demandWholeHeads, encoderFamily } from '../encoder/encoder-family.js'
+import { encoderFamily } from '../encoder/encoder-family.js'
 import { layerNorm } from '../parts/norm.js'
 
 /** DeBERTa v2 and v3 (He et al. 2021): what stands where is compared apart from what it is. */
@@ -8,9 +8,8 @@ export const debertaV2 = encoderFamily({
   classes: ['DebertaV2'],
   modelTypes: ['deberta-v2'],
   revision: 1,
-  defaults: { max_position_embeddings: 512, head_dim: null },
+  defaults: { max_position_embeddings: 512 },
   choose(read, sizes) {
-    demandWholeHeads(sizes)
     read.only('relative_attention', true, 'scores are made with distances')
     read.only('conv_kernel_size', 0, 'there is no convolution beside the first layer')
     const { hidden, headSize, positions } = sizes
@@ -56,10 +55,13 @@ export const debertaV2 = encoderFamily({
   },
 })
 
+/** A table of the graph has two rows for each; the files of the hub have 512. */
+const MAX_DISTANCE = 2 ** 16
+
 function readDistances(read: ConfigReader, positions: number): DisentangledChoice {
   const buckets = read.number('position_buckets', -1)
   const given = read.number('max_relative_positions', -1)
-  const farthest = given < 1 ? positions : given
+  const farthest = given < 1 ? positions : read.size('max_relative_positions', undefined, MAX_DISTANCE)
   if (buckets > 0 && (buckets % 2 !== 0 || buckets < 4 || farthest <= buckets / 2 + 1)) {
     throw invalidField('position_buckets', buckets, `an even number from 4 on, less than twice ${farthest}`)
   }

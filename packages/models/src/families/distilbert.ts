@@ -1,4 +1,4 @@
-import { demandWholeHeads, encoderFamily } from '../encoder/encoder-family.js'
+import { encoderFamily } from '../encoder/encoder-family.js'
 import { layerNorm } from '../parts/norm.js'
 
 /** DistilBERT (Sanh et al. 2019): BERT without types of tokens and without a pooler. */
@@ -6,9 +6,8 @@ export const distilbert = encoderFamily({
   classes: ['DistilBert'],
   modelTypes: ['distilbert'],
   revision: 1,
-  defaults: { max_position_embeddings: 512, type_vocab_size: null, head_dim: null },
+  defaults: { max_position_embeddings: 512, type_vocab_size: null },
   choose(read, sizes) {
-    demandWholeHeads(sizes)
     const step = { inner: sizes.hidden, bias: true } as const
     return {
       norm: layerNorm(1e-12),

@@ -1,4 +1,4 @@
-import { demandWholeHeads, encoderFamily } from '../encoder/encoder-family.js'
+import { encoderFamily } from '../encoder/encoder-family.js'
 import { layerNorm } from '../parts/norm.js'
 
 /** ELECTRA (Clark et al. 2020): BERT whose tables may be narrower than its hidden states. */
@@ -6,9 +6,8 @@ export const electra = encoderFamily({
   classes: ['Electra'],
   modelTypes: ['electra'],
   revision: 1,
-  defaults: { max_position_embeddings: 512, type_vocab_size: 2, head_dim: null },
+  defaults: { max_position_embeddings: 512, type_vocab_size: 2 },
   choose(read, sizes) {
-    demandWholeHeads(sizes)
     const { hidden } = sizes
     const size = read.size('embedding_size', 128)
     return {

@@ -32,6 +32,10 @@ test.each([
   [debertaV2, { ...debertaConfig, relative_attention: false }, 'VARIANT', 'relative_attention'],
   [debertaV2, { ...debertaConfig, pos_att_type: 'p2p' }, 'FIELD_VALUE', 'pos_att_type'],
   [debertaV2, { ...debertaConfig, position_buckets: 7 }, 'FIELD_VALUE', 'position_buckets'],
+  [debertaV2, { ...debertaConfig, max_relative_positions: 2 ** 32 }, 'FIELD_VALUE', 'max_relative_positions'],
+  [albert, { inner_group_num: 501 }, 'FIELD_VALUE', 'inner_group_num'],
+  [roberta, { pad_token_id: 511 }, 'FIELD_VALUE', 'pad_token_id'],
+  [roberta, { pad_token_id: -3 }, 'FIELD_VALUE', 'pad_token_id'],
   [modernbert, { layer_types: ['linear_attention', 'a', 'b', 'c'] }, 'LAYER_TYPE', 'layer_types'],
   [nomicBert, { prenorm: true }, 'VARIANT', 'prenorm'],
 ] as const)('%# %j is refused', (family, change, code, field) => {

@@ -1,6 +1,6 @@
 import { readLayerKinds } from '../config/read-layer-kinds.js'
 import { readRope } from '../config/read-rope.js'
-import { demandWholeHeads, encoderFamily } from '../encoder/encoder-family.js'
+import { encoderFamily } from '../encoder/encoder-family.js'
 import { layerNorm } from '../parts/norm.js'
 
 const NORMS = { attentionIn: 'attn_norm', mlpIn: 'mlp_norm' }
@@ -10,9 +10,8 @@ export const modernbert = encoderFamily({
   classes: ['ModernBert'],
   modelTypes: ['modernbert'],
   revision: 1,
-  defaults: { max_position_embeddings: 8192, type_vocab_size: null, head_dim: null, hidden_act: null },
+  defaults: { max_position_embeddings: 8192, type_vocab_size: null, hidden_act: null },
   choose(read, sizes) {
-    demandWholeHeads(sizes)
     const { hidden, headSize, positions, layers } = sizes
     const period = read.size('global_attn_every_n_layers', 3)
     const kinds = readLayerKinds(read, layers, (index) => index % period !== 0)

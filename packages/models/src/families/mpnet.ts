@@ -1,4 +1,4 @@
-import { demandWholeHeads, encoderFamily } from '../encoder/encoder-family.js'
+import { encoderFamily } from '../encoder/encoder-family.js'
 import { layerNorm } from '../parts/norm.js'
 
 /** MPNet (Song et al. 2020): learned positions counted as RoBERTa does, and a bias for ranges of distances. */
@@ -6,9 +6,8 @@ export const mpnet = encoderFamily({
   classes: ['MPNet'],
   modelTypes: ['mpnet'],
   revision: 1,
-  defaults: { max_position_embeddings: 512, type_vocab_size: null, head_dim: null },
+  defaults: { max_position_embeddings: 512, type_vocab_size: null },
   choose(read, sizes) {
-    demandWholeHeads(sizes)
     const step = { inner: sizes.hidden, bias: true } as const
     const table = 'encoder.relative_attention_bias'
     return {

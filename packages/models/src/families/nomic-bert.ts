@@ -1,5 +1,5 @@
 import { readRope } from '../config/read-rope.js'
-import { demandWholeHeads, encoderFamily } from '../encoder/encoder-family.js'
+import { encoderFamily } from '../encoder/encoder-family.js'
 import { layerNorm } from '../parts/norm.js'
 
 /** Nomic BERT (Nussbaum et al. 2024): BERT with rotary positions, a gated MLP, and no biases. */
@@ -7,9 +7,8 @@ export const nomicBert = encoderFamily({
   classes: ['NomicBert'],
   modelTypes: ['nomic_bert'],
   revision: 1,
-  defaults: { max_position_embeddings: 2048, type_vocab_size: 2, hidden_act: 'silu', head_dim: null },
+  defaults: { max_position_embeddings: 2048, type_vocab_size: 2, hidden_act: 'silu' },
   choose(read, sizes) {
-    demandWholeHeads(sizes)
     // Choices of the code that came with the first files.
     for (const key of ['prenorm', 'parallel_block', 'use_rms_norm', 'rotary_emb_interleaved', 'causal']) {
       read.only(key, false, 'norms stand behind the branches, and heads turn as halves')

@@ -1,4 +1,4 @@
-import { demandWholeHeads, encoderFamily } from '../encoder/encoder-family.js'
+import { encoderFamily } from '../encoder/encoder-family.js'
 import { layerNorm } from '../parts/norm.js'
 
 /** RoBERTa (Liu et al. 2019), XLM-RoBERTa and CamemBERT: BERT whose positions are counted from the id of padding. */
@@ -6,9 +6,8 @@ export const roberta = encoderFamily({
   classes: ['Roberta', 'XLMRoberta', 'Camembert'],
   modelTypes: ['roberta', 'xlm-roberta', 'camembert'],
   revision: 1,
-  defaults: { max_position_embeddings: 512, type_vocab_size: 1, pad_token_id: 1, head_dim: null },
+  defaults: { max_position_embeddings: 512, type_vocab_size: 1, pad_token_id: 1 },
   choose(read, sizes) {
-    demandWholeHeads(sizes)
     const { hidden } = sizes
     const step = { inner: hidden, bias: true } as const
     return {

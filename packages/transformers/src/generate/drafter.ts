@@ -4,8 +4,12 @@ import { lookUpPrompt } from './prompt-lookup.js'
 export interface Drafter {
   /** Tokens that are worth guessing at once, at most. */
   readonly longest: number
-  /** What may follow `tokens`, prompt and answer so far: at most `most` tokens. */
-  propose(tokens: readonly number[], most: number): Promise<readonly number[]>
+  /**
+   * What may follow `tokens`, prompt and answer so far: at most `most` tokens.
+   *
+   * @throws the reason of `signal`.
+   */
+  propose(tokens: readonly number[], most: number, signal?: AbortSignal): Promise<readonly number[]>
 }
 
 /** Takes drafts from earlier places of the text itself, `longest` tokens at most. */

@@ -3,6 +3,7 @@ import type { ModelFacts } from '@hfquant/models'
 import type { DecoderSession, SamplerConfig } from '@hfquant/onnx'
 import type { Drafter } from '../../generate/index.js'
 import type { Tokenizer } from '../../tokenizer/index.js'
+import { untilAborted } from '../shared/until-aborted.js'
 
 /** What a draft needs of a model. */
 export interface Vocabulary {
@@ -60,7 +61,7 @@ export const assistantDrafter = (
   vocabSize: number,
 ): Drafter => ({
   longest: LONGEST_DRAFT,
-  async propose(tokens, most) {
+  async propose(tokens, most, signal) {
     const draft: number[] = []
     // The last token of a draft is not read.
     const count = Math.min(most, maxPositions - tokens.length + 1)
@@ -68,7 +69,7 @@ export const assistantDrafter = (
     const sequence = session.sequence(LIKELIEST)
     try {
       for (let ids = tokens; draft.length < count; ids = draft.slice(-1)) {
-        const [token] = await sequence.next(ids)
+        const [token] = await untilAborted(sequence.next(ids), signal)
         if (token! >= vocabSize) break
         draft.push(token!)
       }

@@ -57,7 +57,7 @@ async function* chooseTokens(run: GenerationRun): AsyncGenerator<number> {
     const left = promptIds.length + budget - tokens.length
     if (left === 0) return
     const most = Math.min(length?.most ?? 0, left - 1)
-    const draft = most > 0 ? await untilAborted(drafter!.propose(tokens, most), signal) : []
+    const draft = most > 0 ? await drafter!.propose(tokens, most, signal) : []
     chosen = await sequence.next(tokens.slice(-1), draft)
     length?.record(draft.length, chosen.length - 1)
   }

@@ -56,7 +56,7 @@ export class BaseEncoder extends EncoderModel {
       texts.map((text) => (typeof text === 'string' ? preparedText(prompt + text, settings) : text)),
       { truncation: true, maxLength: settings.maxLength, signal },
     )
-    const promptTokens = settings.pooling.includesPrompt ? 0 : await this.#promptTokens(prompt)
+    const promptTokens = settings.pooling.includesPrompt ? 0 : await this.#promptTokens(prompt, settings)
     const encoded = await this.#encode(tokens, signal)
     return encoded.map((text, index) =>
       sentenceVector(text, settings, {
@@ -66,15 +66,18 @@ export class BaseEncoder extends EncoderModel {
     )
   }
 
-  /** All but the token that ends a text. */
-  async #promptTokens(prompt: string): Promise<number> {
-    if (prompt === '') return 0
+  /** As sentence-transformers counts them: of the prompt as a text of its own, less the token that ends texts. */
+  async #promptTokens(prompt: string, settings: SentenceSettings): Promise<number> {
     const tokenizer = await this.tokenizer()
-    return tokenizer === undefined ? 0 : tokenizer.encode(prompt).length - 1
+    if (prompt === '' || tokenizer === undefined) return 0
+    const text = preparedText(prompt, settings)
+    const ids = tokenizer.encode(text)
+    const isEnded = ids.at(-1) !== tokenizer.encode(text, { addSpecialTokens: false }).at(-1)
+    return ids.length - Number(isEnded)
   }
 
   #sentenceSettings(): Promise<SentenceSettings> {
-    this.#sentences ??= this.readBeside(readSentenceSettings)
+    this.#sentences ??= this.readBeside((folder) => readSentenceSettings(folder, this.facts.hiddenSize))
     return this.#sentences
   }
 

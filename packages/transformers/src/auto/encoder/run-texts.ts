@@ -18,7 +18,7 @@ export interface RunTexts {
 
 /**
  * Outputs of texts, in their order. Texts of like lengths are computed together, so that the longest of them costs the
- * others little; each has the same bits whatever it stands beside.
+ * others little; each has the same bits whatever it stands beside, unless the method looks at all rows of a run.
  *
  * @throws the reason of `signal`, between two runs.
  */

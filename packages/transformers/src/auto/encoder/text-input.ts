@@ -54,12 +54,27 @@ export async function readInputs(
   options: EncodeTextsOptions = {},
 ): Promise<readonly TextTokens[]> {
   if (!Array.isArray(inputs)) throw wrongInput('texts', inputs)
+  checkMaxLength(options.maxLength)
+  const maxTokens = Math.min(options.maxLength ?? limits.encoder.maxTokens, limits.encoder.maxTokens)
+  const ofTexts = { ...limits, encoder: { ...limits.encoder, maxTokens } }
   const texts: TextTokens[] = []
   for (const input of inputs) {
-    const tokens = isText(input) ? await tokensOf(input, tokenizer, limits, options) : input
-    texts.push(checkedTokens(tokens, limits))
+    texts.push(
+      isText(input)
+        ? checkedTokens(await tokensOf(input, tokenizer, ofTexts, options), ofTexts)
+        : checkedTokens(input, limits),
+    )
   }
   return texts
+}
+
+function checkMaxLength(maxLength: unknown): void {
+  if (maxLength === undefined || (Number.isInteger(maxLength) && (maxLength as number) >= 1)) return
+  throw new ConfigError('MAX_LENGTH', `maxLength is ${String(maxLength)}, expected an integer from 1 on`, {
+    field: 'maxLength',
+    found: maxLength,
+    hint: 'Leave it out for as many tokens as the model takes.',
+  })
 }
 
 const isText = (input: EncoderInput): input is string | TextPair =>
@@ -69,11 +84,11 @@ async function tokensOf(
   input: string | TextPair,
   tokenizer: () => Promise<Tokenizer | undefined>,
   { encoder }: EncoderLimits,
-  { truncation = false, maxLength = encoder.maxTokens, signal }: EncodeTextsOptions,
+  { truncation = false, signal }: EncodeTextsOptions,
 ): Promise<EncoderTokens> {
   const known = await tokenizer()
   if (known === undefined) throw tokenizerMissing()
-  const truncateTo = truncation ? Math.min(maxLength, encoder.maxTokens) : undefined
+  const truncateTo = truncation ? encoder.maxTokens : undefined
   if (typeof input === 'string') return { inputIds: await known.encodeAsync(input, { signal, truncateTo }) }
   const { ids, types } = await known.encodePairAsync(input.text, input.textPair, { signal, truncateTo })
   // A model without types is not told any, as Python's tokenizers leave them out.

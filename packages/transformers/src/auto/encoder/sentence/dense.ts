@@ -28,10 +28,12 @@ export interface Dense {
 /**
  * Reads the folder of a Dense module.
  *
+ * @param width of the vector before it.
  * @throws CapabilityError DENSE_ACTIVATION; ConfigError or CheckpointError for files that cannot be read or do not fit.
  */
-export async function readDense(folder: string, json: JsonObject): Promise<Dense> {
+export async function readDense(folder: string, json: JsonObject, width: number): Promise<Dense> {
   const inFeatures = featuresIn(json, 'in_features', folder)
+  if (inFeatures !== width) throw wrongFeatures(folder, 'in_features', inFeatures, String(width))
   const outFeatures = featuresIn(json, 'out_features', folder)
   const activation = readActivation(
     readString(json, 'activation_function', 'torch.nn.modules.activation.Tanh'),
@@ -86,13 +88,15 @@ const MAX_FEATURES = 2 ** 20
 function featuresIn(json: JsonObject, key: string, folder: string): number {
   const count = readInteger(json, key, 0)
   if (count >= 1 && count <= MAX_FEATURES) return count
-  throw new ConfigError('FIELD_VALUE', `${key} is ${count}, expected 1 to ${MAX_FEATURES}`, {
-    file: join(folder, 'config.json'),
-    field: key,
-    found: count,
-    hint: 'Take the file from the revision of the weights.',
-  })
+  throw wrongFeatures(folder, key, count, `1 to ${MAX_FEATURES}`)
 }
+
+const wrongFeatures = (folder: string, field: string, found: number, expected: string): ConfigError =>
+  new ConfigError('FIELD_VALUE', `${field} is ${found}, expected ${expected}`, {
+    file: join(folder, 'config.json'),
+    ...{ field, found, expected },
+    hint: 'Take the files of all modules from one revision.',
+  })
 
 function widened(bytes: Uint8Array, dtype: Dtype): Float32Array {
   const floats = dtype === 'float32' ? bytes.slice() : castFloats(bytes, dtype as 'float16', 'float32')

@@ -27,7 +27,7 @@ export const MEAN_POOLING: Pooling = { modes: ['mean'], includesPrompt: true }
 /**
  * The configuration of a Pooling module.
  *
- * @throws CapabilityError POOLING for a mode that is not offered; ConfigError FIELD_VALUE for none at all.
+ * @throws CapabilityError POOLING for a mode that is not offered, or stands there twice; ConfigError FIELD_VALUE for none at all.
  */
 export function readPooling(json: JsonObject): Pooling {
   const includesPrompt = readBoolean(json, 'include_prompt', true)
@@ -36,7 +36,7 @@ export function readPooling(json: JsonObject): Pooling {
     named === undefined || named === null
       ? FLAGS.filter(([flag]) => readBoolean(json, flag, false)).map(([, mode]) => mode)
       : [named].flat()
-  const other = modes.find((mode) => !MODES.includes(mode as string))
+  const other = modes.find((mode, index) => !MODES.includes(mode as string) || modes.indexOf(mode) < index)
   if (other !== undefined) {
     throw new CapabilityError('POOLING', `pooling_mode ${JSON.stringify(other)} is not offered`, {
       field: 'pooling_mode',

@@ -32,15 +32,18 @@ export interface SentenceSettings {
 
 const MODULES_FILE = 'modules.json'
 const MAX_BYTES = 2 ** 20
+/** Each may have weights, which are read. */
+const MAX_MODULES = 16
 
 /**
  * Reads modules.json of a folder, and the files that it names. A folder without one is pooled by the mean, as the library
  * does.
  *
+ * @param hiddenSize width of the vectors of tokens.
  * @throws CapabilityError SENTENCE_MODULE for a module that is not offered; ConfigError or CheckpointError for files that
- * cannot be read.
+ * cannot be read, or do not fit each other.
  */
-export async function readSentenceSettings(folder: string): Promise<SentenceSettings> {
+export async function readSentenceSettings(folder: string, hiddenSize: number): Promise<SentenceSettings> {
   const config = await readOptional(folder, 'config_sentence_transformers.json')
   const transformer = await readOptional(folder, 'sentence_bert_config.json')
   const modules = existsSync(join(folder, MODULES_FILE)) ? await readModules(folder) : []
@@ -53,8 +56,10 @@ export async function readSentenceSettings(folder: string): Promise<SentenceSett
     if (normalizes) throw notOffered(folder, `${type} behind Normalize`)
     const read = async () => (await readJsonFile(join(folder, path, 'config.json'))).value
     if (type === 'Pooling' && dense.length === 0) pooling = readPooling(await read())
-    else if (type === 'Dense') dense.push(await readDense(join(folder, path), await read()))
-    else if (type === 'Normalize') normalizes = true
+    else if (type === 'Dense') {
+      const width = dense.at(-1)?.outFeatures ?? pooling.modes.length * hiddenSize
+      dense.push(await readDense(join(folder, path), await read(), width))
+    } else if (type === 'Normalize') normalizes = true
     else throw notOffered(folder, type)
   }
   const maxLength = readInteger(transformer, 'max_seq_length', 0)
@@ -90,7 +95,9 @@ async function readModules(folder: string): Promise<readonly SentenceModule[]> {
   const file = join(folder, MODULES_FILE)
   const bytes = await readModelFile(folder, MODULES_FILE, { maxBytes: MAX_BYTES })
   const list = toValue(parsed(bytes, file))
-  if (!Array.isArray(list)) throw invalid(file, 'no list of modules')
+  if (!Array.isArray(list) || list.length > MAX_MODULES) {
+    throw invalid(file, `no list of at most ${MAX_MODULES} modules`)
+  }
   return list.map((item: unknown, index) => {
     const { type, path } = (item ?? {}) as { readonly type?: unknown; readonly path?: unknown }
     if (typeof type !== 'string' || typeof path !== 'string' || !FOLDER.test(path)) {
