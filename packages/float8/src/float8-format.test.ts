@@ -156,6 +156,20 @@ test.each(
     expect(Math.abs(bits - wanted[at]!)).toBeLessThanOrEqual(1)
 })
 
+test.each([1e-37, 2 ** -126, 2 ** -149])('a block of %s has a scale, and is restored', (value) => {
+  const format = madeFormat(weightOf([1, 2]), [1, 2])
+  const parts = { weight: new Uint8Array(2), weight_scale_inv: new Uint8Array(4) }
+  const scales = new Float32Array(parts.weight_scale_inv.buffer)
+  const out = { bytes: () => parts.weight, float32: () => scales } as unknown as ComponentRows
+  format.quantize!(rowsOf(Float32Array.of(value, 0), 2), out, weightOf([1, 2]))
+  expect(scales[0]).toBeGreaterThan(0)
+  const restored = new Float32Array(2)
+  format.dequantize(partsOf(parts), rowsOf(restored, 2), weightOf([1, 2]))
+  // Half of the distance of codes, of which four bits count.
+  expect(Math.abs(restored[0]! - value)).toBeLessThanOrEqual(Math.max(value / 16, scales[0]!))
+  expect(restored[1]).toBe(0)
+})
+
 /** The values that the product of the runtime works with. */
 async function onGrid(
   format: QuantizedFormat,

@@ -7,6 +7,7 @@ const SCALE = 'weight_scale_inv'
 
 /** The largest number of E4M3. */
 const LARGEST = 448
+const LARGEST_FLOAT32 = (2 - 2 ** -23) * 2 ** 127
 
 /** A weight that is quantized while it loads, in blocks of [rows, columns], to the bytes of transformers. */
 export function madeFormat(weight: WeightInfo, block: readonly [number, number]): QuantizedFormat {
@@ -34,14 +35,19 @@ export function madeFormat(weight: WeightInfo, block: readonly [number, number])
         for (let left = 0; left < inFeatures; left += columns) {
           const right = Math.min(left + columns, inFeatures)
           let largest = 0
-          for (let row = top; row < bottom; row++)
+          for (let row = top; row < bottom; row++) {
+            const line = values.at(row)
             for (let column = left; column < right; column++)
-              largest = Math.max(largest, Math.abs(values.at(row)[column]!))
-          const factor = largest === 0 ? 1 : Math.fround(LARGEST / largest)
+              largest = Math.max(largest, Math.abs(line[column]!))
+          }
+          // Of numbers that are almost 0 the quotient is larger than a float32 can be, and its inverse would be no scale.
+          const factor = largest === 0 ? 1 : Math.min(Math.fround(LARGEST / largest), LARGEST_FLOAT32)
           scales[((values.first + top) / rows) * perRow + left / columns] = 1 / factor
-          for (let row = top; row < bottom; row++)
+          for (let row = top; row < bottom; row++) {
+            const line = values.at(row)
             for (let column = left; column < right; column++)
-              codes[row * inFeatures + column] = toE4m3(Math.fround(values.at(row)[column]! * factor))
+              codes[row * inFeatures + column] = toE4m3(Math.fround(line[column]! * factor))
+          }
         }
       }
     },

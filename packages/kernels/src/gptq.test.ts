@@ -61,6 +61,7 @@ describe('kernels of GPTQ give the bytes of their formulas', () => {
     const call = fc.record({
       grid,
       dtype: dtypes,
+      from: dtypes,
       rows: fc.integer({ min: 1, max: 40 }),
       columns: fc.integer({ min: 1, max: 150 }),
       groupSize: fc.constantFrom(16, 32, 128),
@@ -68,16 +69,19 @@ describe('kernels of GPTQ give the bytes of their formulas', () => {
       seed,
     })
     fc.assert(
-      fc.property(call, ({ grid, dtype, rows, columns, groupSize, searchExponent, seed }) => {
+      fc.property(call, ({ grid, dtype, from, rows, columns, groupSize, searchExponent, seed }) => {
         const groups = Math.ceil(columns / groupSize)
-        const weight = encode(dtype, [...numbers(rows * columns, seed)])
+        const weight = encode(from, [...numbers(rows * columns, seed)])
+        const rounded = new Uint8Array(rows * columns * floatBytes(dtype))
+        if (dtype === from) rounded.set(weight)
+        else runKernel('cast', { from, to: dtype }, [weight], [rounded])
         const params = { ...grid, searchExponent, dtype, rows, columns, groupSize }
         const rowwise = [rows * columns, rows * groups * 4, rows * groups].map((n) => new Uint8Array(n))
-        runKernel('gptqGrid', params, [weight], rowwise)
+        runKernel('gptqGrid', params, [rounded], rowwise)
         const [codes, scales, zeros] = rowwise as [Uint8Array, Uint8Array, Uint8Array]
         const wordBytes = Math.ceil((columns * grid.bits) / 32) * rows * 4
         const made = [wordBytes, scales.length, zeros.length].map((n) => new Uint8Array(n))
-        runKernel('gptqRound', { ...params, from: dtype, scaleDtype: 'float32' }, [weight], made)
+        runKernel('gptqRound', { ...params, from, scaleDtype: 'float32' }, [weight], made)
 
         const wanted = [wordBytes, scales.length].map((n) => new Uint8Array(n))
         runKernel('packColumns', { bits: grid.bits, rows, columns }, [codes], [wanted[0]!])

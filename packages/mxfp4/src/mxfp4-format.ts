@@ -3,7 +3,7 @@ import { E2M1_VALUES, encodeBlock, SCALE_BIAS } from './e2m1.js'
 import { BLOCK_SIZE, BLOCKS, SCALES } from './layout.js'
 import { lowerMxfp4 } from './lower-mxfp4.js'
 
-/** w' = E2M1(code) · 2^(scale − 127), which float32 holds exactly. */
+/** w' = E2M1(code) · 2^(scale − 127), which float32 holds exactly below 2^128. */
 export const mxfp4Format: QuantizedFormat = {
   name: 'MXFP4 in blocks of 32',
   components: ({ outFeatures, inFeatures }) => [

@@ -23,7 +23,8 @@ export interface Component {
   /**
    * 'rows' (default): the bytes divide evenly over the output rows, in their order, so row ranges are written as they
    * are made. 'columns': the tensor has the output rows in its last axis, as a transposed weight has; row ranges are put
-   * into their columns in memory, and it is written when all of them have been made. 'whole': the tensor is completed in
+   * into their columns in memory, and it is written when all of them have been made, so whoever quantizes rows writes
+   * every byte of their columns. 'whole': the tensor is completed in
    * memory by `finish`. The last two are always read entirely.
    */
   readonly layout?: 'rows' | 'columns' | 'whole'

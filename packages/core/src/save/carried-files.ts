@@ -1,8 +1,9 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { CheckpointError } from '../errors/families.js'
+import { parseJson, toValue } from '../json/json-document.js'
 import { SIDECARS } from '../load/find-model.js'
-import { checkModelFile } from '../load/model-file.js'
+import { checkModelFile, readModelFile } from '../load/model-file.js'
 
 /**
  * The files beside the weights that a saved model takes along: tokenizer, generation settings, chat template.
@@ -58,19 +59,31 @@ async function filesBelow(
 const LABELS_FOLDER = 'labels_encoder'
 const isTokenizerFile = (name: string): boolean => CARRIED.test(name) && name !== 'generation_config.json'
 
-/** What sentence-transformers does with hidden states: a list of modules, each with a folder of its own. */
+/** What sentence-transformers does with hidden states: a list of modules, each with a folder of its own, whatever its name. */
 const SENTENCE_MODULES = 'modules.json'
 const SENTENCE_FILES = /^(modules|sentence_bert_config|config_sentence_transformers)\.json$/
 const MODULE_FOLDER =
   /^\d+_(Pooling|Dense|Normalize|LayerNorm|Dropout|WeightedLayerPooling|CNN|LSTM|WordWeights)$/
-const MODULE_FILE = /^(config\.json|model\.safetensors|pytorch_model\.bin)$/
+const MODULE_FILE = /^((cnn_|lstm_|wordembedding_)?config\.json|model\.safetensors|pytorch_model\.bin)$/
 
 async function sentenceModules(from: string, names: readonly string[]): Promise<string[]> {
-  const folders = names.filter((name) => MODULE_FOLDER.test(name))
+  const listed = await listedFolders(from)
+  const folders = names.filter((name) => listed.includes(name) || MODULE_FOLDER.test(name))
   const files = await Promise.all(
     folders.map((folder) => filesBelow(from, folder, (name) => MODULE_FILE.test(name))),
   )
   return files.flat()
+}
+
+/** Folders that the list names; none of a list that cannot be read, which is taken along as it is. */
+async function listedFolders(from: string): Promise<readonly unknown[]> {
+  const text = await readModelFile(from, SENTENCE_MODULES, { maxBytes: 2 ** 20 })
+  try {
+    const list = toValue(parseJson(new TextDecoder().decode(text)))
+    return Array.isArray(list) ? list.map((item) => (item as { readonly path?: unknown } | null)?.path) : []
+  } catch {
+    return []
+  }
 }
 
 /** What makes a folder usable without its origin: how to generate, how to tokenize, how to talk. */

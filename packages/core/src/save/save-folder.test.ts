@@ -51,6 +51,16 @@ it('takes along what makes sentence vectors, and none of the folder that it repl
   expect((await readdir(out)).sort()).toEqual(['1_Pooling', '2_Dense', 'config.json', 'mine', 'modules.json'])
 })
 
+it('takes along modules in folders of any name that the list has', async () => {
+  const from = await mkdtemp(join(work, 'modules-'))
+  await writeFile(join(from, 'modules.json'), '[{"type":"a.Pooling","path":"pooling"},{"path":"../x"}, 1]')
+  for (const name of ['pooling', 'photos']) {
+    await mkdir(join(from, name))
+    await writeFile(join(from, name, 'config.json'), '{}')
+  }
+  expect(await carriedFiles(from)).toEqual(['modules.json', 'pooling/config.json'])
+})
+
 it('takes along prompts of a folder without a list of modules', async () => {
   const from = await mkdtemp(join(work, 'prompts-'))
   await writeFile(join(from, 'config_sentence_transformers.json'), '{"prompts":{}}')
