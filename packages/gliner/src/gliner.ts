@@ -72,7 +72,8 @@ export class GLiNER extends EncoderModel {
     const load: LoadModelOptions = { ...given, ...(variant && { dtype: variant.dtype }) }
     const weightFiles = variant === undefined ? [] : [variant.file]
     let read: ReadFolder | undefined
-    return loadPretrained<GLiNER, LabelEncoder | undefined>(
+    let labelEncoder: LabelEncoder | undefined
+    return loadPretrained<GLiNER>(
       source,
       load,
       {
@@ -88,7 +89,7 @@ export class GLiNER extends EncoderModel {
           return gliner.describe(settled)
         },
       },
-      (weights, labelEncoder) => new GLiNER(weights, load, read!, labelEncoder),
+      (weights) => new GLiNER(weights, load, read!, labelEncoder),
       async ({ checkpoint, folder }) => {
         if (variant !== undefined && basename(checkpoint.path) !== variant.file) {
           publishWarning(
@@ -96,9 +97,13 @@ export class GLiNER extends EncoderModel {
           )
         }
         const ofLabels = read!.labelTokenizer
-        return ofLabels && (await LabelEncoder.load(folder, load, ofLabels, weightFiles))
+        labelEncoder = ofLabels && (await LabelEncoder.load(folder, load, ofLabels, weightFiles))
+        return undefined
       },
-    )
+    ).catch(async (error) => {
+      await labelEncoder?.dispose()
+      throw error
+    })
   }
 
   override async tokenizer(): Promise<Tokenizer> {
@@ -207,12 +212,14 @@ export class GLiNER extends EncoderModel {
     read: (logits: TextLogits, part: DocumentPart) => Result,
   ): Promise<readonly Result[]> {
     if (parts.length === 0) return []
-    const inputs = []
-    for (const { encoded, document } of parts) {
+    const all = [...new Set(parts.flatMap(({ document }) => documents[document]!.labels))]
+    const vectors = await this.#labelEncoder?.encode(all, signal)
+    const vectorOf = vectors && new Map(all.map((label, index) => [label, vectors[index]!]))
+    const inputs = parts.map(({ encoded, document }) => {
       const { labels } = documents[document]!
-      const labelVectors = await this.#labelEncoder?.encode(labels, signal)
-      inputs.push({ encoded, labels: labels.length, labelVectors })
-    }
+      const labelVectors = vectorOf && labels.map((label) => vectorOf.get(label)!)
+      return { encoded, labels: labels.length, labelVectors }
+    })
     const { hiddenSize, rnnLayers, labels } = this.#config
     const recurs = rnnLayers > 0 && labels === undefined
     const session = await this.state.session()

@@ -37,7 +37,7 @@ export interface GlinerConfig {
 }
 
 export interface LabelEncoderConfig {
-  /** A folder, or a name on the hub. */
+  /** A folder within that of the model, or a name on the hub, which is not fetched. */
   readonly name: string
   readonly encoder: JsonObject
 }

@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Candidate } from './candidate.js'
 import { chooseSpans } from './choose-spans.js'
@@ -21,6 +22,34 @@ test('of spans that share a word the better one is kept, of equal ones the first
 test('nested spans may lie within each other, and may not cross', () => {
   const outer = span(0, 4, 0.7)
   expect(chooseSpans([outer, span(1, 2, 0.6), span(3, 5, 0.65)], nested)).toEqual([outer, span(1, 2, 0.6)])
+})
+
+test('as each is compared with every better one', () => {
+  const candidates = fc.array(
+    fc.record({
+      start: fc.nat(30),
+      width: fc.integer({ min: 1, max: 8 }),
+      score: fc.constantFrom(0.5, 0.6, 0.7, 0.8),
+    }),
+    { maxLength: 60 },
+  )
+  fc.assert(
+    fc.property(candidates, fc.boolean(), (drawn, flatNer) => {
+      const all = drawn.map(({ start, width, score }) => span(start, start + width - 1, score))
+      const kept: Candidate[] = []
+      for (const one of [...all].sort((a, b) => b.score - a.score)) {
+        const clashes = kept.some((other) => {
+          if (one.start > other.end || other.start > one.end) return false
+          const isSame = one.start === other.start && one.end === other.end
+          const nests = (a: Candidate, b: Candidate) => a.start >= b.start && a.end <= b.end
+          return isSame || flatNer || (!nests(one, other) && !nests(other, one))
+        })
+        if (!clashes) kept.push(one)
+      }
+      kept.sort((a, b) => a.start - b.start)
+      expect(chooseSpans(all, { flatNer, multiLabel: false })).toEqual(kept)
+    }),
+  )
 })
 
 test('a span has one label, or any number', () => {

@@ -16,18 +16,27 @@ export function chooseSpans(
   { flatNer, multiLabel }: ChooseOptions,
 ): readonly Candidate[] {
   const kept: Candidate[] = []
-  /** Each span once, whatever its labels. */
-  const spans: Candidate[] = []
+  /** By their first word, each span once, whatever its labels. */
+  const spans = new Map<number, Candidate[]>()
+  let longest = 0
   const known = new Set<string>()
+  /** Nothing that begins elsewhere has a word in common with the candidate. */
+  const clashes = (candidate: Candidate): boolean => {
+    for (let start = candidate.start - longest + 1; start <= candidate.end; start++) {
+      if (spans.get(start)?.some((other) => clash(candidate, other, flatNer))) return true
+    }
+    return false
+  }
   for (const candidate of [...candidates].sort((a, b) => b.score - a.score)) {
     const key = `${candidate.start} ${candidate.end}`
     if (known.has(key)) {
       if (multiLabel) kept.push(candidate)
       continue
     }
-    if (spans.some((other) => clash(candidate, other, flatNer))) continue
+    if (clashes(candidate)) continue
     known.add(key)
-    spans.push(candidate)
+    spans.set(candidate.start, [...(spans.get(candidate.start) ?? []), candidate])
+    longest = Math.max(longest, candidate.end - candidate.start + 1)
     kept.push(candidate)
   }
   return kept.sort((a, b) => a.start - b.start)

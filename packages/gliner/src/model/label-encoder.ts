@@ -13,7 +13,10 @@ import {
 import { CONFIG_NAME } from '../config/gliner-config.js'
 import { glinerLabels, PORTS } from './architecture.js'
 
-/** The encoder of the labels of a bi-encoder. Each label is computed once, and kept. */
+/** Labels whose vectors are kept; some kilobytes each. */
+const MAX_KEPT = 4096
+
+/** The encoder of the labels of a bi-encoder. Each label is computed once, and kept until many others have been. */
 export class LabelEncoder extends EncoderModel {
   readonly #tokenizer: Tokenizer
   readonly #vectors = new Map<string, Float32Array>()
@@ -47,13 +50,19 @@ export class LabelEncoder extends EncoderModel {
 
   /** The vectors of labels, [D] each. */
   async encode(labels: readonly string[], signal?: AbortSignal): Promise<readonly Float32Array[]> {
-    const missing = [...new Set(labels)].filter((label) => !this.#vectors.has(label))
+    const vectors = new Map([...new Set(labels)].map((label) => [label, this.#vectors.get(label)]))
+    const missing = [...vectors.keys()].filter((label) => vectors.get(label) === undefined)
     if (missing.length > 0) {
       const tokens = await this.readTexts(missing, { truncation: true, signal })
       const outputs = await this.run(tokens, { ofTokens: [], ofTexts: [PORTS.labels], signal })
-      for (const [index, label] of missing.entries()) this.#keep(label, outputs[index]!.labels!)
+      for (const [index, label] of missing.entries()) {
+        vectors.set(label, outputs[index]!.labels!)
+        this.#vectors.set(label, outputs[index]!.labels!)
+      }
+      const oldest = [...this.#vectors.keys()].slice(0, Math.max(0, this.#vectors.size - MAX_KEPT))
+      for (const label of oldest) this.#vectors.delete(label)
     }
-    return labels.map((label) => this.#vectors.get(label)!)
+    return labels.map((label) => vectors.get(label)!)
   }
 
   override async quantize(...how: Parameters<EncoderModel['quantize']>): Promise<void> {
@@ -64,10 +73,6 @@ export class LabelEncoder extends EncoderModel {
   override async dequantize(...options: Parameters<EncoderModel['dequantize']>): Promise<void> {
     await super.dequantize(...options)
     this.#vectors.clear()
-  }
-
-  #keep(label: string, vector: Float32Array): void {
-    this.#vectors.set(label, vector)
   }
 }
 

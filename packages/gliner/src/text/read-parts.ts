@@ -7,7 +7,7 @@ import {
   encodeText,
   promptTooLong,
 } from './encode-text.js'
-import { fittingSize, type Window, windowsOf } from './windows.js'
+import { type Window, wholeWindow, windowsOf } from './windows.js'
 
 /** A part of a text as the model reads it. */
 export interface TextPart {
@@ -38,8 +38,8 @@ export async function readParts(
   const overlap = overlapOf(config)
   const room = (maxTokens ?? Number.POSITIVE_INFINITY) - counts.others
   if (room <= 0) throw promptTooLong(labels.length, maxTokens)
-  const size = fittingSize(counts.words, room, { size: Math.max(config.maxLen, overlap + 1), overlap })
-  const windows = windowsOf({ words: words.length, size, overlap })
+  const size = Math.max(config.maxLen, overlap + 1)
+  const windows = windowsOf({ tokens: counts.words, room, size, overlap })
   const parts: TextPart[] = []
   for (const window of windows) {
     const encoded = await encodeText(words.slice(window.start, window.end), labels, context)
@@ -62,7 +62,7 @@ async function truncated(
   }
   const encoded = await encodeText(kept, labels, context)
   warnOfLoss(encoded.wordsRead, kept.length, context.maxTokens)
-  return { window: windowsOf({ words: kept.length, size: kept.length, overlap: 0 })[0]!, encoded }
+  return { window: wholeWindow(kept.length), encoded }
 }
 
 function warnOfLoss(read: number, words: number, maxTokens: number | undefined): void {
