@@ -42,6 +42,7 @@ beforeAll(() => {
   for (const [index, code] of snippets.entries()) writeFileSync(join(sources, `snippet-${index}.mts`), code)
   const fromPython = join(root, 'goldens', 'gptq', 'tiny-llama-gptq-w4-g64-sym')
   cpSync(fromPython, join(workingFolder, 'model-from-python'), { recursive: true })
+  cpSync(join(root, 'goldens', 'gliner', 'bert'), join(workingFolder, 'gliner'), { recursive: true })
   for (const [name, folder] of Object.entries({ encoder: 'bert', classifier: 'bert-sequence' })) {
     cpSync(join(root, 'goldens', 'architectures', folder), join(workingFolder, name), { recursive: true })
     cpSync(join(root, 'goldens', 'tokenizer', 'words'), join(workingFolder, name), { recursive: true })
