@@ -1,9 +1,16 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { logProbability } from '@hfquant/transformers'
 import { afterAll, describe, expect, test } from 'vitest'
 import { demoModel, storyList } from './demo/index.js'
-import { AutoModelForCausalLM, AutoTokenizer, type CausalLM } from './index.js'
+import {
+  AutoModelForCausalLM,
+  AutoTokenizer,
+  type CausalLM,
+  type GeneratedPiece,
+  type GenerateOptions,
+} from './index.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'hfquant-demo-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -67,6 +74,68 @@ describe('generation', () => {
     for await (const _ of model.generate('One day', { maxNewTokens: 400, temperature: 0, ignoreEos: true }))
       count += 1
     expect(count).toBe(400)
+  })
+
+  test('says with the last piece why it ended, and what it took', async () => {
+    const inputIds = tokenizer.encode(
+      'One day a boy named Finn went to the market. There he met a silver hen. The',
+    )
+    const end = async (options: GenerateOptions) => {
+      const pieces: GeneratedPiece[] = []
+      const settings = { maxNewTokens: 400, temperature: 0, ...options }
+      for await (const piece of model.generate({ inputIds }, settings)) pieces.push(piece)
+      const last = pieces.pop()!
+      for (const piece of pieces) expect(Object.keys(piece)).toEqual(['text', 'tokenId'])
+      expect(last.usage).toMatchObject({ promptTokens: inputIds.length, completionTokens: pieces.length + 1 })
+      return { ...last, before: pieces }
+    }
+    const whole = await end({})
+    expect(whole).toMatchObject({ finish: 'stop', text: '', tokenId: tokenizer.eosTokenId })
+    expect(whole).not.toHaveProperty('stopString')
+    expect(await end({ maxNewTokens: 9 })).toMatchObject({
+      finish: 'length',
+      tokenId: whole.before[8]!.tokenId,
+      usage: { completionTokens: 9, cachedTokens: inputIds.length - 2 },
+    })
+    expect(await end({ stop: ['.', ' and'] })).toMatchObject({ finish: 'stop', stopString: '.' })
+    expect(await end({ eosTokenId: whole.before[3]!.tokenId })).toMatchObject({
+      finish: 'stop',
+      text: '',
+      tokenId: whole.before[3]!.tokenId,
+    })
+  })
+
+  test('tells how likely its tokens were, and which others were', async () => {
+    const prompt = 'One evening a boy'
+    const inputIds = tokenizer.encode(prompt)
+    const { logits, shape } = await model.forward({ inputIds: [inputIds] })
+    const last = logits.subarray((inputIds.length - 1) * shape[2])
+    for await (const piece of model.generate(prompt, {
+      maxNewTokens: 1,
+      logprobs: 3,
+      logitBias: { 7: 100 },
+    })) {
+      expect(piece.tokenId).toBe(7)
+      expect(piece.logprob).toBeCloseTo(logProbability(last, 7), 5)
+      expect(piece.topLogprobs).toHaveLength(3)
+      const [first] = piece.topLogprobs!
+      expect(first!.tokenId).toBe(last.indexOf(Math.max(...last)))
+      expect(first!.logprob).toBeCloseTo(logProbability(last, first!.tokenId), 5)
+    }
+  })
+
+  test('says nothing twice, where that is asked for', async () => {
+    const ids = async (options: GenerateOptions) => {
+      const tokens: number[] = []
+      const settings = { maxNewTokens: 60, temperature: 0, ignoreEos: true, ...options }
+      for await (const { tokenId } of model.generate('The cat', settings)) tokens.push(tokenId)
+      return tokens
+    }
+    expect(new Set(await ids({})).size).toBeLessThan(60)
+    for (const options of [{ presencePenalty: 100 }, { frequencyPenalty: 100 }]) {
+      expect(new Set(await ids(options)).size).toBe(60)
+    }
+    await expect(ids({ logitBias: { 5000: 1 } })).rejects.toMatchObject({ code: 'TOKEN_OUT_OF_RANGE' })
   })
 
   test('stops between two tokens when it is aborted', async () => {

@@ -50,7 +50,7 @@ describe('settings in generation_config.json', () => {
     const end = plain.ids[3]!
     const folder = await demoWith({ eos_token_id: end, min_new_tokens: 8 })
     expect((await generated(folder, { minNewTokens: 0 })).ids).toEqual(
-      plain.ids.slice(0, plain.ids.indexOf(end)),
+      plain.ids.slice(0, plain.ids.indexOf(end) + 1),
     )
     expect((await generated(folder)).ids.slice(0, 8)).not.toContain(end)
   })

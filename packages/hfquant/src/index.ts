@@ -57,9 +57,11 @@ export {
   type ExportModelOptions,
   type ExportModelResult,
   exportModel,
+  type FinishReason,
   type GeneratedPiece,
   type GenerateOptions,
   type GenerationOptions,
+  type GenerationUsage,
   type InspectedExperts,
   type InspectedModule,
   inspectModel,
@@ -78,6 +80,7 @@ export {
   type SequenceClassifier,
   type TokenClassifier,
   type Tokenizer,
+  type TokenProbability,
 } from '@hfquant/transformers'
 export {
   type AutoClass,

@@ -76,11 +76,14 @@ describe.each(['int8-dynamic-act-int8-weight', 'rtn-int4', 'int4-weight-only', '
 )
 
 describe('the demo model', () => {
-  /** Everything about an answer that an application sees. */
+  /** Everything about an answer that an application sees, except for what it found in the cache. */
   async function said(model: CausalLM, text: string, options: GenerateOptions) {
     const pieces: GeneratedPiece[] = []
     const settings = { maxNewTokens: 60, temperature: 0, ...options }
-    for await (const piece of model.generate(text, settings)) pieces.push(piece)
+    for await (const { usage, ...piece } of model.generate(text, settings)) {
+      pieces.push(piece)
+      if (usage !== undefined) expect(usage.completionTokens).toBe(pieces.length)
+    }
     return pieces
   }
   const story = 'Lily had a red ball. Lily had a red ball. Lily had a red'

@@ -17,13 +17,21 @@ export {
 export { type RowLayout, type TokenRows, tokenRows } from './lower/token-rows.js'
 export { multipliesMixedSigns } from './processor.js'
 export { SamplingError } from './sampling/errors.js'
+export { logProbabilities, type TokenLogprob, type TokenLogprobs } from './sampling/log-probabilities.js'
 export { createSampler, type Sampler } from './sampling/sampler.js'
-export type { SamplerConfig } from './sampling/sampler-config.js'
+export type { LogitBias, SamplerConfig, SequenceSettings } from './sampling/sampler-config.js'
 export type { SequenceBias, TokenConstraints, TokenRules } from './sampling/token-rules.js'
 export { DECODER, ENCODER } from './session/decoder-ports.js'
 export { type EncoderSession, openEncoder } from './session/encoder-session.js'
 export { createGraphThreads, type GraphSession, type GraphThreads } from './session/graph-session.js'
-export type { CacheDtype, CacheShape, GraphTensor, SumPort, TensorRecord } from './session/protocol.js'
+export type {
+  CacheDtype,
+  CacheShape,
+  GraphTensor,
+  NextTokens,
+  SumPort,
+  TensorRecord,
+} from './session/protocol.js'
 export {
   type DecoderSession,
   openSession,

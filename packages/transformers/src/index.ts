@@ -10,7 +10,12 @@ export type { Prompt, TokenIds } from './auto/decoder/check-tokens.js'
 export type { ForwardResult } from './auto/decoder/forward-result.js'
 export { AutoModelForCausalLM } from './auto/decoder/from-pretrained.js'
 export type { GenerateOptions } from './auto/decoder/generate-options.js'
-export type { GeneratedPiece } from './auto/decoder/generate-text.js'
+export type {
+  FinishReason,
+  GeneratedPiece,
+  GenerationUsage,
+  TokenProbability,
+} from './auto/decoder/generate-text.js'
 export { type Likelihood, logProbability } from './auto/decoder/likelihood.js'
 export { BaseEncoder, type EncodedText } from './auto/encoder/base-encoder.js'
 export type { LabelScore } from './auto/encoder/classes.js'

@@ -1,5 +1,5 @@
 import { SamplingError } from './errors.js'
-import type { SamplerConfig } from './sampler-config.js'
+import type { LogitBias, SamplerConfig } from './sampler-config.js'
 import { kthLargest, visitDescending } from './select-top.js'
 
 /** The tokens that may still be chosen, by ascending token, with their processed logits. Both have the same length. */
@@ -35,6 +35,44 @@ export function penalizeRepetition(
     }
     logits[token] = logit < 0 ? logit * penalty : logit / penalty
   }
+}
+
+/**
+ * Subtracts penalties from the logits of tokens that were chosen before: `presencePenalty` once, `frequencyPenalty` as often
+ * as they were (OpenAI's API reference, "frequency and presence penalties"). Changes `logits`.
+ *
+ * @param counts how often each of them was.
+ */
+export function penalizeChosen(
+  logits: Float32Array,
+  counts: ReadonlyMap<number, number>,
+  { presencePenalty, frequencyPenalty }: { presencePenalty: number; frequencyPenalty: number },
+): void {
+  for (const [token, count] of counts) {
+    logits[token]! -= presencePenalty + frequencyPenalty * count
+  }
+}
+
+/** Adds biases that `checkBias` has checked. Changes `logits`. */
+export function addBias(logits: Float32Array, { ids, values }: LogitBias): void {
+  for (const [index, token] of ids.entries()) logits[token]! += values[index]!
+}
+
+/**
+ * @param vocabulary number of logits.
+ * @throws SamplingError TOKEN_OUT_OF_RANGE for a bias of a token beyond them.
+ */
+export function checkBias({ ids }: LogitBias, vocabulary: number): void {
+  const beyond = ids.find((token) => token >= vocabulary)
+  if (beyond === undefined) return
+  throw new SamplingError(
+    'TOKEN_OUT_OF_RANGE',
+    `logitBias names token id ${beyond}, but there are ${vocabulary} logits`,
+    {
+      ...{ field: 'logitBias', found: beyond, expected: `0 to ${vocabulary - 1}` },
+      hint: 'Use the ids of the tokenizer that belongs to the model.',
+    },
+  )
 }
 
 /**

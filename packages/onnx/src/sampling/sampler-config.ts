@@ -14,7 +14,28 @@ export interface SamplerConfig {
   readonly minP: number | undefined
   /** Above 0; 1: none. */
   readonly repetitionPenalty: number
+  /** Subtracted from the logit of every token that was chosen before. Default 0. */
+  readonly presencePenalty?: number | undefined
+  /** Subtracted from the logit of a token, times how often it was chosen before. Default 0. */
+  readonly frequencyPenalty?: number | undefined
+  /** Default: none. */
+  readonly logitBias?: LogitBias | undefined
   readonly seed: number | undefined
   /** Default: every token may come anywhere. */
   readonly rules?: TokenRules | undefined
+}
+
+/** What is added to the logits of some tokens: `values[i]` to that of `ids[i]`. */
+export interface LogitBias {
+  readonly ids: readonly number[]
+  /** Finite numbers. */
+  readonly values: readonly number[]
+}
+
+/** How the tokens of a sequence are chosen, and what is told about them. */
+export interface SequenceSettings extends SamplerConfig {
+  /**
+   * Tell the log-probability of every chosen token, and of so many of the likeliest tokens in its place. Default: of none.
+   */
+  readonly logprobs?: number | undefined
 }

@@ -26,6 +26,41 @@ describe('greedy sampling', () => {
   })
 })
 
+describe('penalties and biases of an answer', () => {
+  const of = (settings: Partial<SamplerConfig>) => createSampler({ ...GREEDY, ...settings })
+  const chosen = (settings: Partial<SamplerConfig>, logits: readonly number[], count: number) => {
+    const choose = of(settings)
+    return Array.from({ length: count }, () => choose(Float32Array.from(logits), [0, 1, 2]))
+  }
+
+  it('subtract once, or as often as a token was chosen, and not for a token of the prompt', () => {
+    expect(chosen({ presencePenalty: 1 }, [3, 2.5, 0], 4)).toEqual([0, 1, 0, 0])
+    expect(chosen({ frequencyPenalty: 1 }, [3, 2.5, 0], 6)).toEqual([0, 1, 0, 1, 0, 1])
+    expect(chosen({ presencePenalty: -1 }, [3, 2.5, 0], 2)).toEqual([0, 0])
+  })
+
+  it('come behind the repetition penalty, and before what may not come', () => {
+    // 4 becomes 2 by the repetition penalty, and 3 by the bias; the other way round it would be 2.5.
+    const settings = { repetitionPenalty: 2, logitBias: { ids: [0], values: [1] } }
+    expect(of(settings)(Float32Array.of(4, 2.75), [0])).toBe(0)
+    const rules = { eosTokenIds: [], promptLength: 0, maxLength: 9, suppressTokens: [1] }
+    expect(of({ logitBias: { ids: [1], values: [50] }, rules })(Float32Array.of(1, 0), [])).toBe(0)
+  })
+
+  it('of -100 do not forbid a token that is the only one', () => {
+    const logits = Float32Array.of(3, Number.NEGATIVE_INFINITY)
+    expect(of({ logitBias: { ids: [0], values: [-100] } })(logits, [])).toBe(0)
+    expect(of({ logitBias: { ids: [1], values: [100] } })(logits, [])).toBe(0)
+  })
+
+  it('name a token beyond the logits, or numbers that are too large', () => {
+    const failure = (settings: Partial<SamplerConfig>) => () => of(settings)(Float32Array.of(1, 2), [])
+    const code = (code: string) => expect.objectContaining({ code, hint: expect.any(String) })
+    expect(failure({ logitBias: { ids: [2], values: [1] } })).toThrow(code('TOKEN_OUT_OF_RANGE'))
+    expect(failure({ logitBias: { ids: [1], values: [1e300] } })).toThrow(code('LOGITS_INVALID'))
+  })
+})
+
 describe('random sampling', () => {
   it('with top-k 1 equals greedy when one logit is the largest', () => {
     fc.assert(

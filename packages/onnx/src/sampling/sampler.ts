@@ -1,5 +1,13 @@
 import { SamplingError } from './errors.js'
-import { filterLogits, penalizeRepetition, softmaxWeights, sum } from './logits-processor.js'
+import {
+  addBias,
+  checkBias,
+  filterLogits,
+  penalizeChosen,
+  penalizeRepetition,
+  softmaxWeights,
+  sum,
+} from './logits-processor.js'
 import { createRandom, type Random } from './random.js'
 import type { SamplerConfig } from './sampler-config.js'
 import { addBiases, checkRules, forbidTokens } from './token-rules.js'
@@ -11,39 +19,60 @@ import { addBiases, checkRules, forbidTokens } from './token-rules.js'
 export type Sampler = (logits: Float32Array, previousTokens: readonly number[]) => number
 
 /**
- * A sampler with the processors of transformers in their order: biases of sequences, repetition penalty, tokens that
- * may not come, temperature, top-k, top-p, min-p.
+ * A sampler with the processors of transformers in their order: biases of sequences, repetition penalty, [presence and
+ * frequency penalty, biases of tokens], tokens that may not come, temperature, top-k, top-p, min-p. Those in brackets,
+ * which transformers does not have, are those of OpenAI's API; the penalties count what this sampler has chosen.
  * Greedy takes the largest logit, the lowest token among equals. Each sampler has its own random sequence: make one
  * for each generation. It throws SamplingError for logits that are NaN, +Infinity, or -Infinity throughout, also
- * where the repetition penalty or a rule made them so, and at the first token for a rule that names one beyond them.
+ * where a penalty, a bias or a rule made them so, and at the first token for a rule or a bias that names one beyond them.
  */
 export function createSampler(config: SamplerConfig): Sampler {
+  const { doSample, repetitionPenalty, presencePenalty = 0, frequencyPenalty = 0, logitBias, rules } = config
   const random = createRandom(config.seed)
+  const counts = new Map<number, number>()
+  const penalizesChosen = presencePenalty !== 0 || frequencyPenalty !== 0
+  const leavesLogits =
+    repetitionPenalty === 1 && !penalizesChosen && logitBias === undefined && rules === undefined
   let scratch = new Float32Array(0)
 
   return (logits, previousTokens) => {
     checkLogits(logits)
-    const { doSample, repetitionPenalty, rules } = config
-    const penalized = repetitionPenalty !== 1
-    if (!doSample && !penalized && rules === undefined) return argmax(logits)
+    if (!doSample && leavesLogits) return argmax(logits)
+    prepareScratch(logits)
+    process(previousTokens)
+    const token = doSample ? drawFrom(scratch) : argmax(scratch)
+    if (penalizesChosen) counts.set(token, (counts.get(token) ?? 0) + 1)
+    return token
+  }
 
+  function prepareScratch(logits: Float32Array): void {
     if (scratch.length !== logits.length) {
       if (rules !== undefined) checkRules(rules, logits.length)
+      if (logitBias !== undefined) checkBias(logitBias, logits.length)
       scratch = new Float32Array(logits.length)
     }
     scratch.set(logits)
+  }
+
+  function process(previousTokens: readonly number[]): void {
     if (rules !== undefined) addBiases(scratch, previousTokens, rules)
-    if (penalized) {
+    if (repetitionPenalty !== 1) {
       penalizeRepetition(scratch, previousTokens, repetitionPenalty)
       checkLogits(scratch, penalty(repetitionPenalty))
+    }
+    if (penalizesChosen || logitBias !== undefined) {
+      penalizeChosen(scratch, counts, { presencePenalty, frequencyPenalty })
+      if (logitBias !== undefined) addBias(scratch, logitBias)
+      checkLogits(scratch, ADDED)
     }
     if (rules !== undefined) {
       forbidTokens(scratch, previousTokens, rules)
       checkLogits(scratch, RULES)
     }
-    if (!doSample) return argmax(scratch)
+  }
 
-    const candidates = filterLogits(scratch, config)
+  function drawFrom(logits: Float32Array): number {
+    const candidates = filterLogits(logits, config)
     return candidates.ids[draw(softmaxWeights(candidates.logits), random)]!
   }
 }
@@ -58,6 +87,10 @@ const penalty = (value: number): Step => ({
   after: ` after a repetition penalty of ${value}`,
   hint: 'Give a repetitionPenalty nearer to 1.',
 })
+const ADDED: Step = {
+  after: ' after presencePenalty, frequencyPenalty and logitBias',
+  hint: 'Give smaller numbers.',
+}
 const RULES: Step = {
   after: ' under the rules for tokens',
   hint: 'Allow more: see suppressTokens, badWordsIds, minNewTokens, noRepeatNgramSize and the forced tokens.',

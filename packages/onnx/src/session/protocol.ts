@@ -1,5 +1,6 @@
 import type { LayerCache } from '@hfquant/core'
-import type { SamplerConfig } from '../sampling/sampler-config.js'
+import type { TokenLogprobs } from '../sampling/log-probabilities.js'
+import type { SequenceSettings } from '../sampling/sampler-config.js'
 import type { ErrorRecord } from './error-record.js'
 
 /** What the main thread and the session worker say to each other. Large arrays are transferred, not copied. */
@@ -93,7 +94,17 @@ export interface NextToken {
   /** Tokens that are likely to come behind them. */
   readonly draft?: Int32Array | undefined
   /** How the tokens of the sequence are chosen: read when it begins, and not needed afterwards. */
-  readonly sampling?: SamplerConfig | undefined
+  readonly sampling?: SequenceSettings | undefined
+}
+
+/** What came of such tokens. */
+export interface NextTokens {
+  /** At least one; see SequenceHandle.next. */
+  readonly tokens: readonly number[]
+  /** Of each of them, where the settings of the sequence ask for it. */
+  readonly logprobs?: readonly TokenLogprobs[]
+  /** How many of the tokens that were asked about had their keys and values in the cache. */
+  readonly cached: number
 }
 
 export interface Call {
@@ -106,8 +117,7 @@ export interface Answers {
   readonly open: Done
   readonly prepack: Done
   readonly forward: { readonly logits: Float32Array }
-  /** At least one; see SequenceHandle.next. */
-  readonly next: { readonly tokens: readonly number[] }
+  readonly next: NextTokens
   readonly free: Done
   readonly cacheBytes: { readonly cacheBytes: CacheBytes }
   readonly openGraph: Done

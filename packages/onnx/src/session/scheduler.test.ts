@@ -3,6 +3,7 @@ import { describe, expect, test, vi } from 'vitest'
 import type { SamplerConfig } from '../sampling/sampler-config.js'
 import { GREEDY } from '../testing/sampling.fixture.js'
 import type { Decoder } from './decoder.js'
+import type { NextTokens } from './protocol.js'
 import { createScheduler } from './scheduler.js'
 import type { Sequence } from './sequences.js'
 
@@ -54,7 +55,7 @@ const turn = () => new Promise((resolve) => setImmediate(resolve))
 
 function schedule(decoder: Decoder) {
   const { next, free } = createScheduler(decoder)
-  const only = ([token, ...more]: readonly number[]) => {
+  const only = ({ tokens: [token, ...more] }: NextTokens) => {
     expect(more).toEqual([])
     return token!
   }
@@ -63,7 +64,7 @@ function schedule(decoder: Decoder) {
       next({ sequence, ids, sampling }).then(only),
     goOn: (sequence: number, ids: Int32Array) => next({ sequence, ids }).then(only),
     draft: (sequence: number, token: number, draft: readonly number[]) =>
-      next({ sequence, ids: ids(token), draft: Int32Array.from(draft) }),
+      next({ sequence, ids: ids(token), draft: Int32Array.from(draft) }).then(({ tokens }) => tokens),
     free,
   }
 }

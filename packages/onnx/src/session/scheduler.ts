@@ -1,7 +1,7 @@
 import { RuntimeError } from '@hfquant/core/errors'
-import { createSampler, type Sampler } from '../sampling/sampler.js'
+import { type Choice, type Chooser, createChooser } from '../sampling/chooser.js'
 import type { Decoder } from './decoder.js'
-import type { NextToken } from './protocol.js'
+import type { NextToken, NextTokens } from './protocol.js'
 import type { Sequence } from './sequences.js'
 
 /**
@@ -15,7 +15,7 @@ export interface Scheduler {
    *
    * @throws SamplingError; RuntimeError SEQUENCE_FREED when the sequence is freed before it is its turn, or was before.
    */
-  next(request: NextToken): Promise<readonly number[]>
+  next(request: NextToken): Promise<NextTokens>
   free(sequence: number): void
 }
 
@@ -29,14 +29,15 @@ const PATIENCE_MS = 2
 
 interface Active {
   readonly sequence: Sequence
-  readonly choose: Sampler
+  readonly choose: Chooser
 }
 
 interface Task extends Active {
   readonly number: number
   rest: readonly number[]
+  readonly cached: number
   readonly draft: readonly number[]
-  readonly resolve: (tokens: readonly number[]) => void
+  readonly resolve: (chosen: NextTokens) => void
   readonly reject: (error: unknown) => void
 }
 
@@ -107,7 +108,7 @@ export function createScheduler(decoder: Decoder): Scheduler {
 
   const verify = async (task: Task) => {
     const { sequence, rest, draft } = task
-    let chosen: readonly number[] = []
+    let chosen: readonly Choice[] = []
     try {
       await decoder.verify(sequence, [...rest, ...draft], (logits) => {
         chosen = chooseAlong(task, logits)
@@ -143,8 +144,10 @@ export function createScheduler(decoder: Decoder): Scheduler {
       fail(task, error)
     }
   }
-  const succeed = (task: Task, tokens: readonly number[]) => {
-    task.resolve(tokens)
+  const succeed = (task: Task, choices: readonly Choice[]) => {
+    const tokens = choices.map(({ token }) => token)
+    const logprobs = choices.flatMap(({ logprobs }) => logprobs ?? [])
+    task.resolve({ tokens, ...(logprobs.length > 0 && { logprobs }), cached: task.cached })
     tasks.delete(task.number)
   }
   const fail = (task: Task, error: unknown) => {
@@ -155,7 +158,7 @@ export function createScheduler(decoder: Decoder): Scheduler {
   const begin = ({ ids, sampling }: NextToken): Active => {
     if (sampling === undefined) throw sequenceFreed()
     // First: where it fails, no sequence has begun that nobody would end.
-    const choose = createSampler(sampling)
+    const choose = createChooser(sampling)
     return { sequence: decoder.sequences.begin([...ids]), choose }
   }
 
@@ -173,7 +176,8 @@ export function createScheduler(decoder: Decoder): Scheduler {
         // A draft stays within the positions of the sequence as it is.
         const most = rest.length === 1 ? decoder.sequences.roomOf(active.sequence) - 1 : 0
         const draft = Array.from(request.draft ?? []).slice(0, Math.max(most, 0))
-        tasks.set(number, { ...active, number, rest, draft, resolve, reject })
+        const cached = Math.max(ids.length - rest.length, 0)
+        tasks.set(number, { ...active, number, rest, cached, draft, resolve, reject })
         if (!isWorking) void work()
       }),
     free(number) {
@@ -195,10 +199,10 @@ export function createScheduler(decoder: Decoder): Scheduler {
 function chooseAlong(
   { sequence, rest, draft, choose }: Pick<Task, 'sequence' | 'rest' | 'draft' | 'choose'>,
   logits: Float32Array,
-): readonly number[] {
+): readonly Choice[] {
   const vocabulary = logits.length / (1 + draft.length)
   const previous = [...sequence.tokens, ...rest]
-  const chosen: number[] = []
+  const chosen: Choice[] = []
   for (let row = 0; row <= draft.length; row++) {
     try {
       chosen.push(choose(logits.subarray(row * vocabulary, (row + 1) * vocabulary), previous))
@@ -207,7 +211,7 @@ function chooseAlong(
       if (row > 0) break
       throw error
     }
-    if (chosen[row] !== draft[row]) break
+    if (chosen[row]!.token !== draft[row]) break
     previous.push(draft[row]!)
   }
   return chosen

@@ -58,7 +58,7 @@ async function answer(sampling: SamplerConfig): Promise<number[]> {
   const sequence = session.sequence(sampling)
   const tokens: number[] = []
   for (let ids: readonly number[] = PROMPT; tokens.length < 30; ids = tokens.slice(-1))
-    tokens.push(...(await sequence.next(ids)))
+    tokens.push(...(await sequence.next(ids)).tokens)
   await sequence.free()
   return tokens
 }
@@ -66,11 +66,11 @@ async function answer(sampling: SamplerConfig): Promise<number[]> {
 /** The same with drafts: what comes, up to a token that does not. */
 async function answerWithDrafts(sampling: SamplerConfig, wanted: readonly number[]): Promise<number[]> {
   const sequence = session.sequence(sampling)
-  const tokens = [...(await sequence.next(PROMPT))]
+  const tokens = [...(await sequence.next(PROMPT)).tokens]
   for (let right = 0; tokens.length < wanted.length; right = (right + 1) % 5) {
     const coming = wanted.slice(tokens.length, tokens.length + right)
     const wrong = (wanted[tokens.length + coming.length]! + 1) % BROKEN
-    const chosen = await sequence.next(tokens.slice(-1), [...coming, wrong, 3])
+    const { tokens: chosen } = await sequence.next(tokens.slice(-1), [...coming, wrong, 3])
     expect(chosen).toHaveLength(coming.length + 1)
     tokens.push(...chosen)
   }
@@ -120,6 +120,25 @@ describe('tokens that are chosen in the thread of the session', () => {
   test('need the settings of a sampler, and nothing else of an object that has more', async () => {
     const config = { ...GREEDY, onToken: () => {} }
     expect(await answer(config)).toEqual(await choose(GREEDY))
+  })
+
+  test('come with their log-probabilities under the logits as they were, where these are asked for', async () => {
+    const settings = { ...atRandom({ temperature: 0.3, seed: 3 }), repetitionPenalty: 5, logprobs: 2 }
+    const sequence = session.sequence(settings)
+    const [token] = (await sequence.next(PROMPT)).tokens
+    const coming = await choose(settings)
+    const { tokens, logprobs } = await sequence.next([token!], coming.slice(1, 4))
+    expect(tokens).toEqual(coming.slice(1, 5))
+    for (const [index, chosen] of tokens.entries()) {
+      const logits = await session.forward(Int32Array.of(coming[index]!), 1)
+      const total = Math.log(logits.reduce((sum, logit) => sum + Math.exp(logit), 0))
+      const { logprob, top } = logprobs![index]!
+      expect(logprob).toBeCloseTo(logits[chosen]! - total, 9)
+      const sorted = [...logits.keys()].sort((a, b) => logits[b]! - logits[a]!)
+      expect(top.map(([id]) => id)).toEqual(sorted.slice(0, 2))
+      expect(top[0]![1]).toBeCloseTo(logits[sorted[0]!]! - total, 9)
+    }
+    expect(await session.sequence(GREEDY).next([3])).not.toHaveProperty('logprobs')
   })
 
   test('come no more once the sequence is freed', async () => {

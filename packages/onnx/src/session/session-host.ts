@@ -2,9 +2,9 @@ import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { RuntimeError } from '@hfquant/core'
 import { WEIGHTS_FILE } from '../artifact/files.js'
-import type { SamplerConfig } from '../sampling/sampler-config.js'
+import type { SequenceSettings } from '../sampling/sampler-config.js'
 import { type FileMapping, findMappedFile } from './mapped-file.js'
-import type { CacheBytes, CacheShape } from './protocol.js'
+import type { CacheBytes, CacheShape, NextTokens } from './protocol.js'
 import { startSessionWorker } from './session-worker-host.js'
 
 /**
@@ -15,7 +15,7 @@ export interface DecoderSession extends AsyncDisposable {
   /** Logits of every position of `batch` sequences of equal length: [batch, length, vocabulary]. */
   forward(ids: Int32Array, batch: number): Promise<Float32Array>
   /** A sequence without tokens. Its tokens are chosen in the session's thread, by a sampler of its own. */
-  sequence(sampling: SamplerConfig): SequenceHandle
+  sequence(settings: SequenceSettings): SequenceHandle
   memoryUsage(): Promise<SessionMemory>
   /** @param reason of later calls to fail; default MODEL_DISPOSED. */
   close(reason?: RuntimeError): Promise<void>
@@ -41,11 +41,11 @@ export interface SequenceHandle {
    * one token with certainty, and then drawing from the model's distribution accepts it with that distribution's
    * probability, and draws from what is left otherwise. So choices, and random numbers, are those of single calls.
    *
-   * @returns the chosen tokens, of which all but the last are appended.
+   * @returns the chosen tokens, of which all but the last are appended, and how many of `ids` were cached.
    * @throws SamplingError for logits that leave no token to choose; RuntimeError SEQUENCE_FREED once it is freed. Errors
    * come from another thread, where classes do not survive: recognise them with `isInstance`, not with `instanceof`.
    */
-  next(ids: readonly number[], draft?: readonly number[]): Promise<readonly number[]>
+  next(ids: readonly number[], draft?: readonly number[]): Promise<NextTokens>
   /** Ends the sequence; a call under way fails with SEQUENCE_FREED. */
   free(): Promise<void>
 }
@@ -85,11 +85,11 @@ export async function openSession(options: SessionOptions): Promise<DecoderSessi
     sequence(config) {
       const sequence = ++sequences
       // Sent until the sequence has begun; of a larger object, nothing else.
-      let sampling: SamplerConfig | undefined = samplerConfig(config)
+      let sampling: SequenceSettings | undefined = sequenceSettings(config)
       return {
         async next(ids, draft = []) {
           const tokens = { ids: Int32Array.from(ids), draft: Int32Array.from(draft) }
-          const { tokens: chosen } = await call({ kind: 'next', sequence, ...tokens, sampling })
+          const chosen = await call({ kind: 'next', sequence, ...tokens, sampling })
           sampling = undefined
           return chosen
         },
@@ -108,7 +108,11 @@ export async function openSession(options: SessionOptions): Promise<DecoderSessi
   }
 }
 
-function samplerConfig(config: SamplerConfig): SamplerConfig {
+function sequenceSettings(config: SequenceSettings): SequenceSettings {
   const { doSample, temperature, topK, topP, minP, repetitionPenalty, seed, rules } = config
-  return { doSample, temperature, topK, topP, minP, repetitionPenalty, seed, rules }
+  const { presencePenalty, frequencyPenalty, logitBias, logprobs } = config
+  return {
+    ...{ doSample, temperature, topK, topP, minP, repetitionPenalty, seed, rules },
+    ...{ presencePenalty, frequencyPenalty, logitBias, logprobs },
+  }
 }

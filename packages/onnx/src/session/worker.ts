@@ -72,7 +72,7 @@ async function handle(request: Request): Promise<Answer> {
     case 'forward':
       return { logits: await decoder!.forward(request.ids, request.batch) }
     case 'next':
-      return { tokens: await scheduler!.next(request) }
+      return scheduler!.next(request)
     case 'free':
       scheduler!.free(request.sequence)
       return DONE

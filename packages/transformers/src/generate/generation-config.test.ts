@@ -111,6 +111,32 @@ describe('resolveGenerationConfig', () => {
     expect(resolveGenerationConfig({ eos_token_id }).eosTokenIds).toEqual(expected)
   })
 
+  it.each([
+    ['presencePenalty', -0.5, [Number.NaN, '1']],
+    ['frequencyPenalty', 2, [Number.POSITIVE_INFINITY]],
+    ['logprobs', 0, [-1, 21, 1.5, true]],
+  ] as const)('takes %s as it is, and refuses what it cannot be', (name, value, wrong) => {
+    expect(resolveGenerationConfig({}, { [name]: value })[name]).toBe(value)
+    for (const found of wrong) {
+      expect(failure(() => resolveGenerationConfig({}, { [name]: found }))).toMatchObject({
+        ...{ code: 'GENERATION_OPTION_INVALID', field: name, found },
+      })
+    }
+  })
+
+  it('takes biases by the ids of their tokens', () => {
+    const { logitBias } = resolveGenerationConfig({}, { logitBias: { 17: -100, 4: 2.5 } })
+    expect(logitBias).toEqual({ ids: [4, 17], values: [2.5, -100] })
+    expect(resolveGenerationConfig({}, { logitBias: {} }).logitBias).toBeUndefined()
+    for (const wrong of [{ cat: 1 }, { '-1': 1 }, { 1: Number.NaN }, { 1: '2' }, { '1e3': 1 }, [1], 3]) {
+      expect(failure(() => resolveGenerationConfig({}, { logitBias: wrong as never }))).toMatchObject({
+        code: 'GENERATION_OPTION_INVALID',
+        field: 'logitBias',
+        expected: expect.stringContaining('token ids'),
+      })
+    }
+  })
+
   it('lets options win over the file, and not mentioned or undefined ones not', () => {
     const file = { temperature: 0.6, top_p: 0.9, eos_token_id: 2 }
     const config = resolveGenerationConfig(file, {

@@ -1,4 +1,4 @@
-import type { SamplerConfig, SequenceBias, TokenConstraints } from '@hfquant/onnx'
+import type { LogitBias, SequenceBias, SequenceSettings, TokenConstraints } from '@hfquant/onnx'
 
 /** What a caller may say about one generation; each option replaces the field of generation_config.json. */
 export interface GenerationOptions {
@@ -18,6 +18,17 @@ export interface GenerationOptions {
   readonly minP?: number | undefined
   /** Above 1 discourages tokens that occurred before, in prompt or answer. Default 1. */
   readonly repetitionPenalty?: number | undefined
+  /** Subtracted from the logits of tokens that the answer has already. Default 0. */
+  readonly presencePenalty?: number | undefined
+  /** Subtracted from the logits of tokens that the answer has already, as often as it has them. Default 0. */
+  readonly frequencyPenalty?: number | undefined
+  /** What is added to the logits of tokens, by their ids. Default: nothing. */
+  readonly logitBias?: { readonly [tokenId: number]: number } | undefined
+  /**
+   * Tell with each piece how likely its token was, and so many of the likeliest tokens in its place, 0 to 20. Default: do
+   * not tell.
+   */
+  readonly logprobs?: number | undefined
   /** Equal seeds give equal random choices. Default: a new one each time. */
   readonly seed?: number | undefined
   /** End before any of these texts. */
@@ -54,7 +65,7 @@ export interface GenerationOptions {
 }
 
 /** The settings of one generation, complete and checked. */
-export interface GenerationConfig extends Omit<SamplerConfig, 'rules'> {
+export interface GenerationConfig extends Omit<SequenceSettings, 'rules'> {
   readonly maxNewTokens: number | undefined
   readonly maxLength: number | undefined
   readonly stop: readonly string[]
@@ -120,6 +131,22 @@ const oneOrMore: typeof listOf = (item, fileKey, expected) => {
 }
 
 const tokenId = wholeFrom(0)
+/** As many as OpenAI's API has. */
+const MOST_LOGPROBS = 20
+const biases: OptionField<LogitBias> = {
+  expected: 'an object with token ids as keys, and numbers',
+  read(value) {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined
+    const ids = Object.keys(value).map((id) => (/^\d+$/.test(id) ? Number(id) : -1))
+    const values: readonly unknown[] = Object.values(value)
+    const isUsable = ids.every((id) => tokenId.read(id) !== undefined) && values.every(Number.isFinite)
+    return isUsable ? { ids, values: values as number[] } : undefined
+  },
+}
+const probabilities: OptionField<number> = {
+  expected: `a whole number from 0 to ${MOST_LOGPROBS}`,
+  read: (value) => (Number(value) <= MOST_LOGPROBS ? tokenId.read(value) : undefined),
+}
 const tokens = (value: unknown): number[] | undefined =>
   Array.isArray(value) && value.length > 0 && value.every((id) => tokenId.read(id) !== undefined)
     ? value
@@ -131,6 +158,10 @@ const biasOf = (value: unknown): SequenceBias | undefined => {
 }
 const text = (value: unknown) => (typeof value === 'string' && value !== '' ? value : undefined)
 
+const finite: OptionField<number> = {
+  expected: 'a number',
+  read: (value) => (Number.isFinite(value) ? (value as number) : undefined),
+}
 /** Every option; the ranges are those that the processors of transformers accept. */
 export const optionFields = {
   maxNewTokens: wholeFrom(1, 'max_new_tokens'),
@@ -141,6 +172,8 @@ export const optionFields = {
   topP: numberWhere('top_p', 'a number from 0 to 1', (value) => value >= 0 && value <= 1),
   minP: numberWhere('min_p', 'a number from 0 to 1', (value) => value >= 0 && value <= 1),
   repetitionPenalty: numberWhere('repetition_penalty', 'a number above 0', (value) => value > 0),
+  presencePenalty: finite,
+  frequencyPenalty: finite,
   seed: wholeFrom(0),
   stop: oneOrMore(text, 'stop_strings', 'a non-empty text or a list of them'),
   eosTokenId: oneOrMore(tokenId.read, 'eos_token_id', 'a token id or a list of them'),
@@ -156,6 +189,8 @@ export const optionFields = {
   sequenceBias: listOf(biasOf, 'sequence_bias', 'a list of pairs, each of a list of token ids and a number'),
   forcedBosTokenId: wholeFrom(0, 'forced_bos_token_id'),
   forcedEosTokenId: oneOrMore(tokenId.read, 'forced_eos_token_id', 'a token id or a list of them'),
+  logitBias: biases,
+  logprobs: probabilities,
   promptLookupNumTokens: wholeFrom(0, 'prompt_lookup_num_tokens'),
 } satisfies { readonly [name in keyof Required<GenerationOptions>]: OptionField<unknown> }
 

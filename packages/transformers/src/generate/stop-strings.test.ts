@@ -3,29 +3,34 @@ import { describe, expect, it } from 'vitest'
 import { createStopStrings } from './index.js'
 
 /** Everything that comes out when the pieces go in. */
-function run(stops: readonly string[], pieces: readonly string[]): { text: string; stopped: boolean } {
+function run(
+  stops: readonly string[],
+  pieces: readonly string[],
+): { text: string; stop: string | undefined } {
   const matcher = createStopStrings(stops)
   const results = pieces.map((piece) => matcher.push(piece))
   const text = results.map(({ emit }) => emit).join('') + matcher.flush()
-  return { text, stopped: results.at(-1)?.stopped ?? false }
+  return { text, stop: results.at(-1)?.stop }
 }
 
 /** The definition: the first end of any stop string, and the longest one that ends there. */
-function search(stops: readonly string[], text: string): { text: string; stopped: boolean } {
+function search(stops: readonly string[], text: string): { text: string; stop: string | undefined } {
   for (let end = 1; end <= text.length; end++) {
-    const found = stops.filter((stop) => text.slice(0, end).endsWith(stop)).map((stop) => stop.length)
-    if (found.length > 0) return { text: text.slice(0, end - Math.max(...found)), stopped: true }
+    const [longest] = stops
+      .filter((stop) => text.slice(0, end).endsWith(stop))
+      .sort((a, b) => b.length - a.length)
+    if (longest !== undefined) return { text: text.slice(0, end - longest.length), stop: longest }
   }
-  return { text, stopped: false }
+  return { text, stop: undefined }
 }
 
 describe('createStopStrings', () => {
   it('ends before a stop string, even across pieces', () => {
     const matcher = createStopStrings(['\nUser:'])
-    expect(matcher.push('Hi')).toEqual({ emit: 'Hi', stopped: false })
-    expect(matcher.push(' there\nUs')).toEqual({ emit: ' there', stopped: false })
-    expect(matcher.push('er: next')).toEqual({ emit: '', stopped: true })
-    expect(matcher.push('more')).toEqual({ emit: '', stopped: true })
+    expect(matcher.push('Hi')).toEqual({ emit: 'Hi', stop: undefined })
+    expect(matcher.push(' there\nUs')).toEqual({ emit: ' there', stop: undefined })
+    expect(matcher.push('er: next')).toEqual({ emit: '', stop: '\nUser:' })
+    expect(matcher.push('more')).toEqual({ emit: '', stop: '\nUser:' })
     expect(matcher.flush()).toBe('')
   })
 
@@ -37,7 +42,7 @@ describe('createStopStrings', () => {
   })
 
   it('holds nothing back without stop strings', () => {
-    expect(createStopStrings([]).push('anything')).toEqual({ emit: 'anything', stopped: false })
+    expect(createStopStrings([]).push('anything')).toEqual({ emit: 'anything', stop: undefined })
   })
 
   it('equals a search in the whole text, wherever it is cut', () => {

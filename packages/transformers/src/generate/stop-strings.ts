@@ -2,8 +2,8 @@
 export interface StopResult {
   /** Text that is certain to belong to the answer. */
   readonly emit: string
-  /** True from the first complete stop string on; nothing follows then. */
-  readonly stopped: boolean
+  /** The stop string that was complete first; nothing follows then. */
+  readonly stop: string | undefined
 }
 
 /** Ends streamed text before the first stop string. */
@@ -20,16 +20,16 @@ export interface StopMatcher {
  */
 export function createStopStrings(stops: readonly string[]): StopMatcher {
   let held = ''
-  let stopped = false
+  let stop: string | undefined
   return {
     push(text) {
-      if (stopped) return { emit: '', stopped }
+      if (stop !== undefined) return { emit: '', stop }
       const all = held + text
-      const start = findFirstToEnd(all, stops)
-      stopped = start !== undefined
-      const emit = all.slice(0, start ?? all.length - unfinishedLength(all, stops))
-      held = stopped ? '' : all.slice(emit.length)
-      return { emit, stopped }
+      const found = findFirstToEnd(all, stops)
+      stop = found?.stop
+      const emit = all.slice(0, found?.start ?? all.length - unfinishedLength(all, stops))
+      held = found === undefined ? all.slice(emit.length) : ''
+      return { emit, stop }
     },
     flush() {
       const rest = held
@@ -39,17 +39,17 @@ export function createStopStrings(stops: readonly string[]): StopMatcher {
   }
 }
 
-/** Where the stop string begins that ends first. */
-function findFirstToEnd(text: string, stops: readonly string[]): number | undefined {
-  let best: { start: number; end: number } | undefined
+/** The stop string that ends first, and where it begins. */
+function findFirstToEnd(text: string, stops: readonly string[]) {
+  let best: { readonly stop: string; readonly start: number; readonly end: number } | undefined
   for (const stop of stops) {
     const start = text.indexOf(stop)
     if (start === -1) continue
     const end = start + stop.length
     if (best === undefined || end < best.end || (end === best.end && start < best.start))
-      best = { start, end }
+      best = { stop, start, end }
   }
-  return best?.start
+  return best
 }
 
 /** Length of the longest end of `text` that is a beginning of a stop string. */

@@ -115,6 +115,12 @@ export interface Tokenizer {
   decode(ids: Iterable<number>, options?: DecodeOptions): string
   /** The token of an id as the vocabulary writes it, in byte-pair vocabularies with letters for bytes; undefined without one. */
   idToToken(id: number): string | undefined
+  /**
+   * The bytes of UTF-8 that a token adds to a text in whose middle it stands: part of a character, perhaps. Exact for
+   * byte-level tokens, tokens of bytes such as `<0x0A>`, and tokens with a mark for the space. Empty for special tokens and
+   * for ids without a token. Throws TokenizerError for what is no id.
+   */
+  tokenBytes(id: number): Uint8Array
   /** Decodes token by token. The text of `after` and the pieces together equal `decode` of all ids. */
   createStreamDecoder(options?: StreamDecoderOptions): StreamDecoder
   /** The prompt for a conversation. It contains the special tokens already. Throws ChatTemplateError. */
@@ -172,6 +178,7 @@ export function createTokenizer(files: TokenizerFiles, markers: readonly string[
     },
 
     idToToken: (id) => engine.tokenOf(id),
+    tokenBytes: (id) => engine.bytesOf(checkId(id)),
 
     createStreamDecoder({ skipSpecialTokens = true, after = [] } = {}) {
       const isSkipped = (id: number) => skipSpecialTokens && engine.specialIds.has(checkId(id))

@@ -69,7 +69,9 @@ export const assistantDrafter = (
     const sequence = session.sequence(LIKELIEST)
     try {
       for (let ids = tokens; draft.length < count; ids = draft.slice(-1)) {
-        const [token] = await untilAborted(sequence.next(ids), signal)
+        const {
+          tokens: [token],
+        } = await untilAborted(sequence.next(ids), signal)
         if (token! >= vocabSize) break
         draft.push(token!)
       }

@@ -22,24 +22,47 @@ export interface TokenDecoder {
   decode(tokens: readonly string[]): string
   /** True for a token that is a byte: a run of them is a text only when it has ended. */
   isByte(token: string): boolean
+  /** The bytes that a token adds to a text in whose middle it stands. */
+  bytesOf(token: string): Uint8Array
 }
 
 /** The decoder of tokenizer.json; without one, tokens are words. Throws TokenizerFileError. */
 export function readDecoder(value: unknown): TokenDecoder {
-  if (value === null) return { decode: (tokens) => tokens.join(' '), isByte: () => false }
+  if (value === null) {
+    const decode = (tokens: readonly string[]) => tokens.join(' ')
+    return { decode, isByte: () => false, bytesOf: (token) => utf8.encode(addedText(token, decode)) }
+  }
   const stage = rootStage(value, 'decoder')
   const decoder = createDecoder(stage)
-  const joinsBytes = hasByteFallback(stage)
+  const [joinsBytes, spellsBytes] = [has(stage, 'ByteFallback'), has(stage, 'ByteLevel')]
+  const decode = (tokens: readonly string[]) => decoder(tokens).join('')
   return {
-    decode: (tokens) => decoder(tokens).join(''),
+    decode,
     isByte: (token) => joinsBytes && byteOf(token) !== undefined,
+    bytesOf(token) {
+      const byte = joinsBytes ? byteOf(token) : undefined
+      if (byte !== undefined) return Uint8Array.of(byte)
+      return spellsBytes ? Uint8Array.from(fromByteCharacters(token)) : utf8.encode(addedText(token, decode))
+    },
   }
 }
 
-function hasByteFallback({ json }: Stage): boolean {
-  if (json.type !== 'Sequence') return json.type === 'ByteFallback'
-  return (json.decoders as readonly unknown[]).some((one) => hasByteFallback(stageAt(one, 'decoder')))
+/** Whether a decoder is of a type, or has a part that is. */
+function has({ json }: Stage, type: string): boolean {
+  if (json.type !== 'Sequence') return json.type === type
+  return (json.decoders as readonly unknown[]).some((one) => has(stageAt(one, 'decoder'), type))
 }
+
+/** What stands before a token whose text at the beginning would be another one, without its space for example. */
+const BEFORE = 'a'
+
+/** The text of a token behind another one. */
+function addedText(token: string, decode: TokenDecoder['decode']): string {
+  const text = decode([BEFORE, token])
+  return text.startsWith(BEFORE) ? text.slice(BEFORE.length) : decode([token])
+}
+
+const utf8 = new TextEncoder()
 
 function createDecoder(stage: Stage): Decoder {
   switch (stage.json.type) {

@@ -24,6 +24,8 @@ export interface TokenizerEngine {
   decode(ids: readonly number[]): string
   /** True for an id whose text is known only when the run of bytes that it belongs to has ended. */
   isByte(id: number): boolean
+  /** The bytes that an id adds to a text; none for a special token, and for an id without a token. */
+  bytesOf(id: number): Uint8Array
   idOf(token: string): number | undefined
   /** As the vocabulary writes it. */
   tokenOf(id: number): string | undefined
@@ -72,14 +74,19 @@ export function createEngine(
     addedIds.set(content, id)
     tokenOf[id] = added.decoded.get(id) ?? content
   }
+  const specialIds = new Set(json.added_tokens.filter(({ special }) => special === true).map(({ id }) => id))
   const addedOnly = [...addedIds.keys()].filter((token) => !vocabulary.has(token))
 
   return {
     size: vocabulary.size + addedOnly.length,
-    specialIds: new Set(json.added_tokens.filter(({ special }) => special === true).map(({ id }) => id)),
+    specialIds,
     idOf: (token) => addedIds.get(token) ?? vocabulary.get(token),
     tokenOf: (id) => tokenOf[id],
     isByte: (id) => decoder.isByte(tokenOf[id] ?? ''),
+    bytesOf(id) {
+      const token = specialIds.has(id) ? undefined : tokenOf[id]
+      return token === undefined ? new Uint8Array() : decoder.bytesOf(token)
+    },
 
     *encode(text, { addSpecialTokens, truncateTo, maxTokens = MAX_TOKENS }) {
       const lengthOf = (count: number) => (addSpecialTokens ? (postProcess?.lengthOf(count) ?? count) : count)
