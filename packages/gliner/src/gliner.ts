@@ -25,7 +25,8 @@ import { type ReadPartsContext, readParts, type TextPart } from './text/read-par
 import { splitWords } from './text/split-words.js'
 
 /** Options of `GLiNER.fromPretrained`. */
-export interface LoadGlinerOptions extends Omit<LoadModelOptions, 'kvCacheDtype' | 'quantizeLmHead'> {
+export interface LoadGlinerOptions
+  extends Omit<LoadModelOptions, 'kvCacheDtype' | 'kvCacheMemory' | 'maxSequences' | 'quantizeLmHead'> {
   /** 'fp16' or 'bf16': weights that lie beside the usual ones in that precision. */
   readonly variant?: 'fp16' | 'bf16' | (string & {}) | null | undefined
   /** Of a bi-encoder whose folder has no tokenizer for labels: the folder that has it. */

@@ -77,6 +77,8 @@ export {
   type QuantizeModelResult,
   quantizeModel,
   removeCompiledModels,
+  type ScoredToken,
+  type ScoreTextOptions,
   type SequenceClassifier,
   type TokenClassifier,
   type Tokenizer,

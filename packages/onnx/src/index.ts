@@ -21,6 +21,7 @@ export { logProbabilities, type TokenLogprob, type TokenLogprobs } from './sampl
 export { createSampler, type Sampler } from './sampling/sampler.js'
 export type { LogitBias, SamplerConfig, SequenceSettings } from './sampling/sampler-config.js'
 export type { SequenceBias, TokenConstraints, TokenRules } from './sampling/token-rules.js'
+export { sequenceBytes } from './session/cache-slots.js'
 export { DECODER, ENCODER } from './session/decoder-ports.js'
 export { type EncoderSession, openEncoder } from './session/encoder-session.js'
 export { createGraphThreads, type GraphSession, type GraphThreads } from './session/graph-session.js'
@@ -32,9 +33,11 @@ export type {
   SumPort,
   TensorRecord,
 } from './session/protocol.js'
+export { NO_COUNTERS, type SessionCounters } from './session/session-counters.js'
 export {
   type DecoderSession,
   openSession,
+  type ScoreOptions,
   type SequenceHandle,
   type SessionMemory,
   type SessionOptions,

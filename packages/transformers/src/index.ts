@@ -17,6 +17,7 @@ export type {
   TokenProbability,
 } from './auto/decoder/generate-text.js'
 export { type Likelihood, logProbability } from './auto/decoder/likelihood.js'
+export type { ScoredToken, ScoreTextOptions } from './auto/decoder/scored-tokens.js'
 export { BaseEncoder, type EncodedText } from './auto/encoder/base-encoder.js'
 export type { LabelScore } from './auto/encoder/classes.js'
 export { EncoderModel } from './auto/encoder/encoder-model.js'

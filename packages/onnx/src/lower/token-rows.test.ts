@@ -56,7 +56,7 @@ const converse = (graph: Graph, prompts: readonly Prompt[], { part = 512, dtype 
     const said = new Map<Sequence, number[][]>()
     for (const prompt of prompts) {
       const ids = tokens(prompt)
-      const sequence = decoder.sequences.begin(ids)
+      const sequence = decoder.sequences.begin(ids)!
       let logits: Float32Array = new Float32Array()
       for (let at = 0; at < ids.length; at += part) {
         logits = await decoder.append(sequence, ids.slice(at, at + part))

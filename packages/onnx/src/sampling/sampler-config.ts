@@ -38,4 +38,11 @@ export interface SequenceSettings extends SamplerConfig {
    * Tell the log-probability of every chosen token, and of so many of the likeliest tokens in its place. Default: of none.
    */
   readonly logprobs?: number | undefined
+  /** Tokens that are chosen at most: room is held for some of them from the beginning. Default: any number. */
+  readonly maxNewTokens?: number | undefined
+  /**
+   * What is cached of a sequence is found by sequences of the same scope only: how long a prompt takes tells whether another
+   * one began alike. Default: a scope of all that name none.
+   */
+  readonly scope?: string | undefined
 }

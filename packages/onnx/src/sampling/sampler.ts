@@ -96,7 +96,8 @@ const RULES: Step = {
   hint: 'Allow more: see suppressTokens, badWordsIds, minNewTokens, noRepeatNgramSize and the forced tokens.',
 }
 
-function checkLogits(logits: Float32Array, step?: Step): void {
+/** @throws SamplingError for logits that are NaN, +Infinity, or -Infinity throughout. */
+export function checkLogits(logits: Float32Array, step?: Step): void {
   const after = step?.after ?? ''
   let possible = false
   for (let token = 0; token < logits.length; token++) {

@@ -9,6 +9,9 @@ export const newCacheArray = (
   length: number,
 ): CacheArray => (dtype === 'float32' ? new Float32Array(length) : new Uint16Array(length))
 
+export const elementBytes = ({ dtype = 'float32' }: Pick<CacheShape, 'dtype'>): number =>
+  dtype === 'float32' ? Float32Array.BYTES_PER_ELEMENT : Uint16Array.BYTES_PER_ELEMENT
+
 /** The runtime reads the array itself, not a copy. */
 export function cacheTensor(array: CacheArray, shape: readonly number[]): Tensor {
   if (array instanceof Float32Array) return new Tensor('float32', array, [...shape])

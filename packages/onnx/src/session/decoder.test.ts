@@ -85,7 +85,7 @@ async function converse(decoder: Decoder): Promise<Said[]> {
   const sequences: Sequence[] = []
   for (const [seed, length] of [5, 300, 12].entries()) {
     const prompt = tokens(length, seed)
-    const sequence = decoder.sequences.begin(prompt)
+    const sequence = decoder.sequences.begin(prompt)!
     await decoder.append(sequence, prompt.slice(0, 3))
     said.push({ ids: prompt, logits: await decoder.append(sequence, prompt.slice(3)) })
     sequences.push(sequence)
@@ -143,7 +143,7 @@ test('a key that float16 cannot hold makes logits that are no numbers, instead o
   const after = (dtype: CacheDtype) =>
     withDecoder(dtype, (decoder) => {
       const ids = [1, TOO_LARGE, 2, 3]
-      return decoder.append(decoder.sequences.begin(ids), ids)
+      return decoder.append(decoder.sequences.begin(ids)!, ids)
     })
   expect((await after('float32')).every(Number.isFinite)).toBe(true)
   expect((await after('float16')).some(Number.isNaN)).toBe(true)

@@ -23,12 +23,12 @@ export interface Decoder {
    * @returns the logits of those that were part of the run, the first one in any case: views of one array.
    */
   step(tokens: ReadonlyMap<Sequence, number>): Promise<ReadonlyMap<Sequence, Float32Array>>
-  readonly sequences: Pick<
-    Sequences,
-    'begin' | 'extend' | 'roomOf' | 'retire' | 'byteLength' | 'keptByteLength'
-  >
+  readonly sequences: SequenceRoom
   close(): Promise<void>
 }
+
+/** Sequences as they are between runs. */
+export type SequenceRoom = Omit<Sequences, 'single' | 'together' | 'advance'>
 
 /**
  * How many of the tokens of a run stay, from the first on; at least one.
@@ -41,12 +41,14 @@ export interface OpenOptions {
   readonly threads: number
   /** True for a file that the runtime wrote itself: there is nothing left to optimize. */
   readonly optimized: boolean
+  /** Bytes that caches may take; default: what sequences need. */
+  readonly cacheBudget?: number | undefined
 }
 
 export async function openDecoder(
   modelPath: string,
   shape: CacheShape,
-  { threads, optimized }: OpenOptions,
+  { threads, optimized, cacheBudget }: OpenOptions,
 ): Promise<Decoder> {
   const settings: InferenceSession.SessionOptions = {
     executionProviders: ['cpu'],
@@ -56,7 +58,7 @@ export async function openDecoder(
     logSeverityLevel: 3,
   }
   const session = await runtimeCall(() => InferenceSession.create(modelPath, settings))
-  const sequences = createSequences(shape)
+  const sequences = createSequences(shape, cacheBudget)
   const layers = shape.layers.flatMap((cache, layer) => (cache.kind === 'kv' ? [{ ...cache, layer }] : []))
   const nothing = newCacheArray(shape, 0)
   const newRows = layers.flatMap(({ layer }) => [DECODER.newKey(layer), DECODER.newValue(layer)])

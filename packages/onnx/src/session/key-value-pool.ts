@@ -1,4 +1,4 @@
-import { type CacheArray, newCacheArray } from './cache-array.js'
+import { type CacheArray, elementBytes, newCacheArray } from './cache-array.js'
 import type { CacheShape } from './protocol.js'
 
 /**
@@ -28,6 +28,8 @@ export interface KeyValuePool {
   swap(slot: number, other: number): void
   /** Adds empty slots. Where there is no memory for all of them, the pool stays as it was. */
   grow(slots: number): void
+  /** Gives back all slots but the first ones. */
+  shrink(slots: number): void
 }
 
 export interface LayerRange {
@@ -55,6 +57,27 @@ export interface SlotRange {
  */
 const WINDOW_STEP = 64
 
+/** What one more slot takes, in bytes. */
+export interface SlotSize {
+  /** In all layers. */
+  readonly bytes: number
+  /** In the array that takes the most: one array at a time is copied when a pool grows or shrinks. */
+  readonly array: number
+}
+
+export function slotSize(shape: CacheShape, capacity: number): SlotSize {
+  const arrays = shape.layers.flatMap((cache) => {
+    if (cache.kind === 'shared') return []
+    const { heads, headSize, window } = cache
+    return [heads * layerCapacity(window, capacity) * headSize * elementBytes(shape)]
+  })
+  return { bytes: 2 * arrays.reduce((sum, array) => sum + array, 0), array: Math.max(0, ...arrays) }
+}
+
+/** Positions of a slot in one layer. */
+const layerCapacity = (window: number | undefined, capacity: number): number =>
+  window === undefined ? capacity : Math.min(capacity, roundUp(window, WINDOW_STEP) + WINDOW_STEP)
+
 /** Keys or values of one layer. */
 interface Layer {
   readonly heads: number
@@ -72,15 +95,26 @@ export function createKeyValuePool(shape: CacheShape, capacity: number): KeyValu
   const layers = shape.layers.map((cache): Layer | undefined => {
     if (cache.kind === 'shared') return undefined
     const { heads, headSize, window } = cache
-    const most = window === undefined ? capacity : roundUp(window, WINDOW_STEP) + WINDOW_STEP
     const nothing = newCacheArray(shape, 0)
     return {
       ...{ heads, headSize, window, keys: nothing, values: nothing, dropped: [] },
-      capacity: Math.min(capacity, most),
+      capacity: layerCapacity(window, capacity),
     }
   })
   const owned = layers.filter((layer) => layer !== undefined)
   const at = (index: number): Layer => layers[index]!
+
+  const resize = (count: number) => {
+    for (const layer of owned) {
+      const length = slotLength(layer)
+      for (const key of ['keys', 'values'] as const) {
+        const array = newCacheArray(shape, count * length)
+        array.set(layer[key].subarray(0, Math.min(slots, count) * length))
+        layer[key] = array
+      }
+      layer.dropped.length = count
+    }
+  }
 
   return {
     capacity,
@@ -137,17 +171,14 @@ export function createKeyValuePool(shape: CacheShape, capacity: number): KeyValu
       }
     },
     grow(more) {
-      for (const layer of owned) {
-        const length = slotLength(layer)
-        for (const key of ['keys', 'values'] as const) {
-          const array = newCacheArray(shape, (slots + more) * length)
-          array.set(layer[key].subarray(0, slots * length))
-          layer[key] = array
-        }
-        for (let slot = slots; slot < slots + more; slot++) layer.dropped[slot] = 0
-      }
+      resize(slots + more)
+      for (const { dropped } of owned) dropped.fill(0, slots)
       // Last: if memory ran out before, some arrays have room that nobody uses.
       slots += more
+    },
+    shrink(fewer) {
+      slots = fewer
+      resize(fewer)
     },
   }
 }

@@ -2,6 +2,7 @@ import type { LayerCache } from '@hfquant/core'
 import type { TokenLogprobs } from '../sampling/log-probabilities.js'
 import type { SequenceSettings } from '../sampling/sampler-config.js'
 import type { ErrorRecord } from './error-record.js'
+import type { SessionCounters } from './session-counters.js'
 
 /** What the main thread and the session worker say to each other. Large arrays are transferred, not copied. */
 
@@ -38,6 +39,9 @@ export type Request =
       readonly threads: number
       /** True for a file that the runtime wrote itself: there is nothing left to optimize. */
       readonly optimized: boolean
+      /** See SessionOptions. */
+      readonly cacheBudget?: number | undefined
+      readonly maxSequences?: number | undefined
     }
   | {
       readonly kind: 'prepack'
@@ -47,6 +51,8 @@ export type Request =
     }
   | { readonly kind: 'forward'; readonly ids: Int32Array; readonly batch: number }
   | ({ readonly kind: 'next' } & NextToken)
+  | ({ readonly kind: 'admit' } & AdmitTokens)
+  | ({ readonly kind: 'score' } & ScoreTokens)
   | { readonly kind: 'free'; readonly sequence: number }
   | { readonly kind: 'cacheBytes' }
   | ({ readonly kind: 'openGraph' } & GraphOpening)
@@ -88,13 +94,27 @@ export interface SumPort {
 }
 
 /** Tokens that go on with a sequence, or, with an unknown number, begin one. */
-export interface NextToken {
-  readonly sequence: number
-  readonly ids: Int32Array
+export interface NextToken extends AdmitTokens {
   /** Tokens that are likely to come behind them. */
   readonly draft?: Int32Array | undefined
+}
+
+export interface AdmitTokens {
+  readonly sequence: number
+  readonly ids: Int32Array
   /** How the tokens of the sequence are chosen: read when it begins, and not needed afterwards. */
   readonly sampling?: SequenceSettings | undefined
+}
+
+/** A text whose tokens are scored; a sequence that nothing goes on with. */
+export interface ScoreTokens extends Omit<AdmitTokens, 'sampling'>, Pick<SequenceSettings, 'scope'> {
+  /** Likeliest tokens to tell of in the place of each. */
+  readonly top: number
+}
+
+export interface ScoredTokens {
+  /** Of every token but the first. */
+  readonly scores: readonly TokenLogprobs[]
 }
 
 /** What came of such tokens. */
@@ -114,10 +134,15 @@ export interface Call {
 
 /** What each kind of request is answered with. */
 export interface Answers {
-  readonly open: Done
+  readonly open: {
+    /** Tokens that a sequence can have at most. */
+    readonly longest: number
+  }
   readonly prepack: Done
   readonly forward: { readonly logits: Float32Array }
   readonly next: NextTokens
+  readonly admit: { readonly cached: number }
+  readonly score: ScoredTokens
   readonly free: Done
   readonly cacheBytes: { readonly cacheBytes: CacheBytes }
   readonly openGraph: Done
@@ -134,3 +159,8 @@ type Tensors = { readonly tensors: TensorRecord }
 type Done = { readonly done: true }
 
 export type Reply = { readonly id: number } & ({ readonly answer: Answer } | { readonly error: ErrorRecord })
+
+/** What the thread says without being asked. */
+export interface CountersMessage {
+  readonly counters: SessionCounters
+}

@@ -1,8 +1,13 @@
 import { RuntimeError } from '@hfquant/core/errors'
-import { type Choice, type Chooser, createChooser } from '../sampling/chooser.js'
+import { type Choice, createChooser } from '../sampling/chooser.js'
 import type { Decoder } from './decoder.js'
-import type { NextToken, NextTokens } from './protocol.js'
+import { createPromptPace } from './prompt-pace.js'
+import type { AdmitTokens, NextToken, NextTokens, ScoredTokens, ScoreTokens } from './protocol.js'
+import { createRoster, isPaused, type Member } from './roster.js'
+import { createScoring, SCORED_PART } from './scoring.js'
 import type { Sequence } from './sequences.js'
+import { createCounterFeed, type SessionCounters } from './session-counters.js'
+import { chooseAlong, hasRoom, isPrompt, type Task } from './task.js'
 
 /**
  * Runs many sequences at once: those that wait for one token share a run, prompts are read in parts between these runs,
@@ -13,36 +18,32 @@ export interface Scheduler {
    * Appends tokens to a sequence and chooses the one after them, with a sampler that belongs to the sequence, and further
    * ones as long as they are those of a draft; see SequenceHandle.next.
    *
-   * @throws SamplingError; RuntimeError SEQUENCE_FREED when the sequence is freed before it is its turn, or was before.
+   * @throws SamplingError; RuntimeError SEQUENCE_FREED when the sequence is freed before it is its turn, or was before,
+   * CACHE_BUDGET_EXCEEDED for more tokens than the cache can hold.
    */
   next(request: NextToken): Promise<NextTokens>
+  /** Begins a sequence, and answers when it has room; see SequenceHandle.admit. Throws as `next`. */
+  admit(request: AdmitTokens): Promise<{ readonly cached: number }>
+  /** How likely the tokens of a text are; see DecoderSession.score. Throws as `next`. */
+  score(request: ScoreTokens): Promise<ScoredTokens>
   free(sequence: number): void
 }
 
-/** Tokens of a prompt that are read at once: more need more scratch memory, and let a cancelled call go on longer. */
-const PROMPT_PART = 512
-/** The same while other sequences wait for their next token. */
-const SHARED_PROMPT_PART = 64
+export interface SchedulerOptions {
+  /** Sequences that have room at the same time; default: as many as there are. */
+  readonly maxSequences?: number | undefined
+  /** Bytes that caches may take, as the decoder has them. */
+  readonly cacheBudget?: number | undefined
+  readonly onCounters?: ((counters: SessionCounters) => void) | undefined
+}
 
 /** How long sequences that shared the last run are waited for: a second run takes far longer. */
 const PATIENCE_MS = 2
 
-interface Active {
-  readonly sequence: Sequence
-  readonly choose: Chooser
-}
-
-interface Task extends Active {
-  readonly number: number
-  rest: readonly number[]
-  readonly cached: number
-  readonly draft: readonly number[]
-  readonly resolve: (chosen: NextTokens) => void
-  readonly reject: (error: unknown) => void
-}
-
-export function createScheduler(decoder: Decoder): Scheduler {
-  const sequences = new Map<number, Active>()
+export function createScheduler(decoder: Decoder, options: SchedulerOptions = {}): Scheduler {
+  const { sequences } = decoder
+  const { maxSequences = Number.POSITIVE_INFINITY, cacheBudget, onCounters = () => {} } = options
+  const members = new Map<number, Member>()
   /** What is to be computed, in the order in which it came. */
   const tasks = new Map<number, Task>()
   /** Sequences of the last shared run that have not been heard of since. */
@@ -50,55 +51,82 @@ export function createScheduler(decoder: Decoder): Scheduler {
   /** Ended sequences that a run may still write to. */
   let freed: Sequence[] = []
   let isWorking = false
+  let isTurnOfOldest = false
+  const pace = createPromptPace()
 
+  const roster = createRoster({
+    ...{ sequences, maxSequences },
+    isAsking: ({ number }) => tasks.has(number),
+    admitted(member) {
+      if (member.preemptions === 0) counters.add('cachedTokens', member.cached)
+      tasks.get(member.number)?.scoring?.restart()
+      member.admission?.resolve()
+    },
+    preempted: () => counters.add('preemptions', 1),
+    failed: (member, error) => end(member, error),
+  })
+  const counters = createCounterFeed(() => {
+    const { activeByteLength: active, keptByteLength: kept, byteLength: total } = sequences
+    const cacheBytes = { active, kept, total, budget: cacheBudget }
+    return { running: roster.running.length, waiting: roster.waiting, cacheBytes }
+  }, onCounters)
+
+  const wake = () => {
+    if (!isWorking) void work()
+  }
   const work = async () => {
     isWorking = true
     await turn()
-    while (tasks.size > 0) {
+    for (;;) {
+      retireFreed()
+      roster.admit()
+      if (![...tasks.values()].some(hasRoom)) break
+      counters.tell(false)
       await stragglers()
       await stepAll()
       await readPrompt()
-      retireFreed()
       await turn()
     }
     isWorking = false
-    retireFreed()
+    counters.tell(true)
   }
 
   const retireFreed = () => {
-    for (const sequence of freed) decoder.sequences.retire(sequence)
+    for (const sequence of freed) sequences.retire(sequence)
     freed = []
   }
 
   const stragglers = async () => {
     const until = performance.now() + PATIENCE_MS
-    const isWaiting = () => [...expected].some((number) => sequences.has(number) && !tasks.has(number))
+    const isWaiting = () => [...expected].some((number) => members.has(number) && !tasks.has(number))
     while (waitingForOne().length > 0 && isWaiting() && performance.now() < until) await turn()
     expected = new Set()
   }
 
-  const waitingForOne = () => [...tasks.values()].filter(({ rest }) => rest.length === 1)
-
-  const isUnderWay = (task: Task) => tasks.get(task.number) === task
+  const isUnderWay = (task: Task) => tasks.get(task.member.number) === task
+  const waitsForOne = (task: Task) => isUnderWay(task) && hasRoom(task) && !isPrompt(task)
+  const waitingForOne = () => [...tasks.values()].filter(waitsForOne)
 
   /** One token for everybody who waits for one, in shared runs; behind a draft as many as it has right, in a run of its own. */
   const stepAll = async () => {
     const waiting = waitingForOne()
     await stepTogether(waiting.filter(({ draft }) => draft.length === 0))
     for (const task of waiting) {
-      if (task.draft.length > 0 && isUnderWay(task)) await verify(task)
+      if (task.draft.length > 0 && waitsForOne(task)) await verify(task)
     }
   }
 
   const stepTogether = async (all: readonly Task[]) => {
-    for (let waiting = all; waiting.length > 0; waiting = waiting.filter(isUnderWay)) {
-      const tokens = new Map(waiting.map(({ sequence, rest }) => [sequence, rest[0]!]))
+    for (let waiting = withRoom(all); waiting.length > 0; waiting = withRoom(waiting)) {
+      const tokens = new Map(waiting.map(({ member }) => [member.sequence!, member.unread[0]!]))
       try {
-        const logits = await decoder.step(tokens)
+        const logits = await timed(() => decoder.step(tokens))
         for (const task of waiting) {
-          if (!logits.has(task.sequence)) continue
-          finish(task, logits.get(task.sequence)!)
-          expected.add(task.number)
+          const own = logits.get(task.member.sequence!)
+          if (own === undefined) continue
+          task.member.unread = []
+          finish(task, own)
+          expected.add(task.member.number)
         }
       } catch (error) {
         for (const task of waiting) fail(task, error)
@@ -106,40 +134,98 @@ export function createScheduler(decoder: Decoder): Scheduler {
     }
   }
 
+  /** Those that still wait for one token and have room for theirs; room is made where it can be. */
+  const withRoom = (all: readonly Task[]) => {
+    for (const task of all) {
+      try {
+        if (waitsForOne(task)) roster.makeRoom(task.member, 1)
+      } catch (error) {
+        fail(task, error)
+      }
+    }
+    return all.filter(waitsForOne)
+  }
+
   const verify = async (task: Task) => {
-    const { sequence, rest, draft } = task
+    const { member, draft } = task
+    // A guess is not worth anybody's room.
+    if (!sequences.reserve(member.sequence!, 1 + draft.length)) {
+      task.draft = []
+      await stepTogether([task])
+      return
+    }
     let chosen: readonly Choice[] = []
+    const tokens = [...member.unread, ...draft]
     try {
-      await decoder.verify(sequence, [...rest, ...draft], (logits) => {
-        chosen = chooseAlong(task, logits)
-        return chosen.length
-      })
+      await timed(() =>
+        decoder.verify(member.sequence!, tokens, (logits) => {
+          chosen = chooseAlong(task, logits)
+          return chosen.length
+        }),
+      )
+      member.unread = []
       succeed(task, chosen)
     } catch (error) {
       fail(task, error)
     }
   }
 
-  /** One part of the prompt that has waited longest. Who has come meanwhile and waits for one token has the next run. */
+  /** One part of a prompt. Who has come meanwhile and waits for one token has the next run. */
   const readPrompt = async () => {
-    const task = [...tasks.values()].find(({ rest }) => rest.length > 1)
+    const task = promptInTurn()
     if (task === undefined) return
-    const part = task.rest.slice(
-      0,
-      partLength(task.rest.length, sequences.size > 1 ? SHARED_PROMPT_PART : PROMPT_PART),
-    )
+    const { member, scoring } = task
     try {
-      const logits = await decoder.append(task.sequence, part)
-      task.rest = task.rest.slice(part.length)
-      if (task.rest.length === 0) finish(task, logits)
+      if (!roster.makeRoom(member, member.unread.length)) return
+      const part = member.unread.slice(0, partOf(task))
+      const started = performance.now()
+      const logits = await timed(() =>
+        scoring === undefined
+          ? decoder.append(member.sequence!, part)
+          : scoring.read(part, (...run) => decoder.verify(member.sequence!, ...run)),
+      )
+      pace.record(part.length, performance.now() - started)
+      counters.add('promptTokens', part.length)
+      member.unread = member.unread.slice(part.length)
+      if (member.unread.length > 0 || !isUnderWay(task)) return
+      if (logits === undefined) answer(task, { scores: scoring!.scores })
+      else finish(task, logits)
     } catch (error) {
       fail(task, error)
     }
   }
 
+  const partOf = ({ member, scoring }: Task) =>
+    pace.partOf(member.unread.length, {
+      isShared: isAnybodyElseMaking(member),
+      ...(scoring !== undefined && { most: SCORED_PART }),
+    })
+
+  /** In turns the prompt that has waited longest, so that it comes to an end, and the one that is nearest to its own. */
+  const promptInTurn = () => {
+    const prompts = [...tasks.values()].filter((task) => hasRoom(task) && isPrompt(task))
+    const shortest = Math.min(...prompts.map(({ member }) => member.unread.length))
+    isTurnOfOldest = !isTurnOfOldest
+    return isTurnOfOldest ? prompts[0] : prompts.find(({ member }) => member.unread.length === shortest)
+  }
+
+  const isAnybodyElseMaking = (member: Member) =>
+    roster.running.some((other) => {
+      const task = tasks.get(other.number)
+      return other !== member && (task === undefined ? !isPaused(other) : !isPrompt(task))
+    })
+
+  const timed = async <T>(run: () => Promise<T>): Promise<T> => {
+    const started = performance.now()
+    const result = await run()
+    counters.add('runs', 1)
+    counters.add('runSeconds', (performance.now() - started) / 1000)
+    return result
+  }
+
   const finish = (task: Task, logits: Float32Array) => {
     try {
-      succeed(task, [task.choose(logits, task.sequence.tokens)])
+      succeed(task, [task.member.choose!(logits, task.member.sequence!.tokens)])
     } catch (error) {
       fail(task, error)
     }
@@ -147,83 +233,99 @@ export function createScheduler(decoder: Decoder): Scheduler {
   const succeed = (task: Task, choices: readonly Choice[]) => {
     const tokens = choices.map(({ token }) => token)
     const logprobs = choices.flatMap(({ logprobs }) => logprobs ?? [])
-    task.resolve({ tokens, ...(logprobs.length > 0 && { logprobs }), cached: task.cached })
-    tasks.delete(task.number)
+    counters.add('generatedTokens', tokens.length)
+    answer(task, { tokens, ...(logprobs.length > 0 && { logprobs }), cached: task.member.cached })
+    task.member.cached = 0
+  }
+  const answer = (task: Task, answer: NextTokens | ScoredTokens) => {
+    tasks.delete(task.member.number)
+    task.member.answered = performance.now()
+    task.resolve(answer as NextTokens & ScoredTokens)
   }
   const fail = (task: Task, error: unknown) => {
-    tasks.delete(task.number)
+    if (isUnderWay(task)) tasks.delete(task.member.number)
     task.reject(error)
   }
 
-  const begin = ({ ids, sampling }: NextToken): Active => {
+  /** Leaves whoever waits for it with an error. */
+  const end = (member: Member, error: unknown) => {
+    const task = tasks.get(member.number)
+    if (task !== undefined) fail(task, error)
+    member.admission?.reject(error)
+    roster.leave(member)
+    members.delete(member.number)
+  }
+
+  const memberOf = (request: NextToken | AdmitTokens): Member => {
+    const { sequence: number, ids, sampling } = request
+    const known = members.get(number)
+    if (known !== undefined) return known
     if (sampling === undefined) throw sequenceFreed()
     // First: where it fails, no sequence has begun that nobody would end.
     const choose = createChooser(sampling)
-    return { sequence: decoder.sequences.begin([...ids]), choose }
+    const most = ids.length + (sampling.maxNewTokens ?? Number.POSITIVE_INFINITY)
+    return newMember({ number, choose, scope: sampling.scope, most })
   }
 
+  const append = (member: Member, ids: ArrayLike<number>) => {
+    const tokens = [...member.unread, ...Array.from(ids)]
+    if (member.sequence !== undefined) member.unread = sequences.extend(member.sequence, tokens)
+    else {
+      member.unread = tokens
+      roster.enter(member)
+    }
+    members.set(member.number, member)
+  }
+
+  const ask = <Answer>(task: Omit<Task, 'resolve' | 'reject'>): Promise<Answer> =>
+    new Promise((resolve, reject) => {
+      tasks.set(task.member.number, { ...task, resolve: resolve as Task['resolve'], reject })
+      wake()
+    })
+
   return {
-    next: (request) =>
-      new Promise((resolve, reject) => {
-        const { sequence: number, ids } = request
-        const known = sequences.get(number)
-        const active = known ?? begin(request)
-        sequences.set(number, active)
-        const rest =
-          known === undefined
-            ? [...ids].slice(active.sequence.length)
-            : decoder.sequences.extend(active.sequence, [...ids])
-        // A draft stays within the positions of the sequence as it is.
-        const most = rest.length === 1 ? decoder.sequences.roomOf(active.sequence) - 1 : 0
-        const draft = Array.from(request.draft ?? []).slice(0, Math.max(most, 0))
-        const cached = Math.max(ids.length - rest.length, 0)
-        tasks.set(number, { ...active, number, rest, cached, draft, resolve, reject })
-        if (!isWorking) void work()
-      }),
+    async next(request) {
+      const member = memberOf(request)
+      append(member, request.ids)
+      // A draft stays within the positions of the sequence as it is.
+      const room = member.sequence === undefined ? 0 : sequences.roomOf(member.sequence)
+      const most = member.unread.length === 1 ? Math.max(room - 1, 0) : 0
+      const draft = Array.from(request.draft ?? []).slice(0, most)
+      return ask<NextTokens>({ member, draft, scoring: undefined })
+    },
+    async admit(request) {
+      const member = memberOf(request)
+      const admitted = new Promise<void>((resolve, reject) => {
+        member.admission = { resolve, reject }
+      })
+      append(member, request.ids)
+      if (member.sequence !== undefined) return { cached: 0 }
+      wake()
+      await admitted
+      return { cached: member.cached }
+    },
+    async score({ sequence: number, ids, top, scope }) {
+      const member = newMember({ number, choose: undefined, scope, most: ids.length })
+      append(member, ids)
+      return ask<ScoredTokens>({ member, draft: [], scoring: createScoring(Array.from(ids), top) })
+    },
     free(number) {
-      const task = tasks.get(number)
-      const active = sequences.get(number)
-      if (task !== undefined) fail(task, sequenceFreed())
-      if (active !== undefined) freed.push(active.sequence)
-      if (!isWorking) retireFreed()
-      sequences.delete(number)
+      const member = members.get(number)
+      if (member === undefined) return
+      end(member, sequenceFreed())
+      if (member.sequence !== undefined) freed.push(member.sequence)
+      if (isWorking) return
+      retireFreed()
+      wake()
     },
   }
 }
 
-/**
- * The token behind the one that waits, and behind each of its draft as long as that is the one that was chosen.
- *
- * @param logits after each of them, [1 + draft, vocabulary].
- */
-function chooseAlong(
-  { sequence, rest, draft, choose }: Pick<Task, 'sequence' | 'rest' | 'draft' | 'choose'>,
-  logits: Float32Array,
-): readonly Choice[] {
-  const vocabulary = logits.length / (1 + draft.length)
-  const previous = [...sequence.tokens, ...rest]
-  const chosen: Choice[] = []
-  for (let row = 0; row <= draft.length; row++) {
-    try {
-      chosen.push(choose(logits.subarray(row * vocabulary, (row + 1) * vocabulary), previous))
-    } catch (error) {
-      // The tokens so far are right: what cannot be chosen behind them fails the call that asks for it.
-      if (row > 0) break
-      throw error
-    }
-    if (chosen[row]!.token !== draft[row]) break
-    previous.push(draft[row]!)
-  }
-  return chosen
-}
-
-/**
- * Tokens of a part of at most `most`: never all but one. Attention sums in another order for a single token; without
- * one, a prompt has the same keys and values in whatever parts it is read, as long as a head has at most 128 channels,
- * which the runtime multiplies in one piece.
- */
-const partLength = (rest: number, most: number): number =>
-  rest === most + 1 ? most - 1 : Math.min(rest, most)
+const newMember = (given: Pick<Member, 'number' | 'choose' | 'scope' | 'most'>): Member => ({
+  ...given,
+  ...{ sequence: undefined, unread: [], cached: 0, preemptions: 0, admission: undefined },
+  answered: Number.NEGATIVE_INFINITY,
+})
 
 const sequenceFreed = (): RuntimeError =>
   new RuntimeError('SEQUENCE_FREED', 'the sequence has been freed', {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type Batch, createSequences, type Sequence, type Sequences } from './sequences.js'
+import { type Batch, type Beginning, createSequences, type Sequence, type Sequences } from './sequences.js'
 
 const layer = { kind: 'kv', heads: 2, headSize: 3 } as const
 /** The last layer looks back 70 tokens only. */
@@ -46,8 +46,8 @@ function check(sequences: Sequences, sequence: Sequence): void {
   }
 }
 
-const begin = (sequences: Sequences, prompt: readonly number[]): Sequence => {
-  const sequence = sequences.begin(prompt)
+const begin = (sequences: Sequences, prompt: readonly number[], beginning?: Beginning): Sequence => {
+  const sequence = sequences.begin(prompt, beginning)!
   const rest = prompt.slice(sequence.length)
   extend(sequences, sequences.single(sequence, rest.length), [rest])
   return sequence
@@ -57,7 +57,7 @@ const MiB = 2 ** 20
 
 /** Begins a sequence whose keys and values are never written, so that large ones take no memory. */
 const beginUnwritten = (sequences: Sequences, prompt: readonly number[]): Sequence => {
-  const sequence = sequences.begin(prompt)
+  const sequence = sequences.begin(prompt)!
   sequences.single(sequence, prompt.length - sequence.length)
   sequences.advance(sequence, prompt.slice(sequence.length))
   return sequence
@@ -100,9 +100,9 @@ describe('cached sequences', () => {
     const sequences = createSequences({ layers: [layer, layer, layer] })
     const ended = begin(sequences, prompt(300))
     sequences.retire(ended)
-    const continued = sequences.begin([...prompt(300), 1, 2, 3])
+    const continued = sequences.begin([...prompt(300), 1, 2, 3])!
     expect(continued.length).toBe(300)
-    const sibling = sequences.begin([...prompt(200), 49, 49])
+    const sibling = sequences.begin([...prompt(200), 49, 49])!
     expect(sibling.length).toBe(200)
     check(sequences, continued)
     check(sequences, sibling)
@@ -111,8 +111,8 @@ describe('cached sequences', () => {
   test('a prompt that begins like a longer sequence cannot go on from a window that has moved on', () => {
     const sequences = createSequences(shape)
     sequences.retire(begin(sequences, prompt(400)))
-    expect(sequences.begin([...prompt(200), 49, 49]).length).toBe(0)
-    expect(sequences.begin([...prompt(400), 1, 2, 3]).length).toBe(400)
+    expect(sequences.begin([...prompt(200), 49, 49])!.length).toBe(0)
+    expect(sequences.begin([...prompt(400), 1, 2, 3])!.length).toBe(400)
   })
 
   test('a sequence that outgrows the positions of short ones is computed again, and shares no beginning with them', () => {
@@ -125,14 +125,14 @@ describe('cached sequences', () => {
     expect(sequence).toMatchObject({ length: 0, isLong: true })
     extend(sequences, sequences.single(sequence, 31), [all])
     check(sequences, sequence)
-    expect(sequences.begin(prompt(25)).length).toBe(0)
-    expect(sequences.begin([...all, 3, 4]).length).toBe(31)
+    expect(sequences.begin(prompt(25))!.length).toBe(0)
+    expect(sequences.begin([...all, 3, 4])!.length).toBe(31)
   })
 
   test('the last two tokens of a prompt are always read: logits are wanted, and one alone is summed in another order', () => {
     const sequences = createSequences(shape)
     sequences.retire(begin(sequences, prompt(100)))
-    expect(sequences.begin(prompt(100)).length).toBe(98)
+    expect(sequences.begin(prompt(100))!.length).toBe(98)
   })
 
   test('short sequences do not run with long ones, whose caches would have to be copied for them', () => {
@@ -167,5 +167,115 @@ describe('cached sequences', () => {
     expect(sequences.byteLength).toBeGreaterThan(0)
     sequences.retire(short)
     expect(sequences.byteLength).toBe(0)
+  })
+})
+
+describe('sequences of scopes', () => {
+  test('begin with what is cached of their own scope only, whether it has ended or not', () => {
+    const sequences = createSequences({ layers: [layer, layer, layer] })
+    sequences.retire(begin(sequences, prompt(100), { scope: 'ada' }))
+    const running = begin(sequences, prompt(90), { scope: 'bob' })
+    expect(running.length).toBe(90)
+    const of = (scope?: string) => sequences.begin([...prompt(100), 1, 2], { scope })!.length
+    expect([of('ada'), of('bob'), of('eve'), of()]).toEqual([100, 90, 0, 0])
+  })
+
+  test('do not begin with anything where all tokens are to be computed', () => {
+    const sequences = createSequences({ layers: [layer, layer, layer] })
+    sequences.retire(begin(sequences, prompt(100)))
+    expect(sequences.begin(prompt(100), { reuse: false })!.length).toBe(0)
+  })
+})
+
+describe('a budget', () => {
+  /** Of a sequence of up to 256 tokens. */
+  const one = 2 * 256 * WIDTH * 4
+  const flat = { layers: Array.from({ length: 8 }, () => layer) }
+  const budgetOf = (slots: number) => 8 * one * slots + (one / 2) * slots
+
+  test('is never exceeded, whatever happens, and no row is lost', () => {
+    const action = fc.record({
+      kind: fc.constantFrom('begin', 'begin', 'step', 'step', 'step', 'retire'),
+      length: fc.integer({ min: 1, max: 600 }),
+      pick: fc.array(fc.nat(9), { minLength: 1, maxLength: 6 }),
+    })
+    const bytes = createSequences(shape, 1e9)
+    begin(bytes, prompt(700))
+    const budget = 3 * bytes.byteLength
+    fc.assert(
+      fc.property(fc.array(action, { minLength: 20, maxLength: 40 }), (actions) => {
+        const sequences = createSequences(shape, budget)
+        let alive: Sequence[] = []
+        const fits = () => expect(sequences.byteLength).toBeLessThanOrEqual(budget)
+        for (const { kind, length, pick } of actions) {
+          const tokens = prompt(length, length % 3)
+          const chosen = [...new Set(pick.flatMap((index) => alive[index] ?? []))]
+          if (kind === 'begin') {
+            const begun = sequences.begin(tokens, { room: length + 100 })
+            if (begun !== undefined) {
+              alive.push(begun)
+              const rest = tokens.slice(begun.length)
+              extend(sequences, sequences.single(begun, rest.length), [rest])
+            }
+          } else if (kind === 'retire') {
+            for (const ended of chosen) sequences.retire(ended)
+            alive = alive.filter((one) => !chosen.includes(one))
+          } else {
+            const ready = chosen.filter((one) => sequences.reserve(one, 1))
+            if (ready.length === 0) continue
+            const batch = sequences.together(ready)
+            expect(batch.sequences).toContain(ready[0])
+            extend(
+              sequences,
+              batch,
+              batch.sequences.map(({ length: cached }) => [cached % 50]),
+            )
+          }
+          fits()
+          for (const sequence of alive) check(sequences, sequence)
+        }
+      }),
+      { numRuns: 20 },
+    )
+  })
+
+  test('makes the oldest of those go that have ended; one that finds no room does not begin', () => {
+    const sequences = createSequences(flat, budgetOf(3))
+    for (const seed of [1, 2, 3]) sequences.retire(beginUnwritten(sequences, prompt(40, seed)))
+    const longer = (seed: number) => [...prompt(40, seed), 1, 2, 3]
+    const running = [beginUnwritten(sequences, longer(2)), beginUnwritten(sequences, prompt(40, 9))]
+    expect(running.map(({ length }) => length)).toEqual([43, 40])
+    expect(sequences.begin(longer(3), { reuse: false })).toBeDefined()
+    expect(sequences.begin(prompt(40, 8))).toBeUndefined()
+    sequences.retire(running[0]!)
+    expect(sequences.begin(longer(1))!.length).toBe(0)
+  })
+
+  test('holds the room that a sequence is to grow into', () => {
+    const sequences = createSequences(flat, budgetOf(4))
+    beginUnwritten(sequences, prompt(40, 1))
+    const held = sequences.begin(prompt(40, 2), { room: 600 })!
+    expect(sequences.begin(prompt(40, 3))).toBeUndefined()
+    sequences.retire(held)
+    expect(sequences.begin(prompt(40, 3))).toBeDefined()
+  })
+
+  test('gives back slots that are free for longer sequences', () => {
+    const sequences = createSequences(flat, budgetOf(4))
+    const short = [1, 2, 3, 4].map((seed) => beginUnwritten(sequences, prompt(12, seed)))
+    for (const one of short.slice(1)) sequences.retire(one)
+    const tokens = [...short[0]!.tokens]
+    expect(sequences.begin(prompt(600))).toBeDefined()
+    expect(short[0]!.tokens).toEqual(tokens)
+    expect(sequences.byteLength).toBe(8 * one * 4)
+  })
+
+  test('is what a sequence alone can fill', () => {
+    expect(createSequences(flat).longest).toBe(Number.POSITIVE_INFINITY)
+    const sequences = createSequences(flat, budgetOf(4) + one)
+    expect(sequences.longest).toBe(1024)
+    expect(sequences.begin(prompt(1025))).toBeUndefined()
+    expect(sequences.begin(prompt(1024))).toBeDefined()
+    expect(createSequences(flat, 10).longest).toBe(0)
   })
 })

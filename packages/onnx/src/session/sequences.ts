@@ -1,4 +1,11 @@
-import { createKeyValuePool, type KeyValuePool } from './key-value-pool.js'
+import {
+  type CacheLimits,
+  capacityFor,
+  createCacheSlots,
+  longestSequence,
+  type Place,
+} from './cache-slots.js'
+import type { KeyValuePool } from './key-value-pool.js'
 import type { CacheShape } from './protocol.js'
 
 /** A sequence of tokens whose keys and values are kept. */
@@ -17,32 +24,50 @@ export interface Batch {
   readonly sequences: readonly Sequence[]
 }
 
+/** How a sequence begins. */
+export interface Beginning {
+  /** It begins with what is cached of sequences of the same scope only. */
+  readonly scope?: string | undefined
+  /** Tokens that room is held for; default: those it begins with. */
+  readonly room?: number | undefined
+  /** True for one that takes this room at once, instead of growing into it. */
+  readonly upFront?: boolean | undefined
+  /** False for one whose tokens are all to be computed. Default true. */
+  readonly reuse?: boolean | undefined
+}
+
 /** Where every sequence lies, and which ones that have ended are kept for prompts that begin alike. */
 export interface Sequences {
-  /** A new sequence for these tokens; it begins with what is cached of them already, but the last two are not. */
-  begin(tokens: readonly number[]): Sequence
+  /**
+   * A new sequence for these tokens; it begins with what is cached of them already, but the last two are not. Undefined
+   * where there is no room for it beside the sequences that have not ended.
+   */
+  begin(tokens: readonly number[], beginning?: Beginning): Sequence | undefined
   /**
    * What has to be computed to append tokens to a sequence: these tokens, or all of it where it becomes a long one.
    */
   extend(sequence: Sequence, tokens: readonly number[]): readonly number[]
   /** Tokens that can be appended before it becomes a long one. */
   roomOf(sequence: Sequence): number
-  /** Room for `count` more tokens of one sequence. */
+  /** Sees to it that `count` more tokens have room; false where they have none beside the sequences that have not ended. */
+  reserve(sequence: Sequence, count: number): boolean
+  /** One sequence with room for `count` more tokens, which was reserved. */
   single(sequence: Sequence, count: number): Batch
-  /** The first of the sequences and those that can join it, each with room for one more token. */
+  /** The first of the sequences and those that can join it, each with the room for one more token that was reserved. */
   together(sequences: readonly Sequence[]): Batch
   /** Counts tokens whose keys and values were written. */
   advance(sequence: Sequence, tokens: readonly number[]): void
   /** The sequence has ended. */
   retire(sequence: Sequence): void
+  /** Tokens that a sequence can have at most, even alone. */
+  readonly longest: number
   /** Bytes of all caches, of slots that are free included. */
   readonly byteLength: number
   /** Bytes of the slots of sequences that have ended. */
   readonly keptByteLength: number
+  /** Bytes of the slots of sequences that have not. */
+  readonly activeByteLength: number
 }
-
-/** The runtime copies a whole cache once per token, so the capacity follows the length in steps. */
-const STEP = 256
 
 /** Sequences of different lengths run together if the longest has at most this many times the capacity of the others. */
 const LARGEST_PROMOTION = 2
@@ -53,86 +78,48 @@ const SHORTEST_PREFIX = 16
 /** What is left of a prompt is read as a prompt: a single token would be summed in another order; see scheduler. */
 const LEAST_REST = 2
 
-/** Sequences that have ended are kept while all caches together stay below this. */
+/** Where nothing limits caches, sequences that have ended are kept while all caches together stay below this. */
 const KEPT_BYTES = 256 * 2 ** 20
 
-interface Place extends Sequence {
-  length: number
-  isLong: boolean
-  pool: KeyValuePool
-  slot: number
-  retired: boolean
-}
-
-export function createSequences(shape: CacheShape): Sequences {
+/** @param budget bytes that all caches may take; default: what sequences need. */
+export function createSequences(shape: CacheShape, budget?: number): Sequences {
+  const limits: CacheLimits = { kept: budget ?? KEPT_BYTES, total: budget ?? Number.POSITIVE_INFINITY }
+  const slots = createCacheSlots(shape, limits)
   const isLong = (length: number) => length > (shape.longRope ?? Number.POSITIVE_INFINITY)
-  const pools = new Map<number, KeyValuePool>()
-  /** In the order of their last use, the latest last. */
-  const places = new Set<Place>()
-
-  const slotsOf = (pool: KeyValuePool) => [...places].filter((place) => place.pool === pool)
-  const byteLength = () => [...pools.values()].reduce((sum, pool) => sum + pool.byteLength, 0)
-  const poolFor = (length: number): KeyValuePool => {
-    const capacity = Math.ceil(length / STEP) * STEP
-    const pool = pools.get(capacity) ?? createKeyValuePool(shape, capacity)
-    pools.set(capacity, pool)
-    return pool
-  }
-  const remove = (place: Place) => {
-    places.delete(place)
-    if (slotsOf(place.pool).length === 0) pools.delete(place.pool.capacity)
-  }
-  /** A free slot, or a new one; if that takes too much memory, sequences that have ended go, the oldest first. */
-  const takeSlot = (pool: KeyValuePool): number => {
-    const more = Math.max(1, pool.slots)
-    for (;;) {
-      const used = new Set(slotsOf(pool).map(({ slot }) => slot))
-      const slot = Array.from({ length: pool.slots }, (_, index) => index).find((index) => !used.has(index))
-      if (slot !== undefined) return slot
-      const oldest = [...places].find(({ retired }) => retired)
-      if (oldest !== undefined && byteLength() + pool.byteLength > KEPT_BYTES) {
-        remove(oldest)
-        // It may have been the last of this very pool, which is about to be used.
-        pools.set(pool.capacity, pool)
-      } else pool.grow(more)
-    }
-  }
-  const move = (place: Place, pool: KeyValuePool) => {
-    if (place.pool === pool) return
-    const slot = takeSlot(pool)
-    pool.copy(place, slot)
-    remove(place)
-    Object.assign(place, { pool, slot })
-    places.add(place)
-  }
   const placeOf = (sequence: Sequence): Place => sequence as Place
+  const bytesOf = (isOne: (place: Place) => boolean) =>
+    [...slots.places].filter(isOne).reduce((sum, { pool }) => sum + pool.byteLength / pool.slots, 0)
 
   return {
-    begin(tokens) {
-      const long = isLong(tokens.length)
-      const { place, length } = longestPrefix(
-        [...places].filter((known) => known.isLong === long),
-        tokens,
-      )
-      if (place?.retired === true) {
-        place.tokens.length = length
-        Object.assign(place, { length, retired: false })
-        return place
+    begin(tokens, { scope = '', room = 0, upFront = false, reuse = true } = {}) {
+      const reserved = Math.max(room, tokens.length)
+      const taken = upFront ? reserved : tokens.length
+      if (!slots.hasRoom(reserved)) return undefined
+      const isLongOne = isLong(tokens.length)
+      const alike = [...slots.places].filter((one) => one.isLong === isLongOne && one.scope === scope)
+      let { place: source, length } = longestPrefix(reuse ? alike : [], tokens)
+      if (source?.retired && source.pool.capacity >= taken) {
+        source.tokens.length = length
+        return Object.assign(source, { length, reserved, retired: false })
       }
-      const pool = poolFor(tokens.length)
-      const slot = takeSlot(pool)
-      if (place === undefined) pool.clear(slot)
-      else pool.copy({ ...place, length }, slot)
-      const begun: Place = {
-        tokens: tokens.slice(0, length),
-        length,
-        isLong: long,
-        pool,
-        slot,
-        retired: false,
+      let slot = slots.take(taken, source)
+      if (slot === undefined && source?.retired) {
+        slots.remove(source)
+        source = undefined
+        length = 0
+        slot = slots.take(taken)
       }
-      places.add(begun)
-      return begun
+      if (slot === undefined) return undefined
+      if (source === undefined) slot.pool.clear(slot.slot)
+      else slot.pool.copy({ ...source, length }, slot.slot)
+      const place: Place = {
+        ...{ tokens: source?.tokens.slice(0, length) ?? [], length, isLong: isLongOne, scope },
+        ...{ ...slot, reserved, retired: false },
+      }
+      slots.add(place)
+      // What is left of it is a beginning of the new one.
+      if (source?.retired) slots.remove(source)
+      return place
     },
     extend(sequence, tokens) {
       const place = placeOf(sequence)
@@ -145,44 +132,54 @@ export function createSequences(shape: CacheShape): Sequences {
     },
     roomOf: ({ length, isLong }) =>
       isLong ? Number.POSITIVE_INFINITY : (shape.longRope ?? Number.POSITIVE_INFINITY) - length,
+    reserve(sequence, count) {
+      const place = placeOf(sequence)
+      const length = place.length + count
+      if (length > place.reserved && !slots.hasRoom(length, place)) return false
+      place.reserved = Math.max(place.reserved, length)
+      return length <= place.pool.capacity || slots.move(place, length)
+    },
     single(sequence, count) {
       const place = placeOf(sequence)
-      if (place.length + count > place.pool.capacity) move(place, poolFor(place.length + count))
+      if (place.length + count > place.pool.capacity) slots.move(place, place.length + count)
       return { pool: place.pool, first: place.slot, sequences: [place] }
     },
     together(sequences) {
       const wanted = sequences.map(placeOf)
-      const capacity = (place: Place) =>
-        Math.max(place.pool.capacity, Math.ceil((place.length + 1) / STEP) * STEP)
+      const capacity = (place: Place) => Math.max(place.pool.capacity, capacityFor(place.length + 1))
       const first = wanted[0]!
       const alike = wanted.filter((place) => {
         const ratio = capacity(place) / capacity(first)
         return ratio <= LARGEST_PROMOTION && ratio >= 1 / LARGEST_PROMOTION
       })
-      const pool = poolFor(Math.max(...alike.map(capacity)))
-      for (const place of alike) move(place, pool)
-      const start = bringTogether(alike, slotsOf(pool), pool)
-      return { pool, first: start, sequences: alike.sort((a, b) => a.slot - b.slot) }
+      const together = Math.max(...alike.map(capacity))
+      for (const place of alike) if (slots.hasRoom(together, place)) slots.move(place, together)
+      const { pool } = first
+      const batch = alike.filter((place) => place.pool === pool)
+      const start = bringTogether(batch, slots.in(pool), pool)
+      return { pool, first: start, sequences: batch.sort((a, b) => a.slot - b.slot) }
     },
     advance(sequence, tokens) {
       const place = placeOf(sequence)
       // It may have ended while its tokens were computed.
-      if (!places.delete(place)) return
-      places.add(place)
+      if (!slots.touch(place)) return
       place.tokens.push(...tokens)
       place.length += tokens.length
     },
     retire(sequence) {
       const place = placeOf(sequence)
-      if (byteLength() > KEPT_BYTES || place.length < SHORTEST_PREFIX) remove(place)
+      if (slots.byteLength > limits.kept || place.length < SHORTEST_PREFIX) slots.remove(place)
       else place.retired = true
     },
+    longest: longestSequence(shape, limits),
     get byteLength() {
-      return byteLength()
+      return slots.byteLength
     },
     get keptByteLength() {
-      const kept = [...places].filter(({ retired }) => retired)
-      return kept.reduce((sum, { pool }) => sum + pool.byteLength / pool.slots, 0)
+      return bytesOf(({ retired }) => retired)
+    },
+    get activeByteLength() {
+      return bytesOf(({ retired }) => !retired)
     },
   }
 }

@@ -2,10 +2,11 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { RuntimeError } from '@hfquant/core'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { writeArtifact } from '../artifact/write-artifact.js'
 import { createGraph } from '../graph/graph.js'
 import { SamplingError } from '../sampling/errors.js'
+import { logProbabilities } from '../sampling/log-probabilities.js'
 import { createSampler } from '../sampling/sampler.js'
 import type { SamplerConfig } from '../sampling/sampler-config.js'
 import { constant, floatBytes } from '../testing/run-graph.fixture.js'
@@ -138,7 +139,27 @@ describe('tokens that are chosen in the thread of the session', () => {
       expect(top.map(([id]) => id)).toEqual(sorted.slice(0, 2))
       expect(top[0]![1]).toBeCloseTo(logits[sorted[0]!]! - total, 9)
     }
-    expect(await session.sequence(GREEDY).next([3])).not.toHaveProperty('logprobs')
+    await sequence.free()
+    const silent = session.sequence(GREEDY)
+    expect(await silent.next([3])).not.toHaveProperty('logprobs')
+    await silent.free()
+  })
+
+  test('come after the sequence was admitted as without that', async () => {
+    const sequence = session.sequence({ ...GREEDY, maxNewTokens: 30 })
+    expect(await sequence.admit(PROMPT)).toEqual({ cached: expect.any(Number) })
+    expect((await sequence.next([])).tokens).toEqual((await choose(GREEDY)).slice(0, 1))
+    await sequence.free()
+    await expect(sequence.admit(PROMPT)).rejects.toMatchObject({ code: 'SEQUENCE_FREED' })
+  })
+
+  test('are counted', async () => {
+    const before = session.counters.generatedTokens
+    await answer(GREEDY)
+    await vi.waitFor(() => expect(session.counters).toMatchObject({ running: 0, waiting: 0 }))
+    expect(session.counters.generatedTokens).toBeGreaterThanOrEqual(before + 30)
+    expect(session.counters.runs).toBeGreaterThan(0)
+    expect(session.counters.cacheBytes).toEqual({ active: 0, kept: 0, total: 0, budget: undefined })
   })
 
   test('come no more once the sequence is freed', async () => {
@@ -151,10 +172,9 @@ describe('tokens that are chosen in the thread of the session', () => {
   })
 
   test('fail as they do in the own thread when the logits leave none, and others go on', async () => {
-    const failure = await session
-      .sequence(GREEDY)
-      .next([BROKEN])
-      .catch((error: unknown) => error)
+    const broken = session.sequence(GREEDY)
+    const failure = await broken.next([BROKEN]).catch((error: unknown) => error)
+    await broken.free()
     expect(SamplingError.isInstance(failure)).toBe(true)
     expect(RuntimeError.isInstance(failure)).toBe(true)
     expect(failure).toMatchObject({
@@ -165,5 +185,29 @@ describe('tokens that are chosen in the thread of the session', () => {
       found: Number.NaN,
     })
     expect(await answer(GREEDY)).toEqual(await choose(GREEDY))
+  })
+})
+
+describe('a text', () => {
+  test('is scored token by token, as its logits say', async () => {
+    const scores = await session.score(PROMPT, { top: 3 })
+    expect(scores).toHaveLength(PROMPT.length - 1)
+    for (const [index, { logprob, top }] of scores.entries()) {
+      const logits = await session.forward(Int32Array.of(PROMPT[index]!), 1)
+      const wanted = logProbabilities(logits, PROMPT[index + 1]!, 3)
+      expect([logprob, top]).toEqual([wanted.logprob, wanted.top])
+    }
+    expect(await session.score([5])).toEqual([])
+  })
+
+  test('that cannot be scored, or need not be any more, leaves nothing behind', async () => {
+    await expect(session.score([3, BROKEN, 4])).rejects.toMatchObject({ code: 'LOGITS_INVALID' })
+    const reason = new Error('enough')
+    await expect(session.score(PROMPT, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason)
+    const abort = new AbortController()
+    const scoring = session.score(Array<number>(20_000).fill(7), { signal: abort.signal })
+    abort.abort(reason)
+    await expect(scoring).rejects.toBe(reason)
+    await vi.waitFor(() => expect(session.counters.running).toBe(0))
   })
 })

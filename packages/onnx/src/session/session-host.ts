@@ -2,9 +2,11 @@ import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { RuntimeError } from '@hfquant/core'
 import { WEIGHTS_FILE } from '../artifact/files.js'
+import type { TokenLogprobs } from '../sampling/log-probabilities.js'
 import type { SequenceSettings } from '../sampling/sampler-config.js'
 import { type FileMapping, findMappedFile } from './mapped-file.js'
 import type { CacheBytes, CacheShape, NextTokens } from './protocol.js'
+import { NO_COUNTERS, type SessionCounters } from './session-counters.js'
 import { startSessionWorker } from './session-worker-host.js'
 
 /**
@@ -16,6 +18,18 @@ export interface DecoderSession extends AsyncDisposable {
   forward(ids: Int32Array, batch: number): Promise<Float32Array>
   /** A sequence without tokens. Its tokens are chosen in the session's thread, by a sampler of its own. */
   sequence(settings: SequenceSettings): SequenceHandle
+  /**
+   * How likely each token of a text is behind those before it, and the likeliest ones in its place: of every token but the
+   * first. The text is read in parts of at most 256 tokens, and its logits stay in the session's thread.
+   *
+   * @throws SamplingError for logits that are NaN or infinite; RuntimeError CACHE_BUDGET_EXCEEDED for more than `longest`
+   * tokens; the reason of `signal`.
+   */
+  score(ids: readonly number[], options?: ScoreOptions): Promise<readonly TokenLogprobs[]>
+  /** Tokens that a sequence can have at most; Infinity where nothing limits the cache. */
+  readonly longest: number
+  /** What was done so far: told by the thread at most four times a second, and when it has nothing left to do. */
+  readonly counters: SessionCounters
   memoryUsage(): Promise<SessionMemory>
   /** @param reason of later calls to fail; default MODEL_DISPOSED. */
   close(reason?: RuntimeError): Promise<void>
@@ -30,7 +44,27 @@ export interface SessionMemory {
   readonly caches: CacheBytes
 }
 
+export interface ScoreOptions {
+  /** Likeliest tokens to tell of in the place of each. Default 0. */
+  readonly top?: number | undefined
+  /** See SequenceSettings. */
+  readonly scope?: string | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
 export interface SequenceHandle {
+  /**
+   * Begins the sequence with these tokens, once there is room for it and it is its turn; `next([])` then chooses the token
+   * after them. Without, the first `next` waits for room.
+   *
+   * A sequence that needs more room than there is may take that of others: of one that has not asked for a token for a
+   * second, else of the one that got its room last. Such a one waits in front of all others, and is read again; that shows
+   * in nothing but the time.
+   *
+   * @returns how many of the tokens were cached.
+   * @throws RuntimeError SEQUENCE_FREED once it is freed, CACHE_BUDGET_EXCEEDED for more than `longest` tokens.
+   */
+  admit(ids: readonly number[]): Promise<{ readonly cached: number }>
   /**
    * Appends tokens and chooses the one after them, which is not appended yet. Long prompts are read in parts, and what
    * another sequence has read already is not read again. Await one call before the next.
@@ -57,6 +91,13 @@ export interface SessionOptions {
   readonly threads?: number | undefined
   /** True for a compiled artifact, which the runtime optimized when it was made. */
   readonly optimized?: boolean | undefined
+  /**
+   * Bytes that keys and values may take, those of ended sequences, of free slots, and of the copy of an array that grows
+   * included. Default: what sequences need; ended ones are then kept while all take less than 256 MiB.
+   */
+  readonly cacheBudget?: number | undefined
+  /** Sequences that are read or continued at the same time; further ones wait. Default: any number. */
+  readonly maxSequences?: number | undefined
 }
 
 /**
@@ -65,13 +106,19 @@ export interface SessionOptions {
  * @throws RuntimeError SESSION_FAILED with the runtime's own words.
  */
 export async function openSession(options: SessionOptions): Promise<DecoderSession> {
-  const { call, close, isClosed } = startSessionWorker()
+  let counters = NO_COUNTERS
+  const { call, close, isClosed } = startSessionWorker((told) => {
+    counters = told
+  })
   let sequences = 0
   const { modelPath, cache, threads = availableParallelism(), optimized = false } = options
+  const { cacheBudget, maxSequences } = options
   // Looked at before it is opened: a model that is not kept is deleted as soon as it is mapped.
   const weights = await findMappedFile(join(dirname(modelPath), WEIGHTS_FILE))
+  let longest: number
   try {
-    await call({ kind: 'open', modelPath, cache, threads, optimized })
+    const opening = { modelPath, cache, threads, optimized, cacheBudget, maxSequences }
+    longest = (await call({ kind: 'open', ...opening })).longest
   } catch (error) {
     await close()
     throw error
@@ -87,6 +134,11 @@ export async function openSession(options: SessionOptions): Promise<DecoderSessi
       // Sent until the sequence has begun; of a larger object, nothing else.
       let sampling: SequenceSettings | undefined = sequenceSettings(config)
       return {
+        async admit(ids) {
+          const admitted = call({ kind: 'admit', sequence, ids: Int32Array.from(ids), sampling })
+          sampling = undefined
+          return admitted
+        },
         async next(ids, draft = []) {
           const tokens = { ids: Int32Array.from(ids), draft: Int32Array.from(draft) }
           const chosen = await call({ kind: 'next', sequence, ...tokens, sampling })
@@ -99,6 +151,29 @@ export async function openSession(options: SessionOptions): Promise<DecoderSessi
         },
       }
     },
+    async score(ids, { top = 0, scope, signal } = {}) {
+      signal?.throwIfAborted()
+      const sequence = ++sequences
+      const free = async () => {
+        if (!isClosed()) await call({ kind: 'free', sequence })
+      }
+      const abort = () => void free().catch(() => {})
+      signal?.addEventListener('abort', abort)
+      try {
+        const { scores } = await call({ kind: 'score', sequence, ids: Int32Array.from(ids), top, scope })
+        return scores
+      } catch (error) {
+        signal?.throwIfAborted()
+        throw error
+      } finally {
+        signal?.removeEventListener('abort', abort)
+        await free()
+      }
+    },
+    longest,
+    get counters() {
+      return counters
+    },
     async memoryUsage() {
       const [{ cacheBytes }, mapping] = await Promise.all([call({ kind: 'cacheBytes' }), weights.mapping()])
       return { fileSize: weights.size, mapping, caches: cacheBytes }
@@ -110,9 +185,9 @@ export async function openSession(options: SessionOptions): Promise<DecoderSessi
 
 function sequenceSettings(config: SequenceSettings): SequenceSettings {
   const { doSample, temperature, topK, topP, minP, repetitionPenalty, seed, rules } = config
-  const { presencePenalty, frequencyPenalty, logitBias, logprobs } = config
+  const { presencePenalty, frequencyPenalty, logitBias, logprobs, maxNewTokens, scope } = config
   return {
     ...{ doSample, temperature, topK, topP, minP, repetitionPenalty, seed, rules },
-    ...{ presencePenalty, frequencyPenalty, logitBias, logprobs },
+    ...{ presencePenalty, frequencyPenalty, logitBias, logprobs, maxNewTokens, scope },
   }
 }

@@ -3,8 +3,9 @@ import { RuntimeError } from '@hfquant/core'
 import { installedFile } from '@hfquant/kernels'
 import { fromErrorRecord } from './error-record.js'
 import { createExitGate } from './exit-gate.js'
-import type { Answers, Reply, Request } from './protocol.js'
+import type { Answers, CountersMessage, Reply, Request } from './protocol.js'
 import type { SessionWorkerData } from './runtime-call.js'
+import type { SessionCounters } from './session-counters.js'
 
 /** The thread of a session. Sequences aside, calls are answered in order; while none is under way it does not keep the process alive. */
 export interface SessionWorker {
@@ -19,7 +20,8 @@ export interface SessionWorker {
   isClosed(): boolean
 }
 
-export function startSessionWorker(): SessionWorker {
+/** @param onCounters is told what the thread says without being asked. */
+export function startSessionWorker(onCounters?: (counters: SessionCounters) => void): SessionWorker {
   disableTelemetry()
   const { gate, forget } = createExitGate()
   const worker = new Worker(installedFile('@hfquant/onnx/session-worker', import.meta.url), {
@@ -36,7 +38,11 @@ export function startSessionWorker(): SessionWorker {
     for (const { reject } of waiting.values()) reject(error)
     waiting.clear()
   }
-  worker.on('message', (replies: readonly Reply[]) => {
+  worker.on('message', (replies: readonly Reply[] | CountersMessage) => {
+    if ('counters' in replies) {
+      onCounters?.(replies.counters)
+      return
+    }
     for (const reply of replies) {
       const entry = waiting.get(reply.id)
       waiting.delete(reply.id)

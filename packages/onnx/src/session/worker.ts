@@ -3,7 +3,7 @@ import { type Decoder, openDecoder } from './decoder.js'
 import { toErrorRecord } from './error-record.js'
 import { type GraphRunner, openGraphRunner } from './graph-runner.js'
 import { prepack } from './prepack.js'
-import type { Answer, CacheBytes, Call, Reply, Request } from './protocol.js'
+import type { Answer, CacheBytes, Call, CountersMessage, Reply, Request } from './protocol.js'
 import { createScheduler, type Scheduler } from './scheduler.js'
 
 /** Runs a session on a thread of its own: the runtime blocks the thread that calls it. */
@@ -19,7 +19,10 @@ port.on('message', (call: Call) => {
   else queue = queue.then(() => answer(call))
 })
 
-const SEQUENCE_CALLS: ReadonlySet<Request['kind']> = new Set(['next', 'free', 'cacheBytes'])
+const SEQUENCE_CALLS: ReadonlySet<Request['kind']> = new Set([
+  ...(['next', 'admit', 'score'] as const),
+  ...(['free', 'cacheBytes'] as const),
+])
 
 let queue: Promise<void> = Promise.resolve()
 
@@ -64,8 +67,11 @@ async function handle(request: Request): Promise<Answer> {
   switch (request.kind) {
     case 'open':
       decoder = await openDecoder(request.modelPath, request.cache, request)
-      scheduler = createScheduler(decoder)
-      return DONE
+      scheduler = createScheduler(decoder, {
+        ...request,
+        onCounters: (counters) => port.postMessage({ counters } satisfies CountersMessage),
+      })
+      return { longest: decoder.sequences.longest }
     case 'prepack':
       await prepack(request.modelPath, request.target, request.threads)
       return DONE
@@ -73,6 +79,10 @@ async function handle(request: Request): Promise<Answer> {
       return { logits: await decoder!.forward(request.ids, request.batch) }
     case 'next':
       return scheduler!.next(request)
+    case 'admit':
+      return scheduler!.admit(request)
+    case 'score':
+      return scheduler!.score(request)
     case 'free':
       scheduler!.free(request.sequence)
       return DONE

@@ -21,6 +21,18 @@ export function tokenBudget(
   return Math.min(wanted, room)
 }
 
+/**
+ * How many of `budget` tokens have room behind a prompt in a cache for sequences of `longest` tokens. At least 1. Throws
+ * GenerationConfigError if the prompt leaves no room.
+ */
+export function roomInCache(budget: number, promptLength: number, longest: number): number {
+  const room = longest - promptLength
+  const hint = 'Shorten the prompt, or load the model with more kvCacheMemory.'
+  if (room < 1)
+    throw promptTooLong(promptLength, 'the most that keys and values have room for', longest, hint)
+  return Math.min(budget, room)
+}
+
 function promptTooLong(
   found: number,
   what: string,

@@ -53,12 +53,12 @@ const LIKELIEST: SamplerConfig = {
  * Drafts of another model. Each draft is a sequence of its own: it goes on from the keys and values of the last one as far
  * as that was right.
  *
- * @param vocabSize of the model that reads the drafts.
+ * @param reader what reads the drafts: a model with so many tokens, for a text of this scope.
  */
 export const assistantDrafter = (
   session: DecoderSession,
   { vocabSize: known, maxPositions }: ModelFacts,
-  vocabSize: number,
+  { vocabSize, scope }: { readonly vocabSize: number; readonly scope: string | undefined },
 ): Drafter => ({
   longest: LONGEST_DRAFT,
   async propose(tokens, most, signal) {
@@ -66,7 +66,7 @@ export const assistantDrafter = (
     // The last token of a draft is not read.
     const count = Math.min(most, maxPositions - tokens.length + 1)
     if (count < 1 || tokens.some((id) => id >= known)) return draft
-    const sequence = session.sequence(LIKELIEST)
+    const sequence = session.sequence({ ...LIKELIEST, maxNewTokens: count, scope })
     try {
       for (let ids = tokens; draft.length < count; ids = draft.slice(-1)) {
         const {

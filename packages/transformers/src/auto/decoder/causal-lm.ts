@@ -1,9 +1,16 @@
 import type { JsonObject } from '@hfquant/core'
-import { type DecoderSession, openSession } from '@hfquant/onnx'
+import {
+  type DecoderSession,
+  NO_COUNTERS,
+  openSession,
+  type SessionCounters,
+  sequenceBytes,
+} from '@hfquant/onnx'
 import {
   type Drafter,
   promptLookupDrafter,
   resolveGenerationConfig,
+  roomInCache,
   tokenBudget,
 } from '../../generate/index.js'
 import { cacheShapeOf } from '../../lower/lower-model.js'
@@ -24,9 +31,10 @@ import {
   tokenizerMissing,
 } from './check-tokens.js'
 import type { ForwardResult } from './forward-result.js'
-import { checkAssistantOption, type GenerateOptions } from './generate-options.js'
+import { checkAssistantOption, checkCallOptions, type GenerateOptions } from './generate-options.js'
 import { type GeneratedPiece, generateText } from './generate-text.js'
 import { type Likelihood, scoreTokens } from './likelihood.js'
+import { checkScoreOptions, type ScoredToken, type ScoreTextOptions, scoredTokens } from './scored-tokens.js'
 
 /**
  * A loaded decoder-only language model. Its graph is compiled on first use. `dispose` frees the session, its thread
@@ -40,7 +48,8 @@ export class CausalLM extends PretrainedModel<DecoderSession> {
   constructor(weights: Weights, options: LoadModelOptions, settingsNotMet: readonly string[]) {
     super(weights, options, ({ model, cacheDtype }) => {
       const cache = cacheShapeOf(model, cacheDtype)
-      return (file) => openSession({ ...file, cache })
+      const { kvCacheMemory: cacheBudget, maxSequences } = options
+      return (file) => openSession({ ...file, cache, cacheBudget, maxSequences })
     })
     this.#settingsNotMet = settingsNotMet
   }
@@ -52,6 +61,17 @@ export class CausalLM extends PretrainedModel<DecoderSession> {
   /** Positions that the model was made for. */
   get contextLength(): number {
     return this.opened.model.facts.maxPositions
+  }
+
+  /** What the model has done so far; as long as it has not been used, nothing. */
+  get counters(): SessionCounters {
+    return this.state.ready?.counters ?? NO_COUNTERS
+  }
+
+  /** Bytes of `kvCacheMemory` that a single sequence of so many tokens needs. */
+  kvCacheBytes(tokens: number): number {
+    const { model, cacheDtype } = this.opened
+    return sequenceBytes(cacheShapeOf(model, cacheDtype), tokens)
   }
 
   /**
@@ -75,8 +95,9 @@ export class CausalLM extends PretrainedModel<DecoderSession> {
    * RuntimeError MODEL_CHANGED when the model is quantized or dequantized meanwhile; the reason of `signal`.
    */
   async *generate(prompt: Prompt, options: GenerateOptions = {}): AsyncGenerator<GeneratedPiece> {
-    const { signal, assistantModel, ...settings } = options
+    const { signal, assistantModel, scope, onAdmitted, ...settings } = options
     checkSignal(signal)
+    checkCallOptions(options)
     signal?.throwIfAborted()
     const config = resolveGenerationConfig(await this.#generationSettings(), settings)
     checkAssistantOption(assistantModel, CausalLM, settings)
@@ -87,14 +108,19 @@ export class CausalLM extends PretrainedModel<DecoderSession> {
     const promptIds = await promptTokens(prompt, tokenizer, { maxTokens: this.contextLength, signal })
     if (config.stop.length > 0 && tokenizer === undefined) throw tokenizerMissing()
     checkTokens(promptIds, this.opened.model.facts)
-    const budget = tokenBudget(config, promptIds.length, this.contextLength)
-    const drafter = await untilAborted(this.#drafter(assistantModel, config.promptLookupNumTokens), signal)
+    const wanted = tokenBudget(config, promptIds.length, this.contextLength)
+    const drafter = await untilAborted(
+      this.#drafter(assistantModel, config.promptLookupNumTokens, scope),
+      signal,
+    )
+    const session = await opening
+    const budget = roomInCache(wanted, promptIds.length, session.longest)
     const { constraints, eosTokenIds } = config
     const rules = constraints && {
       ...constraints,
       ...{ eosTokenIds, promptLength: promptIds.length, maxLength: promptIds.length + budget },
     }
-    const sequence = (await opening).sequence({ ...config, rules })
+    const sequence = session.sequence({ ...config, rules, maxNewTokens: budget, scope })
     try {
       yield* generateText({
         sequence,
@@ -102,6 +128,7 @@ export class CausalLM extends PretrainedModel<DecoderSession> {
         config,
         budget,
         drafter,
+        onAdmitted,
         signal,
         decoder: tokenizer?.createStreamDecoder({ after: promptIds }),
       })
@@ -118,6 +145,22 @@ export class CausalLM extends PretrainedModel<DecoderSession> {
    */
   async *chat(messages: readonly ChatMessage[], options: ChatOptions = {}): AsyncGenerator<GeneratedPiece> {
     yield* this.generate(...(await chatPrompt(messages, options, await this.tokenizer())))
+  }
+
+  /**
+   * How likely each token of a text is behind those before it, and the likeliest ones in its place: one entry for each token,
+   * the first without numbers. Unlike `forward`, it needs no memory for the logits of the whole text.
+   *
+   * @throws ConfigError for `top`, or a text that has no tokens or does not fit the model; RuntimeError
+   * CACHE_BUDGET_EXCEEDED for one that does not fit into `kvCacheMemory`; the reason of `signal`.
+   */
+  async score(text: Prompt, options: ScoreTextOptions = {}): Promise<readonly ScoredToken[]> {
+    const { signal } = options
+    checkScoreOptions(options)
+    const ids = await promptTokens(text, await this.tokenizer(), { maxTokens: this.contextLength, signal })
+    checkTokens(ids, this.opened.model.facts)
+    const session = await untilAborted(this.state.session(), signal)
+    return scoredTokens(ids, await session.score(ids, options))
   }
 
   /**
@@ -140,6 +183,7 @@ export class CausalLM extends PretrainedModel<DecoderSession> {
   async #drafter(
     assistant: CausalLM | undefined,
     promptLookupNumTokens: number,
+    scope: string | undefined,
   ): Promise<Drafter | undefined> {
     if (assistant === undefined) {
       return promptLookupNumTokens === 0 ? undefined : promptLookupDrafter(promptLookupNumTokens)
@@ -148,7 +192,10 @@ export class CausalLM extends PretrainedModel<DecoderSession> {
     const { facts: assistantFacts } = assistant.opened.model
     const [tokenizer, assistantTokenizer] = await Promise.all([this.tokenizer(), assistant.tokenizer()])
     checkAssistant({ facts: assistantFacts, tokenizer: assistantTokenizer }, { facts, tokenizer })
-    return assistantDrafter(await assistant.state.session(), assistantFacts, facts.vocabSize)
+    return assistantDrafter(await assistant.state.session(), assistantFacts, {
+      vocabSize: facts.vocabSize,
+      scope,
+    })
   }
 
   #generationSettings(): Promise<JsonObject> {

@@ -6,6 +6,13 @@ import type { CausalLM } from './causal-lm.js'
 export interface GenerateOptions extends GenerationOptions {
   readonly signal?: AbortSignal | undefined
   /**
+   * Whose text this is. What an earlier prompt or answer left in the cache is used by those of the same scope only: the time
+   * that a prompt takes tells whether another one began alike. Default: a scope of all that name none.
+   */
+  readonly scope?: string | undefined
+  /** Called once there is room for the keys and values of the prompt, before it is read. */
+  readonly onAdmitted?: ((admission: { readonly cachedTokens: number }) => void) | undefined
+  /**
    * A smaller model with the same vocabulary, whose guesses this one checks several at a time. The tokens are this model's
    * own. Instead of promptLookupNumTokens. Default: none.
    */
@@ -38,3 +45,20 @@ export function checkAssistantOption(
     { field, found: promptLookupNumTokens, hint: 'Leave out one of them.' },
   )
 }
+
+/** @throws GenerationConfigError for a scope or a listener that is none. */
+export function checkCallOptions({ scope, onAdmitted }: GenerateOptions): void {
+  if (scope !== undefined && typeof scope !== 'string') throw wrongKind('scope', scope, 'a text')
+  if (onAdmitted !== undefined && typeof onAdmitted !== 'function')
+    throw wrongKind('onAdmitted', onAdmitted, 'a function')
+}
+
+const wrongKind = (field: string, found: unknown, expected: string): GenerationConfigError =>
+  new GenerationConfigError(
+    'GENERATION_OPTION_INVALID',
+    `${field} is ${quote(found)}, expected ${expected}`,
+    {
+      ...{ field, found, expected },
+      hint: 'Leave it out, or correct it.',
+    },
+  )

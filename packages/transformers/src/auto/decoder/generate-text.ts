@@ -9,6 +9,7 @@ import {
 } from '../../generate/index.js'
 import type { StreamDecoder } from '../../tokenizer/index.js'
 import { untilAborted } from '../shared/until-aborted.js'
+import type { GenerateOptions } from './generate-options.js'
 
 /** One generated token; the end token is one, too. */
 export interface GeneratedPiece {
@@ -58,6 +59,7 @@ export interface GenerationRun {
   readonly decoder: StreamDecoder | undefined
   /** Undefined where every token is computed by itself. */
   readonly drafter: Drafter | undefined
+  readonly onAdmitted: GenerateOptions['onAdmitted']
   readonly signal: AbortSignal | undefined
 }
 
@@ -90,7 +92,8 @@ export async function* generateText(run: GenerationRun): AsyncGenerator<Generate
   }
 }
 
-const probabilities = (
+/** What a piece says about how likely its token was. */
+export const probabilities = (
   logprobs: TokenLogprobs | undefined,
 ): Pick<GeneratedPiece, 'logprob' | 'topLogprobs'> =>
   logprobs === undefined
@@ -109,10 +112,15 @@ interface ChosenToken {
 
 /** The tokens of an answer, `budget` of them; those of a run that accepts a draft come one after the other, too. */
 async function* chooseTokens(run: GenerationRun): AsyncGenerator<ChosenToken> {
-  const { sequence, promptIds, budget, drafter, signal } = run
+  const { sequence, promptIds, budget, drafter, onAdmitted, signal } = run
   const tokens = [...promptIds]
   const length = drafter && createDraftLength(drafter.longest)
-  const first = await untilAborted(sequence.next(promptIds), signal)
+  if (onAdmitted !== undefined) {
+    const { cached } = await untilAborted(sequence.admit(promptIds), signal)
+    onAdmitted({ cachedTokens: cached })
+  }
+  const rest = onAdmitted === undefined ? promptIds : []
+  const first = await untilAborted(sequence.next(rest), signal)
   for (let chosen: NextTokens = first; ; ) {
     tokens.push(...chosen.tokens)
     for (const [index, tokenId] of chosen.tokens.entries()) {

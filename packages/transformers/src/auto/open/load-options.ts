@@ -35,6 +35,14 @@ export interface LoadModelOptions {
    * 'float32'.
    */
   readonly kvCacheDtype?: CacheDtype | undefined
+  /**
+   * Bytes that keys and values may take: of sequences that are generated, of those that have ended and are kept for prompts
+   * that begin alike, and of the copy of an array that grows. A sequence for which there is no room waits; see
+   * docs/many-sequences.md. Default: what sequences need.
+   */
+  readonly kvCacheMemory?: number | undefined
+  /** Sequences that are generated at the same time; further ones wait. Default: any number. */
+  readonly maxSequences?: number | undefined
   /** Most float bytes on their way at once while loading; default 256 MiB. */
   readonly maxInFlightBytes?: number | undefined
   /** Threads that quantize; default one per core. Does not change results. */
@@ -58,6 +66,8 @@ const NAMES = [
   'compute',
   'memory',
   'kvCacheDtype',
+  'kvCacheMemory',
+  'maxSequences',
   'maxInFlightBytes',
   'workers',
   'threads',
@@ -66,6 +76,8 @@ const NAMES = [
   'onProgress',
   'signal',
 ] as const satisfies readonly (keyof LoadModelOptions)[]
+
+const POSITIVE = ['kvCacheMemory', 'maxSequences', 'maxInFlightBytes', 'workers', 'threads'] as const
 
 /**
  * Checks everything that can be checked before a file is touched.
@@ -82,7 +94,7 @@ export function checkLoadOptions(options: LoadModelOptions): void {
   checkKind('onProgress', options.onProgress, 'a function', (value) => typeof value === 'function')
   checkKind('cache', options.cache, 'a boolean', (value) => typeof value === 'boolean')
   checkSignal(options.signal)
-  for (const name of ['maxInFlightBytes', 'workers', 'threads'] as const) {
+  for (const name of POSITIVE) {
     const value = options[name]
     if (value === undefined || (Number.isSafeInteger(value) && value > 0)) continue
     throw new ConfigError('OPTION_VALUE', `${name} is ${value}, expected a positive integer`, {

@@ -46,6 +46,8 @@ export interface State<Session extends ModelSession> {
   fill(signal: AbortSignal): Promise<Shell>
   /** Compiled on first use, and again after a change. */
   session(): Promise<Session>
+  /** The session, if there is one already. */
+  readonly ready: Session | undefined
   /** Never compiles. */
   memoryUsage(): Promise<ModelMemory>
   /** Ends what is under way, and frees the session, its thread and the open files. */
@@ -61,6 +63,7 @@ export function createState<Session extends ModelSession>(
   let version = loadedVersion(weights)
   let changes: Promise<void> = Promise.resolve()
   let session: Promise<Session> | undefined
+  let ready: Session | undefined
 
   const run: State<Session>['run'] = (task, signal) =>
     work.run(() => task(signal === undefined ? work.signal : AbortSignal.any([work.signal, signal])))
@@ -68,6 +71,7 @@ export function createState<Session extends ModelSession>(
   const closeSession = async (reason?: RuntimeError) => {
     const closing = session
     session = undefined
+    ready = undefined
     await (await closing?.catch(() => undefined))?.close(reason)
   }
 
@@ -102,14 +106,19 @@ export function createState<Session extends ModelSession>(
           throw error
         })
       session = opening
+      const keep = (opened: Session) => {
+        if (session === opening) ready = opened
+      }
+      opening.then(keep, () => {})
       return opening
+    },
+    get ready() {
+      return ready
     },
     memoryUsage: () =>
       work.run(async () => {
-        const asked = session
         // One that is still being compiled is not waited for.
-        const ready = await Promise.race([asked, undefined]).catch(() => undefined)
-        return memoryOf(version.weights, asked === session ? ready : undefined)
+        return memoryOf(version.weights, ready)
       }),
     async close() {
       await work.close()

@@ -1,0 +1,65 @@
+/** What a session has done so far, and what it is doing. */
+export interface SessionCounters {
+  /** Sequences that have room: their prompts are read, or their tokens are made. */
+  readonly running: number
+  /** Sequences that wait for room. */
+  readonly waiting: number
+  readonly cacheBytes: {
+    /** Of sequences that have not ended. */
+    readonly active: number
+    /** Of those that have, for prompts that begin alike. */
+    readonly kept: number
+    /** All caches with their free slots. */
+    readonly total: number
+    /** Undefined where nothing limits them. */
+    readonly budget: number | undefined
+  }
+  /** Tokens of prompts that were computed; those of a sequence that lost its room, again. */
+  readonly promptTokens: number
+  /** Tokens of prompts that were found in the cache. */
+  readonly cachedTokens: number
+  readonly generatedTokens: number
+  /** Runs of the graph for sequences, and what they took. */
+  readonly runs: number
+  readonly runSeconds: number
+  /** How often a sequence gave up its room for others. */
+  readonly preemptions: number
+}
+
+export const NO_COUNTERS: SessionCounters = {
+  ...{ running: 0, waiting: 0 },
+  cacheBytes: { active: 0, kept: 0, total: 0, budget: undefined },
+  ...{ promptTokens: 0, cachedTokens: 0, generatedTokens: 0, runs: 0, runSeconds: 0, preemptions: 0 },
+}
+
+/** Counters that are told to others from time to time. */
+export interface CounterFeed {
+  add(name: Sum, amount: number): void
+  /** Tells them, unless it did so a moment ago and more is to come. */
+  tell(isIdle: boolean): void
+}
+
+type Sum = 'promptTokens' | 'cachedTokens' | 'generatedTokens' | 'runs' | 'runSeconds' | 'preemptions'
+
+/** Who reads counters does so every second or more rarely. */
+const INTERVAL_MS = 250
+
+/** @param state what is as it is at the moment. */
+export function createCounterFeed(
+  state: () => Omit<SessionCounters, Sum>,
+  send: (counters: SessionCounters) => void,
+): CounterFeed {
+  const sums: Record<Sum, number> = { ...NO_COUNTERS }
+  let sent = Number.NEGATIVE_INFINITY
+  return {
+    add(name, amount) {
+      sums[name] += amount
+    },
+    tell(isIdle) {
+      const now = performance.now()
+      if (!isIdle && now - sent < INTERVAL_MS) return
+      sent = now
+      send({ ...sums, ...state() })
+    },
+  }
+}
