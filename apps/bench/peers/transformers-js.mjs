@@ -1,9 +1,20 @@
 // What @huggingface/transformers makes of exported folders.
 // Standard input: JSON [{ model, sequences, batched?: all of them in one call,
-//   greedy?: { prompts: ids[] of any lengths, or texts, count } }].
-// Output: for each a line of JSON { logits: [sequence][token][id], greedy: [prompt][token] } or { error }.
+//   greedy?: { prompts: ids[] of any lengths, or texts, count } }],
+// or, for encoders, [{ model, task, batch: { input_ids, attention_mask, token_type_ids? } }].
+// Output: for each a line of JSON { logits: [sequence][token][id], greedy: [prompt][token] }, of encoders
+// { [name of an output]: numbers in nested lists }; or { error }.
 import { text } from 'node:stream/consumers'
-import { AutoModelForCausalLM, AutoTokenizer, env, Tensor } from '@huggingface/transformers'
+import {
+  AutoModel,
+  AutoModelForCausalLM,
+  AutoModelForMaskedLM,
+  AutoModelForSequenceClassification,
+  AutoModelForTokenClassification,
+  AutoTokenizer,
+  env,
+  Tensor,
+} from '@huggingface/transformers'
 
 env.allowRemoteModels = false
 const requests = JSON.parse(await text(process.stdin))
@@ -19,6 +30,25 @@ function padded(prompts) {
     input_ids: tensor(prompts.map((ids) => [...fill(ids, 0), ...ids])),
     attention_mask: tensor(prompts.map((ids) => [...fill(ids, 0), ...ids.map(() => 1)])),
   }
+}
+
+const ENCODERS = {
+  'hidden-states': AutoModel,
+  'sequence-classification': AutoModelForSequenceClassification,
+  'token-classification': AutoModelForTokenClassification,
+  'masked-lm': AutoModelForMaskedLM,
+}
+
+async function encoded({ model: folder, task, batch }) {
+  const model = await ENCODERS[task].from_pretrained(folder, { session_options: { intraOpNumThreads: 1 } })
+  const inputs = Object.entries(batch).map(([name, rows]) => [name, tensor(rows)])
+  const output = await model(Object.fromEntries(inputs))
+  await model.dispose()
+  return Object.fromEntries(
+    Object.entries(output)
+      .filter(([, value]) => value instanceof Tensor)
+      .map(([name, value]) => [name, value.tolist()]),
+  )
 }
 
 async function answer({ model: folder, sequences, batched, greedy }) {
@@ -44,6 +74,8 @@ async function answer({ model: folder, sequences, batched, greedy }) {
 }
 
 for (const request of requests) {
-  const result = await answer(request).catch(({ message }) => ({ error: message }))
+  const result = await (request.task === undefined ? answer : encoded)(request).catch(({ message }) => ({
+    error: message,
+  }))
   console.log(JSON.stringify(result))
 }

@@ -13,6 +13,7 @@ export {
   encoderChecks,
 } from './architecture/encoder-checks.js'
 export { type Expected, readExpected, relativeError } from './architecture/expected.js'
+export { type ExpectedOfEncoder, readExpectedOfEncoder } from './architecture/expected-of-encoder.js'
 export { ContractBreach } from './conformance/breach.js'
 export type { Ability, ConformanceCheck, Topic } from './conformance/check.js'
 export {

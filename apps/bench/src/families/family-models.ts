@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { JsonObject } from '@hfquant/core'
 import type { Architecture } from '@hfquant/models'
 import { tinyConfig, writeTinyModel } from '@hfquant/testkit'
+import { type EncoderCase, goldenEncoderCase, ownEncoderCase } from '../peers/check-encoders.js'
 import { type ExportCase, goldenCase, ownCase } from '../peers/export-cases.js'
 import { repositoryPath } from '../repository.js'
 
@@ -33,12 +34,25 @@ export async function exportCasesOf(
   work: string,
 ): Promise<readonly ExportCase[]> {
   const cases = await Promise.all(goldens.map((folder) => goldenCase(folder, work)))
+  return [...cases, await ownCase(...(await tinyOf(goldens, work)))]
+}
+
+/** The same of encoders. */
+export async function encoderCasesOf(
+  goldens: readonly string[],
+  work: string,
+): Promise<readonly EncoderCase[]> {
+  const cases = await Promise.all(goldens.map((folder) => goldenEncoderCase(folder, work)))
+  return [...cases, await ownEncoderCase(...(await tinyOf(goldens, work)))]
+}
+
+async function tinyOf(goldens: readonly string[], work: string): Promise<[title: string, folder: string]> {
   const [first] = goldens
   if (first === undefined) throw new RangeError('there is no golden of the family to take a config.json from')
   const config = await readConfig(first)
   const tiny = tinyConfig({ ...config, ...fitting(config) }, { layers: 4, inner: 512 })
   const title = `tiny ${String(config.model_type)}`
-  return [...cases, await ownCase(title, await writeTinyModel(join(work, title), tiny))]
+  return [title, await writeTinyModel(join(work, title), tiny)]
 }
 
 /** llama.cpp knows small models of these families in one form alone. */

@@ -15,11 +15,12 @@ import {
   AutoModelForTokenClassification,
   recipe,
 } from 'hfquant'
+import { checkEncoders, type EncoderCase } from '../peers/check-encoders.js'
 import { checkGguf } from '../peers/check-gguf.js'
 import { checkOnnx } from '../peers/check-onnx.js'
 import type { ExportCase, Verdict } from '../peers/export-cases.js'
 import { BACKENDS, EXPORTS, nameOf } from './columns.js'
-import { exportCasesOf, goldensOf } from './family-models.js'
+import { encoderCasesOf, exportCasesOf, goldensOf } from './family-models.js'
 import type { FamilyRow, Finding } from './table.js'
 
 interface FamiliesRequest {
@@ -110,32 +111,43 @@ async function runExports(
   work: string,
 ): Promise<ReadonlyMap<string, Finding>> {
   const findings = new Map<string, Finding>()
-  const cases: (ExportCase & { readonly family: string })[] = []
+  const decoders: Cases<ExportCase> = []
+  const encoders: Cases<EncoderCase> = []
   for (const architecture of architectures) {
     const family = nameOf(architecture)
     const isKnown = column === 'GGUF' ? architecture.hasGguf : architecture.onnxModelTypes.length > 0
-    if (!isKnown)
+    if (!isKnown) {
       findings.set(family, { works: false, reason: `${LIBRARIES[column]} does not know the family` })
-    else {
-      try {
-        const own = await exportCasesOf(await goldensOf(architecture), work)
-        cases.push(...own.map((each) => ({ ...each, family })))
-      } catch (error) {
-        findings.set(family, { works: false, reason: (error as Error).message })
-      }
+      continue
+    }
+    try {
+      const goldens = await goldensOf(architecture)
+      const named = <Case>(own: readonly Case[]) => own.map((each) => ({ ...each, family }))
+      if (architecture.kind === 'encoder') encoders.push(...named(await encoderCasesOf(goldens, work)))
+      else decoders.push(...named(await exportCasesOf(goldens, work)))
+    } catch (error) {
+      findings.set(family, { works: false, reason: (error as Error).message })
     }
   }
-  if (cases.length === 0) return findings
-  const verdicts =
-    column === 'GGUF'
-      ? await checkGguf(cases, work)
-      : await checkOnnx(cases, work, ['fp32', 'fp16', 'q4', 'q4f16'])
-  for (const family of new Set(cases.map((each) => each.family))) {
-    const own = verdicts.filter((_, index) => cases[index % cases.length]!.family === family)
-    findings.set(family, findingOf(own))
+  const record = (cases: Cases<object>, verdicts: readonly Verdict[]) => {
+    for (const family of new Set(cases.map((each) => each.family))) {
+      const own = verdicts.filter((_, index) => cases[index % cases.length]!.family === family)
+      findings.set(family, findingOf(own))
+    }
   }
+  if (decoders.length > 0) {
+    record(
+      decoders,
+      column === 'GGUF' ? await checkGguf(decoders, work) : await checkOnnx(decoders, work, CHECKED_TYPES),
+    )
+  }
+  if (encoders.length > 0) record(encoders, await checkEncoders(encoders, work, CHECKED_TYPES))
   return findings
 }
+
+type Cases<Case> = (Case & { readonly family: string })[]
+
+const CHECKED_TYPES = ['fp32', 'fp16', 'q4', 'q4f16'] as const
 
 const LIBRARIES = { GGUF: 'llama.cpp', ONNX: '@huggingface/transformers' } as const
 

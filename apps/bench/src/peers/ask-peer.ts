@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import type { EncoderTask } from '@hfquant/models'
 import { repositoryPath } from '../repository.js'
 
 export interface PeerRequest {
@@ -27,15 +28,35 @@ export interface PeerFailure {
 
 export type Peer = 'llama-cpp' | 'transformers-js'
 
+/** A padded batch for an encoder, in the words of `@huggingface/transformers`. */
+export interface EncoderRequest {
+  readonly model: string
+  readonly task: EncoderTask
+  readonly batch: Readonly<Record<string, readonly (readonly number[])[]>>
+}
+
+/** Outputs by name, [text][token][channel] or [text][channel]. */
+export type EncoderAnswer = { readonly error?: undefined } & Readonly<Record<string, readonly unknown[]>>
+
 /**
  * Asks a library in a process of its own, which starts once for all requests. A request that ends the process fails, and
  * those behind it are asked of a new one.
  */
-export async function askPeer<Greedy = unknown>(
+export const askPeer = <Greedy = unknown>(
   peer: Peer,
   requests: readonly PeerRequest[],
-): Promise<readonly (PeerAnswer<Greedy> | PeerFailure)[]> {
-  const answers: (PeerAnswer<Greedy> | PeerFailure)[] = []
+): Promise<readonly (PeerAnswer<Greedy> | PeerFailure)[]> => ask<PeerAnswer<Greedy>>(peer, requests)
+
+/** The same for encoders. */
+export const askForEncoders = (
+  requests: readonly EncoderRequest[],
+): Promise<readonly (EncoderAnswer | PeerFailure)[]> => ask<EncoderAnswer>('transformers-js', requests)
+
+async function ask<Answer>(
+  peer: Peer,
+  requests: readonly object[],
+): Promise<readonly (Answer | PeerFailure)[]> {
+  const answers: (Answer | PeerFailure)[] = []
   while (answers.length < requests.length) {
     const { lines, ended } = await runProgram(peer, requests.slice(answers.length))
     answers.push(...lines.map((line) => JSON.parse(line)))
@@ -59,7 +80,7 @@ const programOf = (peer: Peer): string => repositoryPath(`apps/bench/peers/${pee
 /** Lines of JSON that a peer prints; a library may print others. */
 function runProgram(
   peer: Peer,
-  requests: readonly PeerRequest[],
+  requests: readonly object[],
 ): Promise<{ readonly lines: readonly string[]; readonly ended: string | undefined }> {
   return new Promise((resolve) => {
     const options = { maxBuffer: 2 ** 30 }

@@ -5,10 +5,10 @@ import { compareChoices, relativeError } from './expected.js'
 import { type ExportCase, refusal, untilEnd, type Verdict } from './export-cases.js'
 
 /**
- * Largest error of a logit by precision, from the unrounded model; float32 is held to the same tokens, too. Four bits leave
+ * Largest error of an output by precision, from the unrounded model; float32 is held to the same tokens, too. Four bits leave
  * little of random weights, so that their bound tells no more than that logits are numbers.
  */
-const ONNX_ERRORS = { fp32: 2e-5, fp16: 2e-2, q4: 2, q4f16: 2 } as const
+export const ONNX_ERRORS = { fp32: 2e-5, fp16: 2e-2, q4: 2, q4f16: 2 } as const
 
 type CheckedType = keyof typeof ONNX_ERRORS
 

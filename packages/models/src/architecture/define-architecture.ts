@@ -83,6 +83,8 @@ export interface EncoderDefinition<Config> extends CommonDefinition<Config> {
   forward(ops: EncoderOps, config: Config, task: EncoderTask): void
   /** The configuration of a model whose files hold the tensors of these names: some parts may be in them or not. */
   fit?(config: Config, tensors: ReadonlySet<string>): Config
+  /** Tasks that `@huggingface/transformers` has a class of the family for; default all. */
+  readonly onnxTasks?: readonly EncoderTask[]
 }
 
 /** A family of models, as it is registered and found. */
@@ -139,6 +141,7 @@ interface CommonDescription {
   tensorName(name: string): string | undefined
   /** @throws CapabilityError for a variant of the family that llama.cpp does not know. */
   readonly gguf: (() => GgufModel) | undefined
+  /** None for a model that `@huggingface/transformers` has no class for. */
   readonly onnxModelTypes: readonly string[]
 }
 
@@ -211,6 +214,7 @@ function describeEncoder<Config>(
     kind: 'encoder',
     encoder: definition.encoder(config),
     task,
+    ...(definition.onnxTasks?.includes(task) === false && { onnxModelTypes: [] }),
     forward: (ops) => definition.forward(ops, config, task),
     fit: (tensors) => describeEncoder(definition, definition.fit?.(config, tensors) ?? config, task),
   }

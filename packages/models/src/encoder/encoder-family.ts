@@ -6,7 +6,7 @@ import {
   type EncoderDescription,
   type ModelFacts,
 } from '../architecture/define-architecture.js'
-import type { EncoderFacts } from '../architecture/encoder-facts.js'
+import type { EncoderFacts, EncoderTask } from '../architecture/encoder-facts.js'
 import { type ConfigReader, configReader, invalidField } from '../config/config-reader.js'
 import { readSizes, type Sizes } from '../config/read-sizes.js'
 import type { AttentionChoice, LayerChoice, MlpChoice } from '../decoder/decoder-config.js'
@@ -51,6 +51,9 @@ export interface EncoderFamily {
   readonly classes: readonly string[]
   readonly modelTypes: readonly string[]
   readonly revision: number
+  /** As definitions have them. */
+  readonly onnxModelTypes?: readonly string[]
+  readonly onnxTasks?: readonly EncoderTask[]
   /** What the configuration class has for fields that a file leaves out. */
   readonly defaults?: JsonObject
   choose(read: ConfigReader, sizes: Sizes): EncoderChoices
@@ -65,7 +68,7 @@ const HEADS: readonly (readonly [ending: string, task: HeadChoice['task']])[] = 
 
 /** A family of encoders that is a row of choices. */
 export function encoderFamily(family: EncoderFamily): Architecture<EncoderDescription> {
-  const { classes, modelTypes, revision } = family
+  const { classes, modelTypes, revision, onnxModelTypes, onnxTasks } = family
   const architecture = defineArchitecture<EncoderConfig>({
     kind: 'encoder',
     specVersion: 1,
@@ -73,6 +76,8 @@ export function encoderFamily(family: EncoderFamily): Architecture<EncoderDescri
     name: ({ className }) => className,
     modelTypes,
     revision,
+    ...(onnxModelTypes && { onnxModelTypes }),
+    ...(onnxTasks && { onnxTasks }),
     parseConfig: (json) => readEncoder(family, json),
     facts,
     encoder,

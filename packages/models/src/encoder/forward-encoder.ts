@@ -9,14 +9,17 @@ export function forwardEncoder(ops: EncoderOps, config: EncoderConfig, task: Enc
   const { hiddenSize, pooler, head } = config
   const hidden = forwardBackbone(ops, config)
   if (task === 'hidden-states' || head === undefined) {
-    ops.output('last_hidden_state', ops.rows(hidden), ['rows', hiddenSize])
+    ops.outputOfTokens('last_hidden_state', hidden, hiddenSize)
     if (pooler === undefined) return
-    ops.output('pooler_output', dense(ops, pooler, ops.first(hidden)), ['B', 1, pooler.inner])
+    ops.outputOfTexts('pooler_output', dense(ops, pooler, ops.first(hidden)), pooler.inner)
     return
   }
-  const isOfText = task === 'sequence-classification'
-  const read = isOfText ? (head.of === 'mean' ? ops.mean(hidden) : ops.first(hidden)) : ops.rows(hidden)
-  ops.output('logits', logits(ops, head, read), [...(isOfText ? ['B', 1] : ['rows']), head.outputs])
+  if (task !== 'sequence-classification') {
+    ops.outputOfTokens('logits', logits(ops, head, hidden), head.outputs)
+    return
+  }
+  const read = head.of === 'mean' ? ops.mean(hidden) : ops.first(hidden)
+  ops.outputOfTexts('logits', logits(ops, head, read), head.outputs)
 }
 
 /** Tokens to hidden states, as the tokens stand. */

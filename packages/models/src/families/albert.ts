@@ -6,6 +6,8 @@ import { layerNorm } from '../parts/norm.js'
 export const albert = encoderFamily({
   classes: ['Albert'],
   modelTypes: ['albert'],
+  onnxModelTypes: ['albert'],
+  onnxTasks: ['hidden-states', 'sequence-classification', 'masked-lm'],
   revision: 1,
   defaults: { max_position_embeddings: 512, type_vocab_size: 2, hidden_act: 'gelu_new' },
   choose(read, sizes) {

@@ -5,6 +5,7 @@ import { layerNorm } from '../parts/norm.js'
 export const bert = encoderFamily({
   classes: ['Bert'],
   modelTypes: ['bert'],
+  onnxModelTypes: ['bert'],
   revision: 1,
   defaults: { max_position_embeddings: 512, type_vocab_size: 2 },
   choose(read, sizes) {

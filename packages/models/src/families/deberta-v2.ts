@@ -7,6 +7,7 @@ import { layerNorm } from '../parts/norm.js'
 export const debertaV2 = encoderFamily({
   classes: ['DebertaV2'],
   modelTypes: ['deberta-v2'],
+  onnxModelTypes: ['deberta-v2'],
   revision: 1,
   defaults: { max_position_embeddings: 512 },
   choose(read, sizes) {

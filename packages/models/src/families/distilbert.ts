@@ -5,6 +5,7 @@ import { layerNorm } from '../parts/norm.js'
 export const distilbert = encoderFamily({
   classes: ['DistilBert'],
   modelTypes: ['distilbert'],
+  onnxModelTypes: ['distilbert'],
   revision: 1,
   defaults: { max_position_embeddings: 512, type_vocab_size: null },
   choose(read, sizes) {

@@ -5,6 +5,7 @@ import { layerNorm } from '../parts/norm.js'
 export const electra = encoderFamily({
   classes: ['Electra'],
   modelTypes: ['electra'],
+  onnxModelTypes: ['electra'],
   revision: 1,
   defaults: { max_position_embeddings: 512, type_vocab_size: 2 },
   choose(read, sizes) {

@@ -9,6 +9,7 @@ const NORMS = { attentionIn: 'attn_norm', mlpIn: 'mlp_norm' }
 export const modernbert = encoderFamily({
   classes: ['ModernBert'],
   modelTypes: ['modernbert'],
+  onnxModelTypes: ['modernbert'],
   revision: 1,
   defaults: { max_position_embeddings: 8192, type_vocab_size: null, hidden_act: null },
   choose(read, sizes) {

@@ -1,33 +1,22 @@
 import { encoderFamily } from '../encoder/encoder-family.js'
 import { layerNorm } from '../parts/norm.js'
+import { robertaHeads } from './roberta.js'
 
 /** MPNet (Song et al. 2020): learned positions counted as RoBERTa does, and a bias for ranges of distances. */
 export const mpnet = encoderFamily({
   classes: ['MPNet'],
   modelTypes: ['mpnet'],
+  onnxModelTypes: ['mpnet'],
   revision: 1,
   defaults: { max_position_embeddings: 512, type_vocab_size: null },
   choose(read, sizes) {
-    const step = { inner: sizes.hidden, bias: true } as const
     const table = 'encoder.relative_attention_bias'
     return {
       norm: layerNorm(read.number('layer_norm_eps', 1e-12)),
       // Constants of the Python library, whatever the file says.
       tokens: { countedFrom: 1 },
       attention: { relative: { kind: 'buckets', table, count: 32, farthest: 128 } },
-      pooler: { ...step, path: 'pooler.dense', activation: 'tanh' },
-      heads: {
-        'sequence-classification': {
-          steps: [{ ...step, path: 'classifier.dense', activation: 'tanh' }],
-          output: 'classifier.out_proj',
-        },
-        'token-classification': { output: 'classifier' },
-        'masked-lm': {
-          steps: [{ ...step, path: 'lm_head.dense', activation: 'gelu', norm: 'lm_head.layer_norm' }],
-          output: 'lm_head.decoder',
-          bias: 'lm_head.bias',
-        },
-      },
+      ...robertaHeads(sizes.hidden),
       names: {
         prefix: 'mpnet',
         query: 'attention.attn.q',

@@ -6,6 +6,7 @@ import { layerNorm } from '../parts/norm.js'
 export const nomicBert = encoderFamily({
   classes: ['NomicBert'],
   modelTypes: ['nomic_bert'],
+  onnxModelTypes: ['nomic_bert'],
   revision: 1,
   defaults: { max_position_embeddings: 2048, type_vocab_size: 2, hidden_act: 'silu' },
   choose(read, sizes) {

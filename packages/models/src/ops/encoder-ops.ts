@@ -30,4 +30,8 @@ export interface EncoderOps extends LayerOps {
   input(name: string, dtype: 'int64' | 'int32' | 'float32', shape: readonly (number | string)[]): GraphValue
   /** What a run gives, float32. Sizes that are known when it runs have names. */
   output(name: string, value: GraphValue, shape: readonly (number | string)[]): void
+  /** What a run gives of each token, as the tokens stand, [.., width]. */
+  outputOfTokens(name: string, value: GraphValue, width: number): void
+  /** What a run gives of each text, [B, 1, width]. */
+  outputOfTexts(name: string, value: GraphValue, width: number): void
 }

@@ -4,6 +4,7 @@ import { cast, type Graph, type TokenRows } from '@hfquant/onnx'
 import { attentionAttributes, optionalInputs, withPaddedHeads } from './grouped-query-attention.js'
 import { createRotation } from './rotary-tables.js'
 import type { RunRequest } from './run-ops.js'
+import { windowBias } from './window-bias.js'
 
 interface EncoderAttentionRequest extends RunRequest {
   readonly rows: TokenRows
@@ -30,7 +31,7 @@ export function encoderAttention({
     const length = () => lengthOf(graph, total())
     const own = bias?.({ query, key, length: length() })
     if (window === undefined) return own
-    const outside = band(graph, window, length())
+    const outside = windowBias(graph, window, length())
     return own === undefined ? outside : graph.node('Add', [own, outside])
   }
   return {
@@ -71,19 +72,3 @@ export function encoderAttention({
 /** int64 [1] of an int32 []. */
 const lengthOf = (graph: Graph, total: GraphValue): GraphValue =>
   graph.node('Reshape', [cast(graph, total, 'int64'), graph.literal('int64', [1], [1])])
-
-/** Takes the weight of keys that are `window` tokens away or more: [1, 1, S, S], 0 or less than any score. */
-function band(graph: Graph, window: number, length: GraphValue): GraphValue {
-  const scalar = (value: number) => graph.literal('int64', [], [value])
-  const axis = (value: number) => graph.literal('int64', [1], [value])
-  const places = graph.node('Range', [scalar(0), graph.node('Squeeze', [length]), scalar(1)])
-  const distances = graph.node('Abs', [
-    graph.node('Sub', [places, graph.node('Unsqueeze', [places, axis(1)])]),
-  ])
-  const isNear = graph.node('Less', [distances, scalar(window)])
-  const [near, far] = [0, -1e30].map((value) => graph.literal('float32', [], [value]))
-  return graph.node('Unsqueeze', [
-    graph.node('Where', [isNear, near, far]),
-    graph.literal('int64', [2], [0, 1]),
-  ])
-}

@@ -1,6 +1,7 @@
 import type { GraphValue } from '@hfquant/core'
 import type { EncoderOps } from '@hfquant/models'
-import { cast, DECODER, type Graph, type TokenRows, tokenRows } from '@hfquant/onnx'
+import { cast, DECODER, type Graph, tokenRows } from '@hfquant/onnx'
+import { countedPositions } from './counted-positions.js'
 import { encoderAttention } from './encoder-attention.js'
 import { applyHead, layerOps, type RunRequest } from './run-ops.js'
 
@@ -16,6 +17,8 @@ export function runEncoderOps(request: RunRequest): EncoderOps {
     const isToken = graph.node('Unsqueeze', [tokensOf(graph, last(), total()), axis(-1)])
     return graph.node('Where', [isToken, tokens, graph.literal('float32', [], [0])])
   }
+  const flat = (hidden: GraphValue) => graph.node('Flatten', [hidden], { attributes: { axis: { int: 2 } } })
+  const output: EncoderOps['output'] = (name, value, shape) => graph.output(name, value, 'float32', shape)
   return {
     ...layerOps(request, rows, encoderAttention({ ...request, rows, last, total })),
     get positions() {
@@ -24,7 +27,8 @@ export function runEncoderOps(request: RunRequest): EncoderOps {
     get types() {
       return rows.types()
     },
-    countedPositions: (padding) => countedPositions(graph, rows, padding),
+    countedPositions: (padding) =>
+      rows.fromSequences(countedPositions(graph, rows.toSequences(rows.ids), padding)),
     blocksEnd(hidden) {
       trace?.blocksEnd(hidden)
       return hidden
@@ -37,10 +41,12 @@ export function runEncoderOps(request: RunRequest): EncoderOps {
       const counts = graph.node('Add', [cast(graph, last(), 'float32'), graph.literal('float32', [], [1])])
       return graph.node('Div', [sums, graph.node('Unsqueeze', [counts, axis(1, 2)])])
     },
-    rows: (hidden) => graph.node('Flatten', [hidden], { attributes: { axis: { int: 2 } } }),
+    rows: flat,
     vocabulary: (path, hidden) => applyHead(path, hidden, request),
     input: (name, dtype, shape) => graph.input(name, dtype, shape),
-    output: (name, value, shape) => graph.output(name, value, 'float32', shape),
+    output,
+    outputOfTokens: (name, value, width) => output(name, flat(value), ['rows', width]),
+    outputOfTexts: (name, value, width) => output(name, value, ['B', 1, width]),
   }
 }
 
@@ -61,12 +67,4 @@ function tokensOf(graph: Graph, last: GraphValue, total: GraphValue): GraphValue
     places,
     graph.node('Unsqueeze', [last, graph.literal('int64', [1], [1])]),
   ])
-}
-
-function countedPositions(graph: Graph, rows: TokenRows, padding: number): GraphValue {
-  const number = graph.literal('int64', [], [padding])
-  const isText = graph.node('Not', [graph.node('Equal', [rows.toSequences(rows.ids), number])])
-  const counted = cast(graph, isText, 'int64') // [B, S]
-  const places = graph.node('CumSum', [counted, graph.literal('int64', [], [1])])
-  return rows.fromSequences(graph.node('Add', [graph.node('Mul', [places, counted]), number]))
 }

@@ -1,5 +1,5 @@
 import { CapabilityError, type JsonObject } from '@hfquant/core'
-import type { DecoderDescription, ModelDescription } from '@hfquant/models'
+import type { ModelDescription } from '@hfquant/models'
 import { unknownFamily } from '../unknown-family.js'
 
 /**
@@ -8,12 +8,9 @@ import { unknownFamily } from '../unknown-family.js'
  * @throws CapabilityError EXPORT_ARCHITECTURE for a family that it does not know, EXPORT_MODEL_TYPE for a config.json
  * that it would refuse, EXPORT_CACHE for layers whose caches differ in shape.
  */
-export function checkExportable(
-  model: ModelDescription,
-  config: JsonObject,
-): asserts model is DecoderDescription {
-  const { name, onnxModelTypes, facts, kind } = model
-  if (onnxModelTypes.length === 0 || kind !== 'decoder') {
+export function checkExportable(model: ModelDescription, config: JsonObject): void {
+  const { name, onnxModelTypes, facts } = model
+  if (onnxModelTypes.length === 0) {
     throw unknownFamily(name, 'ONNX', (architecture) => architecture.onnxModelTypes.length > 0)
   }
   const { model_type: type } = config

@@ -4,15 +4,10 @@ import { cast, convert, type Graph } from '@hfquant/onnx'
 import { attentionAttributes, optionalInputs, withPaddedHeads } from '../../lower/grouped-query-attention.js'
 import { positionBias } from '../../lower/position-bias.js'
 import { createRotation } from '../../lower/rotary-tables.js'
+import { HIDDEN } from '../../lower/window-bias.js'
 import type { ExportRequest } from './export-ops.js'
 import { floatConstant } from './float-constant.js'
 import { BATCH, PAST, PORTS, TOTAL, tokenInput } from './ports.js'
-
-/**
- * Added to the score of a padded position: below any score, yet half the lowest float16, so that no sum becomes an
- * infinity. A row of nothing but infinities would become NaN, and spread.
- */
-const HIDDEN = -32752
 
 interface AttentionRequest extends ExportRequest {
   readonly ids: GraphValue

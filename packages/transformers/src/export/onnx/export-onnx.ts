@@ -1,10 +1,24 @@
+import { existsSync } from 'node:fs'
 import { mkdir, open } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type LoadedModel, type OnProgress, outputError, readUnreplaced, stageFolder } from '@hfquant/core'
-import type { ModelFacts } from '@hfquant/models'
+import {
+  CapabilityError,
+  type LoadedModel,
+  type OnProgress,
+  outputError,
+  readUnreplaced,
+  stageFolder,
+} from '@hfquant/core'
+import type { EncoderDescription, ModelFacts } from '@hfquant/models'
 import { createGraph, writeArtifact } from '@hfquant/onnx'
+import {
+  MODULES_FILE,
+  readSentenceSettings,
+  type SentenceSettings,
+} from '../../auto/encoder/sentence/sentence-settings.js'
 import type { OpenedModel } from '../../auto/open/open-model.js'
 import { checkExportable } from './check-exportable.js'
+import { exportEncoderOps } from './export-encoder-ops.js'
 import { exportOps } from './export-ops.js'
 import { copyTokenizer, isExportedFile, writeConfig } from './folder-files.js'
 import { linearIn } from './linear.js'
@@ -37,8 +51,12 @@ export async function exportOnnx(
   const graph = createGraph(model.name)
   const precision: OnnxPrecision = PRECISIONS[type]
   const linear = linearIn(graph, precision, pure)
-  const { shell } = loaded
-  model.forward(exportOps({ graph, shell, linear, facts: model.facts, float: precision.float }))
+  const request = { graph, shell: loaded.shell, linear, facts: model.facts, float: precision.float }
+  const remarks: string[] = []
+  if (model.kind === 'encoder') {
+    const sentences = await sentencesOf(opened, model, (remark) => remarks.push(remark))
+    model.forward(exportEncoderOps(request, model.encoder, sentences))
+  } else model.forward(exportOps(request))
   const name = `model${precision.suffix}.onnx`
   const files = { model: name, weights: `${name}_data` }
   const staged = await stageFolder(out)
@@ -56,11 +74,31 @@ export async function exportOnnx(
     const sizes = await Promise.all(Object.values(files).map((file) => syncedSize(join(folder, file))))
     await staged.commit(isExportedFile)
     const bytes = sizes.reduce((sum, size) => sum + size, 0)
-    return { bytes, warnings: [...warnings, ...growthWarnings(model.facts)] }
+    return { bytes, warnings: [...warnings, ...remarks, ...growthWarnings(model.facts)] }
   } catch (error) {
     await staged.discard()
     throw error
   }
+}
+
+/** How a folder of sentence-transformers makes vectors; undefined for any other, and for one that a graph cannot follow. */
+async function sentencesOf(
+  { folder, folderIdentity }: OpenedModel,
+  { task, encoder }: EncoderDescription,
+  remark: (text: string) => void,
+): Promise<SentenceSettings | undefined> {
+  if (task !== 'hidden-states' || !existsSync(join(folder, MODULES_FILE))) return undefined
+  const without = (why: string) => void remark(`the graph has no sentence_embedding: ${why}`)
+  try {
+    const read = () => readSentenceSettings(folder, encoder.hiddenSize)
+    const settings = await readUnreplaced(folder, folderIdentity, read)
+    if (settings.pooling.includesPrompt) return settings
+    without('its pooling leaves out the tokens of prompts, which are not told apart there')
+  } catch (error) {
+    if (!CapabilityError.isInstance(error)) throw error
+    without(error.message)
+  }
+  return undefined
 }
 
 /** The library keeps the keys that it has, turned with the factors of short sequences. */

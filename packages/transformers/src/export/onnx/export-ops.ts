@@ -1,5 +1,12 @@
 import { findModule, type GraphValue, joinPath, locateParameter, type Shell } from '@hfquant/core'
-import { arithmetic, type ModelFacts, type Norm, type Numbers, type Ops } from '@hfquant/models'
+import {
+  arithmetic,
+  type LayerOps,
+  type ModelFacts,
+  type Norm,
+  type Numbers,
+  type Ops,
+} from '@hfquant/models'
 import { cast, convert, type Graph, lower } from '@hfquant/onnx'
 import { splitByExpert } from '../../lower/split-by-expert.js'
 import { type FloatWeight, floatWeights } from '../float-weight.js'
@@ -13,30 +20,23 @@ export interface ExportRequest {
   readonly graph: Graph
   readonly shell: Shell
   readonly facts: ModelFacts
-  /** Of everything between token ids and logits; those are float32 always. */
+  /** Of everything between token ids and outputs; those are float32 always. */
   readonly float: OnnxFloat
   readonly linear: LowerLinear
 }
 
-/** Computes a model behind the inputs and outputs that `@huggingface/transformers` expects, in its floats. */
+/** Computes a decoder behind the inputs and outputs that `@huggingface/transformers` expects, in its floats. */
 export function exportOps(request: ExportRequest): Ops {
-  const { graph, shell, facts, float, linear } = request
+  const { graph, facts, float } = request
   const ids = tokenInput(graph, PORTS.inputIds, SEQUENCE)
   const positions = tokenInput(graph, PORTS.positionIds, SEQUENCE)
-  const module = (path: string) => findModule(shell.root, path)!
   return {
-    ...arithmetic(numbersOf(request)),
-    ...{ graph, ids, positions },
-    embed: (path, indices) => lookUp(path, indices, request),
-    linear: (path, x) => linear(module(path), path, x),
-    matrix: (path) => floatConstant(graph, floatWeights(path, module(path)).get('weight')!, float),
-    expandsLatents: false,
+    ...exportLayerOps(request, ids),
     ...createAttention({ ...request, ids, positions }),
-    experts: (call) => splitByExpert(graph, call, { inPairs: false }),
-    block: (_path, hidden, body) => body(hidden, (middle) => middle),
+    positions,
     wanted: (hidden) => lastRows(graph, hidden),
     logits(path, hidden, finish = (products) => products) {
-      const logits = finish(linear(module(path), headName(shell), hidden, { isOutput: true }))
+      const logits = finish(outputProducts(request, path, hidden))
       graph.output(PORTS.logits, convert(graph, logits, float, 'float32'), 'float32', [
         BATCH,
         'logits_length',
@@ -45,6 +45,32 @@ export function exportOps(request: ExportRequest): Ops {
     },
   }
 }
+
+/** What the layers of any model are exported with, but for their attention. */
+export function exportLayerOps(
+  request: ExportRequest,
+  ids: GraphValue,
+): Omit<LayerOps, 'positions' | 'attend' | 'rotate'> {
+  const { graph, shell, float, linear } = request
+  const module = (path: string) => findModule(shell.root, path)!
+  return {
+    ...arithmetic(numbersOf(request)),
+    ...{ graph, ids },
+    embed: (path, indices) => lookUp(path, indices, request),
+    linear: (path, x) => linear(module(path), path, x),
+    matrix: (path) => floatConstant(graph, floatWeights(path, module(path)).get('weight')!, float),
+    expandsLatents: false,
+    experts: (call) => splitByExpert(graph, call, { inPairs: false }),
+    block: (_path, hidden, body) => body(hidden, (middle) => middle),
+  }
+}
+
+/** Products with the matrix of the vocabulary at `path`. */
+export const outputProducts = (
+  { shell, linear }: ExportRequest,
+  path: string,
+  hidden: GraphValue,
+): GraphValue => linear(findModule(shell.root, path)!, headName(shell), hidden, { isOutput: true })
 
 function numbersOf({ graph, shell, float }: ExportRequest): Numbers {
   const weightOf = (name: string): FloatWeight => {

@@ -30,7 +30,7 @@ export interface SentenceSettings {
   readonly defaultPrompt: string | undefined
 }
 
-const MODULES_FILE = 'modules.json'
+export const MODULES_FILE = 'modules.json'
 const MAX_BYTES = 2 ** 20
 /** Each may have weights, which are read. */
 const MAX_MODULES = 16
