@@ -1,11 +1,8 @@
 import { availableParallelism } from 'node:os'
-import { dirname, join } from 'node:path'
 import type { RuntimeError } from '@hfquant/core'
-import { WEIGHTS_FILE } from '../artifact/files.js'
-import { findMappedFile } from './mapped-file.js'
 import type { TensorRecord } from './protocol.js'
 import type { SessionMemory, SessionOptions } from './session-host.js'
-import { startSessionWorker } from './session-worker-host.js'
+import { openInWorker } from './session-worker-host.js'
 import { type TextTokens, textFeeds } from './text-feeds.js'
 
 /** A compiled encoder in a worker thread; the calling thread stays free. Runs follow each other. */
@@ -32,15 +29,8 @@ export async function openEncoder({
   threads = availableParallelism(),
   optimized = false,
 }: Omit<SessionOptions, 'cache'>): Promise<EncoderSession> {
-  const { call, close } = startSessionWorker()
-  // Looked at before it is opened: a model that is not kept is deleted as soon as it is mapped.
-  const weights = await findMappedFile(join(dirname(modelPath), WEIGHTS_FILE))
-  try {
-    await call({ kind: 'openGraph', modelPath, threads, optimized, serves: true })
-  } catch (error) {
-    await close()
-    throw error
-  }
+  const opening = { kind: 'openGraph', modelPath, threads, optimized, serves: true } as const
+  const { call, close, weights } = await openInWorker(opening)
   return {
     async run(texts, outputs, more = {}) {
       const feeds = { ...textFeeds(texts), ...more }

@@ -1,13 +1,11 @@
 import { availableParallelism } from 'node:os'
-import { dirname, join } from 'node:path'
 import type { RuntimeError } from '@hfquant/core'
-import { WEIGHTS_FILE } from '../artifact/files.js'
 import type { TokenLogprobs } from '../sampling/log-probabilities.js'
 import type { SequenceSettings } from '../sampling/sampler-config.js'
-import { type FileMapping, findMappedFile } from './mapped-file.js'
+import type { FileMapping } from './mapped-file.js'
 import type { CacheBytes, CacheShape, NextTokens } from './protocol.js'
 import { NO_COUNTERS, type SessionCounters } from './session-counters.js'
-import { startSessionWorker } from './session-worker-host.js'
+import { openInWorker } from './session-worker-host.js'
 
 /**
  * A compiled decoder in a worker thread; the calling thread stays free. Sequences that are extended at the same time
@@ -107,23 +105,17 @@ export interface SessionOptions {
  */
 export async function openSession(options: SessionOptions): Promise<DecoderSession> {
   let counters = NO_COUNTERS
-  const { call, close, isClosed } = startSessionWorker((told) => {
-    counters = told
-  })
-  let sequences = 0
   const { modelPath, cache, threads = availableParallelism(), optimized = false } = options
   const { cacheBudget, maxSequences } = options
-  // Looked at before it is opened: a model that is not kept is deleted as soon as it is mapped.
-  const weights = await findMappedFile(join(dirname(modelPath), WEIGHTS_FILE))
-  let longest: number
-  try {
-    const opening = { modelPath, cache, threads, optimized, cacheBudget, maxSequences }
-    longest = (await call({ kind: 'open', ...opening })).longest
-  } catch (error) {
-    await close()
-    throw error
-  }
-
+  const opening = { modelPath, cache, threads, optimized, cacheBudget, maxSequences }
+  const { call, close, isClosed, weights, opened } = await openInWorker(
+    { kind: 'open', ...opening },
+    (told) => {
+      counters = told
+    },
+  )
+  const { longest } = opened
+  let sequences = 0
   return {
     async forward(ids, batch) {
       const { logits } = await call({ kind: 'forward', ids, batch })

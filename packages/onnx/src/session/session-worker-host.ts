@@ -1,8 +1,11 @@
+import { dirname, join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { RuntimeError } from '@hfquant/core'
 import { installedFile } from '@hfquant/kernels'
+import { WEIGHTS_FILE } from '../artifact/files.js'
 import { fromErrorRecord } from './error-record.js'
 import { createExitGate } from './exit-gate.js'
+import { findMappedFile, type MappedFile } from './mapped-file.js'
 import type { Answers, CountersMessage, Reply, Request } from './protocol.js'
 import type { SessionWorkerData } from './runtime-call.js'
 import type { SessionCounters } from './session-counters.js'
@@ -18,6 +21,31 @@ export interface SessionWorker {
   /** @param reason of later calls to fail; default MODEL_DISPOSED. */
   close(reason?: RuntimeError): Promise<void>
   isClosed(): boolean
+}
+
+/** A session's thread with the model file that it opened, and what it answered. */
+export interface OpenedWorker<Kind extends 'open' | 'openGraph'> extends SessionWorker {
+  readonly weights: MappedFile
+  readonly opened: Answers[Kind]
+}
+
+/**
+ * @param onCounters is told what the thread says without being asked.
+ * @throws RuntimeError SESSION_FAILED with the runtime's own words.
+ */
+export async function openInWorker<Kind extends 'open' | 'openGraph'>(
+  request: Extract<Request, { readonly kind: Kind }> & { readonly modelPath: string },
+  onCounters?: (counters: SessionCounters) => void,
+): Promise<OpenedWorker<Kind>> {
+  const worker = startSessionWorker(onCounters)
+  // Looked at before it is opened: a model that is not kept is deleted as soon as it is mapped.
+  const weights = await findMappedFile(join(dirname(request.modelPath), WEIGHTS_FILE))
+  try {
+    return { ...worker, weights, opened: await worker.call(request) }
+  } catch (error) {
+    await worker.close()
+    throw error
+  }
 }
 
 /** @param onCounters is told what the thread says without being asked. */

@@ -76,10 +76,14 @@ export function encoderChecks(
     })),
     {
       subject: 'beside others',
-      title: 'a text gets the same hidden states alone and beside others, to the bit',
+      title: 'a text gets the same outputs alone and beside others, to the bit',
       run: async (folder) => {
-        await using model = await door.fromPretrained(await tiny(folder))
-        await demandSameBesideOthers(model)
+        for (const [task, golden] of await firstOfTasks(goldens)) {
+          const own = (await readJsonFile(join(golden, 'config.json'))).value
+          const model = await writeTinyModel(join(folder, task), tinyConfig(own))
+          await using loaded = await doors[task].fromPretrained(model)
+          await demandSameBesideOthers(loaded)
+        }
       },
     },
     ...Object.entries(configs).map(
@@ -144,7 +148,18 @@ async function taskOf(folder: string): Promise<EncoderTask> {
   const { value } = await readJsonFile(join(folder, 'config.json'))
   const name = String([value.architectures].flat()[0])
   if (name.endsWith('ForSequenceClassification')) return 'sequence-classification'
-  return name.endsWith('ForMaskedLM') ? 'masked-lm' : 'token-classification'
+  if (name.endsWith('ForTokenClassification')) return 'token-classification'
+  return name.endsWith('ForMaskedLM') ? 'masked-lm' : 'hidden-states'
+}
+
+/** Of each task, the first golden. */
+async function firstOfTasks(goldens: readonly string[]): Promise<ReadonlyMap<EncoderTask, string>> {
+  const found = new Map<EncoderTask, string>()
+  for (const golden of goldens) {
+    const task = await taskOf(golden)
+    if (!found.has(task)) found.set(task, golden)
+  }
+  return found
 }
 
 const joined = (parts: readonly (Float32Array | undefined)[]): Float32Array =>
@@ -158,14 +173,25 @@ async function demandSameBesideOthers(model: EncoderDoorModel): Promise<void> {
   const together = await model.forward({ inputIds: TEXTS })
   for (const [index, ids] of TEXTS.entries()) {
     const [alone] = await model.forward({ inputIds: [ids] })
-    const [one, other] = [together[index]!.lastHiddenState!, alone!.lastHiddenState!]
-    demand(
-      Buffer.compare(bytesOf(one), bytesOf(other)) === 0,
-      `hidden states of text ${index} differ by up to ${relativeError(one, other)}`,
-      'a text has the same bits alone and beside others',
-    )
+    for (const [name, of] of Object.entries(OUTPUTS)) {
+      const [one, other] = [of(together[index]!), of(alone!)]
+      if (one === undefined || other === undefined) continue
+      demand(
+        Buffer.compare(bytesOf(one), bytesOf(other)) === 0,
+        `${name} of text ${index} differ by up to ${relativeError(one, other)}`,
+        'a text has the same bits alone and beside others',
+      )
+    }
   }
 }
+
+type EncoderOutput = Awaited<ReturnType<EncoderDoorModel['forward']>>[number]
+
+const OUTPUTS = {
+  'hidden states': ({ lastHiddenState }: EncoderOutput) => lastHiddenState,
+  'pooled vectors': ({ poolerOutput }: EncoderOutput) => poolerOutput,
+  logits: ({ logits }: EncoderOutput) => logits,
+} as const
 
 const bytesOf = ({ buffer, byteOffset, byteLength }: Float32Array) =>
   new Uint8Array(buffer, byteOffset, byteLength)
