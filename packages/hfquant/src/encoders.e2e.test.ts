@@ -243,6 +243,19 @@ describe('classes', () => {
     const [found] = await model.classify(['by the sea'])
     expect(found!.shape).toEqual([5, 5])
     expect(found!.tokens.map(({ tokenId }) => tokenId)).toEqual([1, 10, 11, 12, 2])
+    const places = found!.tokens.map(({ start, end }) => [start, end])
+    expect(places).toEqual([
+      [undefined, undefined],
+      [0, 2],
+      [3, 6],
+      [7, 10],
+      [undefined, undefined],
+    ])
+    const classified = await model.classify(['👩 sea'], { offsets: 'codePoints' })
+    expect(classified[0]!.tokens.at(-2)).toMatchObject({ tokenId: 12, start: 2, end: 5 })
+    await expect(model.classify(['sea'], { offsets: 'bytes' as 'utf16' })).rejects.toMatchObject({
+      code: 'FIELD_VALUE',
+    })
     for (const [token, { label }] of found!.tokens.entries()) {
       const logits = Array.from(found!.logits.subarray(token * 5, (token + 1) * 5))
       expect(label).toBe(`L${logits.indexOf(Math.max(...logits))}`)

@@ -41,6 +41,7 @@ export type {
 export {
   type ClassifiedToken,
   type ClassifiedTokens,
+  type ClassifyTokensOptions,
   TokenClassifier,
 } from './auto/encoder/token-classifier.js'
 export {

@@ -1,5 +1,5 @@
+import { codePointOffsets } from '@hfquant/transformers'
 import type { CheckedPredictOptions, TextSpan } from '../predict-options.js'
-import { codePointOffsets } from '../text/code-points.js'
 import type { Word } from '../text/split-words.js'
 import type { Candidate } from './candidate.js'
 import { chooseSpans } from './choose-spans.js'

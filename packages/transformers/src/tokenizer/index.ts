@@ -1,5 +1,6 @@
 export { AutoTokenizer } from './auto-tokenizer.js'
 export type { ChatMessage } from './chat-template.js'
+export { codePointOffsets } from './code-points.js'
 export { ChatTemplateError, TokenizerError, TokenizerFileError } from './errors.js'
 export type { StreamDecoder } from './stream-decoder.js'
 export type {
@@ -8,6 +9,7 @@ export type {
   DecodeOptions,
   EncodeAsyncOptions,
   EncodedPair,
+  EncodedWithOffsets,
   EncodedWords,
   EncodeOptions,
   StreamDecoderOptions,

@@ -38,6 +38,16 @@ export interface EncodedWords {
   readonly wordIds: readonly (number | undefined)[]
 }
 
+/** A text, and where its tokens stand in it. */
+export interface EncodedWithOffsets {
+  readonly ids: readonly number[]
+  /**
+   * Of each id, where the characters that it stands for begin and end, in UTF-16 units; undefined for what is put around the
+   * text. An id may stand for a part of a character, which it shares with others.
+   */
+  readonly offsets: readonly (readonly [start: number, end: number] | undefined)[]
+}
+
 export interface DecodeOptions {
   /** Leave out special tokens such as `</s>`. Default true. */
   readonly skipSpecialTokens?: boolean
@@ -100,6 +110,11 @@ export interface Tokenizer {
     second: string,
     options?: Pick<EncodeAsyncOptions, 'truncateTo' | 'signal'>,
   ): Promise<EncodedPair>
+  /** The token ids of a text with their offsets, in slices. Throws as `encode`. */
+  encodeWithOffsetsAsync(
+    text: string,
+    options?: Pick<EncodeAsyncOptions, 'truncateTo' | 'signal'>,
+  ): Promise<EncodedWithOffsets>
   /**
    * Words that are tokenized one by one, as Python does with `is_split_into_words`, as one sequence, in slices. Throws as
    * `encode`.
@@ -165,6 +180,10 @@ export function createTokenizer(files: TokenizerFiles, markers: readonly string[
 
     async encodePairAsync(first, second, { truncateTo, signal } = {}) {
       return runInSlices(engine.encodePair(checkText(first), checkText(second), { truncateTo }), signal)
+    },
+
+    async encodeWithOffsetsAsync(text, { truncateTo, signal } = {}) {
+      return runInSlices(engine.encodeTraced(checkText(text), { truncateTo }), signal)
     },
 
     async encodeWordsAsync(words, { truncateTo, signal } = {}) {

@@ -8,7 +8,8 @@ import { type RunTexts, runTexts, type TextOutput } from './run-texts.js'
 import {
   type EncoderBatch,
   type EncoderInput,
-  type EncodeTextsOptions,
+  type ReadOptions,
+  type ReadText,
   readBatch,
   readInputs,
 } from './text-input.js'
@@ -47,8 +48,8 @@ export abstract class EncoderModel extends PretrainedModel<EncoderSession> {
   /** @internal */
   protected async readTexts(
     inputs: readonly EncoderInput[],
-    options: EncodeTextsOptions,
-  ): Promise<readonly TextTokens[]> {
+    options: ReadOptions,
+  ): Promise<readonly ReadText[]> {
     return readInputs(inputs, () => this.tokenizer(), this.description, options)
   }
 

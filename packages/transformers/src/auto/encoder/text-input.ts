@@ -1,7 +1,7 @@
 import { ConfigError } from '@hfquant/core'
 import type { EncoderFacts, ModelFacts } from '@hfquant/models'
 import type { TextTokens } from '@hfquant/onnx'
-import type { Tokenizer } from '../../tokenizer/index.js'
+import type { EncodedWithOffsets, Tokenizer } from '../../tokenizer/index.js'
 import { checkTokens, type TokenIds, tokenizerMissing, tokenNumbers } from '../decoder/check-tokens.js'
 
 /** A text, a pair of texts that are read as one, or token ids that are used as they are. */
@@ -36,6 +36,17 @@ export interface EncodeTextsOptions {
   readonly signal?: AbortSignal | undefined
 }
 
+/** With `traces`, texts come with the offsets of their tokens. */
+export interface ReadOptions extends EncodeTextsOptions {
+  readonly traces?: boolean | undefined
+}
+
+/** The tokens of a text. */
+export interface ReadText extends TextTokens {
+  /** Where each stands in the text, of texts that are traced. */
+  readonly offsets?: EncodedWithOffsets['offsets'] | undefined
+}
+
 export interface EncoderLimits {
   readonly facts: ModelFacts
   readonly encoder: EncoderFacts
@@ -51,19 +62,18 @@ export async function readInputs(
   inputs: readonly EncoderInput[],
   tokenizer: () => Promise<Tokenizer | undefined>,
   limits: EncoderLimits,
-  options: EncodeTextsOptions = {},
-): Promise<readonly TextTokens[]> {
+  options: ReadOptions = {},
+): Promise<readonly ReadText[]> {
   if (!Array.isArray(inputs)) throw wrongInput('texts', inputs)
   checkMaxLength(options.maxLength)
   const maxTokens = Math.min(options.maxLength ?? limits.encoder.maxTokens, limits.encoder.maxTokens)
   const ofTexts = { ...limits, encoder: { ...limits.encoder, maxTokens } }
-  const texts: TextTokens[] = []
+  const texts: ReadText[] = []
   for (const input of inputs) {
-    texts.push(
-      isText(input)
-        ? checkedTokens(await tokensOf(input, tokenizer, ofTexts, options), ofTexts)
-        : checkedTokens(input, limits),
-    )
+    if (isText(input)) {
+      const { offsets, ...tokens } = await tokensOf(input, tokenizer, ofTexts, options)
+      texts.push({ ...checkedTokens(tokens, ofTexts), offsets })
+    } else texts.push(checkedTokens(input, limits))
   }
   return texts
 }
@@ -84,11 +94,15 @@ async function tokensOf(
   input: string | TextPair,
   tokenizer: () => Promise<Tokenizer | undefined>,
   { encoder }: EncoderLimits,
-  { truncation = false, signal }: EncodeTextsOptions,
-): Promise<EncoderTokens> {
+  { truncation = false, signal, traces = false }: ReadOptions,
+): Promise<EncoderTokens & Pick<ReadText, 'offsets'>> {
   const known = await tokenizer()
   if (known === undefined) throw tokenizerMissing()
   const truncateTo = truncation ? encoder.maxTokens : undefined
+  if (typeof input === 'string' && traces) {
+    const { ids, offsets } = await known.encodeWithOffsetsAsync(input, { signal, truncateTo })
+    return { inputIds: ids, offsets }
+  }
   if (typeof input === 'string') return { inputIds: await known.encodeAsync(input, { signal, truncateTo }) }
   const { ids, types } = await known.encodePairAsync(input.text, input.textPair, { signal, truncateTo })
   // A model without types is not told any, as Python's tokenizers leave them out.

@@ -1,11 +1,24 @@
-import type { TextTokens } from '@hfquant/onnx'
+import { oneOf } from '@hfquant/core'
+import { codePointOffsets } from '../../tokenizer/index.js'
 import { type LabelScore, ranked, scoresOf } from './classes.js'
 import { EncoderModel } from './encoder-model.js'
-import type { EncoderBatch, EncoderInput, EncodeTextsOptions } from './text-input.js'
+import type { EncoderBatch, EncoderInput, EncodeTextsOptions, ReadText } from './text-input.js'
 
 /** The class of a token. */
 export interface ClassifiedToken extends LabelScore {
   readonly tokenId: number
+  /**
+   * Where the characters that the token stands for begin and end in the text; absent for tokens that are put around it, for
+   * texts that are given as tokens, and for pairs.
+   */
+  readonly start?: number
+  readonly end?: number
+}
+
+/** How tokens are classified. */
+export interface ClassifyTokensOptions extends EncodeTextsOptions {
+  /** What `start` and `end` count: `utf16` units, the default, as JavaScript does; or `codePoints`, as Python does. */
+  readonly offsets?: 'utf16' | 'codePoints' | undefined
 }
 
 export interface ClassifiedTokens {
@@ -31,9 +44,12 @@ export class TokenClassifier extends EncoderModel {
    */
   async classify(
     texts: readonly EncoderInput[],
-    options: EncodeTextsOptions = {},
+    options: ClassifyTokensOptions = {},
   ): Promise<readonly ClassifiedTokens[]> {
-    return this.#classify(await this.readTexts(texts, options), options.signal)
+    const { offsets = 'utf16', signal } = options
+    oneOf(offsets, ['utf16', 'codePoints'], 'offsets')
+    const read = await this.readTexts(texts, { ...options, traces: true })
+    return this.#classify(offsets === 'utf16' ? read : read.map(inCodePoints(texts)), signal)
   }
 
   /**
@@ -45,17 +61,28 @@ export class TokenClassifier extends EncoderModel {
     return this.#classify(this.readBatch(batch))
   }
 
-  async #classify(texts: readonly TextTokens[], signal?: AbortSignal): Promise<readonly ClassifiedTokens[]> {
+  async #classify(texts: readonly ReadText[], signal?: AbortSignal): Promise<readonly ClassifiedTokens[]> {
     const outputs = await this.run(texts, { ofTokens: ['logits'], ofTexts: [], signal })
     return outputs.map((output, index) => this.#classified(texts[index]!, output.logits!))
   }
 
-  #classified({ ids }: TextTokens, logits: Float32Array): ClassifiedTokens {
+  #classified({ ids, offsets }: ReadText, logits: Float32Array): ClassifiedTokens {
     const classes = this.labels.length
     const tokens = Array.from(ids, (tokenId, token) => {
       const own = logits.subarray(token * classes, (token + 1) * classes)
-      return { tokenId, ...ranked(scoresOf(own, this.facts))[0]! }
+      const [start, end] = offsets?.[token] ?? []
+      const place = start !== undefined && end !== undefined && { start, end }
+      return { tokenId, ...ranked(scoresOf(own, this.facts))[0]!, ...place }
     })
     return { logits, shape: [ids.length, classes], tokens }
   }
 }
+
+const inCodePoints =
+  (inputs: readonly EncoderInput[]) =>
+  (text: ReadText, index: number): ReadText => {
+    const input = inputs[index]
+    if (typeof input !== 'string' || text.offsets === undefined) return text
+    const place = codePointOffsets(input)
+    return { ...text, offsets: text.offsets.map((span) => span && [place(span[0]), place(span[1])]) }
+  }

@@ -3,11 +3,12 @@ import { whiteSpace, wordCharacter } from './characters.js'
 import { booleanField } from './fields.js'
 import type { Normalizer } from './normalizers.js'
 import type { Piece } from './pre-tokenizers.js'
+import { type Spans, slicedSpans } from './spans.js'
 import { runAtOnce, type Steps } from './steps.js'
 import { createTextSearch } from './text-search.js'
 
 /** A part of the text: an added token, or normalized text that is still to be split. */
-export type Section = { readonly id: number } | Piece
+export type Section = { readonly id: number; readonly spans?: Spans | undefined } | Piece
 
 interface AddedToken {
   readonly id: number
@@ -17,8 +18,12 @@ interface AddedToken {
 }
 
 export interface AddedTokens {
-  /** Takes the added tokens out of a text and normalizes what is left. */
-  sections(text: string): Steps<readonly Section[]>
+  /**
+   * Takes the added tokens out of a text and normalizes what is left.
+   *
+   * @param spans of the text, where it is traced.
+   */
+  sections(text: string, spans?: Spans): Steps<readonly Section[]>
   /** What the tokens are called to the decoder, where that is not their content. */
   readonly decoded: ReadonlyMap<number, string>
 }
@@ -56,15 +61,17 @@ export function createAddedTokens(
 
   return {
     decoded,
-    *sections(text) {
+    *sections(text, spans) {
       const sections: Section[] = []
-      for (const part of yield* split(text, 1, findRaw)) {
+      for (const part of yield* split({ text, head: 1, spans }, findRaw)) {
         if ('id' in part) {
           sections.push(part)
         } else {
-          const form = normalize === undefined ? part.text : yield* normalize(part.text)
+          const traced = part.spans && { spans: part.spans }
+          const form = normalize === undefined ? part.text : yield* normalize(part.text, traced)
           const head = part.head > 0 ? yield* headLength(part.text) : 0
-          for (const inner of yield* split(form, head, findNormalized)) sections.push(inner)
+          const normal = { text: form, head, spans: traced?.spans }
+          for (const inner of yield* split(normal, findNormalized)) sections.push(inner)
         }
       }
       return sections
@@ -78,19 +85,24 @@ export function createAddedTokens(
     return form.endsWith('0') ? form.length - 1 : form.length
   }
 
-  function* split(text: string, head: number, find: typeof findRaw): Steps<Section[]> {
+  function* split({ text, head, spans }: Piece, find: typeof findRaw): Steps<Section[]> {
     const sections: Section[] = []
+    const cut = (start: number, end: number) => spans && { spans: slicedSpans(spans, start, end) }
     let done = 0
     for (const { start, end, value } of yield* find(text)) {
       const token = tokens.get(value)!
       if (token.singleWord && (isWordBefore(text, start) || isWordAt(text, end))) continue
       const from = token.stripsLeft ? Math.max(startOfSpace(text, start, done), done) : start
       const to = token.stripsRight ? endOfSpace(text, end) : end
-      if (from > done) sections.push({ text: text.slice(done, from), head: Math.max(0, head - done) })
-      sections.push({ id: token.id })
+      if (from > done) {
+        sections.push({ text: text.slice(done, from), head: Math.max(0, head - done), ...cut(done, from) })
+      }
+      sections.push({ id: token.id, ...cut(from, to) })
       done = to
     }
-    if (done < text.length) sections.push({ text: text.slice(done), head: Math.max(0, head - done) })
+    if (done < text.length) {
+      sections.push({ text: text.slice(done), head: Math.max(0, head - done), ...cut(done, text.length) })
+    }
     return sections
   }
 }

@@ -8,7 +8,9 @@ import type { Model } from './model.js'
 import { readNormalizer } from './normalizers.js'
 import { type PairIds, pairIds, readPostProcessor } from './post-processors.js'
 import { type Piece, readPreTokenizer } from './pre-tokenizers.js'
+import { ownSpans, slicedSpans, wholeSpan } from './spans.js'
 import { PAUSE_EVERY, type Steps } from './steps.js'
+import { readSpelling, readTrimming, tokenSpans, trimmedSpan } from './token-spans.js'
 import { unigramModel } from './unigram.js'
 import { wordLevelModel, wordPieceModel } from './word-models.js'
 
@@ -18,6 +20,8 @@ export interface TokenizerEngine {
   encode(text: string, options: EncodeSettings): Steps<number[]>
   /** The ids of two texts as one sequence, and which of them each belongs to. */
   encodePair(first: string, second: string, settings: Pick<EncodeSettings, 'truncateTo'>): Steps<PairIds>
+  /** The ids of a text, and where each comes from. */
+  encodeTraced(text: string, settings: Pick<EncodeSettings, 'truncateTo'>): Steps<TracedIds>
   /** The ids of words that are tokenized one by one, as one sequence, and the word that each belongs to. */
   encodeWords(words: readonly string[], settings: Pick<EncodeSettings, 'truncateTo'>): Steps<WordIds>
   /** The text of ids; those without a token stand for nothing. */
@@ -39,6 +43,12 @@ export interface WordIds {
   readonly ids: readonly number[]
   /** Undefined for ids that belong to no word. */
   readonly wordIds: readonly (number | undefined)[]
+}
+
+export interface TracedIds {
+  readonly ids: readonly number[]
+  /** Start and end in UTF-16 units; undefined for ids that are put around the text. */
+  readonly offsets: readonly (readonly [start: number, end: number] | undefined)[]
 }
 
 export interface EncodeSettings {
@@ -75,6 +85,8 @@ export function createEngine(
     tokenOf[id] = added.decoded.get(id) ?? content
   }
   const specialIds = new Set(json.added_tokens.filter(({ special }) => special === true).map(({ id }) => id))
+  const spelling = readSpelling(json)
+  const trimming = readTrimming(json.post_processor)
   const addedOnly = [...addedIds.keys()].filter((token) => !vocabulary.has(token))
 
   return {
@@ -118,13 +130,22 @@ export function createEngine(
         yield
       }
       if (truncateTo !== undefined) truncate(ids, truncateTo, lengthOf)
-      // Places of ids, below zero: what is put around them can be told from them.
-      const places = ids.map((_, index) => -1 - index)
-      const all = postProcess === undefined ? places : postProcess.apply(places)
-      return {
-        ids: all.map((place) => (place < 0 ? ids[-1 - place]! : place)),
-        wordIds: all.map((place) => (place < 0 ? wordOf[-1 - place] : undefined)),
-      }
+      const { all, of: wordIds } = putAround(ids, wordOf)
+      return { ids: all, wordIds }
+    },
+
+    *encodeTraced(text, { truncateTo }) {
+      const lengthOf = (count: number) => postProcess?.lengthOf(count) ?? count
+      const check = (count: number) => checkLength(lengthOf(count), MAX_TOKENS)
+      const spans: Span[] = []
+      const ids = yield* encodeText(text, check, spans)
+      if (truncateTo !== undefined) truncate(ids, truncateTo, lengthOf)
+      const trimmed = ids.map((id, index) => {
+        const span = spans[index]!
+        return trimming ? trimmedSpan(span, tokenOf[id] ?? '', index === 0, trimming) : span
+      })
+      const { all, of: offsets } = putAround(ids, trimmed)
+      return { ids: all, offsets }
     },
 
     decode(ids) {
@@ -137,21 +158,59 @@ export function createEngine(
     },
   }
 
-  /** The ids of a text alone. */
-  function* encodeText(text: string, check: (count: number) => void): Steps<number[]> {
+  /** What a model expects around ids, and of each of all ids, what there is `of` one of the given ones. */
+  function putAround<Of>(ids: readonly number[], of: readonly Of[]) {
+    // Places of ids, below zero: what is put around them can be told from them.
+    const places = ids.map((_, index) => -1 - index)
+    const all = postProcess === undefined ? places : postProcess.apply(places)
+    return {
+      all: all.map((place) => (place < 0 ? ids[-1 - place]! : place)),
+      of: all.map((place) => (place < 0 ? of[-1 - place] : undefined)),
+    }
+  }
+
+  /**
+   * The ids of a text alone.
+   *
+   * @param spans takes where each of them comes from.
+   */
+  function* encodeText(text: string, check: (count: number) => void, spans?: Span[]): Steps<number[]> {
     const ids: number[] = []
     // Python has no text with half a character.
-    for (const section of yield* added.sections(text.replace(/\p{Cs}/gu, '\uFFFD'))) {
-      if ('id' in section) ids.push(section.id)
-      else yield* encodeSection(section, ids, () => check(ids.length))
+    const whole = text.replace(/\p{Cs}/gu, '\uFFFD')
+    for (const section of yield* added.sections(whole, spans && ownSpans(whole.length))) {
+      if ('id' in section) {
+        ids.push(section.id)
+        spans?.push(wholeSpan(section.spans!))
+      } else yield* encodeSection(section, ids, () => check(ids.length), spans)
     }
     return ids
   }
 
-  function* encodeSection(section: Piece, ids: number[], checkNow: () => void): Steps<void> {
+  /** Of ids of a piece that is traced. */
+  function spansIn({ text, spans }: Piece, ids: readonly number[]): readonly Span[] {
+    const units = tokenSpans(
+      text,
+      ids.map((id) => tokenOf[id] ?? ''),
+      spelling,
+    )
+    return units.map(([start, end]) => {
+      const from = Math.min(start, text.length - 1)
+      return wholeSpan(slicedSpans(spans, from, Math.max(end, from + 1))!)
+    })
+  }
+
+  function* encodeSection(
+    section: Piece,
+    ids: number[],
+    checkNow: () => void,
+    spans: Span[] | undefined,
+  ): Steps<void> {
     let characters = 0
     for (const piece of preTokenize?.(section) ?? [section]) {
+      const first = ids.length
       if (piece.text !== '') yield* model.encode(piece.text, ids)
+      spans?.push(...spansIn(piece, ids.slice(first)))
       characters += piece.text.length + PIECE_EFFORT
       if (characters < PAUSE_EVERY) continue
       characters = 0
@@ -160,6 +219,8 @@ export function createEngine(
     }
   }
 }
+
+type Span = readonly [start: number, end: number]
 
 /** Cuts ids of a text off its end until those that it becomes are few enough, or none is left. */
 function truncate(ids: number[], most: number, lengthOf: (count: number) => number): void {

@@ -11,12 +11,17 @@ import {
 } from './fields.js'
 import { inChunks } from './in-chunks.js'
 import { readPattern } from './pattern/pattern.js'
-import { precompiledNormalizer } from './precompiled.js'
+import { precompiledReplacement } from './precompiled.js'
+import { graphemes, rewrittenSpans, type Traced, traceRewriting } from './spans.js'
 import { asStep, PAUSE_EVERY, type Steps } from './steps.js'
 import { controlClass, markClass, nonspacingMarkClass, normalizeAs } from './unicode-tables.js'
 
-/** Rewrites a text before it is split. */
-export type Normalizer = (text: string) => Steps<string>
+/**
+ * Rewrites a text before it is split.
+ *
+ * @param traced of the text; afterwards, of the result.
+ */
+export type Normalizer = (text: string, traced?: Traced) => Steps<string>
 
 /** The normalizer of tokenizer.json, or undefined where there is none. Throws TokenizerFileError. */
 export function readNormalizer(value: unknown): Normalizer | undefined {
@@ -43,15 +48,23 @@ function createNormalizer(stage: Stage): Normalizer {
     case 'Nmt':
       return byCharacters(cleanForTranslation)
     case 'Precompiled':
-      return precompiledNormalizer(stage)
+      return byCharacters(precompiledReplacement(stage))
     case 'Replace':
       return replaceNormalizer(stage)
     case 'Prepend': {
       const prefix = textField(stage, 'prepend')
-      return asStep((text) => (text === '' ? text : prefix + text))
+      return asStep((text, traced) => {
+        if (text === '') return text
+        if (traced)
+          traced.spans = rewrittenSpans(traced.spans, [
+            ['', prefix],
+            [text, text],
+          ])
+        return prefix + text
+      })
     }
     case 'ByteLevel':
-      return byCharacters(toByteCharacters)
+      return byCharacters(toByteCharacters, (text) => text)
     case 'Sequence':
       return sequenceNormalizer(stage)
     default:
@@ -61,10 +74,10 @@ function createNormalizer(stage: Stage): Normalizer {
 
 function sequenceNormalizer(stage: Stage): Normalizer {
   const normalizers = stagesIn(stage, 'normalizers').map(createNormalizer)
-  return function* (text) {
+  return function* (text, traced) {
     let result = text
     for (const normalize of normalizers) {
-      result = yield* normalize(result)
+      result = yield* normalize(result, traced)
       checkGrowth(text.length, result.length, stage.path)
     }
     return result
@@ -72,8 +85,15 @@ function sequenceNormalizer(stage: Stage): Normalizer {
 }
 
 /** A normalizer that sees at most a character and what combines with it. */
-function byCharacters(normalize: (text: string) => string): Normalizer {
-  return (text) => inChunks(text, normalize)
+function byCharacters(
+  normalize: (text: string) => string,
+  parts: (text: string) => Iterable<string> = graphemes,
+): Normalizer {
+  return function* (text, traced) {
+    const result = yield* inChunks(text, normalize)
+    if (traced) traceRewriting(traced, text, result, normalize, parts(text))
+    return result
+  }
 }
 
 /** Lower case of each character on its own: a final sigma is a sigma like any other. */
@@ -120,12 +140,13 @@ const ideographs =
 function stripNormalizer(stage: Stage): Normalizer {
   const left = booleanField(stage, 'strip_left')
   const right = booleanField(stage, 'strip_right')
-  return asStep((text) => {
+  return asStep((text, traced) => {
     let start = 0
     let end = text.length
     // White space has no characters beyond the basic plane.
     while (left && start < end && whiteSpace.has(text.charCodeAt(start))) start++
     while (right && end > start && whiteSpace.has(text.charCodeAt(end - 1))) end--
+    if (traced) traced.spans = traced.spans.subarray(2 * start, 2 * end)
     return text.slice(start, end)
   })
 }
@@ -133,15 +154,19 @@ function stripNormalizer(stage: Stage): Normalizer {
 function replaceNormalizer(stage: Stage): Normalizer {
   const pattern = readPattern(stage.json.pattern, `${stage.path}.pattern`)
   const content = textField(stage, 'content')
-  return function* (text) {
+  return function* (text, traced) {
     if (text === '') return text
+    const rewritten: (readonly [before: string, after: string])[] = []
     // Hundreds of thousands of parts would take long to join in one go.
     const joined: string[] = []
     let parts: string[] = []
     let paused = 0
     let length = 0
     for (const { start, end, isMatch } of pattern(text, PAUSE_EVERY)) {
-      parts.push(isMatch ? content : text.slice(start, end))
+      const before = text.slice(start, end)
+      const after = isMatch ? content : before
+      parts.push(after)
+      if (traced) rewritten.push([before, after])
       length += isMatch ? content.length : end - start
       checkGrowth(text.length, length, stage.path)
       if (end - paused < PAUSE_EVERY) continue
@@ -150,6 +175,7 @@ function replaceNormalizer(stage: Stage): Normalizer {
       parts = []
       yield
     }
+    if (traced) traced.spans = rewrittenSpans(traced.spans, rewritten)
     return joined.join('') + parts.join('')
   }
 }

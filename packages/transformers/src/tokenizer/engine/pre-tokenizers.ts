@@ -13,6 +13,7 @@ import {
 } from './fields.js'
 import { type CharacterSet, widthOf } from './pattern/character-set.js'
 import { type Pattern, readPattern, regexPattern, type Segment, textPattern } from './pattern/pattern.js'
+import { rewrittenSpans, type Spans, slicedSpans } from './spans.js'
 import { applyBehavior, type SplitBehavior, splitBehaviors } from './split-behavior.js'
 import { splitByScript } from './unicode-scripts.js'
 
@@ -21,6 +22,8 @@ export interface Piece {
   readonly text: string
   /** How much of the piece was made of the first character of the whole text; 0 for pieces behind it. */
   readonly head: number
+  /** Where it comes from, of texts that are traced. */
+  readonly spans?: Spans | undefined
 }
 
 /** Splits a piece, and may rewrite the parts. Parts are made when they are asked for. */
@@ -80,10 +83,12 @@ function inTurn(stages: readonly PreTokenizer[]): PreTokenizer {
 
 /** A pre-tokenizer that cuts and leaves every part as it is. */
 function partsOf(ranges: (text: string) => Iterable<readonly [start: number, end: number]>): PreTokenizer {
-  return function* ({ text, head }) {
+  return function* ({ text, head, spans }) {
     if (text === '') return
     for (const [start, end] of ranges(text)) {
-      if (end > start) yield { text: text.slice(start, end), head: Math.max(0, head - start) }
+      if (end <= start) continue
+      const part = { text: text.slice(start, end), head: Math.max(0, head - start) }
+      yield spans === undefined ? part : { ...part, spans: slicedSpans(spans, start, end) }
     }
   }
 }
@@ -148,15 +153,34 @@ function byteLevelPreTokenizer(stage: Stage): PreTokenizer {
     ? splitBy(regexPattern(gpt2Pattern, stage.path), 'Isolated')
     : (piece: Piece) => [piece]
   return function* (piece) {
-    const text = addsSpace && piece.text !== '' && !piece.text.startsWith(' ') ? ` ${piece.text}` : piece.text
-    for (const part of splits({ ...piece, text })) {
-      yield {
-        text: toByteCharacters(part.text),
-        head: part.head === 0 ? 0 : toByteCharacters(part.text.slice(0, part.head)).length,
-      }
+    const begun =
+      addsSpace && piece.text !== '' && !piece.text.startsWith(' ') ? withPrefix(piece, ' ') : piece
+    for (const part of splits(begun)) {
+      const text = toByteCharacters(part.text)
+      const head = part.head === 0 ? 0 : toByteCharacters(part.text.slice(0, part.head)).length
+      const { spans } = part
+      yield { text, head, ...(spans && { spans: spansOfBytes(spans, part.text) }) }
     }
   }
 }
+
+/** The text behind a prefix, which is no part of its first character. */
+const withPrefix = (piece: Piece, prefix: string, text = piece.text): Piece => ({
+  ...piece,
+  text: prefix + text,
+  ...(piece.spans && {
+    spans: rewrittenSpans(piece.spans, [
+      ['', prefix],
+      [piece.text, text],
+    ]),
+  }),
+})
+
+const spansOfBytes = (spans: Spans, text: string): Spans =>
+  rewrittenSpans(
+    spans,
+    Array.from(text, (character) => [character, toByteCharacters(character)] as const),
+  )
 
 function metaspacePreTokenizer(stage: Stage): PreTokenizer {
   const mark = characterField(stage, 'replacement')
@@ -166,8 +190,9 @@ function metaspacePreTokenizer(stage: Stage): PreTokenizer {
   return (piece) => {
     const marked = piece.text.replaceAll(' ', mark)
     const prepends = scheme === 'always' || (scheme === 'first' && piece.head > 0)
-    const text = prepends && marked !== '' && !marked.startsWith(mark) ? mark + marked : marked
-    return split ? parts({ ...piece, text }) : [{ ...piece, text }]
+    const isBegun = prepends && marked !== '' && !marked.startsWith(mark)
+    const whole = isBegun ? withPrefix(piece, mark, marked) : { ...piece, text: marked }
+    return split ? parts(whole) : [whole]
   }
 }
 

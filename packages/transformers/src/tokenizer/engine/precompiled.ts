@@ -1,8 +1,6 @@
 import { wrong } from '../tokenizer-json.js'
 import { type Stage, textField } from './fields.js'
-import { inChunks } from './in-chunks.js'
 import { createCharacterSet, widthOf } from './pattern/character-set.js'
-import type { Steps } from './steps.js'
 
 /** Replacements of a sentence-piece model: the text for a character or grapheme, or undefined if it stays. */
 type Replace = (chunk: string) => string | undefined
@@ -21,9 +19,9 @@ const segmenter = new Intl.Segmenter(undefined, { granularity: 'grapheme' })
 const LONG_GRAPHEME = 6
 
 /** Replaces what the table of a sentence-piece model replaces: graphemes first, then single characters. */
-export function precompiledNormalizer(stage: Stage): (text: string) => Steps<string> {
+export function precompiledReplacement(stage: Stage): (text: string) => string {
   const replace = remember(readTable(stage))
-  return (text) => inChunks(text, (chunk) => replaceAll(chunk, replace))
+  return (text) => replaceAll(text, replace)
 }
 
 function replaceAll(text: string, replace: Replace): string {
