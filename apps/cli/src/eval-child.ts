@@ -1,8 +1,10 @@
 import { HfquantError } from 'hfquant'
+import { evaluateEncoder } from './eval/evaluate-encoder.js'
 import { evaluateModel } from './eval/evaluate-model.js'
-import type { ChildMessage, EvalTask } from './eval/protocol.js'
+import type { ChildMessage, EncoderEvalTask, EvalTask } from './eval/protocol.js'
+import type { Progress } from './output/terminal.js'
 
-/** A process that evaluates one model: it gets an EvalTask, and sends ChildMessages. */
+/** A process that evaluates one model: it gets a task, and sends ChildMessages. */
 
 const send = (message: ChildMessage): Promise<void> =>
   new Promise((resolve) => process.send?.(message, undefined, {}, () => resolve()))
@@ -17,9 +19,13 @@ process.on('warning', ({ name, message }) => {
   if (name === 'HfquantWarning') void send({ kind: 'warning', message })
 })
 
-process.once('message', async (task: EvalTask) => {
+process.once('message', async (task: EvalTask | EncoderEvalTask) => {
   try {
-    const result = await evaluateModel(task, (progress) => void send({ kind: 'progress', progress }))
+    const onProgress = (progress: Progress) => void send({ kind: 'progress', progress })
+    const result =
+      task.kind === 'encoder'
+        ? await evaluateEncoder(task, onProgress)
+        : await evaluateModel(task, onProgress)
     await send({ kind: 'result', result })
   } catch (error) {
     const { message, stack } = error instanceof Error ? error : new Error(String(error))

@@ -39,6 +39,7 @@ export {
   type Architecture,
   decoderFamily,
   defineArchitecture,
+  type EncoderTask,
   registerArchitecture,
 } from '@hfquant/models'
 export {

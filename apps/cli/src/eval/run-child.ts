@@ -2,21 +2,21 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { HfquantError, RuntimeError } from 'hfquant'
 import type { Terminal } from '../output/terminal.js'
-import type { ChildMessage, EvalResult, EvalTask } from './protocol.js'
+import type { ChildMessage, EncoderEvalTask, EvalTask, ResultOf } from './protocol.js'
 
 const ENTRY = fileURLToPath(new URL('./eval-child.js', import.meta.url))
 
 /**
  * Evaluates one model in a process of its own.
  *
- * @param referenceFd open file of log-probabilities, for tasks that read or write it
+ * @param referenceFd open file of what the first model computed, for tasks that read or write it
  * @throws what the child threw; RuntimeError EVAL_PROCESS_ENDED if it was killed; the reason of `signal`.
  */
-export async function runChild(
-  task: EvalTask,
+export async function runChild<Task extends EvalTask | EncoderEvalTask>(
+  task: Task,
   referenceFd: number | undefined,
   { terminal, signal }: { readonly terminal: Terminal; readonly signal: AbortSignal },
-): Promise<EvalResult> {
+): Promise<ResultOf[Task['kind']]> {
   signal.throwIfAborted()
   const child = fork(ENTRY, {
     execArgv: [],
@@ -26,7 +26,7 @@ export async function runChild(
   const kill = () => child.kill('SIGKILL')
   signal.addEventListener('abort', kill)
   try {
-    return await converse(child, task, terminal)
+    return (await converse(child, task, terminal)) as ResultOf[Task['kind']]
   } catch (error) {
     signal.throwIfAborted()
     throw error
@@ -36,9 +36,13 @@ export async function runChild(
 }
 
 /** Sends the task and waits until the process has ended. */
-function converse(child: ChildProcess, task: EvalTask, terminal: Terminal): Promise<EvalResult> {
+function converse(
+  child: ChildProcess,
+  task: EvalTask | EncoderEvalTask,
+  terminal: Terminal,
+): Promise<ResultOf[keyof ResultOf]> {
   return new Promise((resolve, reject) => {
-    let outcome: { readonly result: EvalResult } | { readonly error: Error } | undefined
+    let outcome: { readonly result: ResultOf[keyof ResultOf] } | { readonly error: Error } | undefined
     child.on('message', (message: ChildMessage) => {
       if (message.kind === 'progress') terminal.progress(message.progress)
       if (message.kind === 'warning') terminal.line(`warning: ${message.message}`)

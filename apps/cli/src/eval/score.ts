@@ -59,7 +59,8 @@ function divergenceOf(logP: Float32Array, logQ: Float32Array): number {
   return sum
 }
 
-function likeliest(row: Float32Array): number {
+/** The first of the largest numbers. */
+export function likeliest(row: Float32Array): number {
   let best = 0
   for (let column = 1; column < row.length; column++) {
     if (row[column]! > row[best]!) best = column

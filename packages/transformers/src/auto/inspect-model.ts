@@ -9,7 +9,7 @@ import {
   tensorBytes,
   walkModules,
 } from '@hfquant/core'
-import type { ExpertFacts } from '@hfquant/models'
+import type { EncoderTask, ExpertFacts } from '@hfquant/models'
 import { openModel } from './open/open-model.js'
 import { planOpened } from './weights/plan-opened.js'
 
@@ -17,6 +17,8 @@ import { planOpened } from './weights/plan-opened.js'
 export interface ModelInspection {
   /** `architectures[0]` of config.json. */
   readonly architecture: string
+  /** What the model computes. */
+  readonly task: EncoderTask | 'causal-lm'
   /** Undefined for a float model. */
   readonly quantization: { readonly method: string; readonly config: JsonObject } | undefined
   /** Precision of what is not quantized. */
@@ -96,6 +98,7 @@ export async function inspectModel(
     const parameters = quantizedValues + others.reduce((sum, { shape }) => sum + elementCount(shape), 0)
     return {
       architecture: model.name,
+      task: model.kind === 'encoder' ? model.task : 'causal-lm',
       quantization: merged && { method: merged.method, config: merged.config.toDict() },
       dtype,
       vocabSize: model.facts.vocabSize,
