@@ -16,6 +16,12 @@ if (command === 'compare-once') {
 } else if (command === 'families') {
   const { families } = await import('./families/command.js')
   await families(rest)
+} else if (command === 'encoders') {
+  const { measureEncoders } = await import('./encoders/command.js')
+  await measureEncoders(rest)
+} else if (command === 'encoders-once') {
+  const { measureTexts } = await import('./encoders/measure-texts.js')
+  console.log(JSON.stringify(await measureTexts(JSON.parse(rest[0]!))))
 } else if (command === 'speculation') {
   const { measureSpeculation } = await import('./speculation/command.js')
   await measureSpeculation(rest)

@@ -59,10 +59,29 @@ const ACTIVE: MadeShape = {
   }),
 }
 
+/** BERT base: 110 million parameters. */
+const BERT_BASE: MadeShape = { ...{ layers: 12, vocabulary: 30522 }, config: bert(768, 12) }
+
+/** The shape of MiniLM with six layers: 22 million parameters. */
+const MINILM: MadeShape = { ...{ layers: 6, vocabulary: 30522 }, config: bert(384, 12) }
+
+function bert(hidden: number, heads: number): MadeShape['config'] {
+  return ({ layers, vocabulary }) => ({
+    architectures: ['BertModel'],
+    ...{ model_type: 'bert', num_hidden_layers: layers, vocab_size: vocabulary },
+    ...{ hidden_size: hidden, intermediate_size: 4 * hidden, num_attention_heads: heads },
+    ...{ hidden_act: 'gelu', max_position_embeddings: 512, type_vocab_size: 2, torch_dtype: 'bfloat16' },
+  })
+}
+
+/** Encoders, by their name. */
+export const ENCODER_SHAPES = { 'bert-base': BERT_BASE, minilm: MINILM } as const
+
 export const SHAPES: Readonly<Record<string, MadeShape>> = {
   billion: BILLION,
   mixture: MIXTURE,
   active: ACTIVE,
+  ...ENCODER_SHAPES,
 }
 
 const common = ({ layers, vocabulary }: MadeSizes): JsonObject => ({
@@ -87,7 +106,7 @@ export async function makeCheckpoint(folder: string, shape: MadeShape): Promise<
   const file = await createSafetensorsFile(join(folder, layout!.fileName), layout!)
   const noise = createNoise()
   for (const [name, { byteLength }] of layout!.tensors) {
-    const isNorm = name.includes('norm')
+    const isNorm = /norm.*weight$/i.test(name)
     for (let offset = 0; offset < byteLength; offset += PIECE) {
       const piece = new Uint16Array(Math.min(PIECE, byteLength - offset) / 2)
       if (isNorm) piece.fill(BFLOAT16_ONE)

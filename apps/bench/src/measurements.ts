@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util'
 import { COMPARE_USAGE } from './compare/command.js'
 import { runMain } from './compare/run-child.js'
+import { ENCODERS_USAGE } from './encoders/command.js'
 import { FAMILIES_USAGE } from './families/command.js'
 import { makeCheckpoint, SHAPES } from './make-checkpoint.js'
 import { type DecodeFigures, measureDecode } from './measure-decode.js'
@@ -14,7 +15,8 @@ const USAGE = `usage:
   pnpm bench make-checkpoint FOLDER [--shape billion] [--layers 22] [--vocabulary 32000]
                                                       random bfloat16 weights: 1.1 billion parameters; of a mixture of
                                                       64 experts, 3.2 billion, 0.6 of them active; or of a dense model
-                                                      with as many (--shape mixture, --shape active)
+                                                      with as many (--shape mixture, --shape active); encoders
+                                                      (--shape bert-base, --shape minilm)
   pnpm bench quantize FOLDER [--recipe NAME] [--runs 3] [--digests]
                                                       seconds, MB of source per second, peak memory
   pnpm bench gptq-layer FOLDER [--layers 1] [--samples 128] [--sequence-length 512]
@@ -28,6 +30,8 @@ const USAGE = `usage:
   --json     figures as JSON
 
 ${SPECULATION_USAGE}
+
+${ENCODERS_USAGE}
 
 ${COMPARE_USAGE}
 
