@@ -1,25 +1,32 @@
-import { basename } from 'node:path'
-import { ConfigError, publishWarning, quote } from '@hfquant/core'
+import { basename, join } from 'node:path'
+import { ConfigError, publishWarning, quote, type TokenizerElsewhere } from '@hfquant/core'
 import {
-  AutoTokenizer,
   EncoderModel,
   type LoadModelOptions,
   loadPretrained,
+  type ModelMemory,
   type ModelSource,
   type Tokenizer,
   type Weights,
 } from '@hfquant/transformers'
-import { CONFIG_NAME, type GlinerConfig, readGlinerConfig } from './config/gliner-config.js'
-import { lacksMarkers, markersOf, settleVocabulary } from './config/markers.js'
+import { CONFIG_NAME, type GlinerConfig } from './config/gliner-config.js'
 import { readVariant } from './config/variant.js'
 import type { Candidate, TextLogits } from './decode/candidate.js'
 import { type Document, type Entity, entitiesOf } from './decode/entities.js'
 import { spanCandidates } from './decode/span-candidates.js'
 import { tokenCandidates } from './decode/token-candidates.js'
-import { gliner } from './model/architecture.js'
-import { LabelEncoder, labelTokenizer } from './model/label-encoder.js'
+import { describeLabels, gliner } from './model/architecture.js'
+import { LabelEncoder } from './model/label-encoder.js'
 import { scoreTexts } from './model/score-texts.js'
+import { pairValues } from './model/token-head.js'
 import { type CheckedPredictOptions, checkPredictOptions, type PredictOptions } from './predict-options.js'
+import {
+  type GlinerFolder,
+  LABELS_FOLDER,
+  type LabelTokenizer,
+  readGlinerFolder,
+  readLabelTokenizer,
+} from './read-folder.js'
 import { type Labels, readLabels } from './text/read-labels.js'
 import { type ReadPartsContext, readParts, type TextPart } from './text/read-parts.js'
 import { splitWords } from './text/split-words.js'
@@ -29,86 +36,72 @@ export interface LoadGlinerOptions
   extends Omit<LoadModelOptions, 'kvCacheDtype' | 'kvCacheMemory' | 'maxSequences' | 'quantizeLmHead'> {
   /** 'fp16' or 'bf16': weights that lie beside the usual ones in that precision. */
   readonly variant?: 'fp16' | 'bf16' | (string & {}) | null | undefined
-  /** Of a bi-encoder whose folder has no tokenizer for labels: the folder that has it. */
+  /** Of a bi-encoder whose folder has no tokenizer for labels: the folder that has it, or its name on the hub. */
   readonly labelsTokenizer?: string | undefined
 }
 
-/** What a folder holds beside the weights. */
-interface ReadFolder {
-  readonly config: GlinerConfig
-  readonly tokenizer: Tokenizer
-  readonly labelTokenizer: Tokenizer | undefined
+/** The file that options ask for in place of the usual weights. Throws ConfigError as `fromPretrained`. */
+export const weightFileOf = ({ variant, dtype }: LoadGlinerOptions): string | undefined =>
+  readVariant(variant, dtype)?.file
+
+/** What was read of a folder beside the weights. */
+interface ReadFolder extends GlinerFolder {
+  readonly labels: LabelTokenizer | undefined
 }
 
 /** Finds entities of any labels in texts. */
 export class GLiNER extends EncoderModel {
-  readonly #config: GlinerConfig
-  readonly #tokenizer: Tokenizer
-  readonly #labelEncoder: LabelEncoder | undefined
+  readonly #read: ReadFolder
+  readonly #options: LoadModelOptions
+  #labelEncoder: Promise<LabelEncoder> | undefined
 
   /** @internal */
-  constructor(
-    weights: Weights,
-    options: LoadModelOptions,
-    { config, tokenizer }: ReadFolder,
-    labelEncoder: LabelEncoder | undefined,
-  ) {
+  constructor(weights: Weights, options: LoadModelOptions, read: ReadFolder) {
     super(weights, options)
-    this.#config = config
-    this.#tokenizer = tokenizer
-    this.#labelEncoder = labelEncoder
+    this.#read = read
+    this.#options = options
   }
 
   /**
    * Loads a model folder with gliner_config.json. Floats are cast to `dtype` while they are read; `quantize: 'int8'`
    * quantizes every linear layer on the way.
    *
-   * @throws ConfigError for options, and for fields of the configuration; CapabilityError VARIANT for a kind of model that
-   * is not offered; CheckpointError for weights that are not those of the configuration, MARKER_MISSING and
-   * LABEL_TOKENIZER_MISSING; as `AutoModelForCausalLM.fromPretrained` does.
+   * @throws ConfigError for options, fields of the configuration, and MODEL_CLASS for a folder of another kind;
+   * CapabilityError VARIANT for a kind of model that is not offered; CheckpointError for weights that are not those of the
+   * configuration, MARKER_MISSING and LABEL_TOKENIZER_MISSING; as `AutoModelForCausalLM.fromPretrained` does.
    */
   static async fromPretrained(source: ModelSource, options: LoadGlinerOptions = {}): Promise<GLiNER> {
     const { variant: named, labelsTokenizer, ...given } = options
     const variant = readVariant(named, given.dtype)
     const load: LoadModelOptions = { ...given, ...(variant && { dtype: variant.dtype }) }
-    const weightFiles = variant === undefined ? [] : [variant.file]
+    const locate = typeof source === 'object' ? source?.locateTokenizer?.bind(source) : undefined
     let read: ReadFolder | undefined
-    let labelEncoder: LabelEncoder | undefined
     return loadPretrained<GLiNER>(
       source,
       load,
       {
-        ...{ kind: 'encoder', configName: CONFIG_NAME, weightFiles },
+        ...{ kind: 'encoder', configName: CONFIG_NAME },
+        weightFiles: variant === undefined ? [] : [variant.file],
         async describe(json, folder) {
-          const config = readGlinerConfig(json)
-          const addedTokens = lacksMarkers(config) ? markersOf(config) : []
-          const tokenizer = await AutoTokenizer.fromPretrained(folder, { addedTokens })
-          const settled = settleVocabulary(json, config, tokenizer)
-          const ofLabels =
-            config.labels && (await labelTokenizer(folder, config.labels.name, labelsTokenizer))
-          read = { config, tokenizer, labelTokenizer: ofLabels }
-          return gliner.describe(settled)
+          const context = { locate, labelsTokenizer }
+          const own = await readGlinerFolder(json, folder, context)
+          read = { ...own, labels: await readLabelTokenizer(own.config, folder, context) }
+          return gliner.describe(own.json)
         },
       },
-      (weights) => new GLiNER(weights, load, read!, labelEncoder),
+      (weights) => new GLiNER(weights, load, read!),
       async ({ checkpoint, folder }) => {
-        if (variant !== undefined && basename(checkpoint.path) !== variant.file) {
-          publishWarning(
-            `${folder} has no ${variant.file}: ${basename(checkpoint.path)} is cast while it is read`,
-          )
-        }
-        const ofLabels = read!.labelTokenizer
-        labelEncoder = ofLabels && (await LabelEncoder.load(folder, load, ofLabels, weightFiles))
+        if (variant === undefined || basename(checkpoint.path) === variant.file) return undefined
+        publishWarning(
+          `${folder} has no ${variant.file}: ${basename(checkpoint.path)} is cast while it is read`,
+        )
         return undefined
       },
-    ).catch(async (error) => {
-      await labelEncoder?.dispose()
-      throw error
-    })
+    )
   }
 
   override async tokenizer(): Promise<Tokenizer> {
-    return this.#tokenizer
+    return this.#read.tokenizer
   }
 
   /**
@@ -149,17 +142,64 @@ export class GLiNER extends EncoderModel {
   }
 
   override async quantize(...how: Parameters<EncoderModel['quantize']>): Promise<void> {
+    const { opened } = this
     await super.quantize(...how)
-    await this.#labelEncoder?.quantize(...how)
+    if (this.opened !== opened) await this.#closeLabelEncoder()
   }
 
   override async dequantize(...options: Parameters<EncoderModel['dequantize']>): Promise<void> {
+    const { opened } = this
     await super.dequantize(...options)
-    await this.#labelEncoder?.dequantize(...options)
+    if (this.opened !== opened) await this.#closeLabelEncoder()
+  }
+
+  /** Of a bi-encoder, with both of its compiled graphs. */
+  override async memoryUsage(): Promise<ModelMemory> {
+    const own = await super.memoryUsage()
+    const labels = await (await this.#labelEncoder)?.memoryUsage()
+    return labels === undefined ? own : { ...own, compiled: sumOf(own.compiled, labels.compiled) }
   }
 
   override async dispose(): Promise<void> {
-    await Promise.all([super.dispose(), this.#labelEncoder?.dispose()])
+    await Promise.all([super.dispose(), this.#closeLabelEncoder()])
+  }
+
+  /** @internal */
+  protected override tokenizersElsewhere(): readonly TokenizerElsewhere[] {
+    const { tokenizerFolder, labels } = this.#read
+    const { folder } = this.opened
+    return [
+      ...(tokenizerFolder === folder ? [] : [{ folder: tokenizerFolder, into: '' }]),
+      ...(labels === undefined || labels.folder === join(folder, LABELS_FOLDER)
+        ? []
+        : [{ folder: labels.folder, into: LABELS_FOLDER }]),
+    ]
+  }
+
+  /** Its graph is another one over the same weights; undefined unless the labels have an encoder of their own. */
+  #labels(): Promise<LabelEncoder> | undefined {
+    const { labels, json } = this.#read
+    if (labels === undefined) return undefined
+    if (this.#labelEncoder !== undefined) return this.#labelEncoder
+    const opening = this.sharedWeights(describeLabels(json)).then(
+      (weights) => new LabelEncoder(weights, this.#options, labels.tokenizer),
+    )
+    // A failure is not kept: the next call tries again.
+    opening.catch(() => {
+      if (this.#labelEncoder === opening) this.#labelEncoder = undefined
+    })
+    this.#labelEncoder = opening
+    return opening
+  }
+
+  async #closeLabelEncoder(): Promise<void> {
+    const closing = this.#labelEncoder
+    this.#labelEncoder = undefined
+    await (await closing?.catch(() => undefined))?.dispose()
+  }
+
+  get #config(): GlinerConfig {
+    return this.#read.config
   }
 
   /** Of each document. */
@@ -197,7 +237,7 @@ export class GLiNER extends EncoderModel {
 
   /** @internal */
   protected readContext(longText: CheckedPredictOptions['longText'], signal?: AbortSignal): ReadPartsContext {
-    const context = { tokenizer: this.#tokenizer, config: this.#config, maxTokens: this.#maxTokens }
+    const context = { tokenizer: this.#read.tokenizer, config: this.#config, maxTokens: this.#maxTokens }
     return { ...context, longText, signal }
   }
 
@@ -213,18 +253,19 @@ export class GLiNER extends EncoderModel {
     read: (logits: TextLogits, part: DocumentPart) => Result,
   ): Promise<readonly Result[]> {
     if (parts.length === 0) return []
+    const session = await this.state.session()
     const all = [...new Set(parts.flatMap(({ document }) => documents[document]!.labels))]
-    const vectors = await this.#labelEncoder?.encode(all, signal)
+    const vectors = await (await this.#labels())?.encode(all, signal)
     const vectorOf = vectors && new Map(all.map((label, index) => [label, vectors[index]!]))
     const inputs = parts.map(({ encoded, document }) => {
       const { labels } = documents[document]!
       const labelVectors = vectorOf && labels.map((label) => vectorOf.get(label)!)
       return { encoded, labels: labels.length, labelVectors }
     })
-    const { hiddenSize, rnnLayers, labels } = this.#config
+    const { mode, hiddenSize, rnnLayers, labels } = this.#config
     const recurs = rnnLayers > 0 && labels === undefined
-    const session = await this.state.session()
-    return scoreTexts(inputs, { session, hiddenSize, recurs, signal }, (logits, index) =>
+    const pairSize = mode === 'token' ? pairValues(hiddenSize) : 0
+    return scoreTexts(inputs, { session, hiddenSize, recurs, pairSize, signal }, (logits, index) =>
       read(logits, parts[index]!),
     )
   }
@@ -241,7 +282,9 @@ export class GLiNER extends EncoderModel {
 
   /** Tokens of the longest sequence that tokenizer and encoder allow. */
   get #maxTokens(): number | undefined {
-    const limits = [this.#tokenizer.modelMaxLength, this.maxLength].filter((limit) => limit !== undefined)
+    const limits = [this.#read.tokenizer.modelMaxLength, this.maxLength].filter(
+      (limit) => limit !== undefined,
+    )
     return limits.length === 0 ? undefined : Math.min(...limits)
   }
 }
@@ -249,6 +292,17 @@ export class GLiNER extends EncoderModel {
 interface DocumentPart extends TextPart {
   /** Index of its document. */
   readonly document: number
+}
+
+/** Null where the system does not tell. */
+const sumOf = (one: ModelMemory['compiled'], other: ModelMemory['compiled']): ModelMemory['compiled'] => {
+  const add = (a: number | null, b: number | null) => (a === null || b === null ? null : a + b)
+  return {
+    fileSize: one.fileSize + other.fileSize,
+    mapped: add(one.mapped, other.mapped),
+    resident: add(one.resident, other.resident),
+    proportional: add(one.proportional, other.proportional),
+  }
 }
 
 const moved = (candidate: Candidate, words: number): Candidate => ({

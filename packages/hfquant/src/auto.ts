@@ -1,5 +1,7 @@
+import * as gliner from '@hfquant/gliner'
 import * as transformers from '@hfquant/transformers'
-import { resolveModel } from './hub/index.js'
+import { parseModelId } from './hub/model-id.js'
+import { type ResolveModelOptions, resolveModel } from './hub/resolve-model.js'
 
 /** Which revision of a model of the hub; a branch, a tag or a commit. Not for local folders. */
 export interface HubOptions {
@@ -7,27 +9,54 @@ export interface HubOptions {
 }
 
 /** What finds a model and loads it as one class. */
-export interface AutoClass<Model> {
+export interface AutoClass<Model, Options = transformers.LoadModelOptions> {
   /**
    * @param model a model folder, or "organisation/name": then the files are downloaded into the Hugging Face cache.
    * @throws as the loader does; HubError when a model cannot be had.
    */
-  fromPretrained(model: string, options?: transformers.LoadModelOptions & HubOptions): Promise<Model>
+  fromPretrained(model: string, options?: Options & HubOptions): Promise<Model>
 }
 
-const fromHub = <Model>({
-  fromPretrained,
-}: {
-  readonly fromPretrained: (
-    source: transformers.ModelSource,
-    options: transformers.LoadModelOptions,
-  ) => Promise<Model>
-}): AutoClass<Model> => ({
-  async fromPretrained(model, { revision, ...options } = {}) {
-    const locate = () => resolveModel(model, downloadOptions(revision, options))
-    return fromPretrained({ name: model, locate }, options)
+interface Loader<Model, Options> {
+  fromPretrained(source: transformers.ModelSource, options: Options): Promise<Model>
+}
+
+/** How a model is found. */
+interface FindOptions extends HubOptions {
+  readonly weights?: string | undefined
+  readonly localFilesOnly?: boolean | undefined
+}
+
+type DownloadOptions = Pick<transformers.LoadModelOptions, 'signal' | 'onProgress'>
+
+/** A folder, or a name of the hub, as a loader takes it: nothing is looked for before the options are known to be right. */
+export const hubSource = (
+  name: string,
+  options: DownloadOptions,
+  find: () => FindOptions,
+): Exclude<transformers.ModelSource, string> => ({
+  name,
+  locate: async () => resolveModel(name, downloadOptions(options, find())),
+  locateTokenizer: tokenizerFinder(options),
+})
+
+/** @param weightsOf the weight file that options ask for; default: the usual ones. */
+const fromHub = <Model, Options extends transformers.LoadModelOptions>(
+  loader: Loader<Model, Options>,
+  weightsOf: (options: Options) => string | undefined = () => undefined,
+): AutoClass<Model, Options> => ({
+  async fromPretrained(model, { revision, ...given } = {} as Options & HubOptions) {
+    const options = given as unknown as Options
+    const find = () => ({ revision, weights: weightsOf(options) })
+    return loader.fromPretrained(hubSource(model, options, find), options)
   },
 })
+
+/** Finds what configurations refer to: names of the hub, and no paths of this machine. */
+export const tokenizerFinder =
+  (options: DownloadOptions) =>
+  async (name: string): Promise<string> =>
+    resolveModel(parseModelId(name), { ...downloadOptions(options, {}), files: 'tokenizer' })
 
 /** Loads decoder-only language models from a folder, or by their name on the hub. */
 export const AutoModelForCausalLM = fromHub(transformers.AutoModelForCausalLM)
@@ -44,6 +73,12 @@ export const AutoModelForTokenClassification = fromHub(transformers.AutoModelFor
 /** Loads encoders that guess masked tokens. */
 export const AutoModelForMaskedLM = fromHub(transformers.AutoModelForMaskedLM)
 
+/** Finds entities of any labels in texts. */
+export type GLiNER = gliner.GLiNER
+
+/** Loads GLiNER, which finds entities of any labels, from a folder, or by its name on the hub. */
+export const GLiNER: AutoClass<GLiNER, gliner.LoadGlinerOptions> = fromHub(gliner.GLiNER, gliner.weightFileOf)
+
 /** Loads tokenizers from a folder, or by the name of their model on the hub. */
 export const AutoTokenizer = {
   /**
@@ -58,23 +93,17 @@ export const AutoTokenizer = {
   },
 }
 
-function downloadOptions(
-  revision: string | undefined,
-  { signal, onProgress }: Pick<transformers.LoadModelOptions, 'signal' | 'onProgress'>,
-): Parameters<typeof resolveModel>[1] {
+function downloadOptions({ signal, onProgress }: DownloadOptions, find: FindOptions): ResolveModelOptions {
   return {
-    ...(revision !== undefined && { revision }),
-    ...(signal !== undefined && { signal }),
-    ...(onProgress !== undefined && {
-      onProgress: ({ file, receivedBytes, totalBytes }) =>
+    ...find,
+    signal,
+    onProgress:
+      onProgress &&
+      (({ file, receivedBytes, totalBytes }) =>
         onProgress({
-          stage: 'download',
-          tensor: file,
-          done: receivedBytes === totalBytes ? 1 : 0,
-          total: 1,
-          doneBytes: receivedBytes,
-          totalBytes,
-        }),
-    }),
+          ...{ stage: 'download', tensor: file },
+          ...{ done: receivedBytes === totalBytes ? 1 : 0, total: 1 },
+          ...{ doneBytes: receivedBytes, totalBytes },
+        })),
   }
 }

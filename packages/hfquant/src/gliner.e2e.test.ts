@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { cpSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { GLiNER, type LoadGlinerOptions } from './index.js'
+import { GLiNER, inspectModel, type LoadGlinerOptions, quantizeModel, recipe } from './index.js'
 import { golden, readAll } from './testing/golden.fixture.js'
 import { testFolder } from './testing/test-folder.fixture.js'
 
@@ -110,34 +110,7 @@ describe('a variant is a file of its own', () => {
   })
 })
 
-describe('what a folder or an argument lacks is refused by name', () => {
-  const float = golden('gliner/deberta')
-
-  test.each([
-    [{ dtype: 'fp64' }, 'DTYPE_UNKNOWN', 'dtype'],
-    [{ dtype: 'int8' }, 'DTYPE_NOT_FLOATING', 'dtype'],
-    [{ dtype: ' fp16' }, 'DTYPE_UNKNOWN', 'dtype'],
-    [{ dtype: 123 }, 'DTYPE_TYPE', 'dtype'],
-    [{ quantize: true }, 'QUANTIZE_TYPE', 'quantize'],
-    [{ quantize: 1 }, 'QUANTIZE_TYPE', 'quantize'],
-    [{ quantize: 'fp16' }, 'PRECISION_IS_NOT_QUANTIZATION', 'quantize'],
-    [{ quantize: 'BFloat16' }, 'PRECISION_IS_NOT_QUANTIZATION', 'quantize'],
-    [{ quantize: 'nf4' }, 'QUANTIZE_UNKNOWN', 'quantize'],
-    [{ variant: 'int8' }, 'VARIANT_UNKNOWN', 'variant'],
-    [{ variant: 'fp16', dtype: 'bf16' }, 'VARIANT_DTYPE', 'variant'],
-  ])('%j', async (options, code, field) => {
-    // Arguments are looked at first: there is no such folder.
-    const refused = await refusalOf(join(root, 'nowhere'), options as LoadGlinerOptions)
-    expect(refused).toMatchObject({ name: 'ConfigError', code, field })
-  })
-
-  test('every alias of int8 and of a dtype is taken', async () => {
-    await using model = await GLiNER.fromPretrained(float, { quantize: 'INT8', dtype: 'half' })
-    expect(model.quantization?.method).toBe('torchao')
-    await model.quantize('int8')
-    await expect(model.quantize('bf16')).rejects.toMatchObject({ code: 'PRECISION_IS_NOT_QUANTIZATION' })
-  })
-
+describe('what a folder lacks is refused by name', () => {
   test('a tokenizer whose marker is another token', async () => {
     const folder = copyOf('deberta', 'marker')
     configure(folder, { ent_token: '[ENTITY]' })
@@ -162,23 +135,102 @@ describe('what a folder or an argument lacks is refused by name', () => {
       ...{ name: 'CheckpointError', code: 'TENSOR_MISSING', tensor: 'prompt_rep_layer.0.weight' },
     })
   })
+})
 
-  test('the tokenizer of the labels', async () => {
-    const folder = copyOf('bi-encoder', 'labels')
-    renameSync(join(folder, 'labels_encoder'), join(root, 'elsewhere'))
-    expect(await refusalOf(folder)).toMatchObject({
-      ...{ code: 'LABEL_TOKENIZER_MISSING', hint: expect.stringContaining('labelsTokenizer') },
-    })
-    await using model = await GLiNER.fromPretrained(folder, { labelsTokenizer: join(root, 'elsewhere') })
-    expect(await model.predictEntities(TEXT, [])).toEqual([])
+describe('texts and labels', () => {
+  test('may be none, empty, or given twice', async () => {
+    await using model = await GLiNER.fromPretrained(golden('gliner/deberta'))
+    const options = { threshold: 0.3 }
+    const found = await model.predictEntities(TEXT, LABELS, options)
+    expect(found.length).toBeGreaterThan(0)
+    expect(await model.predictEntities(TEXT, [...LABELS, LABELS[0]!], options)).toEqual(found)
+    expect(await model.batchPredictEntities(['', ' \n', TEXT], LABELS, options)).toEqual([[], [], found])
+    expect(await model.predictEntities(TEXT, [], options)).toEqual([])
+    expect(await model.batchPredictEntities([], LABELS)).toEqual([])
+    expect(await model.batchPredictEntities([TEXT, TEXT], [LABELS, []], options)).toEqual([found, []])
   })
 
-  test('the folder of another kind of model', async () => {
-    const refused = await refusalOf(golden('architectures/llama'))
-    expect(refused).toMatchObject({
-      name: 'CheckpointError',
-      file: expect.stringContaining('gliner_config.json'),
+  test('of token mode are scored in any number', async () => {
+    await using model = await GLiNER.fromPretrained(golden('gliner/token'))
+    const many = [...LABELS, ...Array.from({ length: 100 }, (_, index) => `l${index}`)]
+    const text = new Array(40).fill(TEXT).join(' ')
+    const found = await model.predictEntities(text, many, { threshold: 0.3, multiLabel: true })
+    expect(found.length).toBeGreaterThan(0)
+  })
+
+  test('a word of millions of characters is one word', async () => {
+    await using model = await GLiNER.fromPretrained(golden('gliner/bert'))
+    const long = 'a-'.repeat(1_000_000)
+    const [start, end] = [long.length + 2, long.length + 5]
+    const inputSpans = [[{ start, end }]]
+    const found = await model.predictEntities(`${long}a Ada`, LABELS, { threshold: 0, inputSpans })
+    expect(found.map((entity) => [entity.start, entity.end])).toEqual([[start, end]])
+  })
+})
+
+describe('a bi-encoder', () => {
+  const folder = golden('gliner/bi-encoder')
+
+  test('reads, quantizes and holds the encoder of its labels once', async () => {
+    const quantized: string[] = []
+    await using model = await GLiNER.fromPretrained(folder, {
+      quantize: 'int8',
+      cache: false,
+      onProgress: ({ stage, tensor }) => {
+        if (stage === 'quantize') quantized.push(tensor)
+      },
     })
+    await model.predictEntities(TEXT, LABELS)
+    const ofLabels = quantized.filter((tensor) => tensor.includes('labels_encoder'))
+    expect(ofLabels.length).toBeGreaterThan(5)
+    expect(new Set(ofLabels).size).toBe(ofLabels.length)
+    const { parameters, compiled } = await model.memoryUsage()
+    expect(parameters.total).toBe(model.memoryFootprint())
+    expect(compiled.fileSize).toBeGreaterThan(parameters.total)
+  })
+
+  test('that cannot be quantized stays what it was, in both of its halves', async () => {
+    await using model = await GLiNER.fromPretrained(folder)
+    const before = await model.predictEntities(TEXT, LABELS, { threshold: 0.3 })
+    const size = model.memoryFootprint()
+    const ended = new Error('enough')
+    const signal = AbortSignal.abort(ended)
+    await expect(model.quantize('int8', { signal })).rejects.toBe(ended)
+    await expect(model.quantize({ quant_method: 'gptq', bits: 4, dataset: 'none' })).rejects.toThrow()
+    expect(model.memoryFootprint()).toBe(size)
+    expect(await model.predictEntities(TEXT, LABELS, { threshold: 0.3 })).toEqual(before)
+  })
+
+  test('that is quantized once it is loaded is what quantizing on the way would have made it, and can be restored', async () => {
+    await using early = await GLiNER.fromPretrained(folder, { quantize: 'int8' })
+    await using late = await GLiNER.fromPretrained(folder)
+    const options = { threshold: 0.3 }
+    const float = await late.predictEntities(TEXT, LABELS, options)
+    await late.quantize()
+    const rounded = await late.predictEntities(TEXT, LABELS, options)
+    expect(rounded).toEqual(await early.predictEntities(TEXT, LABELS, options))
+    expect(rounded).not.toEqual(float)
+    await late.dequantize()
+    expect((await late.predictEntities(TEXT, LABELS, options)).map(({ score }) => score)).not.toEqual(
+      float.map(({ score }) => score),
+    )
+  })
+})
+
+describe('from file to file', () => {
+  test.each(['deberta', 'bi-encoder', 'deberta-plain'])('%s is inspected, and quantized', async (name) => {
+    const folder = golden(`gliner/${name}`)
+    const inspected = await inspectModel(folder)
+    expect(inspected).toMatchObject({ architecture: 'GLiNER', task: 'token-classification', warnings: [] })
+    const out = join(root, `quantized-${name}`)
+    const quantizationConfig = await recipe('int8-weight-only')
+    const { quantized } = await quantizeModel(folder, out, { quantizationConfig })
+    const linear = inspected.modules.filter(({ kind }) => kind === 'linear')
+    expect(quantized.length).toBe(linear.length)
+    expect((await inspectModel(out)).quantization?.method).toBe('torchao')
+    await using direct = await GLiNER.fromPretrained(folder, { quantize: 'int8' })
+    await using again = await GLiNER.fromPretrained(out)
+    expect(await again.predictEntities(TEXT, LABELS)).toEqual(await direct.predictEntities(TEXT, LABELS))
   })
 })
 

@@ -27,14 +27,7 @@ export {
   RuntimeError,
   registerQuantizer,
 } from '@hfquant/core'
-export {
-  type Entity,
-  GLiNER,
-  type Labels,
-  type LoadGlinerOptions,
-  type PredictOptions,
-  type TextSpan,
-} from '@hfquant/gliner'
+export type { Entity, Labels, LoadGlinerOptions, PredictOptions, TextSpan } from '@hfquant/gliner'
 export {
   type Architecture,
   decoderFamily,
@@ -65,7 +58,6 @@ export {
   type GenerationUsage,
   type InspectedExperts,
   type InspectedModule,
-  inspectModel,
   type LabelScore,
   type LoadModelOptions,
   listCompiledModels,
@@ -76,7 +68,6 @@ export {
   pruneCompiledModels,
   type QuantizeModelOptions,
   type QuantizeModelResult,
-  quantizeModel,
   removeCompiledModels,
   type ScoredToken,
   type ScoreTextOptions,
@@ -93,6 +84,7 @@ export {
   AutoModelForSequenceClassification,
   AutoModelForTokenClassification,
   AutoTokenizer,
+  GLiNER,
   type HubOptions,
 } from './auto.js'
 export {
@@ -103,3 +95,4 @@ export {
   recipeNames,
 } from './backends.js'
 export { HubError, type HubErrorCode, type ResolveModelOptions, resolveModel } from './hub/index.js'
+export { inspectModel, quantizeModel } from './model-folders.js'

@@ -59,6 +59,10 @@ async function filesBelow(
 const LABELS_FOLDER = 'labels_encoder'
 const isTokenizerFile = (name: string): boolean => CARRIED.test(name) && name !== 'generation_config.json'
 
+/** The files of a tokenizer among those that `carriedFiles` finds. Throws as that. */
+export const tokenizerFiles = async (folder: string): Promise<readonly string[]> =>
+  (await carriedFiles(folder)).filter(isTokenizerFile)
+
 /** What sentence-transformers does with hidden states: a list of modules, each with a folder of its own, whatever its name. */
 const SENTENCE_MODULES = 'modules.json'
 const SENTENCE_FILES = /^(modules|sentence_bert_config|config_sentence_transformers)\.json$/
@@ -95,7 +99,7 @@ const CARRIED =
  * names, and so what would be read with the new one. Weights under other names are somebody's own.
  */
 export const isModelFile = (name: string): boolean =>
-  /^((config|generation_config|tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab|chat_template)\.json|tokenizer\.model|vocab\.txt|merges\.txt|chat_template\.jinja|model(-\d{5}-of-\d{5})?\.safetensors|model\.safetensors\.index\.json)$/.test(
+  /^((config|gliner_config|generation_config|tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab|chat_template)\.json|tokenizer\.model|vocab\.txt|merges\.txt|chat_template\.jinja|model(-\d{5}-of-\d{5})?\.safetensors|model\.safetensors\.index\.json)$/.test(
     name,
   ) ||
   SIDECARS.includes(name) ||

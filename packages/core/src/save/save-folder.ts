@@ -7,8 +7,15 @@ import { stageFolder } from '../files/stage-folder.js'
 import { formatJson, type JsonNode, toNode } from '../json/json-document.js'
 import { readUnreplaced } from '../load/folder-version.js'
 import { copyModelFile } from '../load/model-file.js'
-import { carriedFiles, isModelFile } from './carried-files.js'
+import { carriedFiles, isModelFile, tokenizerFiles } from './carried-files.js'
 import { type CheckpointStore, createCheckpointStore } from './checkpoint-store.js'
+
+/** A tokenizer that a model uses, and that lies in another folder. */
+export interface TokenizerElsewhere {
+  readonly folder: string
+  /** Where a saved model has it: a folder of the model folder, or "" for the model folder itself. */
+  readonly into: string
+}
 
 export interface SaveFolderOptions {
   /** The folder that the model came from: its tokenizer and generation files are carried over. */
@@ -21,6 +28,8 @@ export interface SaveFolderOptions {
   readonly configName?: string | undefined
   readonly dtype: FloatDtype
   readonly quantizer: HfQuantizer | undefined
+  /** Written with the model, so that the saved folder needs no other. */
+  readonly tokenizersElsewhere?: readonly TokenizerElsewhere[] | undefined
   readonly maxShardBytes?: number | undefined
 }
 
@@ -35,9 +44,15 @@ export async function saveFolder<Result>(
   options: SaveFolderOptions,
   fill: (store: CheckpointStore) => Promise<Result>,
 ): Promise<Result> {
-  const { sourceFolder, sourceIdentity } = options
+  const { sourceFolder, sourceIdentity, tokenizersElsewhere = [] } = options
   // A file that cannot be taken along is found before hours of work.
   const carried = await carriedFiles(sourceFolder)
+  const others = await Promise.all(
+    tokenizersElsewhere.map(async ({ folder, into }) => ({
+      ...{ folder, into },
+      names: await tokenizerFiles(folder),
+    })),
+  )
   const staged = await stageFolder(out)
   const metadata: Parameters<typeof createCheckpointStore>[1] = (tensors) =>
     options.quantizer?.checkpointMetadata(tensors) ?? {}
@@ -50,6 +65,7 @@ export async function saveFolder<Result>(
     const carryOver = () => copyFiles(sourceFolder, carried, staged.path)
     if (sourceIdentity === undefined) await carryOver()
     else await readUnreplaced(sourceFolder, sourceIdentity, carryOver)
+    for (const { folder, into, names } of others) await copyFiles(folder, names, join(staged.path, into))
     const weights = new Set(options.quantizer?.weightFiles())
     await staged.commit((name) => isModelFile(name) || weights.has(name))
     return result

@@ -37,7 +37,7 @@ export interface GlinerConfig {
 }
 
 export interface LabelEncoderConfig {
-  /** A folder within that of the model, or a name on the hub, which is not fetched. */
+  /** A folder within that of the model, or a name on the hub. */
   readonly name: string
   readonly encoder: JsonObject
 }
@@ -66,6 +66,14 @@ export function readGlinerConfig(json: JsonObject): GlinerConfig {
   }
 }
 
+/** Names of the models that it was made from, as far as the file has them. */
+export const namesOf = (
+  json: JsonObject,
+): { readonly modelName: string | undefined; readonly labelsName: string | undefined } => ({
+  modelName: readString(json, 'model_name', '') || undefined,
+  labelsName: readString(json, 'labels_encoder', '') || undefined,
+})
+
 /** Both numbers count, or neither: the library computes both when one of them is -1. */
 function readVocabulary(json: JsonObject): Pick<GlinerConfig, 'classTokenIndex' | 'vocabSize'> {
   const classTokenIndex = readFrom(json, 'class_token_index', -1, -1)
@@ -80,8 +88,8 @@ function readVocabulary(json: JsonObject): Pick<GlinerConfig, 'classTokenIndex' 
 }
 
 function readLabelEncoder(json: JsonObject): LabelEncoderConfig | undefined {
-  const name = readString(json, 'labels_encoder', '')
-  return name === '' ? undefined : { name, encoder: readEncoder(json, 'labels_encoder_config') }
+  const { labelsName: name } = namesOf(json)
+  return name === undefined ? undefined : { name, encoder: readEncoder(json, 'labels_encoder_config') }
 }
 
 function readEncoder(json: JsonObject, key: string): JsonObject {

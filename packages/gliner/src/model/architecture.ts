@@ -51,7 +51,8 @@ export const gliner: Architecture<EncoderDescription> = defineArchitecture<Gline
   revision: 1,
   parseConfig: readModel,
   facts: ({ text }) => text.facts,
-  encoder: ({ text }) => text.encoder,
+  // What stands on the hidden states is a classifier of words, with labels of each call.
+  encoder: ({ text: { encoder } }) => ({ ...encoder, tasks: [...encoder.tasks, 'token-classification'] }),
   build(model, dtype) {
     const { config, text, labels } = model
     const root = new Module()
@@ -66,30 +67,20 @@ export const gliner: Architecture<EncoderDescription> = defineArchitecture<Gline
   ignores: isPooler,
 })
 
-/** The labels of a bi-encoder: the same files, of which the encoder of the labels alone is read. */
-export const glinerLabels: Architecture<EncoderDescription> = defineArchitecture<
-  GlinerModel & { readonly labels: Backbone }
->({
-  kind: 'encoder',
-  specVersion: 1,
-  names: ['GLiNERLabels'],
-  modelTypes: ['gliner_labels'],
-  revision: 1,
-  parseConfig: (json) => readModel(json) as GlinerModel & { readonly labels: Backbone },
-  facts: ({ labels }) => labels.facts,
-  encoder: ({ labels }) => labels.encoder,
-  build({ config, labels }, dtype) {
-    const root = new Module()
-    buildEncoder(root, labels, LABEL_PROJECTION, config, dtype)
-    return shellOf(root, dtype, labels, labels.checkpoint)
-  },
-  forward(ops, { config, labels }) {
-    const states = projected(ops, labels, LABEL_PROJECTION, config)
-    const mean = ops.graph.node('Squeeze', [ops.mean(states), ops.graph.literal('int64', [1], [1])])
-    ops.output(PORTS.labels, mean, ['B', config.hiddenSize])
-  },
-  ignores: (name) => isPooler(name) || !(name.startsWith(LABEL_ENCODER) || name.startsWith(LABEL_PROJECTION)),
-})
+/** A bi-encoder that computes labels in place of texts, with parameters that the model has. */
+export function describeLabels(json: JsonObject): EncoderDescription {
+  const { config, labels } = readModel(json)
+  const { facts, encoder } = labels!
+  return {
+    ...gliner.describe(json),
+    ...{ facts, encoder, name: 'GLiNERLabels' },
+    forward(ops) {
+      const states = projected(ops, labels!, LABEL_PROJECTION, config)
+      const mean = ops.graph.node('Squeeze', [ops.mean(states), ops.graph.literal('int64', [1], [1])])
+      ops.output(PORTS.labels, mean, ['B', config.hiddenSize])
+    },
+  }
+}
 
 function readModel(json: JsonObject): GlinerModel {
   const config = readGlinerConfig(json)

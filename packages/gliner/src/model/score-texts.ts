@@ -3,6 +3,7 @@ import { textBatches } from '@hfquant/transformers'
 import type { TextLogits } from '../decode/candidate.js'
 import type { EncodedText } from '../text/encode-text.js'
 import { PORTS } from './architecture.js'
+import { planRuns, type Run } from './plan-runs.js'
 
 /** A text, or a part of one, to score. */
 export interface ScoredInput {
@@ -17,12 +18,15 @@ export interface ScoreContext {
   readonly hiddenSize: number
   /** Whether the graph has an LSTM, which is told how many words a text has. */
   readonly recurs: boolean
+  /** Numbers that a run holds of every pair of a word and a label; 0 where it holds none. */
+  readonly pairSize: number
   readonly signal?: AbortSignal | undefined
 }
 
 /**
  * What `read` makes of the logits of texts, in their order. Texts of like lengths are computed together; their logits are
- * gone with the next run.
+ * gone with the next run. Where a run would hold too many pairs of words and labels, fewer texts are computed at once, and
+ * a single text is computed again for others of its labels.
  *
  * @throws the reason of `signal`, between two runs.
  */
@@ -32,26 +36,64 @@ export async function scoreTexts<Result>(
   read: (logits: TextLogits, index: number) => Result,
 ): Promise<readonly Result[]> {
   const results: Result[] = new Array(inputs.length)
-  const texts: readonly TextTokens[] = inputs.map(({ encoded }) => ({ ids: encoded.ids }))
-  for (const batch of textBatches(texts)) {
-    context.signal?.throwIfAborted()
-    const own = batch.map((index) => inputs[index]!)
-    const feeds = feedsOf(own, context)
-    const { logits } = await context.session.run(
-      own.map(({ encoded }) => ({ ids: encoded.ids })),
-      [PORTS.logits],
-      feeds,
-    )
-    const data = logits!.data as Float32Array
-    const labelStride = Math.max(...own.map(({ labels }) => labels))
-    const size = data.length / own.length
-    for (const [place, index] of batch.entries()) {
-      const { encoded, labels } = own[place]!
-      const logitsOfText = data.subarray(place * size, (place + 1) * size)
-      results[index] = read({ data: logitsOfText, labelStride, labels, words: encoded.wordsRead }, index)
-    }
+  const sizes = inputs.map(({ encoded, labels }) => ({ words: encoded.wordTokens.length, labels }))
+  const batches = textBatches(inputs.map(({ encoded }) => ({ ids: encoded.ids })))
+  for (const runs of planRuns(batches, sizes, context.pairSize)) {
+    const logits = await (runs.length === 1 ? run(runs[0]!, inputs, context) : runAll(runs, inputs, context))
+    for (const [place, index] of runs[0]!.texts.entries()) results[index] = read(logits[place]!, index)
   }
   return results
+}
+
+/** Logits of each text of a run, which the next run overwrites. */
+async function run(
+  { texts, labelsFrom, labelsTo }: Run,
+  inputs: readonly ScoredInput[],
+  context: ScoreContext,
+): Promise<readonly TextLogits[]> {
+  context.signal?.throwIfAborted()
+  const own = texts.map((index) => partOfLabels(inputs[index]!, labelsFrom, labelsTo))
+  const tokens: readonly TextTokens[] = own.map(({ encoded }) => ({ ids: encoded.ids }))
+  const { logits } = await context.session.run(tokens, [PORTS.logits], feedsOf(own, context))
+  const data = logits!.data as Float32Array
+  const labelStride = Math.max(...own.map(({ labels }) => labels))
+  const size = data.length / own.length
+  return own.map(({ encoded, labels }, place) => ({
+    data: data.subarray(place * size, (place + 1) * size),
+    ...{ labelStride, labels, words: encoded.wordsRead },
+  }))
+}
+
+/** Of one text, whose logits [words, labels, values] come in parts of the labels. */
+async function runAll(
+  runs: readonly Run[],
+  inputs: readonly ScoredInput[],
+  context: ScoreContext,
+): Promise<readonly TextLogits[]> {
+  const { labels, encoded } = inputs[runs[0]!.texts[0]!]!
+  let data = new Float32Array(0)
+  for (const each of runs) {
+    const [part] = await run(each, inputs, context)
+    const words = encoded.wordTokens.length
+    const values = part!.data.length / (words * part!.labels)
+    if (data.length === 0) data = new Float32Array(words * labels * values)
+    const width = part!.labels * values
+    for (let word = 0; word < words; word++) {
+      const row = part!.data.subarray(word * width, (word + 1) * width)
+      data.set(row, (word * labels + each.labelsFrom) * values)
+    }
+  }
+  return [{ data, labelStride: labels, labels, words: encoded.wordsRead }]
+}
+
+function partOfLabels(input: ScoredInput, from: number, to: number): ScoredInput {
+  if (from === 0 && to >= input.labels) return input
+  const { encoded, labelVectors } = input
+  return {
+    encoded: { ...encoded, labelTokens: encoded.labelTokens.slice(from, to) },
+    labels: to - from,
+    labelVectors: labelVectors?.slice(from, to),
+  }
 }
 
 /** Texts side by side, padded with words and labels that nobody looks at. */

@@ -6,6 +6,9 @@ const SCORER = 'scorer'
 /** Start, end, inside. */
 const PARTS = 3
 
+/** Numbers that are held at once of every pair of a word and a label: what the two layers of `out_mlp` read. */
+export const pairValues = (size: number): number => 3 * size + 4 * size
+
 /** Words and labels, compared in pairs. */
 export function buildTokenHead(root: Module, size: number, dtype: FloatDtype): void {
   const scorer = root.child(SCORER, new Module())

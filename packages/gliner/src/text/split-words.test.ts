@@ -16,3 +16,11 @@ test('white space is what Python calls so', () => {
 test('offsets are those of the string', () => {
   expect(splitWords('👩 is 👩‍👧')).toContainEqual({ start: 3, end: 5, text: 'is' })
 })
+
+test('a word may be as long as the text', () => {
+  const long = 'a-'.repeat(3_000_000)
+  expect(splitWords(`${long}b_ c`).map(({ start, end }) => [start, end])).toEqual([
+    [0, long.length + 2],
+    [long.length + 3, long.length + 4],
+  ])
+})

@@ -9,13 +9,36 @@ export interface Word {
  * What the library's `whitespace` splitter finds with Python's `\w+(?:[-_]\w+)*|\S`. Python's \w is letters, numbers and _;
  * its white space differs from JavaScript's: U+001C to U+001F and U+0085 belong to it, U+FEFF does not.
  */
-const WORD = /[\p{L}\p{N}_]+(?:[-_][\p{L}\p{N}_]+)*|\S|\ufeff/gu
+const PIECE = /[\p{L}\p{N}_]{1,1024}|\S|\ufeff/gu
+const IS_WORD = /^[\p{L}\p{N}_]/u
 const WHITE_ONLY_IN_PYTHON = new Set(['\u001c', '\u001d', '\u001e', '\u001f', '\u0085'])
 
-/** Words, and everything else that is no white space as a word of one character. */
-export const splitWords = (text: string): readonly Word[] =>
-  Array.from(text.matchAll(WORD), ({ index, 0: word }) => ({
-    start: index,
-    end: index + word.length,
-    text: word,
-  })).filter((word) => !WHITE_ONLY_IN_PYTHON.has(word.text))
+/**
+ * Words, and everything else that is no white space as a word of one character. Words are put together from pieces of
+ * bounded length: a pattern of whole words takes memory for each character of a word, and ends where that is used up.
+ */
+export function splitWords(text: string): readonly Word[] {
+  const words: Word[] = []
+  /** Of the word that is open, and whether a hyphen stands behind it. */
+  let [start, end, hyphen] = [0, 0, false]
+  const close = () => {
+    if (end > start) words.push({ start, end, text: text.slice(start, end) })
+    if (hyphen) words.push({ start: end, end: end + 1, text: '-' })
+    ;[start, end, hyphen] = [0, 0, false]
+  }
+  for (const { index, 0: piece } of text.matchAll(PIECE)) {
+    const isNext = end > start && index === end + Number(hyphen)
+    if (IS_WORD.test(piece)) {
+      if (!isNext) close()
+      if (end === start) start = index
+      ;[end, hyphen] = [index + piece.length, false]
+    } else if (piece === '-' && isNext && !hyphen) hyphen = true
+    else {
+      close()
+      if (!WHITE_ONLY_IN_PYTHON.has(piece))
+        words.push({ start: index, end: index + piece.length, text: piece })
+    }
+  }
+  close()
+  return words
+}

@@ -3,7 +3,7 @@ import { dirname, join, relative } from 'node:path'
 import { OutputError } from '@hfquant/core'
 import type { HubSettings } from './hub-settings.js'
 import { incompleteName, removeLeftBehind } from './incomplete-files.js'
-import { type HubFile, TEMPLATES_FOLDER } from './needed-files.js'
+import type { HubFile } from './needed-files.js'
 
 /**
  * One model in the cache that all Hugging Face tools share:
@@ -58,10 +58,16 @@ export async function writeRef(cached: CachedModel, revision: string, commit: st
 }
 
 /** Removes what processes that were killed left in the parts of the cache that `revision` touches. */
-export async function tidy(cached: CachedModel, revision: string, commit: string): Promise<void> {
+export async function tidy(
+  cached: CachedModel,
+  revision: string,
+  commit: string,
+  files: readonly HubFile[],
+): Promise<void> {
   const snapshot = cached.snapshot(commit)
-  const folders = [cached.blobs, snapshot, join(snapshot, TEMPLATES_FOLDER), dirname(cached.ref(revision))]
-  for (const folder of folders) await removeLeftBehind(folder)
+  const own = files.map(({ name }) => dirname(join(snapshot, name)))
+  for (const folder of new Set([cached.blobs, snapshot, ...own, dirname(cached.ref(revision))]))
+    await removeLeftBehind(folder)
 }
 
 /** Reports a failed write as what it is for the caller: the cache folder is full or may not be written. */

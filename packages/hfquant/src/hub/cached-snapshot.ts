@@ -2,7 +2,7 @@ import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { CachedModel } from './cache.js'
 import { isCommitHash } from './model-id.js'
-import type { WantedFiles } from './needed-files.js'
+import { MODEL_CONFIGS, type WantedFiles } from './needed-files.js'
 import { isIndex, MAX_SHARDS, weightSets, withShards } from './weight-files.js'
 
 /** A snapshot in the cache, and the files that keep it from being loaded. */
@@ -26,8 +26,9 @@ export async function findSnapshot(
   const names = await readdir(folder).catch(() => undefined)
   if (names === undefined) return undefined
   if (wanted === 'tokenizer') return { folder, missing: await absent(folder, ['tokenizer.json']) }
-  const config = await absent(folder, ['config.json'])
-  return { folder, missing: [...config, ...(await missingWeights(folder, names))] }
+  const configs = await absent(folder, MODEL_CONFIGS)
+  const missing = configs.length === MODEL_CONFIGS.length ? ['config.json'] : []
+  return { folder, missing: [...missing, ...(await missingWeights(folder, names))] }
 }
 
 /** What the best set of weights lacks; nothing if any set is whole, whatever indexes and parts of others are there. */

@@ -78,10 +78,10 @@ export async function startHubServer(model: string, files: Files): Promise<HubSe
       response.setHeader('link', `<${api.origin}${pathname}?cursor=more>; rel="next"`)
       if (kind === 'tree') return sendJson(response, [])
     }
-    if (pathname.endsWith('/additional_chat_templates')) {
-      return sendJson(response, listing(contents, hub.listed, 'additional_chat_templates/'))
+    if (kind === 'tree') {
+      const [, folder] = /\/tree\/[^/]+\/(.+)$/.exec(pathname) ?? []
+      return sendJson(response, listing(contents, hub.listed, folder === undefined ? '' : `${folder}/`))
     }
-    if (kind === 'tree') return sendJson(response, listing(contents, hub.listed))
     const name = decodeURIComponent(pathname.slice(pathname.indexOf(`/${commit}/`) + commit.length + 2))
     if (!isLarge(name)) return sendFile(hub, request, response, contents, name)
     response.writeHead(302, { location: `${storage.origin}/${name}`, 'x-repo-commit': commit }).end()

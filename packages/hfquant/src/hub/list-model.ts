@@ -3,7 +3,7 @@ import { HubError } from './errors.js'
 import { hubFetch } from './hub-fetch.js'
 import type { HubSettings } from './hub-settings.js'
 import { isCommitHash } from './model-id.js'
-import { type HubFile, neededFiles, TEMPLATES_FOLDER, type WantedFiles } from './needed-files.js'
+import { type HubFile, neededFiles, neededFolders, type WantedFiles } from './needed-files.js'
 
 /** More files than any model repository has at its top. */
 const MAX_LISTED_FILES = 10_000
@@ -19,6 +19,8 @@ interface Question {
   readonly model: string
   readonly revision: string
   readonly wanted: WantedFiles
+  /** Weights to take where they are listed. */
+  readonly weights: string | undefined
   readonly signal: AbortSignal | undefined
 }
 
@@ -28,7 +30,7 @@ interface Question {
  * @throws HubError, `HUB_RESPONSE_INVALID` also for a listing that does not end
  */
 export async function listModel(question: Question): Promise<{ commit: string; files: HubFile[] }> {
-  const { settings, model, revision, wanted } = question
+  const { settings, model, revision, wanted, weights } = question
   const hubUrl = settings.endpoint
   const deadline = AbortSignal.timeout(MAX_SECONDS * 1000)
   const signal = question.signal === undefined ? deadline : AbortSignal.any([question.signal, deadline])
@@ -51,9 +53,8 @@ export async function listModel(question: Question): Promise<{ commit: string; f
       return listed
     }
     const listed = await list()
-    const hasTemplates = listed.some(({ type, path }) => type === 'directory' && path === TEMPLATES_FOLDER)
-    if (hasTemplates) listed.push(...(await list(TEMPLATES_FOLDER)))
-    return { commit, files: neededFiles(model, listed, wanted) }
+    for (const folder of neededFolders(listed, wanted)) listed.push(...(await list(folder)))
+    return { commit, files: neededFiles(model, listed, wanted, weights) }
   } catch (error) {
     question.signal?.throwIfAborted()
     if (deadline.aborted) throw slow(hubUrl, model)

@@ -1,7 +1,7 @@
 import { readdir, stat } from 'node:fs/promises'
 import { basename, dirname, isAbsolute, join } from 'node:path'
 import { CheckpointError, closestName, configFolders } from '@hfquant/core'
-import type { WantedFiles } from './needed-files.js'
+import { MODEL_CONFIGS, type WantedFiles } from './needed-files.js'
 
 /**
  * True if `model` is a folder that can be loaded from, false if it may be the name of a model on the hub.
@@ -25,10 +25,9 @@ export async function isLocalFolder(model: string, wanted: WantedFiles): Promise
 }
 
 async function hasConfig(folder: string): Promise<boolean> {
-  for (const candidate of configFolders(folder)) {
-    if ((await stat(join(candidate, 'config.json')).catch(() => undefined))?.isFile()) return true
-  }
-  return false
+  const paths = configFolders(folder).flatMap((parent) => MODEL_CONFIGS.map((name) => join(parent, name)))
+  const found = await Promise.all(paths.map((path) => stat(path).catch(() => undefined)))
+  return found.some((file) => file?.isFile())
 }
 
 function configMissing(model: string): CheckpointError {

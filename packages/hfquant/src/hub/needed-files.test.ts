@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { neededFiles } from './needed-files.js'
+import { neededFiles, neededFolders } from './needed-files.js'
 
 const listed = (...names: string[]) =>
   names.map((path) => ({ type: 'file', path, size: 1, oid: 'a'.repeat(40) }))
@@ -33,6 +33,60 @@ describe('needed files', () => {
       'quantize_config.json',
       'gptq_model-4bit-128g.safetensors',
     ])
+  })
+
+  it('may be described by a file of another name', () => {
+    const names = ['gliner_config.json', 'tokenizer.json', 'model.safetensors']
+    const found = neededFiles('org/name', listed(...names), 'model').map(({ name }) => name)
+    expect(found).toEqual(names)
+    expect(() => neededFiles('org/name', listed('model.safetensors'), 'model')).toThrow('has no config.json')
+  })
+
+  it('hold weights that are asked for in place of the usual ones, where they are listed', () => {
+    const names = ['model.safetensors', 'model.fp16.safetensors']
+    const weightsOf = (preferred: string) =>
+      neededFiles('org/name', listed('config.json', ...names), 'model', preferred).at(-1)!.name
+    expect(weightsOf('model.fp16.safetensors')).toBe('model.fp16.safetensors')
+    expect(weightsOf('model.bf16.safetensors')).toBe('model.safetensors')
+  })
+
+  it('hold what makes sentence vectors, before the weights, each module in one format', () => {
+    const sentences = ['modules.json', 'sentence_bert_config.json', 'config_sentence_transformers.json']
+    const modules = ['1_Pooling/config.json', '2_Dense/config.json', '2_Dense/model.safetensors']
+    const others = [
+      '2_Dense/pytorch_model.bin',
+      '2_Dense/notes.txt',
+      'onnx/config.json',
+      '3_Dense/x/config.json',
+    ]
+    expect(chosen(...sentences, ...modules, ...others, 'model.safetensors')).toEqual([
+      ...['config.json', ...sentences, ...modules, 'model.safetensors'],
+    ])
+    // A numbered folder of something else.
+    expect(chosen('1_epoch/model.safetensors', 'model.safetensors')).toEqual([
+      'config.json',
+      'model.safetensors',
+    ])
+  })
+
+  it('hold the tokenizer of an encoder of labels', () => {
+    expect(chosen('labels_encoder/tokenizer.json', 'labels_encoder/model.bin', 'model.safetensors')).toEqual([
+      ...['config.json', 'labels_encoder/tokenizer.json', 'model.safetensors'],
+    ])
+  })
+
+  it('lie at the top, and in few folders', () => {
+    const folders = (names: readonly string[], wanted: 'model' | 'tokenizer', ...files: string[]) =>
+      neededFolders(
+        [...listed(...files), ...names.map((path) => ({ type: 'directory', path, size: 0 }))],
+        wanted,
+      )
+    const names = ['onnx', '1_Pooling', 'labels_encoder', 'additional_chat_templates']
+    expect(folders(names, 'model', 'modules.json')).toEqual(names.slice(1))
+    expect(folders(names, 'model')).toEqual(names.slice(2))
+    expect(folders(names, 'tokenizer', 'modules.json')).toEqual(['additional_chat_templates'])
+    const many = Array.from({ length: 5000 }, (_, index) => `${index}_Dense`)
+    expect(folders(many, 'model', 'modules.json')).toHaveLength(32)
   })
 
   it('include PyTorch files only where nothing else exists', () => {

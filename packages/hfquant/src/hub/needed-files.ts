@@ -13,7 +13,7 @@ export interface HubFile {
   readonly digest: 'sha256' | 'git'
 }
 
-interface ListedFile {
+export interface ListedFile {
   readonly type: string
   readonly path: string
   readonly size: number
@@ -24,45 +24,96 @@ interface ListedFile {
 /** What is wanted of a repository: all that a model needs, or the tokenizer alone. */
 export type WantedFiles = 'model' | 'tokenizer'
 
-const CONFIGURATION = /^(config|generation_config|quantize_config|quant_config|quantization_config)\.json$/
+/** What describes a model: config.json, or the file of a kind that has one of its own. */
+export const MODEL_CONFIGS = ['config.json', 'gliner_config.json'] as const
+
+const CONFIGURATION =
+  /^(config|gliner_config|generation_config|quantize_config|quant_config|quantization_config)\.json$/
 const TOKENIZER = [
   /^(tokenizer[\w.-]*|special_tokens_map|added_tokens|vocab|chat_template)\.json$/,
   /^(tokenizer\.model|vocab\.txt|merges\.txt|spiece\.model|sentencepiece\.bpe\.model|chat_template\.jinja)$/,
   /^additional_chat_templates\/[\w.-]+\.jinja$/,
 ]
 
-/** The folder of a repository that is listed besides its top. */
-export const TEMPLATES_FOLDER = 'additional_chat_templates'
+/** What sentence-transformers does with hidden states: a list of modules, and a numbered folder for each. */
+const MODULES = 'modules.json'
+const MODULE_FOLDER = /^\d+_\w+$/
+const MODULE_FILE = /^(config\.json|model\.safetensors|pytorch_model\.bin)$/
+const SENTENCE_FILE = /^(modules|sentence_bert_config|config_sentence_transformers)\.json$/
+
+/** Where a model whose labels are read by an encoder of their own keeps its tokenizer. */
+const LABELS_FOLDER = 'labels_encoder'
+
+/** More than a model has modules. */
+const MAX_FOLDERS = 32
+
+/** The folders of a repository that are listed besides its top. */
+export function neededFolders(listed: readonly ListedFile[], wanted: WantedFiles): readonly string[] {
+  const ofModel = [...(isListed(listed, MODULES) ? [MODULE_FOLDER] : []), /^labels_encoder$/]
+  const needed = [/^additional_chat_templates$/, ...(wanted === 'model' ? ofModel : [])]
+  const folders = listed.filter(
+    ({ type, path }) => type === 'directory' && needed.some((pattern) => pattern.test(path)),
+  )
+  return folders.slice(0, MAX_FOLDERS).map(({ path }) => path)
+}
 
 /**
- * Chooses what has to be downloaded. For a model: configuration, tokenizer and one set of weights, the weights last,
- * so that a folder with weights is whole. For a tokenizer: its files, and config.json where there is one.
+ * Chooses what has to be downloaded. For a model: configuration, tokenizer, modules of sentence vectors and one set of
+ * weights, the weights last, so that a folder with weights is whole. For a tokenizer: its files, and config.json where
+ * there is one.
  *
+ * @param preferred weights to take where they are listed, before the usual ones
  * @throws HubError `HUB_NOT_A_MODEL` when the repository lacks what cannot be missing, `HUB_RESPONSE_INVALID`
  */
-export function neededFiles(model: string, listed: readonly ListedFile[], wanted: WantedFiles): HubFile[] {
+export function neededFiles(
+  model: string,
+  listed: readonly ListedFile[],
+  wanted: WantedFiles,
+  preferred?: string,
+): HubFile[] {
   const files = listed.filter(({ type }) => type === 'file')
-  const tokenizer = files.filter(({ path }) => TOKENIZER.some((pattern) => pattern.test(path)))
+  const tokenizer = files.filter(({ path }) => isTokenizerFile(path))
   const configuration = files.filter(({ path }) => CONFIGURATION.test(path))
   const needed =
     wanted === 'tokenizer'
       ? [...configuration.filter(({ path }) => path === 'config.json'), ...tokenizer]
-      : [...configuration, ...tokenizer, ...weightsOf(files)]
+      : [...configuration, ...tokenizer, ...filesBeside(files), ...weightsOf(files, preferred)]
   const missing = missingFrom(needed, wanted)
   if (missing !== undefined) throw notAModel(model, missing)
   return needed.map((file) => hubFile(model, file))
 }
 
-function weightsOf(files: readonly ListedFile[]): ListedFile[] {
-  const names = chooseWeights(files.map(({ path }) => path))
+const isTokenizerFile = (path: string): boolean => TOKENIZER.some((pattern) => pattern.test(path))
+
+/** Modules of sentence vectors, their weights in one format, and the tokenizer of an encoder of labels. */
+function filesBeside(files: readonly ListedFile[]): ListedFile[] {
+  const isCopy = (folder: string, name: string) =>
+    name === 'pytorch_model.bin' && isListed(files, `${folder}/model.safetensors`)
+  return files.filter(({ path }) => {
+    const [folder, name] = path.split('/') as [string, string | undefined]
+    if (name === undefined) return SENTENCE_FILE.test(path)
+    if (folder === LABELS_FOLDER) return isTokenizerFile(name)
+    const isModule = isListed(files, MODULES) && MODULE_FOLDER.test(folder)
+    return isModule && MODULE_FILE.test(name) && !isCopy(folder, name)
+  })
+}
+
+const isListed = (files: readonly ListedFile[], wanted: string): boolean =>
+  files.some(({ path }) => path === wanted)
+
+function weightsOf(files: readonly ListedFile[], preferred: string | undefined): ListedFile[] {
+  const names = chooseWeights(
+    files.map(({ path }) => path),
+    preferred,
+  )
   return files.filter(({ path }) => names.includes(path))
 }
 
 function missingFrom(needed: readonly ListedFile[], wanted: WantedFiles): keyof typeof HINTS | undefined {
   const has = (fits: (path: string) => boolean) => needed.some(({ path }) => fits(path))
   if (wanted === 'tokenizer') return has((path) => path !== 'config.json') ? undefined : 'tokenizer files'
-  if (!has((path) => path === 'config.json')) return 'config.json'
-  return has((path) => /\.(safetensors|bin)$/.test(path))
+  if (!has((path) => (MODEL_CONFIGS as readonly string[]).includes(path))) return 'config.json'
+  return has((path) => /^[^/]+\.(safetensors|bin)$/.test(path))
     ? undefined
     : '.safetensors or pytorch_model.bin files'
 }

@@ -111,6 +111,17 @@ describe('a repository', () => {
   })
 })
 
+describe('a model of sentence vectors', () => {
+  it('brings the folders of its modules', async () => {
+    const files = { 'modules.json': '[]', '1_Pooling/config.json': '{}', 'onnx/model.onnx': '' }
+    await using other = await startHubServer(MODEL, { ...FILES, ...files })
+    vi.stubEnv('HF_ENDPOINT', other.endpoint)
+    const folder = await resolveModel(MODEL)
+    expect(await readFile(join(folder, '1_Pooling', 'config.json'), 'utf8')).toBe('{}')
+    expect((await readdir(folder)).sort()).toEqual([...NEEDED, '1_Pooling', 'modules.json'].sort())
+  })
+})
+
 describe('a tokenizer', () => {
   it('comes without weights, and without a model', async () => {
     hub.listed.set('config.json', { path: 'other' })

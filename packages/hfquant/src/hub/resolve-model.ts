@@ -22,6 +22,10 @@ export interface ResolveModelOptions {
   readonly revision?: string | undefined
   /** "tokenizer": no weights are fetched, and none need to be there. Default "model". */
   readonly files?: WantedFiles | undefined
+  /** Weights to download instead of the usual ones, where the repository has a file of this name. */
+  readonly weights?: string | undefined
+  /** Asks nobody, as HF_HUB_OFFLINE does. */
+  readonly localFilesOnly?: boolean | undefined
   readonly signal?: AbortSignal | undefined
   readonly onProgress?: ((progress: DownloadProgress) => void) | undefined
 }
@@ -71,22 +75,26 @@ export async function resolveModel(model: string, options: ResolveModelOptions =
   const id = parseModelId(model)
   const revision = parseRevision(options.revision ?? 'main')
   const settings = await hubSettings(process.env)
+  const isOffline = settings.offline || options.localFilesOnly === true
   const hubModel = { id, revision, wanted, settings, cached: cachedModel(settings, id) }
   const similar = await similarFolder(model)
   try {
-    return settings.offline ? await resolveFromCache(hubModel) : await ask(hubModel, similar, options)
+    return isOffline ? await resolveFromCache(hubModel) : await ask(hubModel, similar, options)
   } catch (error) {
     throw await explained(error, hubModel, similar)
   }
 }
 
-async function resolveFromCache({ cached, id, revision, wanted }: HubModel): Promise<string> {
+async function resolveFromCache({ cached, id, revision, wanted, settings }: HubModel): Promise<string> {
   const snapshot = await findSnapshot(cached, revision, wanted)
   if (snapshot?.missing.length === 0) return snapshot.folder
   const state = snapshot ? `lacks ${listNames(snapshot.missing)} in the cache` : 'is not in the cache'
-  throw new HubError('HUB_NOT_CACHED', `"${id}" (${revision}) ${state}, and HF_HUB_OFFLINE is set`, {
+  const [why, change] = settings.offline
+    ? ['HF_HUB_OFFLINE is set', 'Unset HF_HUB_OFFLINE and TRANSFORMERS_OFFLINE once']
+    : ['nothing but the cache is to be used', 'Allow a download once']
+  throw new HubError('HUB_NOT_CACHED', `"${id}" (${revision}) ${state}, and ${why}`, {
     field: snapshot && 'revision',
-    hint: 'Unset HF_HUB_OFFLINE and TRANSFORMERS_OFFLINE once to download it, or check HF_HOME.',
+    hint: `${change} to download it, or check HF_HOME.`,
   })
 }
 
@@ -106,11 +114,11 @@ async function ask(
 
 async function download(
   { id, revision, wanted, settings, cached }: HubModel,
-  { signal, onProgress }: ResolveModelOptions,
+  { weights, signal, onProgress }: ResolveModelOptions,
 ): Promise<string> {
   // The library of the hub takes a third of the time in which hfquant is imported.
   const { listModel } = await import('./list-model.js')
-  const { commit, files } = await listModel({ settings, model: id, revision, wanted, signal })
+  const { commit, files } = await listModel({ settings, model: id, revision, wanted, weights, signal })
   const fetch = hubFetch(settings, { model: id, revision, signal })
   const snapshot = cached.snapshot(commit)
   for (const file of files) {
@@ -123,7 +131,7 @@ async function download(
     await linkIntoSnapshot(cached, commit, file)
   }
   if (!isCommitHash(revision)) await writeRef(cached, revision, commit)
-  await tidy(cached, revision, commit)
+  await tidy(cached, revision, commit, files)
   return snapshot
 }
 

@@ -10,8 +10,13 @@ const SETS = [
 /** As many as a repository may have files: a name or an index that speaks of more belongs to no model. */
 export const MAX_SHARDS = 10_000
 
-/** Of the names of files, one set of weights with its index: the best that is there, copies in other formats left out. */
-export const chooseWeights = (names: readonly string[]): readonly string[] => weightSets(names)[0] ?? []
+/**
+ * Of the names of files, one set of weights with its index: the best that is there, copies in other formats left out.
+ *
+ * @param preferred a file that is taken before all others.
+ */
+export const chooseWeights = (names: readonly string[], preferred?: string): readonly string[] =>
+  preferred !== undefined && names.includes(preferred) ? [preferred] : (weightSets(names)[0] ?? [])
 
 /** Every set of weights that the names of files hold, best first. */
 export function weightSets(names: readonly string[]): string[][] {

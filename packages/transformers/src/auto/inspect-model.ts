@@ -10,6 +10,7 @@ import {
   walkModules,
 } from '@hfquant/core'
 import type { EncoderTask, ExpertFacts } from '@hfquant/models'
+import type { WantedModel } from './open/demand-kind.js'
 import { openModel } from './open/open-model.js'
 import { planOpened } from './weights/plan-opened.js'
 
@@ -70,13 +71,15 @@ export interface InspectedModule {
  * Describes a model folder. Tensor data is not touched, except that the two tensors of a tie are compared when a
  * checkpoint holds both.
  *
+ * @param wanted how the folder is read; default: as config.json says.
  * @throws ConfigError, CheckpointError or EnvironmentError, as loading the model would.
  */
 export async function inspectModel(
   folder: string,
   { signal }: { readonly signal?: AbortSignal | undefined } = {},
+  wanted: WantedModel = {},
 ): Promise<ModelInspection> {
-  const opened = await openModel(folder, { signal })
+  const opened = await openModel(folder, { signal }, wanted)
   const { checkpoint, model, dtype, merged } = opened
   try {
     const { shell, quantization, warnings } = await planOpened(opened, { signal })

@@ -12,6 +12,8 @@ import {
   saveFolder,
   walkModules,
 } from '@hfquant/core'
+import type { ModelInspection } from './inspect-model.js'
+import type { WantedModel } from './open/demand-kind.js'
 import { asksToQuantize, checkSaveOptions, type LoadModelOptions } from './open/load-options.js'
 import { type OpenedModel, openModel } from './open/open-model.js'
 import { saveFilled } from './shared/save.js'
@@ -28,6 +30,10 @@ export interface QuantizeModelOptions extends LoadModelOptions {
 
 export interface QuantizeModelResult {
   readonly method: string | undefined
+  /** `architectures[0]` of config.json. */
+  readonly architecture: string
+  /** What the model computes. */
+  readonly task: ModelInspection['task']
   /** The `quantization_config` block of config.json; undefined for a model that stays in float. */
   readonly config: JsonObject | undefined
   /** Files of the model that are taken along: tokenizer, generation settings. */
@@ -47,6 +53,7 @@ export interface QuantizeModelResult {
  * Quantizes a model folder into another one, weight by weight, straight from file to file. Memory is bounded by the
  * byte budget and the largest tensor that a method completes in memory, not by the model.
  *
+ * @param wanted how the folder is read; default: as config.json says.
  * @throws as `fromPretrained` and `savePretrained`, and ConfigError MODEL_QUANTIZED for a model that is quantized already,
  * in whichever way; `out` is complete, or as it was before.
  */
@@ -54,10 +61,11 @@ export async function quantizeModel(
   folder: string,
   out: string,
   options: QuantizeModelOptions = {},
+  wanted: WantedModel = {},
 ): Promise<QuantizeModelResult> {
   const { maxShardBytes, dryRun, ...loadOptions } = options
   checkSaveOptions(out, { maxShardBytes })
-  const opened = await openModel(folder, loadOptions)
+  const opened = await openModel(folder, loadOptions, wanted)
   try {
     if (asksToQuantize(loadOptions)) refuseQuantized(opened)
     if (dryRun) await checkOutputFolder(out)
@@ -66,6 +74,8 @@ export async function quantizeModel(
     const loaded = dryRun ? planned : await write(opened, planned, out, options)
     return {
       method: opened.quantizer?.quantMethod,
+      architecture: opened.model.name,
+      task: opened.model.kind === 'encoder' ? opened.model.task : 'causal-lm',
       config: opened.quantizer?.config.toDict(),
       carried: await carriedFiles(opened.folder),
       modules: [...walkModules(loaded.shell.root)].flatMap(([path, { parameters }]) =>

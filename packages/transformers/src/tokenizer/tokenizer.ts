@@ -90,6 +90,8 @@ export interface Tokenizer {
   readonly bosTokenId: number | undefined
   readonly eosTokenId: number | undefined
   readonly padTokenId: number | undefined
+  /** What stands where a token is to be guessed. */
+  readonly maskTokenId: number | undefined
   /** Ids of the longest text that the files want to see encoded; undefined where they name no limit. */
   readonly modelMaxLength: number | undefined
   /** The id of a token of the vocabulary, or of an added one. */
@@ -167,6 +169,7 @@ export function createTokenizer(files: TokenizerFiles, markers: readonly string[
     bosTokenId: idOf(special.bos_token),
     eosTokenId: idOf(special.eos_token),
     padTokenId: idOf(special.pad_token),
+    maskTokenId: idOf(special.mask_token),
     modelMaxLength: readMaxLength(files.config),
     tokenToId: (token) => engine.idOf(token),
 

@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { ConfigError, type JsonObject } from '@hfquant/core'
 import { CLASS_OF_TASK, type EncoderTask, type ModelDescription } from '@hfquant/models'
 
@@ -14,6 +16,33 @@ export interface WantedModel {
   readonly configName?: string | undefined
   /** Weight files to look for before the usual ones. */
   readonly weightFiles?: readonly string[] | undefined
+}
+
+/** Files that describe models, and the class that loads each: a folder of another kind is refused by its name. */
+const CONFIG_OWNERS: Readonly<Record<string, string>> = {
+  'config.json': 'AutoModelForCausalLM or AutoModel',
+  'gliner_config.json': 'GLiNER',
+}
+
+/**
+ * @param configName the file that is wanted, and is not there
+ * @returns what a folder is that has another such file; undefined for one that is no model.
+ */
+export function otherKind(folder: string, configName: string): ConfigError | undefined {
+  const other = Object.keys(CONFIG_OWNERS).find(
+    (name) => name !== configName && existsSync(join(folder, name)),
+  )
+  if (other === undefined) return undefined
+  return new ConfigError(
+    'MODEL_CLASS',
+    `${folder} has ${other} and no ${configName}: it is another kind of model`,
+    {
+      file: join(folder, configName),
+      found: other,
+      expected: configName,
+      hint: `Load it with ${CONFIG_OWNERS[other]}.`,
+    },
+  )
 }
 
 /** @throws ConfigError MODEL_CLASS for a decoder where an encoder is wanted, or the other way round: names the class. */

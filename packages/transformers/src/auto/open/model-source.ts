@@ -9,6 +9,8 @@ export type ModelSource =
       readonly name: string
       /** Called once the options are known to be right. */
       locate(): Promise<string>
+      /** The folder of the tokenizer of another model, which this one refers to by name. */
+      locateTokenizer?(name: string): Promise<string>
     }
 
 /**

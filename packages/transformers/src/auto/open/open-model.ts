@@ -3,6 +3,7 @@ import {
   AutoQuantizer,
   CapabilityError,
   type Checkpoint,
+  CheckpointError,
   ConfigError,
   configFolders,
   type FloatDtype,
@@ -22,7 +23,7 @@ import {
 import { describeModel, type ModelDescription, ropeRemark } from '@hfquant/models'
 import type { CacheDtype } from '@hfquant/onnx'
 import { checkPositions } from './check-positions.js'
-import { demandKind, type WantedModel } from './demand-kind.js'
+import { demandKind, otherKind, type WantedModel } from './demand-kind.js'
 import { importArchitecture } from './import-architecture.js'
 import { includeHead } from './include-head.js'
 import type { LoadModelOptions } from './load-options.js'
@@ -75,7 +76,7 @@ async function openVersion(
   options: LoadModelOptions,
   wanted: WantedModel,
 ): Promise<OpenedModel> {
-  const whole = await findModel(folder, wanted.configName)
+  const whole = await findWanted(folder, wanted)
   const described = await describeFound(whole, folder, wanted)
   const found = described.isPart ? textModelAlone(whole, described) : whole
   const { configFile } = found
@@ -104,6 +105,16 @@ async function openVersion(
   } catch (error) {
     await files.close()
     throw error
+  }
+}
+
+/** @throws ConfigError MODEL_CLASS for a folder that is described by another file than the one that is wanted. */
+async function findWanted(folder: string, { configName = 'config.json' }: WantedModel): Promise<FoundModel> {
+  try {
+    return await findModel(folder, configName)
+  } catch (error) {
+    const isMissing = CheckpointError.isInstance(error) && error.code === 'FILE_NOT_FOUND'
+    throw (isMissing && otherKind(folder, configName)) || error
   }
 }
 

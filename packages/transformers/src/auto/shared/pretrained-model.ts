@@ -4,7 +4,9 @@ import {
   type LoadingReport,
   type QuantizationConfigInput,
   readUnreplaced,
+  type TokenizerElsewhere,
 } from '@hfquant/core'
+import type { ModelDescription } from '@hfquant/models'
 import type { Tokenizer } from '../../tokenizer/index.js'
 import { findTokenizer } from '../open/folder-files.js'
 import {
@@ -15,6 +17,7 @@ import {
 } from '../open/load-options.js'
 import type { OpenedModel } from '../open/open-model.js'
 import type { ModelQuantization } from '../weights/quantization.js'
+import { sharedWeights } from '../weights/shared-weights.js'
 import type { Weights } from '../weights/weights.js'
 import type { ModelMemory } from './memory.js'
 import { saveFilled } from './save.js'
@@ -93,6 +96,7 @@ export abstract class PretrainedModel<Session extends ModelSession> implements A
       if (replacesSource) await Promise.allSettled(this.filesBeside())
       await saveFilled(out, shell, this.opened, {
         ...options,
+        tokenizersElsewhere: this.tokenizersElsewhere(),
         ...{ workers, maxInFlightBytes, sourceIdentity, signal },
       })
       if (replacesSource) this.#folderIdentity = await folderIdentity(this.opened.folder)
@@ -153,6 +157,24 @@ export abstract class PretrainedModel<Session extends ModelSession> implements A
   protected readBeside<Result>(read: (folder: string) => Promise<Result>): Promise<Result> {
     const { folder } = this.opened
     return readUnreplaced(folder, this.#folderIdentity, () => read(folder))
+  }
+
+  /**
+   * The weights as they are now, for a graph that computes something else with them.
+   *
+   * @internal
+   */
+  protected sharedWeights(model: ModelDescription): Promise<Weights> {
+    return sharedWeights(this.state.version, model, this.#options)
+  }
+
+  /**
+   * Tokenizers of the model that lie in other folders than its own, and where a saved model has them.
+   *
+   * @internal
+   */
+  protected tokenizersElsewhere(): readonly TokenizerElsewhere[] {
+    return []
   }
 
   /**

@@ -1,5 +1,5 @@
 import { basename } from 'node:path'
-import { type Shell, saveModel } from '@hfquant/core'
+import { type Shell, saveModel, type TokenizerElsewhere } from '@hfquant/core'
 import { createKernelPool } from '@hfquant/kernels'
 import type { LoadModelOptions, SaveOptions } from '../open/load-options.js'
 import type { OpenedModel } from '../open/open-model.js'
@@ -10,6 +10,7 @@ export interface SaveFilledOptions
     Pick<LoadModelOptions, 'workers' | 'maxInFlightBytes'> {
   /** Of the folder that the model came from, whose other files are taken along. */
   readonly sourceIdentity: string | undefined
+  readonly tokenizersElsewhere?: readonly TokenizerElsewhere[] | undefined
 }
 
 /**

@@ -1,0 +1,40 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { configFolders } from '@hfquant/core'
+import { CONFIG_NAME, glinerFolder } from '@hfquant/gliner'
+import * as transformers from '@hfquant/transformers'
+import { tokenizerFinder } from './auto.js'
+
+/** True for a folder that GLiNER loads. */
+export const isGlinerFolder = (folder: string): boolean =>
+  configFolders(folder).some((parent) => existsSync(join(parent, CONFIG_NAME)))
+
+/** How a folder is read, by the configuration that it has. */
+const wantedOf = (folder: string, signal: AbortSignal | undefined) =>
+  typeof folder === 'string' && isGlinerFolder(folder) ? glinerFolder(tokenizerFinder({ signal })) : {}
+
+/**
+ * Describes a model folder. Tensor data is not touched, except that the two tensors of a tie are compared when a
+ * checkpoint holds both.
+ *
+ * @throws ConfigError, CheckpointError or EnvironmentError, as loading the model would.
+ */
+export const inspectModel = (
+  folder: string,
+  options: { readonly signal?: AbortSignal | undefined } = {},
+): Promise<transformers.ModelInspection> =>
+  transformers.inspectModel(folder, options, wantedOf(folder, options.signal))
+
+/**
+ * Quantizes a model folder into another one, weight by weight, straight from file to file. Memory is bounded by the
+ * byte budget and the largest tensor that a method completes in memory, not by the model.
+ *
+ * @throws as `fromPretrained` and `savePretrained`, and ConfigError MODEL_QUANTIZED for a model that is quantized already,
+ * in whichever way; `out` is complete, or as it was before.
+ */
+export const quantizeModel = (
+  folder: string,
+  out: string,
+  options: transformers.QuantizeModelOptions = {},
+): Promise<transformers.QuantizeModelResult> =>
+  transformers.quantizeModel(folder, out, options, wantedOf(folder, options?.signal))
