@@ -96,3 +96,4 @@ export {
 } from './backends.js'
 export { HubError, type HubErrorCode, type ResolveModelOptions, resolveModel } from './hub/index.js'
 export { inspectModel, quantizeModel } from './model-folders.js'
+export * from './pipeline/index.js'

@@ -1,0 +1,59 @@
+import { ConfigError, closestName, quote } from '@hfquant/core'
+
+/**
+ * The options of a call, all of which are known.
+ *
+ * @throws ConfigError OPTION_UNKNOWN with the likeliest name; OPTIONS_TYPE.
+ */
+export function knownOptions<Options extends object>(
+  options: Options | undefined,
+  names: readonly (keyof Options & string)[],
+): Options {
+  if (options === undefined) return {} as Options
+  if (typeof options !== 'object' || options === null) {
+    throw new ConfigError('OPTIONS_TYPE', `the options are ${quote(options)}, expected an object`, {
+      found: options,
+      hint: `Pass an object with ${names.join(', ')}.`,
+    })
+  }
+  const unknown = Object.keys(options).find((name) => !(names as readonly string[]).includes(name))
+  if (unknown === undefined) return options
+  throw new ConfigError('OPTION_UNKNOWN', `there is no option "${unknown}"`, {
+    field: unknown,
+    expected: names,
+    hint: `Did you mean "${closestName(unknown, names)}"? The options are ${names.join(', ')}.`,
+  })
+}
+
+/** @throws ConfigError OPTION_VALUE naming the option. */
+export function checkOption(field: string, found: unknown, fits: boolean, expected: string): void {
+  if (fits) return
+  throw new ConfigError('OPTION_VALUE', `${field} is ${quote(found)}, expected ${expected}`, {
+    ...{ field, found, expected },
+    hint: `Pass ${expected}, or leave it out.`,
+  })
+}
+
+/** How many of the best are given: null for all. */
+export function checkTopK(found: unknown): void {
+  const fits = found === null || (Number.isInteger(found) && (found as number) >= 1)
+  checkOption('top_k', found, fits, 'a whole number from 1 on, or null for all')
+}
+
+/**
+ * Texts that are to be read: one, or a list of them.
+ *
+ * @throws ConfigError TEXTS_TYPE, also for an empty list.
+ */
+export function checkTexts(
+  texts: unknown,
+  isText = (value: unknown): boolean => typeof value === 'string',
+): void {
+  const isList = Array.isArray(texts) && texts.length > 0
+  if (isText(texts) || (isList && texts.every(isText))) return
+  throw new ConfigError('TEXTS_TYPE', `the input is ${quote(texts)}, expected a text or a list of texts`, {
+    field: 'texts',
+    found: texts,
+    hint: 'Pass a string, or a list of strings that is not empty.',
+  })
+}
