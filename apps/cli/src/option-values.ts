@@ -35,3 +35,16 @@ export function byteSize(text: string): number {
   if (digits !== '' && Number.isSafeInteger(bytes) && bytes >= 1) return bytes
   throw new InvalidArgumentError('Expected a size such as 64MiB, 5GB or 1000000.')
 }
+
+/** A parser of a list: "person,place". */
+export function names(text: string): readonly string[] {
+  const list = text.split(',').map((name) => name.trim())
+  if (list.every((name) => name !== '')) return list
+  throw new InvalidArgumentError('Expected names that are separated by commas.')
+}
+
+export function share(text: string): number {
+  const value = Number(text)
+  if (/^[\d.]/.test(text) && value >= 0 && value <= 1) return value
+  throw new InvalidArgumentError('Expected a number from 0 to 1.')
+}

@@ -2,13 +2,22 @@ import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import type { CommandSetup } from './command-setup.js'
 import { addCache } from './commands/cache.js'
+import { addClassify } from './commands/classify.js'
 import { addDoctor } from './commands/doctor.js'
+import { addEmbed } from './commands/embed.js'
+import { addEntities } from './commands/entities.js'
 import { addEval } from './commands/eval.js'
 import { addExport } from './commands/export.js'
 import { addGenerate } from './commands/generate.js'
 import { addHelp } from './commands/help.js'
 import { addInspect } from './commands/inspect.js'
 import { addQuantize } from './commands/quantize.js'
+
+/** In the order of the help. */
+const COMMANDS = [
+  ...[addQuantize, addInspect, addGenerate, addEntities, addEmbed, addClassify],
+  ...[addEval, addExport, addCache, addDoctor, addHelp],
+]
 
 /** The whole command line. Parsing throws CommanderError instead of ending the process. */
 export function createProgram(setup: CommandSetup): Command {
@@ -21,7 +30,6 @@ export function createProgram(setup: CommandSetup): Command {
     // Errors are printed in one place, in one form.
     .configureOutput({ outputError: () => {} })
     .addHelpText('after', '\nhfquant <command> --help shows the options and examples of a command.')
-  for (const add of [addQuantize, addInspect, addGenerate, addEval, addExport, addCache, addDoctor, addHelp])
-    add(program, setup)
+  for (const add of COMMANDS) add(program, setup)
   return program
 }

@@ -4,7 +4,9 @@ import { describe, expect, it } from 'vitest'
 import { temporaryFolder } from './testing/checkpoint.fixture.js'
 import { runCli } from './testing/run-cli.fixture.js'
 
-const COMMANDS = ['quantize', 'inspect', 'generate', 'eval', 'export', 'doctor']
+const COMMANDS = [
+  ...['quantize', 'inspect', 'generate', 'entities', 'embed', 'classify', 'eval', 'export', 'doctor'],
+]
 
 describe('help', () => {
   it('lists every command', async () => {

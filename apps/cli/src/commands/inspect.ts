@@ -36,6 +36,7 @@ function describe(inspection: ModelInspection, folder: string): object {
   const { architecture, quantization, dtype, parameters, bytesOnDisk, tensors, modules } = inspection
   return {
     architecture,
+    task: inspection.task,
     method: quantization?.method ?? null,
     config: quantization?.config ?? null,
     dtype,
@@ -60,7 +61,7 @@ function summarize(model: string, inspection: ModelInspection): string[] {
   const { architecture, quantization, dtype, parameters, bytesOnDisk, modules, contextLength } = inspection
   const files = new Set(inspection.tensors.map(({ file }) => file)).size
   const facts = [
-    ['architecture', architecture],
+    ['architecture', `${architecture}, ${inspection.task}`],
     ['quantization', quantization?.method ?? `none, ${dtype}`],
     ['parameters', formatCount(parameters)],
     ...describeExperts(inspection),

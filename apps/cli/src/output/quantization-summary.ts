@@ -5,7 +5,7 @@ import { formatBytes, formatTable, plural } from './format.js'
 export interface Quantization
   extends Pick<
     QuantizeModelResult,
-    'quantized' | 'skipped' | 'bytesBefore' | 'bytesAfter' | 'config' | 'carried'
+    'architecture' | 'task' | 'quantized' | 'skipped' | 'bytesBefore' | 'bytesAfter' | 'config' | 'carried'
   > {
   readonly output: string
   readonly method: string
@@ -47,13 +47,29 @@ export function formatQuantization(
   const cost = `peak memory ${formatBytes(result.peakRssBytes)} · ${seconds.toFixed(1)} s`
   const next = dryRun
     ? [...plannedFiles(result), 'nothing was written; leave out --dry-run to do it']
-    : [`next: hfquant generate ${quoteArgument(out)} "Once upon a time"`]
+    : [`next: hfquant ${nextCommand(result, quoteArgument(out))}`]
   return [
     `${model}: ${plural(modules.length, 'module')}, ${sizes}`,
     ...formatTable([['', '', ''], ...rows]).slice(1),
     cost,
     ...next,
   ].map((line, index) => (index === 0 ? line : `  ${line}`))
+}
+
+/** What a model of a task is used with. */
+function nextCommand({ architecture, task }: Quantization, out: string): string {
+  switch (task) {
+    case 'causal-lm':
+      return `generate ${out} "Once upon a time"`
+    case 'token-classification':
+      return `entities ${out} "Ada Lovelace lived in London."${architecture === 'GLiNER' ? ' --labels person,place' : ''}`
+    case 'sequence-classification':
+      return `classify ${out} "What a fine day!"`
+    case 'hidden-states':
+      return `embed ${out} texts.txt`
+    default:
+      return `inspect ${out}`
+  }
 }
 
 /** What a dry run leaves out. */
