@@ -1,6 +1,6 @@
 /**
  * Quantizes the bundled model with every recipe, reloads each result without saying that it is quantized, compares
- * them with the float model, and lets one tell a story.
+ * them with the float model, and lets one tell a story. Then finds entities with the bundled GLiNER, in float and in int8.
  *
  *   node tools/demo.mjs          after `pnpm install` and `pnpm build`; `npm run demo` does all three
  */
@@ -11,7 +11,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { recipeNames } from 'hfquant'
-import { demoModel } from 'hfquant/demo'
+import { demoGliner, demoModel } from 'hfquant/demo'
 
 /** A fifth of what `hfquant eval` takes by default: enough to tell the recipes apart, and soon done. */
 const STORIES = 40
@@ -20,8 +20,12 @@ const STORIES = 40
 const SAMPLES = 32
 const PROMPT = 'One morning a girl named Mina'
 
+const LETTER = 'Ada Lovelace wrote to Charles Babbage of Cambridge University on 5 June 1833.'
+const LABELS = 'person,organisation,date'
+
 /** What node_modules/.bin/hfquant starts, on every system. */
-const COMMAND = join(dirname(fileURLToPath(import.meta.url)), '..', 'apps', 'cli', 'bin', 'hfquant.js')
+const TOOLS = dirname(fileURLToPath(import.meta.url))
+const COMMAND = join(TOOLS, '..', 'apps', 'cli', 'bin', 'hfquant.js')
 
 const HEADINGS = ['variant', 'on disk', 'bits/weight', 'loss', 'perplexity', 'KL', 'tokens/s', 'memory']
 
@@ -59,6 +63,30 @@ gptq recipes calibrate on ${SAMPLES} texts here, on 128 by default; tokens/s: gr
   console.log(`\nA story by ${teller}:\n`)
   process.stdout.write(PROMPT)
   await hfquant(['generate', join(folder, teller), PROMPT, '--max-new-tokens', '200'], 'inherit')
+  await findEntities()
+}
+
+/** A second bundled model, which finds entities of labels that it is told. */
+async function findEntities() {
+  console.log('\nA GLiNER model finds people, places, dates and the like in generated texts:\n')
+  const int8 = join(folder, 'gliner-int8')
+  const { bytesBefore, bytesAfter } = await hfquantJson([
+    ...['quantize', demoGliner, int8, '--recipe', 'int8-weight-only', '--json'],
+  ])
+  const rows = []
+  for (const [variant, model, bytes] of [
+    ['float (bfloat16)', demoGliner, bytesBefore],
+    ['int8-weight-only', int8, bytesAfter],
+  ]) {
+    const { f1, textsPerSecond, peakRssBytes } = JSON.parse(
+      await run(join(TOOLS, 'find-entities.mjs'), [model]),
+    )
+    const scores = [f1.seen, f1.heldOut].map((score) => score.toFixed(4))
+    rows.push([variant, megabytes(bytes), ...scores, textsPerSecond.toFixed(0), megabytes(peakRssBytes)])
+  }
+  printTable([['variant', 'on disk', 'F1', 'F1, new names', 'texts/s', 'memory'], ...rows])
+  console.log(`\n${LETTER}\n`)
+  await hfquant(['entities', int8, LETTER, '--labels', LABELS], 'inherit')
 }
 
 function cells({ bytesOnDisk, bitsPerWeight, loss, perplexity, kl, tokensPerSecond, peakRssBytes }) {
@@ -84,12 +112,14 @@ async function hfquantJson(args) {
   return JSON.parse(await hfquant(args, 'pipe'))
 }
 
-/** Runs the command; its standard output is returned, or shown as it comes. What it logs is shown if it fails. */
-function hfquant(args, stdout) {
+const hfquant = (args, stdout) => run(COMMAND, args, stdout)
+
+/** Runs a program; its standard output is returned, or shown as it comes. What it logs is shown if it fails. */
+function run(program, args, stdout = 'pipe') {
   return new Promise((resolve) => {
     // What it compiles goes with the folder, instead of staying in the user's cache.
     const env = { ...process.env, HFQUANT_CACHE: join(folder, 'cache') }
-    const child = spawn(process.execPath, [COMMAND, ...args], { stdio: ['ignore', stdout, 'pipe'], env })
+    const child = spawn(process.execPath, [program, ...args], { stdio: ['ignore', stdout, 'pipe'], env })
     running = child
     const output = []
     const log = []
@@ -97,7 +127,7 @@ function hfquant(args, stdout) {
     child.stderr.on('data', (bytes) => log.push(bytes))
     child.on('close', (status) => {
       if (status === 0) return resolve(Buffer.concat(output).toString())
-      if (status !== 130) console.error(`hfquant ${args.join(' ')} failed:\n${Buffer.concat(log)}`)
+      if (status !== 130) console.error(`${program} ${args.join(' ')} failed:\n${Buffer.concat(log)}`)
       process.exit(status ?? 1)
     })
   })

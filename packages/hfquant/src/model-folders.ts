@@ -6,7 +6,7 @@ import * as transformers from '@hfquant/transformers'
 import { tokenizerFinder } from './auto.js'
 
 /** True for a folder that GLiNER loads. */
-export const isGlinerFolder = (folder: string): boolean =>
+const isGlinerFolder = (folder: string): boolean =>
   configFolders(folder).some((parent) => existsSync(join(parent, CONFIG_NAME)))
 
 /** How a folder is read, by the configuration that it has. */

@@ -131,7 +131,7 @@ describe('feature-extraction', () => {
   test('gives a tensor of all tokens, or pooled, scaled and packed vectors', async () => {
     await using extractor = await pipeline('feature-extraction', folder)
     await using model = await AutoModel.fromPretrained(folder)
-    const [long, short] = (await model.encode(TEXTS)) as readonly [Encoded, Encoded]
+    const [long, short] = (await model.encode(TEXTS)) as unknown as readonly [Encoded, Encoded]
     const all = await extractor(TEXTS)
     expect([all.type, all.dims, all.size]).toEqual(['float32', [2, 8, 24], 2 * 8 * 24])
     expect(all[0]!.data).toEqual(long.lastHiddenState)
@@ -185,7 +185,7 @@ describe('text-classification', () => {
     const [{ scores: one }, { scores: other }] = (await model.classify([
       'a small house',
       'the sea',
-    ])) as readonly [Classes, Classes]
+    ])) as unknown as readonly [Classes, Classes]
     expect(await classifier('a small house')).toEqual([one[0]])
     expect(await classifier(['a small house', 'the sea'])).toEqual([one[0], other[0]])
     expect(await classifier('a small house', { top_k: null })).toEqual(one)

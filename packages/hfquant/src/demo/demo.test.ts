@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { isAbsolute, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { demoModel, story, storyList, storyText } from './index.js'
+import { demoGliner, demoModel, labelledTexts, story, storyList, storyText } from './index.js'
 
 const digest = (text: string) => createHash('sha256').update(text).digest('hex')
 
@@ -32,6 +32,34 @@ describe('stories', () => {
     let draws = 0
     const text = story(() => (draws++ % 97) / 97)
     expect(text).toMatch(/^[A-Z][^\n]*\.$/)
+  })
+})
+
+describe('labelled texts', () => {
+  // Digests of the generator that wrote the texts which the bundled model was trained on and measured with.
+  it.each([
+    [{ seed: 900001 }, '9c0f8800dd6a18cdece0a93e5abbe23d463cb11de0bc956a1946c242064a9c41'],
+    [{ seed: 900002, from: 'test' }, 'ae0228c5e3d2b735966e92c0d840a4a947985099bab252e34f3bbf000240942e'],
+    [
+      { seed: 900003, from: 'test', labels: 'recombined' },
+      '7a646d1fa93dfc318b882e75d47964043cb6e2e175c6ba06e6b01e95a5fdead4',
+    ],
+    [
+      { seed: 900005, from: 'test', nested: true },
+      'f3c5711c48e2e34fb6e1fc6389f4a1f50a106862731f10d06c63494a443e80a1',
+    ],
+  ] as const)('%j are the very texts that the model was measured with', (options, expected) => {
+    const texts = labelledTexts({ ...options, count: 50 })
+    expect(digest(JSON.stringify(texts))).toBe(expected)
+    expect(labelledTexts({ ...options, count: 3 })).toEqual(texts.slice(0, 3))
+  })
+})
+
+describe('demoGliner', () => {
+  it('is the absolute path of a folder that GLiNER loads', () => {
+    expect(isAbsolute(demoGliner)).toBe(true)
+    const files = ['gliner_config.json', 'model.safetensors', 'tokenizer.json', 'words.json']
+    for (const file of files) expect(existsSync(join(demoGliner, file)), file).toBe(true)
   })
 })
 
