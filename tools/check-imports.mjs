@@ -22,7 +22,8 @@ const BACKENDS = [
 
 const LIBRARIES = [
   ...FORMATS,
-  ...['@hfquant/core', '@hfquant/models', '@hfquant/onnx', '@hfquant/transformers', '@hfquant/gliner'],
+  ...['@hfquant/core', '@hfquant/grammar', '@hfquant/models', '@hfquant/onnx'],
+  ...['@hfquant/transformers', '@hfquant/gliner'],
   ...BACKENDS,
 ]
 
@@ -32,9 +33,10 @@ const MAY_IMPORT = {
   '@hfquant/torch-checkpoint': [],
   '@hfquant/kernels': [],
   '@hfquant/core': FORMATS,
-  '@hfquant/onnx': ['@hfquant/core', '@hfquant/kernels'],
+  '@hfquant/grammar': ['@hfquant/core'],
+  '@hfquant/onnx': ['@hfquant/core', '@hfquant/kernels', '@hfquant/grammar'],
   '@hfquant/models': ['@hfquant/core'],
-  '@hfquant/transformers': [...RUNNING, '@hfquant/models'],
+  '@hfquant/transformers': [...RUNNING, '@hfquant/models', '@hfquant/grammar'],
   '@hfquant/gliner': [...RUNNING, '@hfquant/models', '@hfquant/transformers'],
   '@hfquant/torchao': RUNNING,
   '@hfquant/bitsandbytes': RUNNING,
