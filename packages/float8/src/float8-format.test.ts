@@ -10,14 +10,15 @@ import type {
   WeightInfo,
 } from '@hfquant/core'
 import { widenFloats } from '@hfquant/kernels'
+import { readTensorFile } from '@hfquant/testkit'
 import { describe, expect, test } from 'vitest'
 import { toE4m3 } from './e4m3.js'
 import { madeFormat } from './made-format.js'
 import { storedFormat } from './stored-format.js'
-import { golden, readAll } from './testing/golden.fixture.js'
+import { golden } from './testing/golden.fixture.js'
 
-const file = await readAll(golden('blocks.safetensors'))
-const tables = await readAll(golden('tables.safetensors'))
+const { tensors: file } = await readTensorFile(golden('blocks.safetensors'))
+const { tensors: tables } = await readTensorFile(golden('tables.safetensors'))
 const cases: Record<string, { shape: [number, number]; block: [number, number] | null; scale_fmt: string }> =
   JSON.parse(await readFile(golden('blocks.json'), 'utf8'))
 const floatsOf = (bytes: Uint8Array) => new Float32Array(bytes.slice().buffer)

@@ -1,25 +1,32 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { registerQuantizer } from '@hfquant/core'
-import { type TensorWithData, writeSafetensors } from '@hfquant/safetensors'
-import { relativeError } from '@hfquant/testkit'
+import {
+  type CheckpointChange,
+  changeCheckpoint,
+  readTensorFile,
+  relativeError,
+  testFolder,
+} from '@hfquant/testkit'
 import { AutoModelForCausalLM } from '@hfquant/transformers'
 import { describe, expect, test } from 'vitest'
 import { fbgemmFp8, fp8 } from './index.js'
-import { type GoldenTensor, golden, readAll } from './testing/golden.fixture.js'
-import { testFolder } from './testing/test-folder.fixture.js'
+import { golden } from './testing/golden.fixture.js'
 
 registerQuantizer(fp8)
 registerQuantizer(fbgemmFp8)
 const folder = testFolder()
+
+const tensorsOf = async (path: string, file: string) =>
+  (await readTensorFile(join(path, `${file}.safetensors`))).tensors
 
 async function logitsOf(
   path: string,
   from: string,
   compute: 'exact' | 'fast' = 'exact',
 ): Promise<Float32Array> {
-  const { shape, bytes } = (await readAll(join(from, 'expected.safetensors'))).get('input_ids')!
-  const ids = Array.from(new BigInt64Array(bytes.slice().buffer), Number)
+  const { shape, bytes } = (await tensorsOf(from, 'expected')).get('input_ids')!
+  const ids = Array.from(new BigInt64Array(bytes.buffer), Number)
   const inputIds = Array.from({ length: shape[0]! }, (_, row) =>
     ids.slice(row * shape[1]!, (row + 1) * shape[1]!),
   )
@@ -28,29 +35,11 @@ async function logitsOf(
 }
 
 const expectedOf = async (path: string) => {
-  const { bytes } = (await readAll(join(path, 'expected.safetensors'))).get('logits')!
-  return new Float32Array(bytes.slice().buffer)
+  const { bytes } = (await tensorsOf(path, 'expected')).get('logits')!
+  return new Float32Array(bytes.buffer)
 }
 
 const configOf = async (path: string) => JSON.parse(await readFile(join(path, 'config.json'), 'utf8'))
-
-/** A published folder, its tensors and its configuration as `change` leaves them. */
-async function changed(
-  name: string,
-  source: string,
-  change: (tensors: Map<string, GoldenTensor>, config: Record<string, unknown>) => void,
-): Promise<string> {
-  const path = join(folder, name)
-  const [tensors, config] = [await readAll(join(source, 'model.safetensors')), await configOf(source)]
-  change(tensors, config)
-  await mkdir(path)
-  await writeFile(join(path, 'config.json'), JSON.stringify(config))
-  const list = [...tensors].map(([tensor, { dtype, shape, bytes }]) => ({
-    ...{ name: tensor, dtype: dtype as TensorWithData['dtype'], shape, data: bytes },
-  }))
-  await writeSafetensors(join(path, 'model.safetensors'), list)
-  return path
-}
 
 describe.each([
   ['tiny-llama-fp8-b32', 0.05],
@@ -73,9 +62,7 @@ describe.each([
     await using model = await AutoModelForCausalLM.fromPretrained(source)
     const saved = join(folder, name)
     await model.savePretrained(saved)
-    expect(await readAll(join(saved, 'model.safetensors'))).toEqual(
-      await readAll(join(source, 'model.safetensors')),
-    )
+    expect(await tensorsOf(saved, 'model')).toEqual(await tensorsOf(source, 'model'))
     expect((await configOf(saved)).quantization_config).toEqual((await configOf(source)).quantization_config)
     expect(model.warnings).toEqual([])
   })
@@ -85,9 +72,9 @@ test.each(['tiny-llama-fp8-b32', 'tiny-llama-fp8-static', 'tiny-llama-fbgemm-fp8
   '%s is known by its tensors where config.json does not say what it is',
   async (name) => {
     const source = golden(name)
-    const path = await changed(
-      `unsaid-${name}`,
+    const path = await changeCheckpoint(
       source,
+      join(folder, `unsaid-${name}`),
       (_, config) => void delete config.quantization_config,
     )
     expect(relativeError(await logitsOf(path, source), await expectedOf(source))).toBeLessThan(2e-5)
@@ -100,13 +87,15 @@ describe('is refused:', () => {
   const block = (json: object) => (_: unknown, config: Record<string, unknown>) => {
     config.quantization_config = { ...(config.quantization_config as object), ...json }
   }
-  const scale = (value: number) => (tensors: Map<string, GoldenTensor>) => {
-    const values = new Float32Array(tensors.get(scales)!.bytes.slice().buffer)
-    values[1] = value
-    tensors.set(scales, { ...tensors.get(scales)!, bytes: new Uint8Array(values.buffer) })
-  }
+  const scale =
+    (value: number): CheckpointChange =>
+    (tensors) => {
+      const values = new Float32Array(tensors.get(scales)!.bytes.slice().buffer)
+      values[1] = value
+      tensors.set(scales, { ...tensors.get(scales)!, bytes: new Uint8Array(values.buffer) })
+    }
 
-  test.each<readonly [string, Parameters<typeof changed>[2], object]>([
+  test.each<readonly [string, CheckpointChange, object]>([
     ['a scale of 0', scale(0), { code: 'SCALE_INVALID', tensor: scales, found: 0 }],
     ['a negative scale', scale(-1), { code: 'SCALE_INVALID', tensor: scales }],
     [
@@ -154,7 +143,7 @@ describe('is refused:', () => {
       { code: 'TENSOR_NOT_FINITE', tensor: `${path}.weight` },
     ],
   ])('%s', async (name, change, error) => {
-    const source = await changed(name, golden('tiny-llama-fp8-b32'), change)
+    const source = await changeCheckpoint(golden('tiny-llama-fp8-b32'), join(folder, name), change)
     const forward = async () => {
       await using model = await AutoModelForCausalLM.fromPretrained(source)
       await model.forward({ inputIds: [[1, 2]] })

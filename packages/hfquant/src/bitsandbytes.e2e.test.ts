@@ -5,10 +5,11 @@ import { join } from 'node:path'
 import { BitsAndBytesConfig, type BitsAndBytesOptions, quantizer, recipes } from '@hfquant/bitsandbytes'
 import { registerLazyQuantizer } from '@hfquant/core'
 import { openSafetensors } from '@hfquant/safetensors'
+import { readTensorFile } from '@hfquant/testkit'
 import { AutoModelForCausalLM, quantizeModel } from '@hfquant/transformers'
 import { afterAll, describe, expect, test } from 'vitest'
 import { demoModel, storyList } from './demo/index.js'
-import { golden, largestDifference, readAll, readIntegers } from './testing/golden.fixture.js'
+import { golden, largestDifference, readIntegers } from './testing/golden.fixture.js'
 
 registerLazyQuantizer({
   quantMethod: 'bitsandbytes',
@@ -101,7 +102,7 @@ describe.each([
     }
     const [ours, theirs] = await Promise.all(
       [first, tinyLlama(name.replace('-sharded', ''))].map((model) =>
-        readAll(join(model, 'model.safetensors')),
+        readTensorFile(join(model, 'model.safetensors')),
       ),
     )
     expect([...ours!.tensors]).toEqual([...theirs!.tensors])
@@ -165,7 +166,7 @@ describe('the demo model', () => {
   test('takes at most 4.6 bits per quantized weight with double quantization', async () => {
     const out = join(folder, 'demo')
     const result = await quantizeModel(demoModel, out, { quantizationConfig: recipes['nf4-double-quant']!() })
-    const { tensors } = await readAll(join(out, 'model.safetensors'))
+    const { tensors } = await readTensorFile(join(out, 'model.safetensors'))
     const names = [...tensors.keys()]
     const bytes = (name: string) => tensors.get(name)!.bytes.byteLength
     const parts = result.quantized.flatMap((path) =>

@@ -1,9 +1,9 @@
 import { cp, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { testFolder } from '@hfquant/testkit'
 import { afterAll, describe, expect, test, vi } from 'vitest'
 import { demoModel } from './demo/index.js'
 import { AutoModelForCausalLM, type CausalLM, type GenerateOptions, type LoadModelOptions } from './index.js'
-import { testFolder } from './testing/test-folder.fixture.js'
 
 /** Keys and values within limits: calls wait, and give up their room, and nobody's tokens depend on that. */
 

@@ -1,8 +1,8 @@
 import { join } from 'node:path'
+import { testFolder } from '@hfquant/testkit'
 import { describe, expect, test } from 'vitest'
 import { demoGliner, type LabelledText, labelledTexts } from './demo/index.js'
 import { GLiNER, inspectModel, quantizeModel, recipe } from './index.js'
-import { testFolder } from './testing/test-folder.fixture.js'
 
 const root = testFolder()
 

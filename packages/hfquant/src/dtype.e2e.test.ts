@@ -2,9 +2,10 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { readTensorFile } from '@hfquant/testkit'
 import { afterAll, describe, expect, test } from 'vitest'
 import { AutoModelForCausalLM } from './index.js'
-import { golden, readAll } from './testing/golden.fixture.js'
+import { golden } from './testing/golden.fixture.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'hfquant-dtype-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -16,7 +17,7 @@ const dtypeOf = async (model: string) =>
 /** The tensors of all files of a model, by name. */
 async function weights(model: string) {
   const files = (await readdir(model)).filter((name) => /^model.*\.safetensors$/.test(name))
-  const read = await Promise.all(files.map((name) => readAll(join(model, name))))
+  const read = await Promise.all(files.map((name) => readTensorFile(join(model, name))))
   return new Map(read.flatMap(({ tensors }) => [...tensors]))
 }
 

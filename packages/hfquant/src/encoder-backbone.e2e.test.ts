@@ -2,11 +2,10 @@ import { cpSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { type JsonObject, Linear, Module } from '@hfquant/core'
 import { type Backbone, defineArchitecture, describeBackbone, registerArchitecture } from '@hfquant/models'
-import { tinyConfig, writeTinyModel } from '@hfquant/testkit'
+import { testFolder, tinyConfig, writeTinyModel } from '@hfquant/testkit'
 import { EncoderModel, type LoadModelOptions, loadPretrained } from '@hfquant/transformers'
 import { expect, test } from 'vitest'
 import { recipe } from './index.js'
-import { testFolder } from './testing/test-folder.fixture.js'
 
 const root = testFolder()
 const CLASSES = 4

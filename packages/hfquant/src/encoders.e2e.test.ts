@@ -1,5 +1,6 @@
 import { cpSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { testFolder } from '@hfquant/testkit'
 import { describe, expect, test } from 'vitest'
 import {
   AutoModel,
@@ -12,7 +13,6 @@ import {
   recipe,
 } from './index.js'
 import { golden } from './testing/golden.fixture.js'
-import { testFolder } from './testing/test-folder.fixture.js'
 
 const root = testFolder()
 const bert = golden('architectures/bert')

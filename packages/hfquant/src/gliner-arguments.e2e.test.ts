@@ -1,8 +1,8 @@
 import { join } from 'node:path'
+import { readTensorFile, testFolder } from '@hfquant/testkit'
 import { describe, expect, test } from 'vitest'
 import { GLiNER, type LoadGlinerOptions } from './index.js'
-import { golden, readAll } from './testing/golden.fixture.js'
-import { testFolder } from './testing/test-folder.fixture.js'
+import { golden } from './testing/golden.fixture.js'
 
 /** What the Python library takes as dtype, quantize and variant, and what it refuses, row by row. */
 
@@ -38,7 +38,7 @@ describe('dtype', () => {
     const out = join(root, `dtype-${dtype}`)
     await using model = await GLiNER.fromPretrained(float, { dtype })
     await model.savePretrained(out)
-    const { tensors } = await readAll(join(out, 'model.safetensors'))
+    const { tensors } = await readTensorFile(join(out, 'model.safetensors'))
     expect(new Set([...tensors.values()].map((tensor) => tensor.dtype))).toEqual(new Set([stored]))
   })
 

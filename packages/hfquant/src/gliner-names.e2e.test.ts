@@ -9,11 +9,11 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { testFolder } from '@hfquant/testkit'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { startHubServer } from './hub/hub-server.fixture.js'
 import { AutoModel, GLiNER, inspectModel, resolveModel } from './index.js'
 import { golden } from './testing/golden.fixture.js'
-import { testFolder } from './testing/test-folder.fixture.js'
 
 const root = testFolder()
 const LABELS = ['person', 'organization', 'location']

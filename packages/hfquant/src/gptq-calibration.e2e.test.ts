@@ -1,10 +1,10 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { GPTQConfig, type GPTQConfigOptions } from '@hfquant/gptq'
+import { testFolder } from '@hfquant/testkit'
 import { describe, expect, test, vi } from 'vitest'
 import { demoModel, storyList } from './demo/index.js'
 import { AutoModelForCausalLM, AutoTokenizer, quantizeModel, recipe } from './index.js'
-import { testFolder } from './testing/test-folder.fixture.js'
 
 // Some tests calibrate several times, which takes a while on a busy machine.
 vi.setConfig({ testTimeout: 180_000 })

@@ -1,9 +1,9 @@
 import { join } from 'node:path'
 import { GPTQConfig, type GPTQConfigOptions } from '@hfquant/gptq'
+import { testFolder } from '@hfquant/testkit'
 import { describe, expect, test } from 'vitest'
 import { quantizeModel } from './index.js'
 import { calibrationTokens, poisoned, tensorDigests } from './testing/gptq.fixture.js'
-import { testFolder } from './testing/test-folder.fixture.js'
 
 const folder = testFolder()
 const at = (name: string): string => join(folder, name)

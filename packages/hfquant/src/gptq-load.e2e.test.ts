@@ -1,6 +1,7 @@
 import { renameSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { testFolder } from '@hfquant/testkit'
 import { describe, expect, test } from 'vitest'
 import { AutoModelForCausalLM, inspectModel } from './index.js'
 import { largestDifference, readFloats, readIntegers } from './testing/golden.fixture.js'
@@ -13,7 +14,6 @@ import {
   symmetric,
   variant,
 } from './testing/gptq.fixture.js'
-import { testFolder } from './testing/test-folder.fixture.js'
 
 const folder = testFolder()
 const at = (name: string): string => join(folder, name)

@@ -2,6 +2,7 @@ import { cpSync } from 'node:fs'
 import { join } from 'node:path'
 import { GPTQConfig, type GPTQConfigOptions } from '@hfquant/gptq'
 import { openSafetensors } from '@hfquant/safetensors'
+import { testFolder } from '@hfquant/testkit'
 import { describe, expect, test, vi } from 'vitest'
 import { AutoModelForCausalLM, inspectModel } from './index.js'
 import { largestDifference, readIntegers } from './testing/golden.fixture.js'
@@ -15,7 +16,6 @@ import {
   quantize,
   writeTensors,
 } from './testing/gptq.fixture.js'
-import { testFolder } from './testing/test-folder.fixture.js'
 
 // Some tests calibrate several times, which takes a while on a busy machine.
 vi.setConfig({ testTimeout: 180_000 })

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { GPTQConfig } from '@hfquant/gptq'
+import { testFolder } from '@hfquant/testkit'
 import { describe, expect, test, vi } from 'vitest'
 import { AutoModelForCausalLM } from './index.js'
 import { largestDifference, readFloats } from './testing/golden.fixture.js'
@@ -14,7 +15,6 @@ import {
   quantize,
   symmetric,
 } from './testing/gptq.fixture.js'
-import { testFolder } from './testing/test-folder.fixture.js'
 
 // Some tests calibrate several times, which takes a while on a busy machine.
 vi.setConfig({ testTimeout: 180_000 })

@@ -1,25 +1,27 @@
 import { readdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { GPTQConfig } from '@hfquant/gptq'
+import { testFolder } from '@hfquant/testkit'
 import { describe, expect, test } from 'vitest'
 import { AutoModelForCausalLM } from './index.js'
 import { golden } from './testing/golden.fixture.js'
-import { type Change, logitsOf, variant } from './testing/gptq.fixture.js'
-import { testFolder } from './testing/test-folder.fixture.js'
+import { type Change, logitsOf, type StoredTensors, variant } from './testing/gptq.fixture.js'
 
 const folder = testFolder()
 const at = (name: string): string => join(folder, name)
+
+const viewOf = (tensors: StoredTensors, name: string) => new DataView(tensors.get(name)!.bytes.buffer)
 
 describe('a checkpoint with', () => {
   test.each<[string, Change, object]>([
     [
       'a scale that is not finite',
-      (tensors) => void tensors.get('model.layers.1.mlp.up_proj.scales')!.bytes.writeUInt16LE(0x7e00, 10),
+      (tensors) => viewOf(tensors, 'model.layers.1.mlp.up_proj.scales').setUint16(10, 0x7e00, true),
       { code: 'SCALE_NOT_FINITE', module: 'model.layers.1.mlp.up_proj' },
     ],
     [
       'a group that does not exist',
-      (tensors) => void tensors.get('model.layers.0.self_attn.q_proj.g_idx')!.bytes.writeInt32LE(7, 8),
+      (tensors) => viewOf(tensors, 'model.layers.0.self_attn.q_proj.g_idx').setInt32(8, 7, true),
       { code: 'GROUP_INDEX_RANGE', found: 7 },
     ],
     [

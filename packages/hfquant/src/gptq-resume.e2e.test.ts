@@ -1,8 +1,8 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { testFolder } from '@hfquant/testkit'
 import { describe, expect, test, vi } from 'vitest'
 import { quantize, tensorDigests } from './testing/gptq.fixture.js'
-import { testFolder } from './testing/test-folder.fixture.js'
 
 // Some tests calibrate several times, which takes a while on a busy machine.
 vi.setConfig({ testTimeout: 180_000 })

@@ -1,8 +1,7 @@
 import { describeModel } from '@hfquant/models'
-import { TINY_LLAMA, tinyConfig, writeTinyModel } from '@hfquant/testkit'
+import { TINY_LLAMA, testFolder, tinyConfig, writeTinyModel } from '@hfquant/testkit'
 import { expect, test } from 'vitest'
 import { AutoModelForCausalLM } from './index.js'
-import { testFolder } from './testing/test-folder.fixture.js'
 
 const folder = testFolder()
 

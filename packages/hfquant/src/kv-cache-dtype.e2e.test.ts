@@ -1,12 +1,11 @@
 import { cpSync } from 'node:fs'
 import { join } from 'node:path'
-import { relativeError } from '@hfquant/testkit'
+import { relativeError, testFolder } from '@hfquant/testkit'
 import { describe, expect, test } from 'vitest'
 import { demoModel } from './demo/index.js'
 import { AutoModelForCausalLM, type CausalLM, type LoadModelOptions, listCompiledModels } from './index.js'
 import { golden } from './testing/golden.fixture.js'
 import { allTensors, calibrationTokens, float, writeTensors } from './testing/gptq.fixture.js'
-import { testFolder } from './testing/test-folder.fixture.js'
 
 /** Keys and values in 16 bits: half the memory, and the same answers but for rounding. */
 
@@ -103,7 +102,7 @@ test('values beyond the range of float16 end a generation with a typed error', a
   cpSync(golden('architectures/llama-bias'), out, { recursive: true })
   const tensors = await allTensors(out)
   const { bytes } = tensors.get('model.layers.0.self_attn.v_proj.bias')!
-  bytes.writeFloatLE(1e5, 0)
+  new DataView(bytes.buffer).setFloat32(0, 1e5, true)
   await writeTensors(out, tensors)
   await using full = await load(out, { kvCacheDtype: 'float32' })
   expect(await answer(full, [3, 4])).toHaveLength(20)

@@ -5,6 +5,7 @@ import { cp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { readTensorFile } from '@hfquant/testkit'
 import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import {
   AutoModelForCausalLM,
@@ -14,7 +15,7 @@ import {
   recipe,
   removeCompiledModels,
 } from './index.js'
-import { golden, readAll } from './testing/golden.fixture.js'
+import { golden } from './testing/golden.fixture.js'
 import { torchFile } from './testing/torch-file.fixture.js'
 
 const root = mkdtempSync(join(tmpdir(), 'hfquant-memory-'))
@@ -93,7 +94,7 @@ describe('parameters', () => {
   test('that a checkpoint holds transposed lie in a scratch file', async () => {
     const folder = mkdtempSync(join(root, 'torch-'))
     await cp(golden('torchao/tiny-llama/bf16'), folder, { recursive: true })
-    const { tensors } = await readAll(join(folder, 'model.safetensors'))
+    const { tensors } = await readTensorFile(join(folder, 'model.safetensors'))
     await rm(join(folder, 'model.safetensors'))
     const turned = 'model.layers.0.self_attn.q_proj.weight'
     const views = [...tensors].map(([name, { shape }]) => {

@@ -1,14 +1,21 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { GPTQConfig } from '@hfquant/gptq'
-import { writeSafetensors } from '@hfquant/safetensors'
-import { tinyConfig, writeTinyModel } from '@hfquant/testkit'
+import {
+  changeCheckpoint,
+  readTensorFile,
+  type TensorFile,
+  testFolder,
+  tinyConfig,
+  writeTinyModel,
+} from '@hfquant/testkit'
 import { describe, expect, test } from 'vitest'
 import { AutoModelForCausalLM, quantizeModel } from './index.js'
-import { golden, readAll } from './testing/golden.fixture.js'
-import { testFolder } from './testing/test-folder.fixture.js'
+import { golden } from './testing/golden.fixture.js'
 
 const folder = testFolder()
+type Tensors = TensorFile['tensors']
+
 const qwen = golden('architectures/qwen3_moe')
 const prompt = [Array.from({ length: 40 }, (_, at) => (at * 7 + 3) % 96)]
 
@@ -17,26 +24,12 @@ async function logitsOf(path: string, options: { readonly compute?: 'exact' | 'f
   return (await model.forward({ inputIds: prompt })).logits
 }
 
-type Tensors = Awaited<ReturnType<typeof readAll>>['tensors']
-
 /** A folder with the configuration of the Qwen 3 mixture, and its tensors as `change` leaves them. */
-async function changed(
-  name: string,
-  change: (tensors: Tensors) => void,
-  config: Record<string, unknown> = {},
-): Promise<string> {
-  const path = join(folder, name)
-  const { tensors } = await readAll(join(qwen, 'model.safetensors'))
-  change(tensors)
-  await mkdir(path)
-  const json = JSON.parse(await readFile(join(qwen, 'config.json'), 'utf8'))
-  await writeFile(join(path, 'config.json'), JSON.stringify({ ...json, ...config }))
-  const list = [...tensors].map(([tensor, { dtype, shape, bytes }]) => ({
-    ...{ name: tensor, dtype: dtype as 'F32', shape, data: new Uint8Array(bytes) },
-  }))
-  await writeSafetensors(join(path, 'model.safetensors'), list)
-  return path
-}
+const changed = (name: string, change: (tensors: Tensors) => void, more: Record<string, unknown> = {}) =>
+  changeCheckpoint(qwen, join(folder, name), (tensors, config) => {
+    change(tensors)
+    Object.assign(config, more)
+  })
 
 /** The matrices of all experts in the two tensors that transformers has of them in memory. */
 function fuse(tensors: Tensors): void {
@@ -68,8 +61,8 @@ describe('the experts of a layer', () => {
     await using model = await AutoModelForCausalLM.fromPretrained(fused)
     const saved = join(folder, 'from-fused')
     await model.savePretrained(saved)
-    const { tensors } = await readAll(join(saved, 'model.safetensors'))
-    expect(tensors).toEqual((await readAll(join(qwen, 'model.safetensors'))).tensors)
+    const { tensors } = await readTensorFile(join(saved, 'model.safetensors'))
+    expect(tensors).toEqual((await readTensorFile(join(qwen, 'model.safetensors'))).tensors)
   })
 
   test.each(['qwen3_moe', 'granitemoe', 'gpt_oss', 'deepseek_v3', 'mixtral'])(
@@ -80,7 +73,7 @@ describe('the experts of a layer', () => {
       const saved = join(folder, `saved-${name}`)
       await model.savePretrained(saved)
       const [before, after] = await Promise.all(
-        [source, saved].map(async (path) => (await readAll(join(path, 'model.safetensors'))).tensors),
+        [source, saved].map(async (path) => (await readTensorFile(join(path, 'model.safetensors'))).tensors),
       )
       expect(after).toEqual(before)
     },

@@ -1,5 +1,6 @@
 import { cpSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { testFolder } from '@hfquant/testkit'
 import { describe, expect, test, vi } from 'vitest'
 import { demoModel } from './demo/index.js'
 import {
@@ -14,7 +15,6 @@ import {
   TextStreamer,
 } from './index.js'
 import { golden } from './testing/golden.fixture.js'
-import { testFolder } from './testing/test-folder.fixture.js'
 
 const root = testFolder()
 let folders = 0

@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { readTensorFile } from '@hfquant/testkit'
 import { describe, expect, test } from 'vitest'
 import { recipe } from './index.js'
-import { largestDifference, readAll, readFloats, readIntegers } from './testing/golden.fixture.js'
+import { largestDifference, readFloats, readIntegers } from './testing/golden.fixture.js'
 import { float, inputIds, load, parent, saved } from './testing/quantize.fixture.js'
 
 test('a float model that nobody asks to quantize is read and written as it was', async () => {
@@ -14,7 +15,7 @@ test('a float model that nobody asks to quantize is read and written as it was',
     JSON.parse(await readFile(join(float, 'config.json'), 'utf8')),
   )
   const [ours, theirs] = await Promise.all(
-    [join(parent, 'plain-float'), float].map((folder) => readAll(join(folder, 'model.safetensors'))),
+    [join(parent, 'plain-float'), float].map((folder) => readTensorFile(join(folder, 'model.safetensors'))),
   )
   expect(ours!.tensors).toEqual(theirs!.tensors)
 })

@@ -3,9 +3,10 @@ import { cp, readFile, rename, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TensorWithData, writeSafetensors } from '@hfquant/safetensors'
+import { readTensorFile } from '@hfquant/testkit'
 import { afterAll, describe, expect, test } from 'vitest'
 import { AutoModelForCausalLM, quantizeModel, recipe } from './index.js'
-import { golden, largestDifference, readAll } from './testing/golden.fixture.js'
+import { golden, largestDifference } from './testing/golden.fixture.js'
 
 const parent = mkdtempSync(join(tmpdir(), 'hfquant-folders-'))
 afterAll(() => rmSync(parent, { recursive: true, force: true }))
@@ -53,7 +54,7 @@ const move =
 const rewrite =
   (toTensor: (tensor: TensorWithData) => TensorWithData, file = 'model.safetensors'): Change =>
   async (folder) => {
-    const { tensors, metadata } = await readAll(join(folder, file))
+    const { tensors, metadata } = await readTensorFile(join(folder, file))
     const all = [...tensors].map(([name, { dtype, shape, bytes }]) =>
       toTensor({ name, dtype: dtype as TensorWithData['dtype'], shape, data: new Uint8Array(bytes) }),
     )
@@ -64,7 +65,7 @@ const renameTensors = (toName: (name: string) => string): Change =>
 const indexOf =
   (base: string, shard: string, more: readonly string[] = []): Change =>
   async (folder) => {
-    const names = [...(await readAll(join(folder, shard))).tensors.keys(), ...more]
+    const names = [...(await readTensorFile(join(folder, shard))).tensors.keys(), ...more]
     const weight_map = Object.fromEntries(names.map((name) => [name, shard]))
     await writeFile(join(folder, `${base}.safetensors.index.json`), JSON.stringify({ weight_map }))
   }

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { testFolder } from '@hfquant/testkit'
 import { describe, expect, test } from 'vitest'
 import { demoModel } from './demo/index.js'
 import { AutoModelForCausalLM, type CausalLM, cacheFolder, listCompiledModels, recipe } from './index.js'
 import { golden } from './testing/golden.fixture.js'
-import { testFolder } from './testing/test-folder.fixture.js'
 
 /** Many sequences at once, and prompts that begin alike: nobody's answer depends on who else is there. */
 

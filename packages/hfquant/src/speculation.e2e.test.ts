@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { tinyConfig, writeTinyModel } from '@hfquant/testkit'
+import { testFolder, tinyConfig, writeTinyModel } from '@hfquant/testkit'
 import { describe, expect, test } from 'vitest'
 import { demoModel } from './demo/index.js'
 import {
@@ -11,7 +11,6 @@ import {
   recipe,
 } from './index.js'
 import { golden } from './testing/golden.fixture.js'
-import { testFolder } from './testing/test-folder.fixture.js'
 
 /** Drafts change how fast tokens come, and not which ones. */
 

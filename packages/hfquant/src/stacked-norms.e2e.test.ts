@@ -1,8 +1,8 @@
 import { join } from 'node:path'
+import { readTensorFile, testFolder } from '@hfquant/testkit'
 import { expect, test } from 'vitest'
 import { AutoModelForCausalLM, recipe } from './index.js'
-import { golden, readAll } from './testing/golden.fixture.js'
-import { testFolder } from './testing/test-folder.fixture.js'
+import { golden } from './testing/golden.fixture.js'
 
 const folder = testFolder()
 const source = golden('architectures/stablelm-qknorm')
@@ -17,7 +17,7 @@ test.each(['float', 'quantized'])(
     })
     await model.savePretrained(saved)
     const [before, after] = await Promise.all(
-      [source, saved].map(async (path) => (await readAll(join(path, 'model.safetensors'))).tensors),
+      [source, saved].map(async (path) => (await readTensorFile(join(path, 'model.safetensors'))).tensors),
     )
     const norms = [...before!].filter(([name]) => name.includes('_layernorm.norms.'))
     expect(norms).toHaveLength(6)

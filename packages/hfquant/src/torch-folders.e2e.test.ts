@@ -2,9 +2,10 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { readTensorFile } from '@hfquant/testkit'
 import { afterAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { AutoModelForCausalLM, cacheFolder, inspectModel, quantizeModel, recipe } from './index.js'
-import { golden, readAll } from './testing/golden.fixture.js'
+import { golden } from './testing/golden.fixture.js'
 import { type PickledTensor, type Storages, torchFile } from './testing/torch-file.fixture.js'
 
 const parent = mkdtempSync(join(tmpdir(), 'hfquant-torch-'))
@@ -13,7 +14,7 @@ beforeEach(() => void vi.stubEnv('HFQUANT_CACHE', join(parent, 'cache')))
 afterAll(() => void vi.unstubAllEnvs())
 
 const source = golden('torchao/tiny-llama/bf16')
-const float = await readAll(join(source, 'model.safetensors'))
+const float = await readTensorFile(join(source, 'model.safetensors'))
 
 interface Pickled {
   tensors: Record<string, PickledTensor>
@@ -48,7 +49,7 @@ async function saved(folder: string) {
   const out = `${folder}-saved`
   await using model = await AutoModelForCausalLM.fromPretrained(folder)
   await model.savePretrained(out)
-  return readAll(join(out, 'model.safetensors'))
+  return readTensorFile(join(out, 'model.safetensors'))
 }
 
 const turn = (bytes: Uint8Array, [rows, columns]: readonly number[]): Uint8Array => {
@@ -118,8 +119,8 @@ describe('a pickled folder', () => {
     const [ours, theirs] = [join(parent, 'scattered-int8'), join(parent, 'int8')]
     await quantizeModel(folder, ours, { quantizationConfig, maxInFlightBytes: 4096 })
     await quantizeModel(source, theirs, { quantizationConfig })
-    expect(await readAll(join(ours, 'model.safetensors'))).toEqual(
-      await readAll(join(theirs, 'model.safetensors')),
+    expect(await readTensorFile(join(ours, 'model.safetensors'))).toEqual(
+      await readTensorFile(join(theirs, 'model.safetensors')),
     )
     expect(await readdir(join(cacheFolder(), 'work'))).toEqual([])
   })

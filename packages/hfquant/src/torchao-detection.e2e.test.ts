@@ -3,11 +3,11 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { cp, mkdir, readFile, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { writeSafetensors } from '@hfquant/safetensors'
+import { readTensorFile, writeTensorFile } from '@hfquant/testkit'
 import { recipes } from '@hfquant/torchao'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { AutoModelForCausalLM, INFO_CHANNEL, inspectModel, quantizeModel } from './index.js'
-import { golden, readAll } from './testing/golden.fixture.js'
+import { golden } from './testing/golden.fixture.js'
 import {
   type Config,
   copyModel,
@@ -132,18 +132,14 @@ describe('a config that the tensors contradict', () => {
 
   test('by a single weight in float: accepted, and counted', async () => {
     const folder = await copyOf(tinyLlama('int8-weight-only'), 'one-float')
-    const { tensors, metadata } = await readAll(join(folder, 'model.safetensors'))
-    const float = (await readAll(join(tinyLlama('bf16'), 'model.safetensors'))).tensors
+    const { tensors, metadata } = await readTensorFile(join(folder, 'model.safetensors'))
+    const float = (await readTensorFile(join(tinyLlama('bf16'), 'model.safetensors'))).tensors
     const weight = 'model.layers.0.mlp.up_proj.weight'
     const kept = [...tensors].filter(([name]) => !name.startsWith('model.layers.0.mlp.up_proj.'))
-    await writeSafetensors(
-      join(folder, 'model.safetensors'),
-      [...kept, [weight, float.get(weight)!] as const].map(([name, { dtype, shape, bytes }]) => ({
-        ...{ name, shape, data: bytes },
-        dtype: dtype as 'I8',
-      })),
-      { metadata: { ...metadata, [weight]: '{"_type": "Tensor"}' } },
-    )
+    await writeTensorFile(join(folder, 'model.safetensors'), {
+      tensors: new Map([...kept, [weight, float.get(weight)!]]),
+      metadata: { ...metadata, [weight]: '{"_type": "Tensor"}' },
+    })
     await using model = await AutoModelForCausalLM.fromPretrained(folder)
     expect(model.quantization?.skipped).toContainEqual({
       module: 'model.layers.0.mlp.up_proj',
@@ -169,14 +165,10 @@ describe('tensors that cannot be loaded', () => {
   test('a class that is not known here: it is named without the block, too', async () => {
     const folder = await copyOf(tinyLlama('int8-weight-only'), 'future')
     const path = join(folder, 'model.safetensors')
-    const { tensors, metadata } = await readAll(path)
+    const { tensors, metadata } = await readTensorFile(path)
     const weight = 'model.layers.0.mlp.up_proj.weight'
-    const all = [...tensors].map(([name, { dtype, shape, bytes }]) => ({
-      ...{ name, shape, data: bytes },
-      dtype: dtype as 'I8',
-    }))
     const document = metadata[weight]!.replace('Int8Tensor', 'FutureTensor')
-    await writeSafetensors(path, all, { metadata: { ...metadata, [weight]: document } })
+    await writeTensorFile(path, { tensors, metadata: { ...metadata, [weight]: document } })
     await editConfig(folder, withoutBlock)
     await expect(inspectModel(folder)).rejects.toMatchObject({
       code: 'TENSOR_CLASS_UNKNOWN',
@@ -192,13 +184,9 @@ describe('tensors that cannot be loaded', () => {
     const shard = join(folder, weight_map[part])
     delete weight_map[part]
     await writeFile(indexPath, JSON.stringify({ ...index, weight_map }))
-    const { tensors, metadata } = await readAll(shard)
+    const { tensors, metadata } = await readTensorFile(shard)
     tensors.delete(part)
-    const rest = [...tensors].map(([name, { dtype, shape, bytes }]) => ({
-      ...{ name, shape, data: bytes },
-      dtype: dtype as 'I8',
-    }))
-    await writeSafetensors(shard, rest, { metadata })
+    await writeTensorFile(shard, { tensors, metadata })
     await expect(AutoModelForCausalLM.fromPretrained(folder)).rejects.toMatchObject({
       code: 'TENSOR_MISSING',
       tensor: part,

@@ -3,9 +3,9 @@ import { readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TensorWithData, writeSafetensors } from '@hfquant/safetensors'
+import { readTensorFile } from '@hfquant/testkit'
 import { afterAll, describe, expect, test } from 'vitest'
 import { AutoModelForCausalLM } from './index.js'
-import { readAll } from './testing/golden.fixture.js'
 import { copyModel, tinyLlama } from './testing/tiny-llama.fixture.js'
 
 const parent = mkdtempSync(join(tmpdir(), 'hfquant-float8-'))
@@ -51,7 +51,7 @@ async function modelsOf({ name, type, shared, activations }: Scheme) {
     quantization_config,
   }))
   const float = await copyModel(tinyLlama('bf16'), join(parent, `${name}-float`))
-  const { tensors } = await readAll(join(tinyLlama('bf16'), 'model.safetensors'))
+  const { tensors } = await readTensorFile(join(tinyLlama('bf16'), 'model.safetensors'))
   const documents: Record<string, string> = {}
   const stored: TensorWithData[] = []
   const restored: TensorWithData[] = []
@@ -119,7 +119,7 @@ describe.each<Scheme & { readonly warnings: readonly unknown[] }>([
     await using kept = await AutoModelForCausalLM.fromPretrained(float8)
     await kept.savePretrained(join(parent, `${scheme.name}-saved`))
     const [before, after] = await Promise.all(
-      [float8, `${float8}-saved`].map((folder) => readAll(join(folder, 'model.safetensors'))),
+      [float8, `${float8}-saved`].map((folder) => readTensorFile(join(folder, 'model.safetensors'))),
     )
     expect(after!.tensors).toEqual(before!.tensors)
     const blockOf = async (folder: string) =>

@@ -1,9 +1,10 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { readTensorFile } from '@hfquant/testkit'
 import { afterAll, expect, test } from 'vitest'
 import { quantizeModel } from './index.js'
-import { golden, readAll } from './testing/golden.fixture.js'
+import { golden } from './testing/golden.fixture.js'
 
 const parent = mkdtempSync(join(tmpdir(), 'hfquant-int4-'))
 afterAll(() => rmSync(parent, { recursive: true, force: true }))
@@ -21,7 +22,7 @@ test('int4 of a float32 model has the tensors and the header that Python writes'
   )
   await quantizeModel(folder('model'), join(parent, 'out'), { quantizationConfig })
   const [made, python] = await Promise.all(
-    [join(parent, 'out'), folder('python')].map((of) => readAll(join(of, 'model.safetensors'))),
+    [join(parent, 'out'), folder('python')].map((of) => readTensorFile(join(of, 'model.safetensors'))),
   )
   // Whatever the dtype of the weights is, torchao writes its default, bfloat16, as that of the activations.
   expect(listed(made!.metadata)).toEqual(listed(python!.metadata))

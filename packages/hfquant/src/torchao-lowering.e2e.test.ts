@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { cp, readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type SafetensorsDtype, writeSafetensors } from '@hfquant/safetensors'
+import { readTensorFile, writeTensorFile } from '@hfquant/testkit'
 import {
   FqnToConfig,
   Int4WeightOnlyConfig,
@@ -17,7 +17,7 @@ import {
 } from '@hfquant/torchao'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { AutoModelForCausalLM, quantizeModel, recipe, recipeNames } from './index.js'
-import { golden, largestDifference, readAll } from './testing/golden.fixture.js'
+import { golden, largestDifference } from './testing/golden.fixture.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'hfquant-torchao-configs-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -90,7 +90,7 @@ test('the layout of torchao 0.14 is read, and written in the current one', async
   const out = await quantize('current-layout', { quantType: new Int4WeightOnlyConfig({ groupSize: 64 }) })
   const old = join(folder, 'layout-0.14')
   await cp(out, old, { recursive: true })
-  const { tensors, metadata } = await readAll(join(out, 'model.safetensors'))
+  const { tensors, metadata } = await readTensorFile(join(out, 'model.safetensors'))
   const colons = [...tensors].map(([name, tensor]) => {
     const part = /^(.*)\._weight_(.*)$/.exec(name)
     return [part === null ? `${name}:_data` : `${part[1]}.weight:${part[2]}`, tensor] as const
@@ -99,11 +99,14 @@ test('the layout of torchao 0.14 is read, and written in the current one', async
     name,
     text.replace(/, "_tensor_data_names": \[.*\]/, ''),
   ])
-  await writeTensors(join(old, 'model.safetensors'), new Map(colons), Object.fromEntries(documents))
+  await writeTensorFile(join(old, 'model.safetensors'), {
+    tensors: new Map(colons),
+    metadata: Object.fromEntries(documents),
+  })
   expect(await logitsOf(old, 'fast')).toEqual(await logitsOf(out, 'fast'))
   await using model = await AutoModelForCausalLM.fromPretrained(old)
   await model.savePretrained(join(folder, 'layout-rewritten'))
-  const rewritten = await readAll(join(folder, 'layout-rewritten', 'model.safetensors'))
+  const rewritten = await readTensorFile(join(folder, 'layout-rewritten', 'model.safetensors'))
   expect(rewritten).toEqual({ tensors, metadata })
 })
 
@@ -115,7 +118,7 @@ test('each module as FqnToConfig says', async () => {
     _default: new Int4WeightOnlyConfig({ groupSize: 64 }),
   })
   const out = await quantize('per-module', { quantType })
-  const { tensors } = await readAll(join(out, 'model.safetensors'))
+  const { tensors } = await readTensorFile(join(out, 'model.safetensors'))
   const shapeOf = (name: string) => tensors.get(name)?.shape
   expect(shapeOf('model.layers.1.self_attn.q_proj._weight_qdata')).toEqual([64, 64])
   expect(shapeOf('model.layers.1.mlp.up_proj._weight_qdata')).toEqual([128, 32])
@@ -146,14 +149,14 @@ describe('a tied model with includeInputOutputEmbeddings', () => {
     const config = { ...JSON.parse(await readFile(path, 'utf8')), tie_word_embeddings: true }
     await writeFile(path, JSON.stringify(config))
     const weights = join(tied, 'model.safetensors')
-    const { tensors, metadata } = await readAll(weights)
+    const { tensors, metadata } = await readTensorFile(weights)
     tensors.delete('lm_head.weight')
-    await writeTensors(weights, tensors, metadata)
+    await writeTensorFile(weights, { tensors, metadata })
   })
 
   test('has one quantized weight for both ends', async () => {
     const out = await quantize('tied-int8', { quantType, includeInputOutputEmbeddings: true }, tied)
-    const { tensors, metadata } = await readAll(join(out, 'model.safetensors'))
+    const { tensors, metadata } = await readTensorFile(join(out, 'model.safetensors'))
     expect([...tensors.keys()].filter((name) => name.startsWith('lm_head'))).toEqual([])
     expect(metadata['model.embed_tokens.weight']).toContain('Int8Tensor')
     const [before, after] = [await logitsOf(tied, 'exact'), await logitsOf(out, 'exact')]
@@ -179,7 +182,7 @@ describe('a tied model with includeInputOutputEmbeddings', () => {
   test('and untieEmbeddingWeights has two, and says that it is not tied', async () => {
     const options = { quantType, includeInputOutputEmbeddings: true, untieEmbeddingWeights: true }
     const out = await quantize('untied-int8', options, tied)
-    const { tensors } = await readAll(join(out, 'model.safetensors'))
+    const { tensors } = await readTensorFile(join(out, 'model.safetensors'))
     expect(tensors.get('lm_head._weight_qdata')).toEqual(tensors.get('model.embed_tokens._weight_qdata'))
     const config = JSON.parse(await readFile(join(out, 'config.json'), 'utf8'))
     expect(config).toMatchObject({ tie_word_embeddings: false })
@@ -187,17 +190,3 @@ describe('a tied model with includeInputOutputEmbeddings', () => {
     expect(two).toEqual(one)
   })
 })
-
-type Tensors = Awaited<ReturnType<typeof readAll>>['tensors']
-
-const writeTensors = (path: string, tensors: Tensors, metadata: Readonly<Record<string, string>>) =>
-  writeSafetensors(
-    path,
-    [...tensors].map(([name, { dtype, shape, bytes }]) => ({
-      name,
-      dtype: dtype as SafetensorsDtype,
-      shape,
-      data: bytes,
-    })),
-    { metadata },
-  )

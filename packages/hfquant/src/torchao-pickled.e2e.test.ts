@@ -2,9 +2,10 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { cp, mkdir, readdir, readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { readTensorFile } from '@hfquant/testkit'
 import { afterAll, describe, expect, test } from 'vitest'
 import { AutoModelForCausalLM, inspectModel, quantizeModel } from './index.js'
-import { golden, readAll } from './testing/golden.fixture.js'
+import { golden } from './testing/golden.fixture.js'
 import {
   copyModel,
   differenceFromGolden,
@@ -41,7 +42,7 @@ describe('the pickled checkpoint that finalize writes', () => {
       'model.safetensors',
     ])
     expect(await differenceFromGolden(first)).toBeLessThan(1e-4)
-    const { tensors, metadata } = await readAll(join(first, 'model.safetensors'))
+    const { tensors, metadata } = await readTensorFile(join(first, 'model.safetensors'))
     expect(JSON.parse(metadata['lm_head.weight']!)).toEqual({
       _type: 'IntxUnpackedToInt8Tensor',
       _data: {

@@ -2,16 +2,17 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { cp, readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { readTensorFile } from '@hfquant/testkit'
 import { Int8WeightOnlyConfig, TorchAoConfig } from '@hfquant/torchao'
 import { afterAll, describe, expect, test } from 'vitest'
 import { AutoModelForCausalLM, quantizeModel, recipe } from './index.js'
-import { golden, largestDifference, readAll, readFloats, readIntegers } from './testing/golden.fixture.js'
+import { golden, largestDifference, readFloats, readIntegers } from './testing/golden.fixture.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'hfquant-torchao-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 const tinyLlama = (name: string) => golden(`torchao/tiny-llama/${name}`)
-const weights = (model: string) => readAll(join(model, 'model.safetensors'))
+const weights = (model: string) => readTensorFile(join(model, 'model.safetensors'))
 const quantizationOf = async (model: string) =>
   JSON.parse(await readFile(join(model, 'config.json'), 'utf8')).quantization_config
 

@@ -3,12 +3,12 @@ import { join } from 'node:path'
 import { GPTQConfig } from '@hfquant/gptq'
 import { decoderFamily, layerNorm, registerArchitecture } from '@hfquant/models'
 import { openSafetensors, writeSafetensors } from '@hfquant/safetensors'
+import { testFolder } from '@hfquant/testkit'
 import { inspectModel } from '@hfquant/transformers'
 import { expect, test } from 'vitest'
 import { quantizeModel } from './index.js'
 import { golden } from './testing/golden.fixture.js'
 import { tensorDigests } from './testing/gptq.fixture.js'
-import { testFolder } from './testing/test-folder.fixture.js'
 
 const folder = testFolder()
 const gpt2 = golden('architectures/gpt2')

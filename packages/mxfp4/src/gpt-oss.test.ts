@@ -1,25 +1,32 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { registerQuantizer } from '@hfquant/core'
-import { type TensorWithData, writeSafetensors } from '@hfquant/safetensors'
-import { relativeError } from '@hfquant/testkit'
+import {
+  type CheckpointChange,
+  changeCheckpoint,
+  readTensorFile,
+  relativeError,
+  type StoredTensor,
+  testFolder,
+} from '@hfquant/testkit'
 import { AutoModelForCausalLM, quantizeModel } from '@hfquant/transformers'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { Mxfp4Config, mxfp4 } from './index.js'
-import { type GoldenTensor, golden, readAll } from './testing/golden.fixture.js'
-import { testFolder } from './testing/test-folder.fixture.js'
+import { golden } from './testing/golden.fixture.js'
 
 registerQuantizer(mxfp4)
 const folder = testFolder()
 const published = golden('tiny-gpt-oss-mxfp4')
-const tensors = await readAll(join(published, 'model.safetensors'))
-const expected = await readAll(join(published, 'expected.safetensors'))
+const tensorsOf = async (path: string, file = 'model') =>
+  (await readTensorFile(join(path, `${file}.safetensors`))).tensors
+const tensors = await tensorsOf(published)
+const expected = await tensorsOf(published, 'expected')
 const EXPERTS = 'model.layers.1.mlp.experts'
 
 async function logitsOf(path: string, compute: 'exact' | 'fast' = 'exact'): Promise<Float32Array> {
   const { shape, bytes } = expected.get('input_ids')!
-  const ids = Array.from(new BigInt64Array(bytes.buffer as ArrayBuffer), Number)
+  const ids = Array.from(new BigInt64Array(bytes.buffer), Number)
   const inputIds = Array.from({ length: shape[0]! }, (_, row) =>
     ids.slice(row * shape[1]!, (row + 1) * shape[1]!),
   )
@@ -27,27 +34,10 @@ async function logitsOf(path: string, compute: 'exact' | 'fast' = 'exact'): Prom
   return (await model.forward({ inputIds })).logits
 }
 
-const wanted = new Float32Array(expected.get('logits')!.bytes.buffer as ArrayBuffer)
+const wanted = new Float32Array(expected.get('logits')!.bytes.buffer)
 
-/** The published folder, its tensors and its configuration as `change` leaves them. */
-async function changed(
-  name: string,
-  change: (tensors: Map<string, GoldenTensor>, config: Record<string, unknown>) => void,
-): Promise<string> {
-  const path = join(folder, name)
-  const [own, config] = [
-    new Map(tensors),
-    JSON.parse(await readFile(join(published, 'config.json'), 'utf8')) as Record<string, unknown>,
-  ]
-  change(own, config)
-  await mkdir(path)
-  await writeFile(join(path, 'config.json'), JSON.stringify(config))
-  const list = [...own].map(([tensor, { dtype, shape, bytes }]) => ({
-    ...{ name: tensor, dtype: dtype as TensorWithData['dtype'], shape, data: bytes },
-  }))
-  await writeSafetensors(join(path, 'model.safetensors'), list)
-  return path
-}
+const changed = (name: string, change: CheckpointChange) =>
+  changeCheckpoint(published, join(folder, name), change)
 
 describe('a model as it is on the hub', () => {
   test('gives the logits of Python', async () => {
@@ -62,7 +52,7 @@ describe('a model as it is on the hub', () => {
     await using model = await AutoModelForCausalLM.fromPretrained(published)
     const saved = join(folder, 'saved')
     await model.savePretrained(saved)
-    expect(await readAll(join(saved, 'model.safetensors'))).toEqual(tensors)
+    expect(await tensorsOf(saved)).toEqual(tensors)
     const config = async (path: string) => JSON.parse(await readFile(join(path, 'config.json'), 'utf8'))
     expect((await config(saved)).quantization_config).toEqual((await config(published)).quantization_config)
   })
@@ -90,7 +80,7 @@ describe('a float model', () => {
   })
 
   test('has the stacked weights of Python, columns first', async () => {
-    const found = await readAll(join(float, 'model.safetensors'))
+    const found = await tensorsOf(float)
     expect(found.get(`${EXPERTS}.gate_up_proj`)).toMatchObject({ dtype: 'BF16', shape: [4, 64, 64] })
     expect(found.get(`${EXPERTS}.down_proj`)).toMatchObject({ dtype: 'BF16', shape: [4, 32, 64] })
     expect(relativeError(await logitsOf(float), wanted)).toBeLessThan(2e-5)
@@ -99,7 +89,7 @@ describe('a float model', () => {
   test('is quantized into the layout of the hub, experts and nothing else', async () => {
     const out = join(folder, 'made')
     await quantizeModel(float, out, { quantizationConfig: new Mxfp4Config() })
-    expect(await readAll(join(out, 'model.safetensors'))).toEqual(tensors)
+    expect(await tensorsOf(out)).toEqual(tensors)
     const { quantization_config: block } = JSON.parse(await readFile(join(out, 'config.json'), 'utf8'))
     expect(block).toEqual(
       JSON.parse(await readFile(join(published, 'config.json'), 'utf8')).quantization_config,
@@ -112,7 +102,7 @@ describe('a float model', () => {
     })
     const out = join(folder, 'partly')
     await quantizeModel(float, out, skipping('model.layers.0.mlp'))
-    const names = [...(await readAll(join(out, 'model.safetensors'))).keys()]
+    const names = [...(await tensorsOf(out)).keys()]
     expect(names).toContain('model.layers.0.mlp.experts.down_proj')
     expect(names).toContain('model.layers.1.mlp.experts.down_proj_blocks')
     const split = quantizeModel(float, join(folder, 'split'), skipping('mlp.experts.2'))
@@ -127,22 +117,20 @@ describe('a float model', () => {
 })
 
 describe('is refused before a weight is used:', () => {
-  const cut = ({ dtype, shape, bytes }: GoldenTensor, axis: number, size: number): GoldenTensor => {
+  const cut = ({ dtype, shape, bytes }: StoredTensor, axis: number, size: number): StoredTensor => {
     const cutShape = shape.map((old, at) => (at === axis ? size : old))
     const count = cutShape.reduce((product, each) => product * each, 1)
     return { dtype, shape: cutShape, bytes: bytes.slice(0, count) }
   }
   const change =
-    (name: string, edit: (tensor: GoldenTensor) => GoldenTensor | undefined) =>
-    (own: Map<string, GoldenTensor>) => {
+    (name: string, edit: (tensor: StoredTensor) => StoredTensor | undefined) =>
+    (own: Map<string, StoredTensor>) => {
       const edited = edit(own.get(`${EXPERTS}.${name}`)!)
       if (edited === undefined) own.delete(`${EXPERTS}.${name}`)
       else own.set(`${EXPERTS}.${name}`, edited)
     }
 
-  test.each<
-    readonly [string, (own: Map<string, GoldenTensor>, config: Record<string, unknown>) => void, object]
-  >([
+  test.each<readonly [string, CheckpointChange, object]>([
     [
       'scales of another number of blocks',
       change('gate_up_proj_scales', (scales) => cut(scales, 2, 1)),

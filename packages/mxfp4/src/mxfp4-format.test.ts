@@ -7,13 +7,14 @@ import type {
   WeightInfo,
 } from '@hfquant/core'
 import { widenFloats } from '@hfquant/kernels'
+import { readTensorFile } from '@hfquant/testkit'
 import { expect, test } from 'vitest'
 import { encodeBlock } from './e2m1.js'
 import { mxfp4Format } from './mxfp4-format.js'
-import { golden, readAll } from './testing/golden.fixture.js'
+import { golden } from './testing/golden.fixture.js'
 
-const file = await readAll(golden('blocks.safetensors'))
-const floats = (name: string) => new Float32Array(file.get(name)!.bytes.buffer as ArrayBuffer)
+const { tensors: file } = await readTensorFile(golden('blocks.safetensors'))
+const floats = (name: string) => new Float32Array(file.get(name)!.bytes.buffer)
 
 const weightOf = (outFeatures: number, inFeatures: number): WeightInfo => ({
   ...{ path: 'layer', kind: 'linear', dtype: 'float32', outFeatures, inFeatures },

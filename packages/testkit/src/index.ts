@@ -33,8 +33,16 @@ export {
 } from './conformance/workbench.js'
 export { describeQuantizer } from './describe-quantizer.js'
 export { type FakeMachine, fakeEnvironment } from './fake-environment.js'
+export { type CheckpointChange, changeCheckpoint } from './models/change-checkpoint.js'
 export { type Damage, damageCheckpoint } from './models/damage.js'
 export { buildShell, type ModelLayout, type ModuleSpec } from './models/layout.js'
+export {
+  readTensorFile,
+  type StoredTensor,
+  type TensorFile,
+  writeTensorFile,
+} from './models/tensor-file.js'
 export { type ArchitectureSize, TINY_LLAMA, tinyConfig, writeTinyModel } from './models/tiny-architecture.js'
 export { lowerTinyModel, type TinyModelOptions, tinyModel } from './models/tiny-model.js'
 export { type CheckpointOptions, writeCheckpoint } from './models/write-checkpoint.js'
+export { testFolder } from './test-folder.js'

@@ -15,16 +15,6 @@ export async function readIntegers(file: string, tensor: string): Promise<number
   return Array.from(new BigInt64Array((await opened.read(tensor)).slice().buffer), Number)
 }
 
-/** The bytes of every tensor, and everything else that a header says. */
-export async function readAll(file: string) {
-  await using opened = await openSafetensors(file)
-  const tensors = new Map<string, { dtype: string; shape: readonly number[]; bytes: Buffer }>()
-  for (const [name, { dtype, shape }] of opened.tensors) {
-    tensors.set(name, { dtype, shape, bytes: Buffer.from(await opened.read(name)) })
-  }
-  return { metadata: opened.metadata, tensors }
-}
-
 export function largestDifference(found: Float32Array, wanted: Float32Array): number {
   if (found.length !== wanted.length) throw new RangeError(`${found.length} values, ${wanted.length} wanted`)
   return found.reduce((most, value, index) => Math.max(most, Math.abs(value - wanted[index]!)), 0)

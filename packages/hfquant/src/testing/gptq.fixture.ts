@@ -3,9 +3,9 @@ import { cpSync, readdirSync, rmSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { GPTQConfig, type GPTQConfigOptions } from '@hfquant/gptq'
-import { writeSafetensors } from '@hfquant/safetensors'
+import { readTensorFile, type TensorFile, writeTensorFile } from '@hfquant/testkit'
 import { AutoModelForCausalLM, quantizeModel } from '../index.js'
-import { golden, readAll, readIntegers } from './golden.fixture.js'
+import { golden, readIntegers } from './golden.fixture.js'
 
 export const float = golden('gptq/tiny-llama-fp32')
 export const actOrder = golden('gptq/tiny-llama-gptq-w4-g32-desc-act')
@@ -25,7 +25,7 @@ export async function logitsOf(
 export async function allTensors(model: string): Promise<StoredTensors> {
   const files = readdirSync(model).filter((name) => /^model.*\.safetensors$/.test(name))
   const tensors = await Promise.all(
-    files.map(async (name) => [...(await readAll(join(model, name))).tensors]),
+    files.map(async (name) => [...(await readTensorFile(join(model, name))).tensors]),
   )
   return new Map(tensors.flat().sort(([a], [b]) => (a < b ? -1 : 1)))
 }
@@ -33,13 +33,13 @@ export async function allTensors(model: string): Promise<StoredTensors> {
 /** What tells two checkpoints apart; comparing megabytes value by value takes minutes. */
 export async function tensorDigests(model: string): Promise<ReadonlyMap<string, string>> {
   const tensors = [...(await allTensors(model))]
-  const digest = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex')
+  const digest = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex')
   return new Map(
     tensors.map(([name, { dtype, shape, bytes }]) => [name, `${dtype} ${shape} ${digest(bytes)}`]),
   )
 }
 
-export type StoredTensors = Awaited<ReturnType<typeof readAll>>['tensors']
+export type StoredTensors = TensorFile['tensors']
 
 export const quantizationOf = async (model: string) =>
   JSON.parse(await readFile(join(model, 'config.json'), 'utf8')).quantization_config
@@ -80,13 +80,7 @@ export async function variant(out: string, change: Change): Promise<string> {
 
 /** Writes tensors as the only weight file of a folder. */
 export async function writeTensors(folder: string, tensors: StoredTensors): Promise<void> {
-  const list = [...tensors].map(([name, { dtype, shape, bytes }]) => ({
-    name,
-    dtype: dtype as 'I32',
-    shape,
-    data: bytes,
-  }))
-  await writeSafetensors(join(folder, 'model.safetensors'), list, { metadata: { format: 'pt' } })
+  await writeTensorFile(join(folder, 'model.safetensors'), { tensors, metadata: { format: 'pt' } })
 }
 
 /**
