@@ -16,6 +16,7 @@ export {
 export { installedFile } from './installed-file.js'
 export type { KernelCall, KernelFunction, KernelParams, KernelResult } from './kernel.js'
 export type { ByteRange, FileRange, MemoryRange, Spacing } from './pool/byte-range.js'
+export { createIdleThreads, type IdleThreads, type KeptThread } from './pool/idle-threads.js'
 export {
   createKernelPool,
   type KernelPool,

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -40,6 +40,8 @@ const shared = (bytes: Uint8Array | number) => {
 /** A module whose kernels misbehave or wait in ways the built-in ones do not. */
 function plugIn(): string {
   const file = join(folder, 'plug-in.mjs')
+  // A thread may be reading it.
+  if (existsSync(file)) return pathToFileURL(file).href
   writeFileSync(
     file,
     `export const kernels = {
@@ -272,6 +274,30 @@ describe('order, cancelling and the end', () => {
     await expect(running).resolves.toEqual({ nonFinite: 0 })
     await expect(single.run(plugged('wait'))).rejects.toBeInstanceOf(KernelPoolDisposedError)
     await single.dispose()
+  })
+
+  it('leaves its threads to the next one, but for those that hold much or have run kernels of others', async () => {
+    let started = 0
+    const count = () => {
+      started += 1
+    }
+    const run = async (task: KernelTask) => {
+      await using single = createKernelPool({ workers: 1 })
+      await single.run(task)
+      return started
+    }
+    const copy = (byteLength: number): KernelTask => ({
+      ...{ kernel: 'copy', params: {}, inputs: [shared(byteLength)], outputs: [shared(byteLength)] },
+    })
+    // Whatever other tests have left is used up.
+    await Promise.all(Array.from({ length: 8 }, () => run(plugged('untouched'))))
+    process.on('worker', count)
+    try {
+      expect([await run(copy(1)), await run(copy(1)), await run(plugged('untouched'))]).toEqual([1, 1, 1])
+      expect([await run(copy(2 ** 24)), await run(copy(1)), await run(copy(1))]).toEqual([2, 3, 3])
+    } finally {
+      process.off('worker', count)
+    }
   })
 
   it('a forgotten pool lets the process end, and the process waits for a running task', () => {

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { KernelArgumentError, KernelPoolDisposedError, KernelWorkerCrashedError } from '../errors.js'
 import type { KernelResult } from '../kernel.js'
-import { type PoolWorker, startPoolWorker } from './pool-worker.js'
+import { type PoolWorker, takePoolWorker } from './pool-worker.js'
 import { checkTask, type KernelTask } from './task.js'
 
 /** More threads than this wait for memory rather than compute. */
@@ -34,7 +34,10 @@ export interface KernelPool extends AsyncDisposable {
    * @throws the reason of `signal` when that is aborted
    */
   run(task: KernelTask, options?: KernelRunOptions): Promise<KernelResult>
-  /** Rejects what is queued, waits for what is running, ends the threads. May be called again. */
+  /**
+   * Rejects what is queued, waits for what is running, gives the threads away: the next pool may take them at once, and they
+   * end soon where none does. May be called again.
+   */
   dispose(): Promise<void>
 }
 
@@ -78,7 +81,7 @@ export function createKernelPool(options: KernelPoolOptions = {}): KernelPool {
     for (let worker = idle.pop(); worker !== undefined; worker = idle.pop()) {
       if (worker.alive) return worker
     }
-    return startPoolWorker()
+    return takePoolWorker()
   }
 
   async function perform(worker: PoolWorker, { task, signal, resolve, reject }: Job): Promise<void> {
@@ -116,7 +119,7 @@ export function createKernelPool(options: KernelPoolOptions = {}): KernelPool {
       job.reject(new KernelPoolDisposedError())
     }
     await Promise.all(busy.values())
-    await Promise.all(idle.map((worker) => worker.terminate()))
+    await Promise.all(idle.map((worker) => worker.release()))
   }
 
   const dispose = (): Promise<void> => {

@@ -1,7 +1,7 @@
 import { chmod, mkdir, open, readdir, rm, statfs } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
-import { createWorkFolder, outputError } from '@hfquant/core'
+import { createWorkFolder, outputError, tensorBytes } from '@hfquant/core'
 import type { Graph } from '../graph/graph.js'
 import { startSessionWorker } from '../session/session-worker-host.js'
 import { alignTensors } from './align-tensors.js'
@@ -38,7 +38,7 @@ export async function compileArtifact(
     const [plain, packed] = [join(work.path, 'plain'), join(work.path, 'packed')]
     await Promise.all([plain, packed].map((folder) => mkdir(folder)))
     const modelPath = await writeArtifact(plain, graph, { signal, onProgress })
-    await packWeights(modelPath, packed, threads)
+    await packWeights(modelPath, packed, { threads, weightBytes: constantBytes(graph) })
     signal?.throwIfAborted()
     await rm(plain, { recursive: true })
     await alignTensors(packed)
@@ -53,9 +53,13 @@ export async function compileArtifact(
   }
 }
 
-/** In a thread of its own, which takes with it what packing leaves in memory. */
-async function packWeights(modelPath: string, folder: string, threads: number): Promise<void> {
-  const worker = startSessionWorker()
+/** In a thread of its own: one that has packed much takes with it what that leaves in memory. */
+async function packWeights(
+  modelPath: string,
+  folder: string,
+  { threads, weightBytes }: { readonly threads: number; readonly weightBytes: number },
+): Promise<void> {
+  const worker = startSessionWorker(weightBytes)
   try {
     const target = { modelPath: join(folder, MODEL_FILE), weightsFile: WEIGHTS_FILE }
     await worker.call({ kind: 'prepack', modelPath, target, threads })
@@ -65,6 +69,9 @@ async function packWeights(modelPath: string, folder: string, threads: number): 
     await worker.close()
   }
 }
+
+const constantBytes = ({ constants }: Graph): number =>
+  constants.reduce((sum, { dtype, shape }) => sum + tensorBytes(dtype, shape), 0)
 
 /** The runtime fills a disk to the last page before it fails, and does not say why. */
 async function hasSpace(folder: string): Promise<boolean> {

@@ -46,7 +46,7 @@ export function createGraphThreads(options: GraphThreadsOptions = {}): GraphThre
   const all = new Set<SessionWorker>()
   const free: SessionWorker[] = []
   const start = () => {
-    const worker = startSessionWorker()
+    const worker = startSessionWorker(reuse ? 0 : Number.POSITIVE_INFINITY)
     all.add(worker)
     return worker
   }

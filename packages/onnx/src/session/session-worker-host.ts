@@ -1,14 +1,11 @@
 import { dirname, join } from 'node:path'
-import { Worker } from 'node:worker_threads'
 import { RuntimeError } from '@hfquant/core'
-import { installedFile } from '@hfquant/kernels'
 import { WEIGHTS_FILE } from '../artifact/files.js'
 import { fromErrorRecord } from './error-record.js'
-import { createExitGate } from './exit-gate.js'
 import { findMappedFile, type MappedFile } from './mapped-file.js'
-import type { Answers, CountersMessage, Reply, Request } from './protocol.js'
-import type { SessionWorkerData } from './runtime-call.js'
+import type { Answers, Reply, Request } from './protocol.js'
 import type { SessionCounters } from './session-counters.js'
+import { takeSessionThread } from './session-thread.js'
 
 /** The thread of a session. Sequences aside, calls are answered in order; while none is under way it does not keep the process alive. */
 export interface SessionWorker {
@@ -37,9 +34,9 @@ export async function openInWorker<Kind extends 'open' | 'openGraph'>(
   request: Extract<Request, { readonly kind: Kind }> & { readonly modelPath: string },
   onCounters?: (counters: SessionCounters) => void,
 ): Promise<OpenedWorker<Kind>> {
-  const worker = startSessionWorker(onCounters)
   // Looked at before it is opened: a model that is not kept is deleted as soon as it is mapped.
   const weights = await findMappedFile(join(dirname(request.modelPath), WEIGHTS_FILE))
+  const worker = startSessionWorker(weights.size, onCounters)
   try {
     return { ...worker, weights, opened: await worker.call(request) }
   } catch (error) {
@@ -48,16 +45,21 @@ export async function openInWorker<Kind extends 'open' | 'openGraph'>(
   }
 }
 
-/** @param onCounters is told what the thread says without being asked. */
-export function startSessionWorker(onCounters?: (counters: SessionCounters) => void): SessionWorker {
-  disableTelemetry()
-  const { gate, forget } = createExitGate()
-  const worker = new Worker(installedFile('@hfquant/onnx/session-worker', import.meta.url), {
-    execArgv: [],
-    workerData: { gate } satisfies SessionWorkerData,
-  })
+/** What larger models leave in a thread, until its end, is more than the start of another one is worth. */
+const MOST_LEFT_BYTES = 64 * 2 ** 20
+
+let calls = 0
+
+/**
+ * @param weightBytes what the session is going to hold: the thread of a small one serves the next one, too.
+ * @param onCounters is told what the thread says without being asked.
+ */
+export function startSessionWorker(
+  weightBytes: number,
+  onCounters?: (counters: SessionCounters) => void,
+): SessionWorker {
+  const thread = takeSessionThread()
   const waiting = new Map<number, { resolve: (answer: never) => void; reject: (error: Error) => void }>()
-  let calls = 0
   let closed: Promise<void> | undefined
   let closedBy = disposed()
   let ended: Error | undefined
@@ -66,24 +68,25 @@ export function startSessionWorker(onCounters?: (counters: SessionCounters) => v
     for (const { reject } of waiting.values()) reject(error)
     waiting.clear()
   }
-  worker.on('message', (replies: readonly Reply[] | CountersMessage) => {
-    if ('counters' in replies) {
-      onCounters?.(replies.counters)
-      return
-    }
-    for (const reply of replies) {
-      const entry = waiting.get(reply.id)
-      waiting.delete(reply.id)
-      if ('error' in reply) entry?.reject(closed === undefined ? errorOf(reply) : closedBy)
-      else entry?.resolve(reply.answer as never)
-    }
-    if (waiting.size === 0) worker.unref()
-  })
-  worker.on('error', (error) => fail(sessionError(error.message, error)))
-  worker.on('exit', () => {
-    forget()
-    fail(closed === undefined ? sessionError('the session thread ended') : closedBy)
-  })
+  thread.user = {
+    onMessage(replies) {
+      if ('counters' in replies) {
+        onCounters?.(replies.counters)
+        return
+      }
+      for (const reply of replies) {
+        const entry = waiting.get(reply.id)
+        waiting.delete(reply.id)
+        if ('error' in reply) entry?.reject(closed === undefined ? errorOf(reply) : closedBy)
+        else entry?.resolve(reply.answer as never)
+      }
+      if (waiting.size === 0) thread.unref()
+    },
+    onEnd(error) {
+      if (error !== undefined) fail(sessionError(error.message, error))
+      else fail(closed === undefined ? sessionError('the session thread ended') : closedBy)
+    },
+  }
 
   const call: SessionWorker['call'] = (request, transfer = []) => {
     if (closed !== undefined && request.kind !== 'close') return Promise.reject(closedBy)
@@ -91,17 +94,22 @@ export function startSessionWorker(onCounters?: (counters: SessionCounters) => v
     return new Promise((resolve, reject) => {
       calls += 1
       // First: what cannot be cloned throws here, and nothing would answer it.
-      worker.postMessage({ id: calls, request }, [...transfer])
+      thread.post({ id: calls, request }, transfer)
       waiting.set(calls, { resolve, reject })
-      worker.ref()
+      thread.ref()
     })
+  }
+  const leave = async () => {
+    const isIdle = await call({ kind: 'close' }).then(
+      () => waiting.size === 0,
+      () => false,
+    )
+    if (isIdle && thread.alive && weightBytes <= MOST_LEFT_BYTES) thread.keep()
+    else await thread.terminate()
   }
   const close = (reason = closedBy) => {
     if (closed === undefined) closedBy = reason
-    closed ??= call({ kind: 'close' })
-      .catch(() => {})
-      .then(() => worker.terminate())
-      .then(() => {})
+    closed ??= leave()
     return closed
   }
   return { call, close, isClosed: () => closed !== undefined || ended !== undefined }
@@ -120,8 +128,3 @@ const disposed = (): RuntimeError =>
   new RuntimeError('MODEL_DISPOSED', 'the model has been disposed', {
     hint: 'Load it again before using it.',
   })
-
-/** The runtime reports usage to its vendor unless this is set before it is loaded; only the main thread can set it. */
-function disableTelemetry(): void {
-  process.env.ORT_DISABLE_TELEMETRY ??= '1'
-}

@@ -6,7 +6,7 @@ import { prepack } from './prepack.js'
 import type { Answer, CacheBytes, Call, CountersMessage, Reply, Request } from './protocol.js'
 import { createScheduler, type Scheduler } from './scheduler.js'
 
-/** Runs a session on a thread of its own: the runtime blocks the thread that calls it. */
+/** Runs a session, and the next one once it is closed, on a thread of its own: the runtime blocks the thread that calls it. */
 
 const port = parentPort!
 let decoder: Decoder | undefined
@@ -32,10 +32,6 @@ async function answer({ id, request }: Call): Promise<void> {
     reply({ id, answer: result }, buffersOf(result))
   } catch (error) {
     reply({ id, error: toErrorRecord(error) })
-  }
-  if (request.kind === 'close') {
-    post()
-    port.close()
   }
 }
 
@@ -66,12 +62,7 @@ function post(): void {
 async function handle(request: Request): Promise<Answer> {
   switch (request.kind) {
     case 'open':
-      decoder = await openDecoder(request.modelPath, request.cache, request)
-      scheduler = createScheduler(decoder, {
-        ...request,
-        onCounters: (counters) => port.postMessage({ counters } satisfies CountersMessage),
-      })
-      return { longest: decoder.sequences.longest }
+      return open(request)
     case 'prepack':
       await prepack(request.modelPath, request.target, request.threads)
       return DONE
@@ -105,8 +96,24 @@ async function handle(request: Request): Promise<Answer> {
     case 'close':
       await runner?.close()
       await decoder?.close()
+      runner = undefined
+      decoder = undefined
+      scheduler = undefined
       return DONE
   }
+}
+
+async function open(request: Extract<Request, { readonly kind: 'open' }>): Promise<Answer> {
+  const opened = await openDecoder(request.modelPath, request.cache, request)
+  decoder = opened
+  scheduler = createScheduler(opened, {
+    ...request,
+    onCounters: (counters) => {
+      // What is left to do of a session that has ended concerns nobody.
+      if (decoder === opened) port.postMessage({ counters } satisfies CountersMessage)
+    },
+  })
+  return { longest: opened.sequences.longest }
 }
 
 const DONE = { done: true } as const

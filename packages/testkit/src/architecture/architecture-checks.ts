@@ -60,8 +60,14 @@ export function architectureChecks(
   const golden = (folder: string): ArchitectureCheck => ({
     subject: 'runs',
     title: `computes and decodes what is expected of ${folder.split(/[\\/]/).at(-1)}`,
-    run: () => computesGolden(frontDoor, folder),
+    // One model of the family is computed as it is compiled for later starts.
+    run: () => computesGolden(frontDoor, folder, { compute: 'exact', cache: folder === first }),
   })
+  let float: Promise<Float32Array> | undefined
+  const logitsOfFloat = (from: string) => {
+    float ??= logitsOf(frontDoor, from)
+    return float
+  }
   return [
     ...goldens.map(golden),
     {
@@ -73,8 +79,11 @@ export function architectureChecks(
       ([name, quantizationConfig]): ArchitectureCheck => ({
         subject: name,
         title: `${name}: quantized, saved and loaded again it computes the same, alone and beside others`,
-        run: async (folder) =>
-          quantizes(frontDoor, await tiny(join(folder, 'float')), folder, quantizationConfig),
+        run: async (folder) => {
+          const from = await tiny(join(folder, 'float'))
+          const float = await logitsOfFloat(from)
+          await quantizes(frontDoor, from, { folder, quantizationConfig, float })
+        },
       }),
     ),
     ...(calibration === undefined
@@ -107,9 +116,13 @@ const LARGEST_ERROR = 2e-5
 
 const contract = 'a definition computes what the family computes elsewhere'
 
-async function computesGolden(door: FrontDoor, folder: string): Promise<void> {
+async function computesGolden(
+  door: FrontDoor,
+  folder: string,
+  options: { readonly compute: 'exact'; readonly cache: boolean },
+): Promise<void> {
   const { sequences, logits: wanted, logitsShort, greedy } = await readExpected(folder)
-  await using model = await door.fromPretrained(folder, { compute: 'exact' })
+  await using model = await door.fromPretrained(folder, options)
   const { logits } = await model.forward({ inputIds: sequences })
   const error = relativeError(logits, wanted)
   demand(error < LARGEST_ERROR, `the largest error of a logit is ${error} of the largest logit`, contract)
@@ -170,21 +183,28 @@ const bytesOf = ({ buffer, byteOffset, byteLength }: Float32Array) =>
 /** Each of these models is opened once: to pack its weights for later starts would take longer than all that it computes. */
 const EXACT = { compute: 'exact', cache: false } as const
 
+/** What the logits of a model and of its quantized forms are compared with. */
+const SEQUENCES = [prompt(17, 1), prompt(17, 2)]
+
+interface Quantizing {
+  readonly folder: string
+  readonly quantizationConfig: QuantizationConfigInput
+  /** Logits of the float model. */
+  readonly float: Float32Array
+}
+
 async function quantizes(
   door: FrontDoor,
   from: string,
-  folder: string,
-  quantizationConfig: QuantizationConfigInput,
+  { folder, quantizationConfig, float }: Quantizing,
 ): Promise<void> {
   const saved = join(folder, 'quantized')
-  const inputIds = [prompt(17, 1), prompt(17, 2)]
   await using model = await door.fromPretrained(from, { quantizationConfig, ...EXACT })
-  const { logits } = await model.forward({ inputIds })
+  const { logits } = await model.forward({ inputIds: SEQUENCES })
   demand(logits.every(Number.isFinite), 'logits are not finite', 'a quantized model computes')
-  const float = await logitsOf(door, from, inputIds)
   demand(relativeError(logits, float) > 0, 'no logit changes', 'linear layers of the blocks are quantized')
   await model.savePretrained(saved)
-  const again = await logitsOf(door, saved, inputIds)
+  const again = await logitsOf(door, saved)
   demand(
     relativeError(again, logits) === 0,
     `logits differ by ${relativeError(again, logits)}`,
@@ -194,13 +214,9 @@ async function quantizes(
   await demandSameBesideOthers(fast)
 }
 
-async function logitsOf(
-  door: FrontDoor,
-  folder: string,
-  inputIds: readonly (readonly number[])[],
-): Promise<Float32Array> {
+async function logitsOf(door: FrontDoor, folder: string): Promise<Float32Array> {
   await using model = await door.fromPretrained(folder, EXACT)
-  return (await model.forward({ inputIds })).logits
+  return (await model.forward({ inputIds: SEQUENCES })).logits
 }
 
 async function refuses(

@@ -50,7 +50,11 @@ async function computed(
   inputIds: readonly (readonly number[])[],
   quantizationConfig?: QuantizationConfigInput,
 ) {
-  const options = { compute: 'exact', ...(quantizationConfig && { quantizationConfig }) } as const
+  const options = {
+    compute: 'exact',
+    cache: false,
+    ...(quantizationConfig && { quantizationConfig }),
+  } as const
   await using model = await door.fromPretrained(folder, options)
   const { logits } = await model.forward({ inputIds })
   return { logits, skipped: (model.quantization?.skipped ?? []).map(({ module }) => module).join() }
