@@ -8,7 +8,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { isBuiltin } from 'node:module'
 import { dirname, join, relative, resolve, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import typescript from 'typescript'
+import { importsOf } from './imports-of.mjs'
 
 const FORMATS = ['@hfquant/safetensors', '@hfquant/torch-checkpoint', '@hfquant/kernels']
 const RUNNING = ['@hfquant/core', '@hfquant/kernels', '@hfquant/onnx']
@@ -169,14 +169,9 @@ function readPackage(root, folder) {
   }
 }
 
-/** Imports of every form: static, type-only, re-export, dynamic, `import('x').Type`. */
 function readSource(root, path) {
   const text = readFileSync(join(root, path), 'utf8')
-  const imports = typescript.preProcessFile(text, true, true).importedFiles.map(({ fileName, pos }) => ({
-    specifier: fileName,
-    line: text.slice(0, pos).split('\n').length,
-  }))
-  return { path, text, imports, isTest: TEST_FILE.test(path) }
+  return { path, text, imports: importsOf(path, text), isTest: TEST_FILE.test(path) }
 }
 
 function packageFolders(root, parent) {

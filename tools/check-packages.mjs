@@ -10,8 +10,8 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, 
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import typescript from 'typescript'
 import { packPackages } from './pack-packages.mjs'
+import { typeErrors } from './type-errors.mjs'
 
 /** Most KiB of a tarball; the exceptions say why they are larger. */
 const DEFAULT_BUDGET = 160
@@ -84,11 +84,8 @@ function targetsOf({ exports = {}, bin = {} }) {
 
 /** The ways in which applications find types. */
 const RESOLUTIONS = {
-  node16: { module: typescript.ModuleKind.Node16, moduleResolution: typescript.ModuleResolutionKind.Node16 },
-  bundler: {
-    module: typescript.ModuleKind.ESNext,
-    moduleResolution: typescript.ModuleResolutionKind.Bundler,
-  },
+  node16: { module: 'node16', moduleResolution: 'node16' },
+  bundler: { module: 'esnext', moduleResolution: 'bundler' },
 }
 
 /** Imports every typed door of the unpacked tarballs from an ES module outside of the repository. */
@@ -100,16 +97,12 @@ function checkTypes(tarballs, folder) {
       .map(([door]) => name + door.slice(1)),
   )
   writeFileSync(join(folder, 'package.json'), '{ "type": "module" }')
-  const consumer = join(folder, 'consumer.ts')
   const lines = doors.flatMap((door, i) => [`import * as door${i} from '${door}'`, `export { door${i} }`])
-  writeFileSync(consumer, lines.join('\n'))
+  writeFileSync(join(folder, 'consumer.ts'), lines.join('\n'))
   return Object.entries(RESOLUTIONS).flatMap(([resolution, options]) => {
-    const target = typescript.ScriptTarget.ES2022
-    const settings = { ...options, target, strict: true, noEmit: true, skipLibCheck: true, types: [] }
-    const program = typescript.createProgram([consumer], settings)
-    return typescript
-      .getPreEmitDiagnostics(program)
-      .map(({ messageText }) => `${resolution}: ${typescript.flattenDiagnosticMessageText(messageText, ' ')}`)
+    const shared = { target: 'es2022', strict: true, noEmit: true, skipLibCheck: true, types: [] }
+    const config = { compilerOptions: { ...shared, ...options }, files: ['consumer.ts'] }
+    return typeErrors(folder, config).map((line) => `${resolution}: ${line}`)
   })
 }
 

@@ -7,7 +7,7 @@ import { spawn } from 'node:child_process'
 import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { isBuiltin } from 'node:module'
 import { basename, join, relative, resolve, sep } from 'node:path'
-import typescript from 'typescript'
+import { importsOf } from './imports-of.mjs'
 
 /** Never copied: made again where the package is tried. */
 const MADE = new Set(['node_modules', 'dist'])
@@ -72,7 +72,7 @@ export function tiesTo(folder) {
   )
   for (const path of filesBelow(folder)) {
     const text = readFileSync(join(folder, path), 'utf8')
-    for (const specifier of importsOf(path, text)) {
+    for (const specifier of specifiersOf(path, text)) {
       const problem = problemOf(specifier, join(folder, path), folder, known)
       if (problem !== undefined) ties.push(`${path} imports ${specifier}: ${problem}`)
     }
@@ -86,9 +86,9 @@ const filesBelow = (folder) =>
     .filter((path) => !path.startsWith(`goldens${sep}`))
     .sort()
 
-function importsOf(path, text) {
+function specifiersOf(path, text) {
   if (path.endsWith('.json')) return [JSON.parse(text).extends ?? []].flat()
-  const imports = typescript.preProcessFile(text, true, true).importedFiles.map(({ fileName }) => fileName)
+  const imports = importsOf(path, text).map(({ specifier }) => specifier)
   const urls = [...text.matchAll(/new URL\(\s*['"`]([^'"`]+)/g)].map(([, url]) => url)
   return [...imports, ...urls.filter((url) => url.startsWith('.'))]
 }

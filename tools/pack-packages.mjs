@@ -52,9 +52,7 @@ export function packPackages(out) {
   const unbuilt = packages.flatMap(missingTargets)
   if (unbuilt.length > 0) {
     const missing = `not built: ${unbuilt.slice(0, 3).join(', ')}${unbuilt.length > 3 ? ', …' : ''}`
-    throw new Error(
-      `${missing}\nBuild everything with its types first: \`npx turbo run build\` without HFQUANT_BUILD_TYPES.`,
-    )
+    throw new Error(`${missing}\nBuild everything with its types first: \`pnpm build\`.`)
   }
   const versions = new Map(packages.map(({ manifest }) => [manifest.name, manifest.version]))
   const staging = mkdtempSync(join(tmpdir(), 'hfquant-pack-'))

@@ -1,13 +1,12 @@
 import { defineConfig, type Options } from 'tsup'
 
-/** What every package shares; a package states its entries and what differs. Types take most of the time of a build. */
+/** What every package shares; a package states its entries and what differs. The compiler makes the types of all packages at once. */
 export const library = (options: Options) =>
   defineConfig({
     format: 'esm',
     target: 'node20',
     platform: 'node',
-    dts: process.env.HFQUANT_BUILD_TYPES !== 'no',
-    clean: true,
+    clean: ['!**/*.d.ts'],
     sourcemap: true,
     ...options,
   })

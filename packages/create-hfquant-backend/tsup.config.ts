@@ -1,3 +1,3 @@
 import { library } from '../../tools/tsup.base.js'
 
-export default library({ entry: ['src/main.ts'], dts: false })
+export default library({ entry: ['src/main.ts'] })
