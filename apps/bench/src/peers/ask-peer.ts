@@ -26,7 +26,7 @@ export interface PeerFailure {
   readonly error: string
 }
 
-export type Peer = 'llama-cpp' | 'transformers-js'
+export type Peer = 'llama-cpp' | 'transformers-js' | 'pipelines'
 
 /** A padded batch for an encoder, in the words of `@huggingface/transformers`. */
 export interface EncoderRequest {
@@ -51,6 +51,23 @@ export const askPeer = <Greedy = unknown>(
 export const askForEncoders = (
   requests: readonly EncoderRequest[],
 ): Promise<readonly (EncoderAnswer | PeerFailure)[]> => ask<EncoderAnswer>('transformers-js', requests)
+
+/** Calls of one pipeline of `@huggingface/transformers`. */
+export interface PipelineRequest {
+  readonly task: string
+  readonly model: string
+  readonly calls: readonly (readonly unknown[])[]
+}
+
+/** What each call gives; a tensor is { type, dims, data }. */
+export interface PipelineAnswer {
+  readonly error?: undefined
+  readonly results: readonly unknown[]
+}
+
+export const askPipelines = (
+  requests: readonly PipelineRequest[],
+): Promise<readonly (PipelineAnswer | PeerFailure)[]> => ask<PipelineAnswer>('pipelines', requests)
 
 async function ask<Answer>(
   peer: Peer,
