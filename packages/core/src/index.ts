@@ -26,6 +26,7 @@ export {
   createScratchFolder,
   createTemporaryFolder,
   createWorkFolder,
+  isWorkedOn,
   type WorkFolder,
 } from './cache/work-folder.js'
 export type {

@@ -42,6 +42,7 @@ export {
   type ClassifiedToken,
   type ClassifiedTokens,
   type CompiledModel,
+  compileModel,
   type EmbedOptions,
   type EncodedText,
   type EncoderBatch,

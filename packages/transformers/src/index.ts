@@ -4,6 +4,7 @@ export {
   pruneCompiledModels,
   removeCompiledModels,
 } from './auto/compile/compiled-models.js'
+export { compileModel } from './auto/compile-model.js'
 export { CausalLM } from './auto/decoder/causal-lm.js'
 export type { ChatOptions } from './auto/decoder/chat-prompt.js'
 export type { Prompt, TokenIds } from './auto/decoder/check-tokens.js'

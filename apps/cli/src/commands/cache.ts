@@ -2,26 +2,45 @@ import type { Command } from 'commander'
 import {
   type CompiledModel,
   cacheFolder,
+  compileModel,
   listCompiledModels,
   pruneCompiledModels,
+  recipe,
   removeCompiledModels,
+  resolveModel,
 } from 'hfquant'
-import { type CommandSetup, type CommonOptions, withCommonOptions } from '../command-setup.js'
+import { type CommandSetup, type CommonOptions, MODEL, withCommonOptions } from '../command-setup.js'
 import { byteSize } from '../option-values.js'
 import { UsageError } from '../output/failure.js'
 import { formatBytes, formatTable, plural } from '../output/format.js'
 import { printJson, printLines } from '../output/print.js'
+import { showDownload } from '../output/show-download.js'
 
-export function addCache(program: Command, _setup: CommandSetup): void {
+export function addCache(program: Command, setup: CommandSetup): void {
   const cache = program
     .command('cache')
     .description(
-      'Show or remove what is kept: compiled models, which let a model start without being quantized again, and what ' +
+      'Show, make or remove what is kept: compiled models, which let a model start without being quantized again, and what ' +
         'calibrations that were interrupted have done.',
     )
   withCommonOptions(cache.command('ls').description('List what is kept, the one that was used last first.'), [
     'hfquant cache ls',
   ]).action(list)
+  withCommonOptions(
+    cache
+      .command('warm')
+      .description(
+        'Compile a model now. Its first use would answer first and compile it then, in a process of low priority that ' +
+          'goes on for some seconds when the command has ended.',
+      )
+      .argument('<model>', MODEL)
+      .option('--quantize <recipe>', 'the model as `hfquant generate --quantize` loads it')
+      .option('--dtype <name>', 'the model as `hfquant generate --dtype` loads it'),
+    [
+      'hfquant cache warm ./TinyLlama-1.1B-quantized',
+      'hfquant cache warm TinyLlama/TinyLlama-1.1B-Chat-v1.0 --quantize nf4',
+    ],
+  ).action((model: string, options: WarmOptions) => warm(model, options, setup))
   withCommonOptions(
     cache
       .command('prune')
@@ -61,6 +80,25 @@ async function list({ json }: CommonOptions): Promise<void> {
   const table =
     rows.length === 0 ? [] : formatTable([['id', 'model', 'method', 'size', 'last used'], ...rows])
   printLines([...table, `${countOf(models)}, ${formatBytes(bytes)} in ${folder}`])
+}
+
+interface WarmOptions extends CommonOptions {
+  readonly quantize?: string
+  readonly dtype?: string
+}
+
+async function warm(
+  model: string,
+  { json, quantize, dtype }: WarmOptions,
+  { terminal, signal }: CommandSetup,
+): Promise<void> {
+  const folder = await resolveModel(model, { signal, onProgress: showDownload(terminal) })
+  const quantizationConfig = quantize === undefined ? undefined : await recipe(quantize)
+  const loading = { quantizationConfig, dtype, signal, onProgress: terminal.progress }
+  const compiled = await compileModel(folder, loading)
+  terminal.clear()
+  if (json) printJson(compiled ?? null)
+  else printLines([`compiled ${model}, ${formatBytes(compiled?.bytes ?? 0)} in ${cacheFolder()}`])
 }
 
 async function prune({ json, maxSize }: CommonOptions & { readonly maxSize: number }): Promise<void> {

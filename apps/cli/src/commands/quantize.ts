@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
-import { processMemory, quantizeModel, resolveModel } from 'hfquant'
+import { compileModel, processMemory, quantizeModel, resolveModel } from 'hfquant'
 import { type CommandSetup, type CommonOptions, MODEL, withCommonOptions } from '../command-setup.js'
 import { byteSize, wholeNumber } from '../option-values.js'
 import { printJson, printLines } from '../output/print.js'
@@ -12,6 +12,7 @@ import { checkChoice, chooseQuantization, type QuantizationChoice } from '../qua
 interface QuantizeOptions extends CommonOptions, QuantizationChoice {
   readonly quantizeLmHead?: true
   readonly dryRun?: true
+  readonly compile?: true
   readonly workers?: number
   readonly maxInFlight?: number
   readonly maxShardSize?: number
@@ -37,6 +38,7 @@ export function addQuantize(program: Command, setup: CommandSetup): void {
     .option('--samples <n>', 'calibration sequences at most (default: 128)', wholeNumber(1))
     .option('--sequence-length <n>', 'tokens of a calibration sequence (default: 2048)', wholeNumber(2))
     .option('--dry-run', 'check everything that headers tell, say what would be done, write nothing')
+    .option('--compile', 'compile the result into the cache, too, as `hfquant cache warm` does')
     .option('--workers <n>', 'threads that quantize (default: one per core, at most 8)', wholeNumber(1))
     .option('--max-in-flight <bytes>', 'float bytes on their way at once (default: 256MiB)', byteSize)
     .option('--max-shard-size <bytes>', 'most bytes of one file (default: 50GB)', byteSize)
@@ -49,6 +51,7 @@ export function addQuantize(program: Command, setup: CommandSetup): void {
     `hfquant quantize ./TinyLlama-1.1B ./TinyLlama-1.1B-quantized --recipe ${name}`,
     `hfquant quantize TinyLlama/TinyLlama-1.1B-Chat-v1.0 ./out --recipe ${name} --dry-run`,
     'hfquant quantize ./model ./out --config ./other-model/config.json --quantize-lm-head',
+    `hfquant quantize ./TinyLlama-1.1B ./out --recipe ${name} --compile`,
     `hfquant quantize ./model ./out --recipe ${name} --workers 2 --max-in-flight 64MiB --max-shard-size 5GB`,
   ]).action((model: string, out: string, options: QuantizeOptions) => quantize(model, out, options, setup))
 }
@@ -79,6 +82,7 @@ async function quantize(
     maxInFlightBytes: options.maxInFlight,
     maxShardBytes: options.maxShardSize,
   })
+  if (options.compile && !dryRun) await compileModel(out, { signal, onProgress: terminal.progress })
   terminal.clear()
   for (const warning of warnings) terminal.line(`warning: ${warning}`)
   const summary: Quantization = {

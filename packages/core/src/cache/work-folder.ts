@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { OutputError } from '../errors/families.js'
 import { outputError } from '../files/output-error.js'
-import { isAbandoned, workTag } from '../files/work-tag.js'
+import { isAbandoned, ownerOf, workTag } from '../files/work-tag.js'
 import { isTrusted, openCacheFolder, untrusted } from './cache-folder.js'
 
 /** A folder in which one process works. Its name says whose it is. */
@@ -31,6 +31,16 @@ export async function createWorkFolder(cache: string): Promise<WorkFolder> {
     throw outputError(cause, path)
   }
   return workFolder(path)
+}
+
+/** True while a process works on something of that name: it has given it to a file or folder in its work folder. */
+export async function isWorkedOn(cache: string, name: string): Promise<boolean> {
+  const parent = join(cache, WORK)
+  const tags = await readdir(parent).catch(() => [])
+  const isThere = async (tag: string) =>
+    ['self', 'running'].includes(ownerOf(tag)?.state ?? '') &&
+    (await lstat(join(parent, tag, name)).catch(() => undefined)) !== undefined
+  return (await Promise.all(tags.map(isThere))).some(Boolean)
 }
 
 /**

@@ -1,29 +1,13 @@
-import { chmod, mkdir, open, readdir, rm, statfs } from 'node:fs/promises'
-import { availableParallelism } from 'node:os'
-import { join } from 'node:path'
-import { createWorkFolder, outputError, tensorBytes } from '@hfquant/core'
+import { createWorkFolder } from '@hfquant/core'
 import type { Graph } from '../graph/graph.js'
-import { startSessionWorker } from '../session/session-worker-host.js'
-import { alignTensors } from './align-tensors.js'
-import { type Artifact, publishArtifact } from './artifact-cache.js'
-import { MODEL_FILE, WEIGHTS_FILE } from './files.js'
-import { isErrno } from './is-errno.js'
-import { type ArtifactDescription, noteWeights, writeManifest } from './manifest.js'
+import type { Artifact } from './artifact-cache.js'
+import { type PackOptions, packArtifact } from './pack-artifact.js'
 import { type ArtifactOptions, writeArtifact } from './write-artifact.js'
 
-export interface CompileArtifactOptions extends ArtifactOptions {
-  /** From `artifactKey`. */
-  readonly key: string
-  readonly description: ArtifactDescription
-  /** Threads of the runtime; default: one per core. */
-  readonly threads?: number | undefined
-}
+export interface CompileArtifactOptions extends ArtifactOptions, PackOptions {}
 
 /**
  * Writes a graph with its constants, lets the runtime pack them for its kernels, and puts the result into the cache.
- *
- * Processes that do the same at once do not meet before the end: the first to finish puts its folder in place, the
- * others take that one. One that is killed leaves a work folder, which the next one removes.
  *
  * @throws OutputError when the cache cannot be written or the disk is full; RuntimeError SESSION_FAILED when the runtime
  * refuses the graph, ARTIFACT_SHORT when it could not write; the reason of `signal`.
@@ -31,67 +15,13 @@ export interface CompileArtifactOptions extends ArtifactOptions {
 export async function compileArtifact(
   cache: string,
   graph: Graph,
-  { key, description, threads = availableParallelism(), signal, onProgress }: CompileArtifactOptions,
+  { onProgress, ...options }: CompileArtifactOptions,
 ): Promise<Pick<Artifact, 'modelPath'>> {
   const work = await createWorkFolder(cache)
   try {
-    const [plain, packed] = [join(work.path, 'plain'), join(work.path, 'packed')]
-    await Promise.all([plain, packed].map((folder) => mkdir(folder)))
-    const modelPath = await writeArtifact(plain, graph, { signal, onProgress })
-    await packWeights(modelPath, packed, { threads, weightBytes: constantBytes(graph) })
-    signal?.throwIfAborted()
-    await rm(plain, { recursive: true })
-    await alignTensors(packed)
-    const manifest = await writeManifest(packed, key, description, signal)
-    await sealFiles(packed)
-    await noteWeights(cache, packed, manifest)
-    return await publishArtifact(cache, key, packed)
-  } catch (cause) {
-    throw isErrno(cause) ? outputError(cause, work.path) : cause
+    const modelPath = await writeArtifact(work.path, graph, { signal: options.signal, onProgress })
+    return await packArtifact(cache, modelPath, options)
   } finally {
     await work.remove()
-  }
-}
-
-/** In a thread of its own: one that has packed much takes with it what that leaves in memory. */
-async function packWeights(
-  modelPath: string,
-  folder: string,
-  { threads, weightBytes }: { readonly threads: number; readonly weightBytes: number },
-): Promise<void> {
-  const worker = startSessionWorker(weightBytes)
-  try {
-    const target = { modelPath: join(folder, MODEL_FILE), weightsFile: WEIGHTS_FILE }
-    await worker.call({ kind: 'prepack', modelPath, target, threads })
-  } catch (error) {
-    throw (await hasSpace(folder)) ? error : outputError(noSpace(), folder)
-  } finally {
-    await worker.close()
-  }
-}
-
-const constantBytes = ({ constants }: Graph): number =>
-  constants.reduce((sum, { dtype, shape }) => sum + tensorBytes(dtype, shape), 0)
-
-/** The runtime fills a disk to the last page before it fails, and does not say why. */
-async function hasSpace(folder: string): Promise<boolean> {
-  const { bavail, bsize } = await statfs(folder)
-  return bavail * bsize >= LEAST_SPACE
-}
-
-const LEAST_SPACE = 2 ** 20
-
-const noSpace = (): Error => Object.assign(new Error('no space left'), { code: 'ENOSPC' })
-
-/**
- * Makes the files durable before they get their name: after a power failure a whole file is there, or none. And
- * read-only: a mapped file that somebody cuts short ends every process that computes with it.
- */
-async function sealFiles(folder: string): Promise<void> {
-  for (const name of await readdir(folder)) {
-    const path = join(folder, name)
-    const file = await open(path, 'r+')
-    await file.sync().finally(() => file.close())
-    await chmod(path, 0o444)
   }
 }

@@ -2,13 +2,21 @@ import {
   cacheFolder,
   createTemporaryFolder,
   createWorkFolder,
+  isWorkedOn,
   type OnProgress,
   OutputError,
   publishWarning,
   RuntimeError,
+  tensorBytes,
   type WorkFolder,
 } from '@hfquant/core'
-import { type ArtifactDescription, compileArtifact, type Graph, writeArtifact } from '@hfquant/onnx'
+import {
+  type ArtifactDescription,
+  compileArtifact,
+  type Graph,
+  packLater,
+  writeArtifact,
+} from '@hfquant/onnx'
 import { type LoweredSource, lowerModel } from '../../lower/lower-model.js'
 import type { OpenSession } from './open-session.js'
 
@@ -26,9 +34,9 @@ export interface ArtifactName {
 }
 
 /**
- * Lowers a filled shell to a graph, keeps what the runtime makes of it in the cache, and opens it from there. Where that
- * cannot be written, the model is compiled for this process alone, into a folder that is gone once the runtime has
- * mapped it.
+ * Lowers a filled shell to a graph, and opens it. What the runtime makes of it is kept in the cache: of a small model
+ * first, of a larger one afterwards, by another process. Where that cannot be written, the model is compiled for this
+ * process alone, into a folder that is gone once the runtime has mapped it.
  *
  * @param name undefined for a model that is not to be kept.
  * @throws OutputError when no folder can be written; RuntimeError when the runtime refuses the graph.
@@ -42,16 +50,69 @@ export async function compile<Session>(
   const graph = lowerModel(source)
   if (name !== undefined) {
     try {
-      const { modelPath } = await compileArtifact(cacheFolder(), graph, { ...name, ...options })
-      return await open({ modelPath, threads: options.threads, optimized: true })
+      const openAndKeep = constantBytes(graph) <= AT_ONCE_BYTES ? openCompiled : openThenCompile
+      return await openAndKeep(graph, name, open, options)
     } catch (error) {
       const isPlace = OutputError.isInstance(error) || RuntimeError.isInstance(error)
       if (!isPlace || options.signal.aborted) throw error
-      publishWarning(`the compiled model is not kept for later starts: ${error.message}`)
+      warnNotKept(error.message)
     }
   }
   return openOnce(graph, open, options)
 }
+
+/** Constants that are packed, digested and on the disk within half a second: the first answer waits for them. */
+const AT_ONCE_BYTES = 64 * 2 ** 20
+
+const constantBytes = ({ constants }: Graph): number =>
+  constants.reduce((sum, { dtype, shape }) => sum + tensorBytes(dtype, shape), 0)
+
+async function openCompiled<Session>(
+  graph: Graph,
+  name: ArtifactName,
+  open: OpenSession<Session>,
+  options: CompileOptions,
+): Promise<Session> {
+  const { modelPath } = await compileArtifact(cacheFolder(), graph, { ...name, ...options })
+  return open({ modelPath, threads: options.threads, optimized: true })
+}
+
+/** The runtime packs the constants for itself, in memory; another process packs them once more, for later starts. */
+async function openThenCompile<Session>(
+  graph: Graph,
+  name: ArtifactName,
+  open: OpenSession<Session>,
+  options: CompileOptions,
+): Promise<Session> {
+  const cache = cacheFolder()
+  const work = await createWorkFolder(cache)
+  try {
+    const modelPath = await writeArtifact(work.path, graph, options)
+    const session = await open({ modelPath, threads: options.threads, optimized: false })
+    void compileLater(cache, work, modelPath, name)
+    return session
+  } catch (error) {
+    await work.remove()
+    throw error
+  }
+}
+
+/** Leaves the written graph to the process that compiles it, unless one is at it already. */
+async function compileLater(
+  cache: string,
+  work: WorkFolder,
+  modelPath: string,
+  name: ArtifactName,
+): Promise<void> {
+  if (!(await isWorkedOn(cache, name.key))) {
+    const outcome = await packLater({ cache, modelPath, ...name })
+    if (outcome.kind === 'failed') warnNotKept(outcome.message)
+  }
+  await work.remove()
+}
+
+const warnNotKept = (reason: string): void =>
+  publishWarning(`the compiled model is not kept for later starts: ${reason}`)
 
 async function openOnce<Session>(
   graph: Graph,
