@@ -21,19 +21,21 @@ export interface SessionWorker {
 }
 
 /** A session's thread with the model file that it opened, and what it answered. */
-export interface OpenedWorker<Kind extends 'open' | 'openGraph'> extends SessionWorker {
+export interface OpenedWorker<R extends OpenRequest> extends SessionWorker {
   readonly weights: MappedFile
-  readonly opened: Answers[Kind]
+  readonly opened: Answers[R['kind']]
 }
+
+type OpenRequest = Extract<Request, { readonly kind: 'open' | 'openGraph' }>
 
 /**
  * @param onCounters is told what the thread says without being asked.
  * @throws RuntimeError SESSION_FAILED with the runtime's own words.
  */
-export async function openInWorker<Kind extends 'open' | 'openGraph'>(
-  request: Extract<Request, { readonly kind: Kind }> & { readonly modelPath: string },
+export async function openInWorker<R extends OpenRequest>(
+  request: R,
   onCounters?: (counters: SessionCounters) => void,
-): Promise<OpenedWorker<Kind>> {
+): Promise<OpenedWorker<R>> {
   // Looked at before it is opened: a model that is not kept is deleted as soon as it is mapped.
   const weights = await findMappedFile(join(dirname(request.modelPath), WEIGHTS_FILE))
   const worker = startSessionWorker(weights.size, onCounters)
