@@ -12,10 +12,10 @@ import {
 } from '../index.js'
 import { golden } from './golden.fixture.js'
 
-/** First letters at which a test file begins, so that files run beside each other: each is named by one of them. */
-const STARTS = ['A', 'G', 'M'] as const
+/** How names begin at which a test file begins, so that files run beside each other: each is named by one of them. */
+const STARTS = ['A', 'D', 'G', 'GP', 'M', 'P'] as const
 
-/** Registers the suites of the families from a letter to the next of `STARTS`, or to the last family there is. */
+/** Registers the suites of the families from a beginning to the next of `STARTS`, or to the last family there is. */
 export function describeFamilies(start: (typeof STARTS)[number]): void {
   for (const architecture of knownArchitectures()) {
     if (startOf(architecture) !== start) continue

@@ -290,7 +290,7 @@ describe('order, cancelling and the end', () => {
       ...{ kernel: 'copy', params: {}, inputs: [shared(byteLength)], outputs: [shared(byteLength)] },
     })
     // Whatever other tests have left is used up.
-    await Promise.all(Array.from({ length: 8 }, () => run(plugged('untouched'))))
+    await Promise.all(Array.from({ length: 4 }, () => run(plugged('untouched'))))
     process.on('worker', count)
     try {
       expect([await run(copy(1)), await run(copy(1)), await run(plugged('untouched'))]).toEqual([1, 1, 1])

@@ -1,0 +1,3 @@
+import { describeFamilies } from './testing/families.fixture.js'
+
+describeFamilies('D')
