@@ -5,16 +5,14 @@
  *   node tools/emit-types.mjs          after a build; prints what the compiler says, exits with its status
  */
 
-import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { compile } from './compile.mjs'
+import { importsOf } from './imports-of.mjs'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
-
-/** What no door of a package leads to. */
-const OF_TESTS = /(\.(test|fixture|arbitrary)\.d\.ts|[\\/]testing)$/
 
 const made = mkdtempSync(join(tmpdir(), 'hfquant-types-'))
 try {
@@ -27,11 +25,31 @@ try {
   rmSync(made, { recursive: true, force: true })
 }
 
+/** Takes what the doors of a package lead to, in place of what an earlier run has left. */
 function takeTypes(name) {
   const [source, target] = [join(made, 'packages', name, 'src'), join(root, 'packages', name, 'dist')]
   if (!existsSync(source) || !existsSync(target)) return
   for (const path of readdirSync(target, { recursive: true })) {
     if (path.endsWith('.d.ts')) rmSync(join(target, path))
   }
-  cpSync(source, target, { recursive: true, filter: (path) => !OF_TESTS.test(path) })
+  for (const path of reachable(source, doorsOf(name))) cpSync(join(source, path), join(target, path))
+}
+
+/** Paths below `dist`. */
+function doorsOf(name) {
+  const { exports = {} } = JSON.parse(readFileSync(join(root, 'packages', name, 'package.json'), 'utf8'))
+  return Object.values(exports).flatMap(({ types }) =>
+    types === undefined ? [] : [types.slice('./dist/'.length)],
+  )
+}
+
+function reachable(folder, doors) {
+  const found = new Set(doors)
+  for (const path of found) {
+    const imports = importsOf(path, readFileSync(join(folder, path), 'utf8'))
+    for (const { specifier } of imports) {
+      if (specifier.startsWith('.')) found.add(join(dirname(path), specifier.replace(/\.js$/, '.d.ts')))
+    }
+  }
+  return found
 }
