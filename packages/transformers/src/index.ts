@@ -60,6 +60,7 @@ export { type QuantizeModelOptions, type QuantizeModelResult, quantizeModel } fr
 export type { ModelMemory } from './auto/shared/memory.js'
 export type { ModelQuantization } from './auto/weights/quantization.js'
 export type { Weights } from './auto/weights/weights.js'
+export * from './chat/index.js'
 export {
   EXPORT_TYPES,
   type ExportModelOptions,

@@ -160,6 +160,17 @@ describe('other decoders', () => {
     )
   })
 
+  it('leaves special tokens out, but for those that are kept', async () => {
+    const special = { special: true, single_word: false, lstrip: false, rstrip: false, normalized: false }
+    const added_tokens = ['<call>', '</s>'].map((content, index) => ({ id: 9 + index, content, ...special }))
+    const tokenizer = await load({ ...sentencePiece, added_tokens })
+    const text = (keptTokenIds?: number[]) => {
+      const decoder = tokenizer.createStreamDecoder({ keptTokenIds })
+      return [2, 9, 3, 10].map((id) => decoder.push(id)).join('') + decoder.flush()
+    }
+    expect([text(), text([9])]).toEqual(['ab', 'a<call>b'])
+  })
+
   it('cleans up spaces before punctuation only where the configuration says so', async () => {
     const ids = [1, 2, 3, 5]
     expect((await load(wordPiece)).decode(ids)).toBe("i ' m .")

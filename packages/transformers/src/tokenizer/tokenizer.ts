@@ -56,6 +56,8 @@ export interface DecodeOptions {
 export interface StreamDecoderOptions extends DecodeOptions {
   /** Ids that come before those of the stream, such as a prompt: the pieces go on where their text ends. */
   readonly after?: readonly number[]
+  /** Special tokens whose text stays in all the same, such as the openers of tool calls. */
+  readonly keptTokenIds?: readonly number[] | undefined
 }
 
 export interface ChatTemplateOptions {
@@ -202,8 +204,9 @@ export function createTokenizer(files: TokenizerFiles, markers: readonly string[
     idToToken: (id) => engine.tokenOf(id),
     tokenBytes: (id) => engine.bytesOf(checkId(id)),
 
-    createStreamDecoder({ skipSpecialTokens = true, after = [] } = {}) {
-      const isSkipped = (id: number) => skipSpecialTokens && engine.specialIds.has(checkId(id))
+    createStreamDecoder({ skipSpecialTokens = true, after = [], keptTokenIds = [] } = {}) {
+      const isSkipped = (id: number) =>
+        skipSpecialTokens && engine.specialIds.has(checkId(id)) && !keptTokenIds.includes(id)
       const decoder = createStreamDecoder(
         engine,
         after.filter((id) => !isSkipped(id)),

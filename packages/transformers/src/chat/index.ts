@@ -1,0 +1,13 @@
+export {
+  type AnswerEvent,
+  type AnswerReader,
+  type ChatAnswer,
+  collectAnswer,
+  type ToolCall,
+} from './answer-event.js'
+export { type AnswerReaderOptions, type ChatAnswerReader, createAnswerReader } from './answer-reader.js'
+export { ToolsError } from './errors.js'
+export { beginsInReasoning, findReasoning, type ReasoningMarkers } from './reasoning.js'
+export { findToolFormat, TOOL_MARKERS, type ToolFormat } from './tool-format.js'
+export { afterReasoning, type ToolGrammarOptions, toolGrammar } from './tool-grammar.js'
+export { checkToolChoice, checkTools, type Tool, type ToolChoice } from './tools.js'
