@@ -29,7 +29,7 @@ export interface Member {
 export interface Roster {
   /** Puts a member in line, if it is not there yet: at the end, or in front if it had room before. */
   enter(member: Member): void
-  /** Gives room to those in front of the line, as far as there is some. */
+  /** Gives room to those in front of the line, as far as there is some, or others are paused. */
   admit(): void
   /** Sees to room for `count` more tokens. Others may lose theirs for it; false if the member itself did. */
   makeRoom(member: Member, count: number): boolean
@@ -54,11 +54,11 @@ export interface RosterOptions {
 /** Room that a member has for its new tokens from the beginning; further ones are taken as they come. */
 const FIRST_TOKENS = 256
 
-/** Who asked for nothing so long is paused: whoever reads the answer is slow. */
-const PAUSED_MS = 1000
+/** Who asked for nothing so long is paused: whoever reads the answer is slow, or will never read on. */
+export const PAUSED_MS = 1000
 
 /** Whether a member that asks for nothing has not done so for long. */
-export const isPaused = ({ answered }: Member): boolean => performance.now() - answered > PAUSED_MS
+export const isPaused = ({ answered }: Member): boolean => performance.now() - answered >= PAUSED_MS
 
 /** After so many times it gets all the room that it can need, and is left in peace. */
 const MOST_PREEMPTIONS = 2
@@ -84,11 +84,37 @@ export function createRoster(options: RosterOptions): Roster {
     options.preempted(member)
   }
 
-  const victimFor = (member: Member) => {
-    const candidates = running.filter(({ preemptions }) => preemptions < MOST_PREEMPTIONS)
-    const paused = candidates.filter((one) => !isAsking(one) && isPaused(one))
-    const [slowest] = paused.sort((a, b) => a.answered - b.answered)
-    return slowest ?? candidates.at(-1) ?? member
+  /** Of those that ask for nothing, the one that has not done so for the longest time. */
+  const slowest = () =>
+    running
+      .filter((one) => !isAsking(one) && isPaused(one))
+      .sort((a, b) => a.answered - b.answered)
+      .at(0)
+
+  const victimFor = (member: Member) =>
+    slowest() ?? running.filter(({ preemptions }) => preemptions < MOST_PREEMPTIONS).at(-1) ?? member
+
+  /** Gives room to the first of the line; false where there is none. */
+  const admitFirst = (): boolean => {
+    const member = line[0]!
+    const sequence = sequences.begin(member.unread, {
+      ...{ scope: member.scope, reuse: member.choose !== undefined },
+      room: Math.min(needOf(member), sequences.longest),
+      // Growing takes room for a copy, which it had not.
+      upFront: member.preemptions > 0,
+    })
+    if (sequence === undefined) {
+      if (running.length > 0) return false
+      throw budgetExceeded(member.unread.length, sequences.longest)
+    }
+    if (member.preemptions === 0) member.cached = sequence.length
+    member.sequence = sequence
+    member.answered = performance.now()
+    member.unread = member.unread.slice(sequence.length)
+    running.push(member)
+    line.shift()
+    options.admitted(member)
+    return true
   }
 
   return {
@@ -99,26 +125,13 @@ export function createRoster(options: RosterOptions): Roster {
       else line.push(member)
     },
     admit() {
-      while (line.length > 0 && running.length < maxSequences) {
+      while (line.length > 0) {
         const member = line[0]!
         try {
-          const room = Math.min(needOf(member), sequences.longest)
-          const sequence = sequences.begin(member.unread, {
-            ...{ scope: member.scope, room, reuse: member.choose !== undefined },
-            // Growing takes room for a copy, which it had not.
-            upFront: member.preemptions > 0,
-          })
-          if (sequence === undefined) {
-            if (running.length > 0) return
-            throw budgetExceeded(member.unread.length, sequences.longest)
-          }
-          if (member.preemptions === 0) member.cached = sequence.length
-          member.sequence = sequence
-          member.answered = performance.now()
-          member.unread = member.unread.slice(sequence.length)
-          running.push(member)
-          line.shift()
-          options.admitted(member)
+          if (running.length < maxSequences && admitFirst()) continue
+          const victim = slowest()
+          if (victim === undefined) return
+          preempt(victim)
         } catch (error) {
           line.shift()
           options.failed(member, error)

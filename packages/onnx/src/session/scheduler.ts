@@ -3,7 +3,7 @@ import { type Choice, createChooser } from '../sampling/chooser.js'
 import type { Decoder } from './decoder.js'
 import { createPromptPace } from './prompt-pace.js'
 import type { AdmitTokens, NextToken, NextTokens, ScoredTokens, ScoreTokens } from './protocol.js'
-import { createRoster, isPaused, type Member } from './roster.js'
+import { createRoster, isPaused, type Member, PAUSED_MS } from './roster.js'
 import { createScoring, SCORED_PART } from './scoring.js'
 import type { Sequence } from './sequences.js'
 import { createCounterFeed, type SessionCounters } from './session-counters.js'
@@ -52,6 +52,7 @@ export function createScheduler(decoder: Decoder, options: SchedulerOptions = {}
   let freed: Sequence[] = []
   let isWorking = false
   let isTurnOfOldest = false
+  let again: NodeJS.Timeout | undefined
   const pace = createPromptPace()
 
   const roster = createRoster({
@@ -76,19 +77,22 @@ export function createScheduler(decoder: Decoder, options: SchedulerOptions = {}
   }
   const work = async () => {
     isWorking = true
+    clearTimeout(again)
     await turn()
     for (;;) {
       retireFreed()
       roster.admit()
       if (![...tasks.values()].some(hasRoom)) break
-      counters.tell(false)
+      counters.tell()
       await stragglers()
       await stepAll()
       await readPrompt()
       await turn()
     }
     isWorking = false
-    counters.tell(true)
+    counters.tell()
+    // Somebody who has room may turn out to be paused.
+    if (roster.waiting > 0) again = setTimeout(wake, PAUSED_MS).unref()
   }
 
   const retireFreed = () => {
@@ -123,7 +127,7 @@ export function createScheduler(decoder: Decoder, options: SchedulerOptions = {}
         const logits = await timed(() => decoder.step(tokens))
         for (const task of waiting) {
           const own = logits.get(task.member.sequence!)
-          if (own === undefined) continue
+          if (own === undefined || !isUnderWay(task)) continue
           task.member.unread = []
           finish(task, own)
           expected.add(task.member.number)
@@ -231,6 +235,7 @@ export function createScheduler(decoder: Decoder, options: SchedulerOptions = {}
     }
   }
   const succeed = (task: Task, choices: readonly Choice[]) => {
+    if (!isUnderWay(task)) return
     const tokens = choices.map(({ token }) => token)
     const logprobs = choices.flatMap(({ logprobs }) => logprobs ?? [])
     counters.add('generatedTokens', tokens.length)

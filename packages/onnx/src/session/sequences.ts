@@ -153,7 +153,9 @@ export function createSequences(shape: CacheShape, budget?: number): Sequences {
         return ratio <= LARGEST_PROMOTION && ratio >= 1 / LARGEST_PROMOTION
       })
       const together = Math.max(...alike.map(capacity))
-      for (const place of alike) if (slots.hasRoom(together, place)) slots.move(place, together)
+      for (const place of alike) {
+        if (place.pool.capacity !== together && slots.hasRoom(together, place)) slots.move(place, together)
+      }
       const { pool } = first
       const batch = alike.filter((place) => place.pool === pool)
       const start = bringTogether(batch, slots.in(pool), pool)

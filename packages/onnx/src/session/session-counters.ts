@@ -35,13 +35,13 @@ export const NO_COUNTERS: SessionCounters = {
 /** Counters that are told to others from time to time. */
 export interface CounterFeed {
   add(name: Sum, amount: number): void
-  /** Tells them, unless it did so a moment ago and more is to come. */
-  tell(isIdle: boolean): void
+  /** Tells them soon: at once, or as long after the last time as it has to be. */
+  tell(): void
 }
 
 type Sum = 'promptTokens' | 'cachedTokens' | 'generatedTokens' | 'runs' | 'runSeconds' | 'preemptions'
 
-/** Who reads counters does so every second or more rarely. */
+/** Whoever reads counters does so every second or more rarely. */
 const INTERVAL_MS = 250
 
 /** @param state what is as it is at the moment. */
@@ -51,15 +51,21 @@ export function createCounterFeed(
 ): CounterFeed {
   const sums: Record<Sum, number> = { ...NO_COUNTERS }
   let sent = Number.NEGATIVE_INFINITY
+  let later: NodeJS.Timeout | undefined
+  const sendNow = () => {
+    later = undefined
+    sent = performance.now()
+    send({ ...sums, ...state() })
+  }
   return {
     add(name, amount) {
       sums[name] += amount
     },
-    tell(isIdle) {
-      const now = performance.now()
-      if (!isIdle && now - sent < INTERVAL_MS) return
-      sent = now
-      send({ ...sums, ...state() })
+    tell() {
+      const rest = sent + INTERVAL_MS - performance.now()
+      if (later !== undefined) return
+      if (rest <= 0) sendNow()
+      else later = setTimeout(sendNow, rest).unref()
     },
   }
 }
