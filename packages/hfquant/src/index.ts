@@ -29,6 +29,15 @@ export {
 } from '@hfquant/core'
 export type { Entity, Labels, LoadGlinerOptions, PredictOptions, TextSpan } from '@hfquant/gliner'
 export {
+  type CompiledGrammar,
+  compileGrammar,
+  compileVocabulary,
+  GrammarError,
+  type GrammarSource,
+  type Vocabulary,
+  type VocabularySource,
+} from '@hfquant/grammar'
+export {
   type Architecture,
   decoderFamily,
   defineArchitecture,

@@ -1,3 +1,4 @@
+import type { CompiledGrammar } from '@hfquant/grammar/matcher'
 import type { TokenRules } from './token-rules.js'
 
 /** How tokens are chosen. */
@@ -23,6 +24,8 @@ export interface SamplerConfig {
   readonly seed: number | undefined
   /** Default: every token may come anywhere. */
   readonly rules?: TokenRules | undefined
+  /** What the text of the chosen tokens has to be. Default: any. */
+  readonly grammar?: CompiledGrammar | undefined
 }
 
 /** What is added to the logits of some tokens: `values[i]` to that of `ids[i]`. */

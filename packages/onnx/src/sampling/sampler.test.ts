@@ -1,3 +1,4 @@
+import { compileGrammar, compileVocabulary } from '@hfquant/grammar'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { atRandom, GREEDY } from '../testing/sampling.fixture.js'
@@ -58,6 +59,54 @@ describe('penalties and biases of an answer', () => {
     const code = (code: string) => expect.objectContaining({ code, hint: expect.any(String) })
     expect(failure({ logitBias: { ids: [2], values: [1] } })).toThrow(code('TOKEN_OUT_OF_RANGE'))
     expect(failure({ logitBias: { ids: [1], values: [1e300] } })).toThrow(code('LOGITS_INVALID'))
+  })
+})
+
+describe('a grammar', () => {
+  /** One letter a token, and an end. */
+  const letters = [...'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ']
+  const END = letters.length
+  const vocabulary = compileVocabulary({
+    size: END + 1,
+    tokenBytes: (id) => new TextEncoder().encode(letters[id] ?? ''),
+    endTokenIds: [END],
+  })
+  const of = (pattern: string) => compileGrammar({ type: 'regex', pattern }, vocabulary)
+  const spell = (settings: Partial<SamplerConfig>, logits: Float32Array) => {
+    const choose = createSampler({ ...GREEDY, ...settings })
+    const ids: number[] = []
+    for (let id = -1; id !== END; ids.push(id)) id = choose(logits, ids)
+    return ids.map((id) => letters[id] ?? '.').join('')
+  }
+  // The logits have two more than the vocabulary, and these are the likeliest.
+  const logits = Float32Array.from({ length: END + 3 }, (_, id) => id)
+
+  it('leaves the tokens that its text may go on with, and the end where it may end', () => {
+    expect(spell({ grammar: of('[a-c]x[F-H]?') }, logits)).toBe('cx.')
+    expect(spell({ grammar: of('[a-c]x[F-H]') }, logits)).toBe('cxH.')
+  })
+
+  it('lets top-k, top-p and the penalties choose among these', () => {
+    const grammar = of('[a-m]{12}')
+    const text = spell({ ...atRandom({ topK: 2, seed: 1 }), grammar }, logits)
+    expect(text).toMatch(/^[lm]{12}\.$/)
+    expect(new Set(spell({ grammar, presencePenalty: 100 }, logits)).size).toBe(13)
+  })
+
+  it('is followed by each sampler for itself', () => {
+    const grammar = of('ab')
+    expect([spell({ grammar }, logits), spell({ grammar }, logits)]).toEqual(['ab.', 'ab.'])
+  })
+
+  it('that has none of the tokens that other settings leave is an error', () => {
+    const rules = { eosTokenIds: [], promptLength: 0, maxLength: 9, suppressTokens: [0] }
+    const choose = createSampler({ ...GREEDY, grammar: of('a'), rules })
+    expect(() => choose(logits, [])).toThrow(
+      expect.objectContaining({
+        code: 'LOGITS_EMPTY',
+        message: expect.stringContaining('under the grammar'),
+      }),
+    )
   })
 })
 

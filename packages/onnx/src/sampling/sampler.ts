@@ -1,3 +1,4 @@
+import { openGrammar } from '@hfquant/grammar/matcher'
 import { SamplingError } from './errors.js'
 import {
   addBias,
@@ -10,6 +11,7 @@ import {
 } from './logits-processor.js'
 import { createRandom, type Random } from './random.js'
 import type { SamplerConfig } from './sampler-config.js'
+import { applyMask } from './token-mask.js'
 import { addBiases, checkRules, forbidTokens } from './token-rules.js'
 
 /**
@@ -20,19 +22,24 @@ export type Sampler = (logits: Float32Array, previousTokens: readonly number[]) 
 
 /**
  * A sampler with the processors of transformers in their order: biases of sequences, repetition penalty, [presence and
- * frequency penalty, biases of tokens], tokens that may not come, temperature, top-k, top-p, min-p. Those in brackets,
- * which transformers does not have, are those of OpenAI's API; the penalties count what this sampler has chosen.
+ * frequency penalty, biases of tokens], tokens that may not come, [those that the grammar does not have], temperature,
+ * top-k, top-p, min-p. Those in brackets are not in transformers; the penalties are those of OpenAI's API. They, and the
+ * grammar, are about the tokens that this sampler has chosen, not about the prompt.
  * Greedy takes the largest logit, the lowest token among equals. Each sampler has its own random sequence: make one
  * for each generation. It throws SamplingError for logits that are NaN, +Infinity, or -Infinity throughout, also
- * where a penalty, a bias or a rule made them so, and at the first token for a rule or a bias that names one beyond them.
+ * where a penalty, a bias, a rule or the grammar made them so, and at the first token for a rule or a bias that names one
+ * beyond them; GrammarError for a grammar that is none, or that no token goes on with.
  */
 export function createSampler(config: SamplerConfig): Sampler {
   const { doSample, repetitionPenalty, presencePenalty = 0, frequencyPenalty = 0, logitBias, rules } = config
   const random = createRandom(config.seed)
   const counts = new Map<number, number>()
+  const grammar = config.grammar && openGrammar(config.grammar)
   const penalizesChosen = presencePenalty !== 0 || frequencyPenalty !== 0
   const leavesLogits =
-    repetitionPenalty === 1 && !penalizesChosen && logitBias === undefined && rules === undefined
+    repetitionPenalty === 1 &&
+    !penalizesChosen &&
+    [logitBias, rules, grammar].every((processor) => processor === undefined)
   let scratch = new Float32Array(0)
 
   return (logits, previousTokens) => {
@@ -42,6 +49,7 @@ export function createSampler(config: SamplerConfig): Sampler {
     process(previousTokens)
     const token = doSample ? drawFrom(scratch) : argmax(scratch)
     if (penalizesChosen) counts.set(token, (counts.get(token) ?? 0) + 1)
+    grammar?.accept(token)
     return token
   }
 
@@ -69,6 +77,10 @@ export function createSampler(config: SamplerConfig): Sampler {
       forbidTokens(scratch, previousTokens, rules)
       checkLogits(scratch, RULES)
     }
+    if (grammar !== undefined) {
+      applyMask(scratch, grammar.mask())
+      checkLogits(scratch, GRAMMAR)
+    }
   }
 
   function drawFrom(logits: Float32Array): number {
@@ -94,6 +106,10 @@ const ADDED: Step = {
 const RULES: Step = {
   after: ' under the rules for tokens',
   hint: 'Allow more: see suppressTokens, badWordsIds, minNewTokens, noRepeatNgramSize and the forced tokens.',
+}
+const GRAMMAR: Step = {
+  after: ' under the grammar',
+  hint: 'What else forbids tokens leaves none that the grammar has: see suppressTokens, badWordsIds and the forced tokens.',
 }
 
 /** @throws SamplingError for logits that are NaN, +Infinity, or -Infinity throughout. */

@@ -26,7 +26,7 @@ export interface DecoderSession extends AsyncDisposable {
   score(ids: readonly number[], options?: ScoreOptions): Promise<readonly TokenLogprobs[]>
   /** Tokens that a sequence can have at most; Infinity where nothing limits the cache. */
   readonly longest: number
-  /** What was done so far: told by the thread at most four times a second, and when it has nothing left to do. */
+  /** What was done so far, as it was a quarter of a second ago at most; the thread tells it at most four times a second. */
   readonly counters: SessionCounters
   memoryUsage(): Promise<SessionMemory>
   /** @param reason of later calls to fail; default MODEL_DISPOSED. */
@@ -177,9 +177,9 @@ export async function openSession(options: SessionOptions): Promise<DecoderSessi
 
 function sequenceSettings(config: SequenceSettings): SequenceSettings {
   const { doSample, temperature, topK, topP, minP, repetitionPenalty, seed, rules } = config
-  const { presencePenalty, frequencyPenalty, logitBias, logprobs, maxNewTokens, scope } = config
+  const { presencePenalty, frequencyPenalty, logitBias, grammar, logprobs, maxNewTokens, scope } = config
   return {
     ...{ doSample, temperature, topK, topP, minP, repetitionPenalty, seed, rules },
-    ...{ presencePenalty, frequencyPenalty, logitBias, logprobs, maxNewTokens, scope },
+    ...{ presencePenalty, frequencyPenalty, logitBias, grammar, logprobs, maxNewTokens, scope },
   }
 }

@@ -65,7 +65,7 @@ export interface GenerationOptions {
 }
 
 /** The settings of one generation, complete and checked. */
-export interface GenerationConfig extends Omit<SequenceSettings, 'rules' | 'scope'> {
+export interface GenerationConfig extends Omit<SequenceSettings, 'rules' | 'scope' | 'grammar'> {
   readonly maxNewTokens: number | undefined
   readonly maxLength: number | undefined
   readonly stop: readonly string[]

@@ -1,4 +1,5 @@
 import type { JsonObject } from '@hfquant/core'
+import { type CompiledGrammar, compileGrammar, type Vocabulary } from '@hfquant/grammar'
 import {
   type DecoderSession,
   NO_COUNTERS,
@@ -8,6 +9,7 @@ import {
 } from '@hfquant/onnx'
 import {
   type Drafter,
+  type GenerationConfig,
   promptLookupDrafter,
   resolveGenerationConfig,
   roomInCache,
@@ -20,6 +22,7 @@ import { checkSignal, type LoadModelOptions } from '../open/load-options.js'
 import { PretrainedModel } from '../shared/pretrained-model.js'
 import { untilAborted } from '../shared/until-aborted.js'
 import type { Weights } from '../weights/weights.js'
+import { answerGrammar, createVocabularies, type GrammarOptions } from './answer-grammar.js'
 import { assistantDrafter, checkAssistant } from './assistant.js'
 import { type ChatOptions, chatPrompt } from './chat-prompt.js'
 import {
@@ -43,6 +46,7 @@ import { checkScoreOptions, type ScoredToken, type ScoreTextOptions, scoredToken
 export class CausalLM extends PretrainedModel<DecoderSession> {
   readonly #settingsNotMet: readonly string[]
   #generationDefaults: Promise<JsonObject> | undefined
+  #vocabularies: ((endTokenIds: readonly number[]) => Vocabulary) | undefined
 
   /** @internal */
   constructor(weights: Weights, options: LoadModelOptions, settingsNotMet: readonly string[]) {
@@ -95,7 +99,7 @@ export class CausalLM extends PretrainedModel<DecoderSession> {
    * RuntimeError MODEL_CHANGED when the model is quantized or dequantized meanwhile; the reason of `signal`.
    */
   async *generate(prompt: Prompt, options: GenerateOptions = {}): AsyncGenerator<GeneratedPiece> {
-    const { signal, assistantModel, scope, onAdmitted, ...settings } = options
+    const { signal, assistantModel, scope, onAdmitted, schema, grammar, ...settings } = options
     checkSignal(signal)
     checkCallOptions(options)
     signal?.throwIfAborted()
@@ -109,6 +113,7 @@ export class CausalLM extends PretrainedModel<DecoderSession> {
     if (config.stop.length > 0 && tokenizer === undefined) throw tokenizerMissing()
     checkTokens(promptIds, this.opened.model.facts)
     const wanted = tokenBudget(config, promptIds.length, this.contextLength)
+    const wantedGrammar = await this.#grammar({ schema, grammar }, config)
     const drafter = await untilAborted(
       this.#drafter(assistantModel, config.promptLookupNumTokens, scope),
       signal,
@@ -120,7 +125,10 @@ export class CausalLM extends PretrainedModel<DecoderSession> {
       ...constraints,
       ...{ eosTokenIds, promptLength: promptIds.length, maxLength: promptIds.length + budget },
     }
-    const sequence = session.sequence({ ...config, rules, maxNewTokens: budget, scope })
+    const sequence = session.sequence({
+      ...{ ...config, rules, maxNewTokens: budget, scope },
+      grammar: wantedGrammar,
+    })
     try {
       yield* generateText({
         sequence,
@@ -178,6 +186,25 @@ export class CausalLM extends PretrainedModel<DecoderSession> {
       ...options,
       contextLength: this.contextLength,
     })
+  }
+
+  /**
+   * What grammars for this model are compiled with, in this thread or another one: its tokens, which lie in shared memory.
+   * Made once for each set of end tokens.
+   *
+   * @param endTokenIds default: those of generation_config.json.
+   * @throws ConfigError TOKENIZER_MISSING.
+   */
+  async vocabulary(endTokenIds?: readonly number[]): Promise<Vocabulary> {
+    const ends = endTokenIds ?? resolveGenerationConfig(await this.#generationSettings()).eosTokenIds
+    this.#vocabularies ??= createVocabularies(this.opened.model.facts, await this.tokenizer())
+    return this.#vocabularies(ends)
+  }
+
+  async #grammar(options: GrammarOptions, config: GenerationConfig): Promise<CompiledGrammar | undefined> {
+    const grammar = answerGrammar(options, config)
+    if (grammar === undefined || 'automaton' in grammar) return grammar
+    return compileGrammar(grammar, await this.vocabulary(config.eosTokenIds))
   }
 
   async #drafter(

@@ -1,9 +1,10 @@
 import { quote } from '@hfquant/core'
 import { GenerationConfigError, type GenerationOptions } from '../../generate/index.js'
+import type { GrammarOptions } from './answer-grammar.js'
 import type { CausalLM } from './causal-lm.js'
 
 /** What a caller may say about one generation. */
-export interface GenerateOptions extends GenerationOptions {
+export interface GenerateOptions extends GenerationOptions, GrammarOptions {
   readonly signal?: AbortSignal | undefined
   /**
    * Whose text this is. What an earlier prompt or answer left in the cache is used by those of the same scope only: the time
