@@ -1,7 +1,7 @@
 import type { EncoderSession, TensorRecord, TextTokens } from '@hfquant/onnx'
 
-/** Rows that are multiplied at once: more make no product faster, and take memory. */
-const ROWS = 2048
+/** Rows that are multiplied at once: with more, what layers hand on to each other no longer stays in the caches of the processor. */
+const ROWS = 512
 /** Scores of one head: every token with every other one of its text, padded to the longest. */
 const SCORES = 2 ** 20
 
