@@ -10,15 +10,19 @@ const ALONE = [
   'packages/onnx/src/graph/onnx-schema.test.ts',
   'packages/onnx/src/session/mapped-file.test.ts',
 ]
+const ALL = ['{packages,apps,tools}/**/*.test.ts']
 const NONE = ['**/node_modules/**', '**/dist/**', '**/template/**']
 
 export default defineConfig({
   test: {
+    // The projects say it, and other tools read it here.
+    include: ALL,
+    exclude: NONE,
     // One for each core that a small machine has; by itself Vitest leaves one of them idle.
     maxWorkers: 2,
     projects: [
       project('together', {
-        include: ['{packages,apps,tools}/**/*.test.ts'],
+        include: ALL,
         exclude: [...NONE, ...ALONE],
         // Starting a process and importing everything into it takes longer than most files do.
         isolate: false,
