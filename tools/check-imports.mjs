@@ -46,7 +46,7 @@ const MAY_IMPORT = {
   hfquant: LIBRARIES,
   '@hfquant/testkit': ['@hfquant/core', '@hfquant/models', '@hfquant/safetensors', '@hfquant/onnx'],
   'create-hfquant-backend': [],
-  '@hfquant/cli': ['hfquant'],
+  '@hfquant/cli': ['hfquant', '@hfquant/server'],
   '@hfquant/server': ['hfquant'],
   // Benchmarks measure the parts, too.
   '@hfquant/bench': ['hfquant', '@hfquant/testkit', ...LIBRARIES],

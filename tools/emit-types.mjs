@@ -19,15 +19,17 @@ try {
   const emitting = ['--noEmit', 'false', '--emitDeclarationOnly', '--rootDir', root, '--outDir', made]
   const { status, output } = compile(['--project', root, ...emitting])
   if (output !== '') console.error(output)
-  for (const name of readdirSync(join(root, 'packages'))) takeTypes(name)
+  for (const name of readdirSync(join(root, 'packages'))) takeTypes(join('packages', name))
+  // Of the apps, the one that is a library, too.
+  takeTypes(join('apps', 'server'))
   process.exitCode = status
 } finally {
   rmSync(made, { recursive: true, force: true })
 }
 
 /** Takes what the doors of a package lead to, in place of what an earlier run has left. */
-function takeTypes(name) {
-  const [source, target] = [join(made, 'packages', name, 'src'), join(root, 'packages', name, 'dist')]
+function takeTypes(folder) {
+  const [source, target] = [join(made, folder, 'src'), join(root, folder, 'dist')]
   if (!existsSync(source) || !existsSync(target)) return
   for (const path of readdirSync(target, { recursive: true })) {
     if (path.endsWith('.d.ts')) rmSync(join(target, path))
@@ -36,8 +38,8 @@ function takeTypes(name) {
 }
 
 /** Paths below `dist`. */
-function doorsOf(name) {
-  const { exports = {} } = JSON.parse(readFileSync(join(root, 'packages', name, 'package.json'), 'utf8'))
+function doorsOf(folder) {
+  const { exports = {} } = JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8'))
   return Object.values(exports).flatMap(({ types }) =>
     types === undefined ? [] : [types.slice('./dist/'.length)],
   )

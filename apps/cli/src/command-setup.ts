@@ -1,3 +1,4 @@
+import type { ServerOption } from '@hfquant/server'
 import type { Command } from 'commander'
 import type { Terminal } from './output/terminal.js'
 
@@ -5,6 +6,8 @@ import type { Terminal } from './output/terminal.js'
 export interface CommandSetup {
   /** The names that `--recipe` accepts. */
   readonly recipes: readonly string[]
+  /** The options of `serve` by name; undefined where the server is not installed. */
+  readonly serverOptions: Readonly<Record<string, ServerOption>> | undefined
   readonly terminal: Terminal
   /** Aborted by Ctrl-C and SIGTERM. */
   readonly signal: AbortSignal

@@ -24,7 +24,11 @@ channel(INFO_CHANNEL).subscribe((event) => terminal.line(`info: ${(event as Info
 try {
   // Without its backends the command still says what is wrong: see doctor.
   const recipes = await recipeNames().catch(() => [])
-  await createProgram({ recipes, terminal, signal }).parseAsync(argv, { from: 'user' })
+  const serverOptions = await import('@hfquant/server/options').then(
+    ({ SERVER_OPTIONS }) => SERVER_OPTIONS,
+    () => undefined,
+  )
+  await createProgram({ recipes, serverOptions, terminal, signal }).parseAsync(argv, { from: 'user' })
 } catch (error) {
   terminal.clear()
   const failure = describeFailure(error, signal)

@@ -12,10 +12,11 @@ import { addGenerate } from './commands/generate.js'
 import { addHelp } from './commands/help.js'
 import { addInspect } from './commands/inspect.js'
 import { addQuantize } from './commands/quantize.js'
+import { addServe } from './commands/serve.js'
 
 /** In the order of the help. */
 const COMMANDS = [
-  ...[addQuantize, addInspect, addGenerate, addEntities, addEmbed, addClassify],
+  ...[addQuantize, addInspect, addGenerate, addServe, addEntities, addEmbed, addClassify],
   ...[addEval, addExport, addCache, addDoctor, addHelp],
 ]
 
@@ -24,7 +25,7 @@ export function createProgram(setup: CommandSetup): Command {
   const manifest = new URL('../package.json', import.meta.url)
   const { version } = JSON.parse(readFileSync(manifest, 'utf8')) as { version: string }
   const program = new Command('hfquant')
-    .description('Quantize, inspect, run and measure Hugging Face models.')
+    .description('Quantize, inspect, run, serve and measure Hugging Face models.')
     .version(version)
     .exitOverride()
     // Errors are printed in one place, in one form.

@@ -5,7 +5,18 @@ import { temporaryFolder } from './testing/checkpoint.fixture.js'
 import { runCli } from './testing/run-cli.fixture.js'
 
 const COMMANDS = [
-  ...['quantize', 'inspect', 'generate', 'entities', 'embed', 'classify', 'eval', 'export', 'doctor'],
+  ...[
+    'quantize',
+    'inspect',
+    'generate',
+    'serve',
+    'entities',
+    'embed',
+    'classify',
+    'eval',
+    'export',
+    'doctor',
+  ],
 ]
 
 describe('help', () => {

@@ -1,0 +1,161 @@
+import { execFile } from 'node:child_process'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { AutoModelForCausalLM } from 'hfquant'
+import { demoModel } from 'hfquant/demo'
+import OpenAI from 'openai'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type ServedProcess, serve } from './testing/served-demo.fixture.js'
+
+/** Everything here asks one process that serves the bundled model. */
+let served: ServedProcess
+let client: OpenAI
+let folder: string
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'hfquant-server-'))
+  const template = join(folder, 'template.jinja')
+  await writeFile(template, '{% for m in messages %}{{ m.content }}{% endfor %}')
+  served = await serve([`tiny=${demoModel}`, '--chat-template', template, '--shutdown-delay', '0'], {
+    HFQUANT_API_KEY: 'secret-of-the-house',
+  })
+  client = new OpenAI({ baseURL: `${served.url}/v1`, apiKey: 'secret-of-the-house', maxRetries: 0 })
+}, 60_000)
+afterAll(async () => {
+  await served?.[Symbol.asyncDispose]()
+  await rm(folder, { recursive: true, force: true })
+})
+
+const messages = [{ role: 'user' as const, content: 'Once upon a time' }]
+const greedy = { model: 'tiny', temperature: 0, max_tokens: 24 }
+
+describe('the client of OpenAI', () => {
+  it('finds the model', async () => {
+    const models = await client.models.list()
+    expect(models.data).toMatchObject([
+      { id: 'tiny', object: 'model', x_state: 'loaded', x_kind: 'decoder', x_context_length: 512 },
+    ])
+    expect(await client.models.retrieve('tiny')).toMatchObject({ id: 'tiny', x_quantization: null })
+    await expect(client.models.retrieve('../../etc')).rejects.toMatchObject({
+      ...{ status: 404, code: 'model_not_found' },
+    })
+  })
+
+  it('gets the text of the library, whole, streamed and through its helpers', async () => {
+    await using model = await AutoModelForCausalLM.fromPretrained(demoModel)
+    let expected = ''
+    for await (const { text } of model.generate('Once upon a time', { maxNewTokens: 24, doSample: false })) {
+      expected += text
+    }
+    const whole = await client.completions.create({ ...greedy, prompt: 'Once upon a time' })
+    expect(whole.choices[0]).toMatchObject({ text: expected, finish_reason: 'length' })
+    expect(whole.usage).toMatchObject({ completion_tokens: 24 })
+
+    const chat = await client.chat.completions.create({ ...greedy, messages })
+    let streamed = ''
+    for await (const chunk of await client.chat.completions.create({ ...greedy, messages, stream: true })) {
+      streamed += chunk.choices[0]?.delta.content ?? ''
+    }
+    expect(streamed).toBe(chat.choices[0]!.message.content)
+    const helper = client.chat.completions.stream({ ...greedy, messages, n: 2 })
+    const final = await helper.finalChatCompletion()
+    expect(final.choices.map(({ message }) => message.content)).toEqual([streamed, streamed])
+  })
+
+  it('gets equal texts for equal seeds', async () => {
+    const asked = { ...greedy, temperature: 1, seed: 5, prompt: 'One day' }
+    const [first, second, other] = await Promise.all(
+      [5, 5, 6].map(async (seed) => (await client.completions.create({ ...asked, seed })).choices[0]!.text),
+    )
+    expect(first).toBe(second)
+    expect(first).not.toBe(other)
+  })
+
+  it('gets log-probabilities, whose likeliest token is the one that was chosen', async () => {
+    const { choices } = await client.chat.completions.create({
+      ...{ ...greedy, messages, max_tokens: 4, logprobs: true, top_logprobs: 3 },
+    })
+    const tokens = choices[0]!.logprobs!.content!
+    expect(tokens).toHaveLength(4)
+    expect(tokens.map(({ token }) => token).join('')).toBe(choices[0]!.message.content)
+    for (const { token, logprob, top_logprobs } of tokens) {
+      expect(top_logprobs).toHaveLength(3)
+      expect([top_logprobs[0]!.token, top_logprobs[0]!.logprob]).toEqual([token, logprob])
+      expect(logprob).toBeLessThanOrEqual(0)
+    }
+  })
+
+  it('may leave in the middle of a stream', async () => {
+    const stream = await client.completions.create({
+      ...greedy,
+      prompt: 'Once',
+      max_tokens: 400,
+      stream: true,
+    })
+    for await (const _ of stream) break
+    const running = async () =>
+      /num_requests_running\{model_name="tiny"\} (\d+)/.exec(
+        await (await fetch(`${served.url}/metrics`)).text(),
+      )![1]
+    while ((await running()) !== '0') await new Promise((resolve) => setTimeout(resolve, 10))
+  })
+
+  it('is told what is wrong with its key and its request', async () => {
+    const stranger = new OpenAI({ baseURL: `${served.url}/v1`, apiKey: 'secret-of-the-hous', maxRetries: 0 })
+    await expect(stranger.models.list()).rejects.toMatchObject({ status: 401, code: 'invalid_api_key' })
+    await expect(client.completions.create({ ...greedy, prompt: 'word '.repeat(600) })).rejects.toMatchObject(
+      { status: 400, code: 'context_length_exceeded' },
+    )
+  })
+})
+
+describe('curl', () => {
+  it('streams, tokenizes and reads tokens back', async () => {
+    const ask = async (path: string, body: object) => {
+      const { stdout } = await promisify(execFile)('curl', [
+        ...['-sS', '-H', 'authorization: Bearer secret-of-the-house', '-H', 'content-type: application/json'],
+        ...['-d', JSON.stringify(body), served.url + path],
+      ])
+      return stdout
+    }
+    expect(await ask('/v1/completions', { ...greedy, prompt: 'Once', stream: true })).toMatch(
+      /data: \[DONE\]\n\n$/,
+    )
+    const { tokens, count, token_strs } = JSON.parse(
+      await ask('/tokenize', { prompt: 'Once upon', return_token_strs: true }),
+    )
+    expect([tokens.length, token_strs[0]]).toEqual([count, '<s>'])
+    expect(JSON.parse(await ask('/v1/detokenize', { tokens }))).toEqual({ prompt: '<s>Once upon' })
+  })
+})
+
+describe('the README', () => {
+  it('asks with curl as it says', async () => {
+    const readme = await readFile(new URL('../../../README.md', import.meta.url), 'utf8')
+    const [command] = /^curl localhost:8137\/v1.*\\\n.*$/m.exec(readme)!
+    const here = command.replace('localhost:8137', served.url)
+    const script = `${here} -sS -H 'authorization: Bearer secret-of-the-house'`
+    const { stdout } = await promisify(execFile)('bash', ['-c', script])
+    expect(JSON.parse(stdout)).toMatchObject({ object: 'chat.completion', model: 'tiny' })
+  })
+})
+
+describe('the process', () => {
+  it('writes a line for each request, and no text of it', async () => {
+    const log = served.log()
+    const lines = log
+      .split('\n')
+      .filter((line) => line.startsWith('{'))
+      .map((line) => JSON.parse(line))
+    expect(lines.find(({ route }) => route === '/v1/chat/completions')).toMatchObject({
+      ...{ level: 'info', status: 200, model: 'tiny', key: 'key-1', finish: 'length', completion_tokens: 24 },
+    })
+    expect(log).not.toMatch(/Once upon|secret-of-the-house/)
+  })
+
+  it('ends with 0 after a signal', async () => {
+    served.child.kill('SIGTERM')
+    expect(await served.ended).toBe(0)
+  })
+})

@@ -1,0 +1,128 @@
+import { cp, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { AutoModel, AutoModelForSequenceClassification, GLiNER } from 'hfquant'
+import OpenAI from 'openai'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createServer, type Server } from './server.js'
+
+const golden = (path: string) => fileURLToPath(new URL(`../../../goldens/${path}`, import.meta.url))
+
+/** One server with three kinds of models. */
+let folder: string
+let server: Server
+let client: OpenAI
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'hfquant-encoders-'))
+  for (const [name, source] of Object.entries({ encoder: 'bert', classifier: 'bert-sequence' })) {
+    await cp(golden(`architectures/${source}`), join(folder, name), { recursive: true })
+    await cp(golden('tokenizer/words'), join(folder, name), { recursive: true })
+  }
+  await cp(golden('gliner/bert'), join(folder, 'gliner'), { recursive: true })
+  const models = ['encoder', 'classifier', 'gliner'].map((name) => [name, { path: join(folder, name) }])
+  server = await createServer(
+    { models: Object.fromEntries(models), auth: false },
+    { environment: {}, logStream: { write: () => {} } },
+  )
+  const { url } = await server.listen({ port: 0 })
+  await server.loaded()
+  client = new OpenAI({ baseURL: `${url}/v1`, apiKey: 'any', maxRetries: 0 })
+}, 60_000)
+afterAll(async () => {
+  await server?.close()
+  await rm(folder, { recursive: true, force: true })
+})
+
+const post = async (url: string, payload: object) => {
+  const answer = await server.inject({ method: 'POST', url, payload })
+  return { status: answer.statusCode, body: answer.json() }
+}
+
+describe('embeddings', () => {
+  it('are those of the library, whatever else is asked at the time', async () => {
+    await using model = await AutoModel.fromPretrained(join(folder, 'encoder'))
+    const texts = ['the cat', 'a dog runs', 'the']
+    const expected = await model.embed(texts)
+    const whole = await client.embeddings.create({ model: 'encoder', input: texts })
+    const single = await Promise.all(
+      texts.map((input) => client.embeddings.create({ model: 'encoder', input, encoding_format: 'float' })),
+    )
+    for (const [index, vector] of expected.entries()) {
+      for (const found of [whole.data[index]!.embedding, single[index]!.data[0]!.embedding]) {
+        expect(found).toHaveLength(vector.length)
+        for (const [place, value] of vector.entries()) expect(found[place]).toBeCloseTo(value, 5)
+      }
+    }
+    expect(whole.usage.prompt_tokens).toBe(single.reduce((sum, { usage }) => sum + usage.prompt_tokens, 0))
+  })
+
+  it('are refused for other models, other sizes and texts that are too long', async () => {
+    const codeOf = async (body: object) =>
+      (await post('/v1/embeddings', { model: 'encoder', ...body })).body.error.code
+    expect(await codeOf({ model: 'gliner', input: 'x' })).toBe('unsupported_value')
+    expect(await codeOf({ input: 'the', dimensions: 3 })).toBe('invalid_value')
+    expect(await codeOf({ input: 'the '.repeat(5000) })).toBe('context_length_exceeded')
+    expect(await codeOf({ input: [] })).toBe('invalid_value')
+    const cut = await post('/v1/embeddings', {
+      model: 'encoder',
+      input: 'the '.repeat(5000),
+      truncate_prompt_tokens: -1,
+    })
+    expect(cut.status).toBe(200)
+    const chat = await post('/v1/completions', { model: 'encoder', prompt: 'x' })
+    expect(chat.body.error).toMatchObject({ code: 'unsupported_value', param: 'model' })
+  })
+})
+
+describe('classes', () => {
+  it('are those of the library', async () => {
+    await using model = await AutoModelForSequenceClassification.fromPretrained(join(folder, 'classifier'))
+    const [expected] = await model.classify(['the cat'])
+    const { body } = await post('/classify', { model: 'classifier', input: 'the cat' })
+    expect(body.data[0]).toMatchObject({
+      index: 0,
+      label: expected!.scores[0]!.label,
+      num_classes: model.labels.length,
+    })
+    expect(Math.max(...body.data[0].probs)).toBeCloseTo(expected!.scores[0]!.score, 5)
+  })
+})
+
+describe('entities', () => {
+  const text = 'Ada Lovelace wrote 😀 to Charles Babbage.'
+  const labels = ['person', 'place']
+
+  it('are those of the library, in both forms of the route', async () => {
+    await using model = await GLiNER.fromPretrained(join(folder, 'gliner'))
+    const options = { threshold: 0.3, multiLabel: true }
+    const expected = await model.predictEntities(text, labels, options)
+    const asked = { model: 'gliner', labels, threshold: 0.3, multi_label: true }
+    const { body } = await post('/v1/entities', { ...asked, input: [text, ''] })
+    expect(body.data[0].entities).toEqual(
+      expected.map((entity) =>
+        expect.objectContaining({ label: entity.label, start: entity.start, text: entity.text }),
+      ),
+    )
+    expect(body.data[1]).toEqual({ index: 1, entities: [] })
+    const inCodePoints = await model.predictEntities(text, labels, { ...options, offsets: 'codePoints' })
+    const { body: single } = await post('/gliner', { ...asked, text })
+    expect(single.entities.map(({ start }: { start: number }) => start)).toEqual(
+      inCodePoints.map(({ start }) => start),
+    )
+  })
+
+  it('are refused in the form of the route', async () => {
+    expect(await post('/gliner', { labels })).toEqual({
+      status: 400,
+      body: { error: expect.stringContaining('text') },
+    })
+    expect((await post('/gliner', { text, labels, relations: ['r'] })).status).toBe(400)
+    const { body } = await post('/v1/entities', { model: 'gliner', input: [text], labels: [labels, labels] })
+    expect(body.error).toMatchObject({ code: 'invalid_value', param: 'labels' })
+    const many = Array.from({ length: 101 }, (_, index) => `label ${index}`)
+    expect(
+      (await post('/v1/entities', { model: 'gliner', input: text, labels: many })).body.error.param,
+    ).toBe('labels')
+  })
+})

@@ -1,0 +1,228 @@
+import { createHash } from 'node:crypto'
+import type { ServerContext } from '../context.js'
+import { ApiError } from '../http/api-error.js'
+import { ClientLeft, type Exchange } from '../http/exchange.js'
+import { shuttingDown } from '../lifecycle.js'
+import type { LoadedDecoder } from '../models/loaded-model.js'
+import type { ModelEntry } from '../models/model-entry.js'
+import type { GenerationRequest } from '../openai/generation-request.js'
+import type { EncodedPrompt } from '../text/protocol.js'
+import { answerTokens, generateOptions } from './generation-options.js'
+import { type ChoicePiece, runChoices } from './run-choices.js'
+
+/** A request whose answer has begun: its place is taken, and nothing of it is left to refuse. */
+export interface BegunGeneration {
+  readonly entry: ModelEntry
+  readonly model: LoadedDecoder
+  readonly prompts: readonly EncodedPrompt[]
+  /** Choice `i` answers prompt `floor(i / n)`. To be read to its end, or returned. */
+  readonly pieces: AsyncGenerator<ChoicePiece>
+}
+
+/** Finds the model of a request, and checks that its key may ask it. */
+export function modelFor(
+  { registry }: ServerContext,
+  { record }: Exchange,
+  name: string | undefined,
+): ModelEntry {
+  const entry = registry.find(name)
+  const { key } = record
+  record.model = entry.name
+  if (key?.models !== undefined && !key.models.includes(entry.name)) {
+    throw new ApiError('model_not_allowed', `the key ${key.name} may not ask the model ${entry.name}`, {
+      param: 'model',
+    })
+  }
+  return entry
+}
+
+/**
+ * Takes a request to where its answer begins: model, tokens, limits of its key, a place among those that run.
+ *
+ * @param encode makes the tokens of the prompts.
+ * @throws ApiError, HfquantError, ClientLeft: then nothing is left to be ended.
+ */
+export async function beginGeneration(
+  context: ServerContext,
+  exchange: Exchange,
+  request: GenerationRequest,
+  encode: (model: LoadedDecoder) => Promise<readonly EncodedPrompt[]>,
+): Promise<BegunGeneration> {
+  const { settings, limits, lifecycle, metrics } = context
+  const { record, signal } = exchange
+  if (lifecycle.phase === 'closing') throw shuttingDown()
+  const entry = modelFor(context, exchange, request.model)
+  if (request.keepAlive !== undefined) entry.setKeepAlive(request.keepAlive)
+  const undo: (() => void)[] = []
+  const undoAll = () => {
+    for (const step of undo.splice(0).reverse()) step()
+  }
+  try {
+    const leavePreparation = enterPreparation(entry, settings)
+    undo.push(leavePreparation)
+    const lease = await entry.use(signal)
+    undo.push(lease.release)
+    const model = demandDecoder(lease.model, entry)
+    const prompts = await encode(model)
+    signal.throwIfAborted()
+    record.rendered = performance.now()
+    const maxTokens = prompts.map(({ ids }) => answerTokens(request, ids.length, model, settings))
+    const choices = prompts.length * request.n
+    const promptTokens = prompts.reduce((sum, { ids }) => sum + ids.length, 0)
+    const answers = maxTokens.reduce((sum, tokens) => sum + tokens * request.n, 0)
+    Object.assign(record, {
+      n: choices,
+      promptTokens,
+      maxTokens: Math.max(...maxTokens),
+      stream: request.stream,
+    })
+    const booked = limits.book(record.key, choices, promptTokens + answers)
+    undo.push(() => booked.settle(record.promptTokens + record.completionTokens))
+    undo.push(entry.track(record.id, hashOf(prompts)))
+    leavePreparation()
+    const admitted = await entry.admission.admit({ key: record.key?.name ?? '', choices, signal })
+    undo.push(() => admitted.release())
+    record.admitted = performance.now()
+    metrics.queued(entry.name, (record.admitted - record.rendered) / 1000)
+    const scope = scopeOf(context, exchange, request)
+    let hasRoom = () => {}
+    const admission = new Promise<void>((resolve) => {
+      hasRoom = resolve
+    })
+    const pieces = observed(
+      runChoices({
+        ...{ prompts: prompts.length, choices: request.n, admitted, signal },
+        generate(choice, abort) {
+          const prompt = Math.floor(choice / request.n)
+          return model.generator.generate(
+            { inputIds: prompts[prompt]!.ids },
+            generateOptions(request, model, {
+              ...{ scope, onAdmitted: hasRoom, signal: abort },
+              choice: choice % request.n,
+              maxNewTokens: maxTokens[prompt]!,
+            }),
+          )
+        },
+      }),
+      ...([context, exchange, entry, undoAll] as const),
+    )
+    // What the session refuses, and the wait for memory, are still answered with a status.
+    const first = pieces.next()
+    first.catch(() => {})
+    await Promise.race([admission, first])
+    return { entry, model, prompts, pieces: resumed(first, pieces) }
+  } catch (error) {
+    undoAll()
+    throw error
+  }
+}
+
+async function* resumed<T>(first: Promise<IteratorResult<T>>, rest: AsyncGenerator<T>): AsyncGenerator<T> {
+  try {
+    const { value, done } = await first
+    if (done === true) return
+    yield value
+    yield* rest
+  } finally {
+    await rest.return(undefined)
+  }
+}
+
+/** Whoever can time answers can find out whether a prompt begins like somebody else's, unless caches are kept apart. */
+function scopeOf(
+  context: ServerContext,
+  { record }: Exchange,
+  { cacheSalt }: Pick<GenerationRequest, 'cacheSalt'>,
+): string | undefined {
+  const key = context.keys().size > 1 ? record.key?.name : undefined
+  return key === undefined ? cacheSalt : JSON.stringify([key, cacheSalt ?? ''])
+}
+
+/** Requests that are being rendered are bounded, too. */
+function enterPreparation(
+  entry: ModelEntry,
+  { maxQueue, maxSequences }: Pick<ServerContext['settings'], 'maxQueue' | 'maxSequences'>,
+): () => void {
+  const most = Math.max(2 * maxQueue, maxSequences)
+  if (entry.preparing >= most) {
+    throw new ApiError('queue_full', `${most} requests are being prepared already; try again later`, {
+      retryAfter: entry.admission.retryAfter(),
+    })
+  }
+  entry.preparing++
+  let left = false
+  return () => {
+    if (!left) entry.preparing--
+    left = true
+  }
+}
+
+function demandDecoder(model: { readonly kind: string }, { name }: ModelEntry): LoadedDecoder {
+  if (model.kind === 'decoder') return model as LoadedDecoder
+  throw new ApiError(
+    'unsupported_value',
+    `${name} is no model that generates text; it is one of kind "${model.kind}"`,
+    {
+      param: 'model',
+    },
+  )
+}
+
+const hashOf = (prompts: readonly EncodedPrompt[]): string => {
+  const hash = createHash('sha256')
+  for (const { ids } of prompts) hash.update(Uint32Array.from(ids))
+  return hash.digest('hex')
+}
+
+/** Counts what comes, and cleans up behind it, however it ends. */
+async function* observed(
+  pieces: AsyncGenerator<ChoicePiece>,
+  { metrics }: ServerContext,
+  { record, signal }: Exchange,
+  entry: ModelEntry,
+  cleanUp: () => void,
+): AsyncGenerator<ChoicePiece> {
+  const { name } = entry
+  const latest = new Map<number, number>()
+  let failed = false
+  let isDone = false
+  try {
+    for await (const piece of pieces) {
+      const now = performance.now()
+      const before = latest.get(piece.choice)
+      if (before !== undefined) metrics.betweenTokens(name, (now - before) / 1000)
+      latest.set(piece.choice, now)
+      if (record.firstToken === undefined) {
+        record.firstToken = now
+        metrics.firstToken(name, (now - record.received) / 1000)
+      }
+      record.completionTokens++
+      metrics.token(name)
+      if (piece.finish !== undefined) record.finish ??= piece.finish
+      if (piece.usage !== undefined && piece.choice === 0) record.cachedTokens = piece.usage.cachedTokens
+      yield piece
+    }
+    isDone = true
+  } catch (error) {
+    failed = true
+    entry.reportCrash(error)
+    throw error
+  } finally {
+    record.ended = performance.now()
+    if (!isDone)
+      record.finish = (signal.aborted && signal.reason instanceof ClientLeft) || !failed ? 'abort' : 'error'
+    cleanUp()
+    const { firstToken, admitted, received, ended } = record
+    metrics.promptTokens(name, record.promptTokens, record.cachedTokens)
+    metrics.finished(name, {
+      reason: record.finish ?? 'stop',
+      total: (ended - received) / 1000,
+      prefill: firstToken === undefined ? undefined : (firstToken - admitted!) / 1000,
+      decode: firstToken === undefined ? undefined : (ended - firstToken) / 1000,
+      promptTokens: record.promptTokens,
+      completionTokens: record.completionTokens,
+      maxTokens: record.maxTokens,
+      choices: record.n,
+    })
+  }
+}

@@ -1,0 +1,87 @@
+import type { GeneratedPiece } from 'hfquant'
+import type { Admitted, Slot } from '../queue/admission.js'
+
+/** One token of one of the choices of a request. */
+export interface ChoicePiece extends GeneratedPiece {
+  readonly choice: number
+}
+
+export interface ChoicesRun {
+  readonly prompts: number
+  /** Answers to each prompt. */
+  readonly choices: number
+  readonly admitted: Admitted
+  readonly signal: AbortSignal
+  generate(choice: number, signal: AbortSignal): AsyncGenerator<GeneratedPiece>
+}
+
+/**
+ * The tokens of all choices, as they come: choice `i` answers prompt `floor(i / choices)`. The first choice of a prompt
+ * reads it; the others begin when its first token is there, and find the prompt in the cache. Every slot is given back,
+ * whatever ends the run.
+ */
+export async function* runChoices(run: ChoicesRun): AsyncGenerator<ChoicePiece> {
+  const stop = new AbortController()
+  const signal = AbortSignal.any([run.signal, stop.signal])
+  const sources = new Map<number, AsyncGenerator<GeneratedPiece>>()
+  const pending = new Map<number, Promise<Arrival>>()
+  const pull = (choice: number, source: AsyncGenerator<GeneratedPiece>) => {
+    pending.set(
+      choice,
+      source.next().then(
+        (result) => ({ choice, result }),
+        (error: Error) => ({ choice, error }),
+      ),
+    )
+  }
+  const begin = (choice: number, slot: () => Promise<Slot>) => {
+    const source = withSlot(slot, () => run.generate(choice, signal))
+    sources.set(choice, source)
+    pull(choice, source)
+  }
+  try {
+    const another = () => run.admitted.another(signal)
+    for (let prompt = 0; prompt < run.prompts; prompt++) {
+      begin(prompt * run.choices, prompt === 0 ? async () => run.admitted : another)
+    }
+    const begun = new Set<number>()
+    while (pending.size > 0) {
+      const arrival = await Promise.race(pending.values())
+      if ('error' in arrival) throw arrival.error
+      const { choice, result } = arrival
+      pending.delete(choice)
+      if (choice % run.choices === 0 && !begun.has(choice)) {
+        begun.add(choice)
+        for (let other = 1; other < run.choices; other++) begin(choice + other, another)
+      }
+      if (result.done === true) {
+        sources.delete(choice)
+        continue
+      }
+      yield { ...result.value, choice }
+      pull(choice, sources.get(choice)!)
+    }
+  } finally {
+    stop.abort(new DOMException('the answer is not needed any more', 'AbortError'))
+    // What waits for its next token is not waited for: it ends with the signal.
+    for (const promise of pending.values()) promise.catch(() => {})
+    await Promise.allSettled([...sources.values()].map((source) => source.return(undefined)))
+    run.admitted.release()
+  }
+}
+
+type Arrival =
+  | { readonly choice: number; readonly result: IteratorResult<GeneratedPiece> }
+  | { readonly choice: number; readonly error: Error }
+
+async function* withSlot(
+  take: () => Promise<Slot>,
+  generate: () => AsyncGenerator<GeneratedPiece>,
+): AsyncGenerator<GeneratedPiece> {
+  const slot = await take()
+  try {
+    yield* generate()
+  } finally {
+    slot.release()
+  }
+}

@@ -1,0 +1,50 @@
+import type { BaseEncoder, CausalLM, GLiNER, SequenceClassifier, TokenClassifier } from 'hfquant'
+import type { TextThreads } from '../text/text-threads.js'
+import type { FileDefaults } from './file-defaults.js'
+
+/** What generates: the part of CausalLM that the server uses. */
+export interface TextGenerator extends Pick<CausalLM, 'contextLength' | 'generate' | 'counters'> {
+  dispose(): Promise<void>
+}
+
+/** What /v1/models says about how a model is quantized. */
+export interface QuantizationFacts {
+  readonly method: string
+  /** The recipe that the server was started with; null where only the folder knows. */
+  readonly recipe: string | null
+  readonly bits_per_weight: number | null
+}
+
+interface LoadedFacts {
+  readonly quantization: QuantizationFacts | null
+  /** Equal for equal weights, computed in the same way. */
+  readonly fingerprint: string
+  readonly contextLength: number
+  readonly warnings: readonly string[]
+  dispose(): Promise<void>
+}
+
+export interface LoadedDecoder extends LoadedFacts {
+  readonly kind: 'decoder'
+  readonly generator: TextGenerator
+  readonly texts: TextThreads
+  /** The bytes that a token stands for. */
+  tokenBytes(id: number): Uint8Array
+  /** What generation_config.json says; empty where it is not asked. */
+  readonly defaults: FileDefaults
+  /** Text of the chat template; undefined for a model without one. */
+  readonly chatTemplate: string | undefined
+}
+
+export interface LoadedEncoder extends LoadedFacts {
+  readonly kind: 'encoder'
+  readonly encoder: BaseEncoder | SequenceClassifier | TokenClassifier
+  readonly task: 'embed' | 'classify' | 'classify-tokens'
+}
+
+export interface LoadedGliner extends LoadedFacts {
+  readonly kind: 'gliner'
+  readonly gliner: GLiNER
+}
+
+export type LoadedModel = LoadedDecoder | LoadedEncoder | LoadedGliner

@@ -1,0 +1,117 @@
+import { ApiError } from '../http/api-error.js'
+import {
+  type Fields,
+  listOf,
+  missing,
+  object,
+  oneOf,
+  optional,
+  required,
+  text,
+  wrongType,
+} from '../http/read-body.js'
+
+/** A message as a template reads it. */
+export interface TemplateMessage {
+  readonly role: string
+  readonly [field: string]: unknown
+}
+
+const MOST_MESSAGES = 2048
+const ROLES = ['system', 'developer', 'user', 'assistant', 'tool'] as const
+
+/**
+ * Messages of OpenAI's API as templates read them: texts instead of parts, arguments of calls as objects.
+ *
+ * @throws ApiError naming the message.
+ */
+export const readMessages = (body: Fields): readonly TemplateMessage[] =>
+  required(body, 'messages', listOf(readMessage, { least: 1, most: MOST_MESSAGES }), 'a list of messages')
+
+/** Messages of the developer are system messages for a template that does not write them. */
+export const forTemplate = (
+  messages: readonly TemplateMessage[],
+  template: string | undefined,
+): readonly TemplateMessage[] =>
+  template?.includes('developer') === true
+    ? messages
+    : messages.map((message) => (message.role === 'developer' ? { ...message, role: 'system' } : message))
+
+function readMessage(value: unknown, path: string): TemplateMessage {
+  const fields = object(value, path)
+  if (fields.role === 'function') {
+    throw new ApiError('unsupported_value', `${path}.role is "function"; use the role "tool"`, {
+      param: `${path}.role`,
+    })
+  }
+  const role = required(fields, 'role', oneOf(ROLES), 'the role of the message', path)
+  const toolCalls =
+    role === 'assistant'
+      ? optional(fields, 'tool_calls', listOf(readToolCall, { most: 128 }), path)
+      : undefined
+  const reasoning =
+    role === 'assistant'
+      ? (optional(fields, 'reasoning_content', text(), path) ?? optional(fields, 'reasoning', text(), path))
+      : undefined
+  const names = Object.entries(fields).filter(
+    ([name, other]) => typeof other === 'string' && !READ.has(name) && /^\w{1,64}$/.test(name),
+  )
+  return {
+    ...Object.fromEntries(names),
+    role,
+    content: readContent(fields, path, toolCalls !== undefined),
+    ...(toolCalls !== undefined && { tool_calls: toolCalls }),
+    ...(reasoning !== undefined && { reasoning_content: reasoning }),
+  }
+}
+
+const READ = new Set(['role', 'content', 'tool_calls', 'reasoning', 'reasoning_content'])
+
+/** Null where an assistant only calls tools. */
+function readContent(fields: Fields, path: string, hasCalls: boolean): string | null {
+  const where = `${path}.content`
+  const { content } = fields
+  if (content === undefined || content === null) {
+    if (hasCalls) return null
+    throw missing(where, 'a text')
+  }
+  if (typeof content === 'string') return content
+  if (!Array.isArray(content)) throw wrongType(content, where, 'a text, or a list of parts')
+  return content.map((part, index) => readPart(part, `${where}[${index}]`)).join('\n')
+}
+
+function readPart(value: unknown, path: string): string {
+  const fields = object(value, path)
+  const type = required(fields, 'type', text(), 'the type of the part', path)
+  if (type === 'text') return required(fields, 'text', text(), 'a text', path)
+  if (type === 'refusal') return required(fields, 'refusal', text(), 'a text', path)
+  throw new ApiError(
+    'unsupported_content',
+    `${path} is no text; this server reads texts, and fetches nothing`,
+    {
+      param: path,
+    },
+  )
+}
+
+/** Templates write the arguments of a call themselves, so that they are given them as an object. */
+function readToolCall(value: unknown, path: string): Fields {
+  const fields = object(value, path)
+  const called = required(fields, 'function', object, 'the function that was called', path)
+  const where = `${path}.function`
+  const name = required(called, 'name', text({ least: 1, most: 256 }), 'the name of the function', where)
+  const json = required(called, 'arguments', text(), 'the arguments as JSON', where)
+  return {
+    ...(typeof fields.id === 'string' && { id: fields.id }),
+    type: 'function',
+    function: { name, arguments: parseArguments(json, `${where}.arguments`) },
+  }
+}
+
+function parseArguments(json: string, path: string): unknown {
+  try {
+    return json.trim() === '' ? {} : JSON.parse(json)
+  } catch {
+    throw new ApiError('invalid_value', `${path} is no valid JSON`, { param: path })
+  }
+}

@@ -1,0 +1,132 @@
+import { ApiError } from '../http/api-error.js'
+import { bodyOf, type Fields, listOf, object, optional, text, truth, whole } from '../http/read-body.js'
+import { readMessages, type TemplateMessage } from './chat-messages.js'
+import { sortFields } from './fields.js'
+import { GENERATION_FIELDS, type GenerationRequest, readGeneration } from './generation-request.js'
+
+/** A checked request for a chat completion. */
+export interface ChatRequest extends GenerationRequest {
+  readonly messages: readonly TemplateMessage[]
+  readonly addGenerationPrompt: boolean
+  readonly continueFinalMessage: boolean
+  /** Variables of the template. */
+  readonly variables: Fields
+  /** Names of fields that nobody knows. */
+  readonly ignored: readonly string[]
+}
+
+/** Fields that the chat route reads. */
+export const CHAT_FIELDS = [
+  ...GENERATION_FIELDS,
+  'messages',
+  'max_completion_tokens',
+  'top_logprobs',
+  'response_format',
+  'tools',
+  'tool_choice',
+  'parallel_tool_calls',
+  'reasoning_effort',
+  'chat_template_kwargs',
+  'add_generation_prompt',
+  'continue_final_message',
+] as const
+
+/** @throws ApiError naming the field. */
+export function readChatRequest(raw: unknown): ChatRequest {
+  const body = bodyOf(raw)
+  const ignored = sortFields(body, CHAT_FIELDS)
+  const maxTokens =
+    optional(body, 'max_completion_tokens', whole(1)) ?? optional(body, 'max_tokens', whole(1))
+  refuseStructure(body)
+  refuseTools(body)
+  return {
+    ...readGeneration(body, { promptField: 'messages', maxTokens, logprobs: readLogprobs(body) }),
+    ...readConversation(body),
+    ignored,
+  }
+}
+
+/** What is written out by the template: the same for a chat and for its tokens. */
+export function readConversation(
+  body: Fields,
+): Pick<ChatRequest, 'messages' | 'addGenerationPrompt' | 'continueFinalMessage' | 'variables'> {
+  const messages = readMessages(body)
+  const continueFinalMessage = optional(body, 'continue_final_message', truth) ?? false
+  const asked = optional(body, 'add_generation_prompt', truth)
+  if (continueFinalMessage && asked === true) {
+    throw new ApiError('invalid_value', 'add_generation_prompt and continue_final_message are both true', {
+      param: 'continue_final_message',
+    })
+  }
+  if (continueFinalMessage && messages.at(-1)?.role !== 'assistant') {
+    throw new ApiError(
+      'invalid_value',
+      'continue_final_message is true and the last message is none of the assistant',
+      {
+        param: 'continue_final_message',
+      },
+    )
+  }
+  return {
+    ...{ messages, continueFinalMessage },
+    addGenerationPrompt: asked ?? !continueFinalMessage,
+    variables: readVariables(body),
+  }
+}
+
+/** Variables that the server sets itself. */
+const RESERVED = ['messages', 'tools', 'documents', 'add_generation_prompt']
+const MOST_VARIABLES = 16 * 1024
+
+function readVariables(body: Fields): Fields {
+  const path = 'chat_template_kwargs'
+  const variables = optional(body, path, object) ?? {}
+  const reserved = RESERVED.find((name) => Object.hasOwn(variables, name))
+  if (reserved !== undefined) {
+    throw new ApiError('invalid_value', `${path} sets ${reserved}, which is a field of its own`, {
+      param: path,
+    })
+  }
+  if (JSON.stringify(variables).length > MOST_VARIABLES) {
+    throw new ApiError('invalid_value', `${path} has more than ${MOST_VARIABLES} characters`, { param: path })
+  }
+  const effort = optional(body, 'reasoning_effort', text({ most: 64 }))
+  if (effort === undefined) return variables
+  return { ...variables, reasoning_effort: effort, ...(effort === 'none' && { enable_thinking: false }) }
+}
+
+function readLogprobs(body: Fields): number | undefined {
+  const wanted = optional(body, 'logprobs', truth) ?? false
+  const top = optional(body, 'top_logprobs', whole(0, 20))
+  if (top !== undefined && !wanted) {
+    throw new ApiError('invalid_value', 'top_logprobs is given and logprobs is not true', {
+      param: 'top_logprobs',
+    })
+  }
+  return wanted ? (top ?? 0) : undefined
+}
+
+/** What is offered of a field; the other values are refused by name. */
+function refuseStructure(body: Fields): void {
+  const format = optional(body, 'response_format', object)
+  if (format === undefined || format.type === 'text') return
+  throw new ApiError(
+    'unsupported_value',
+    'response_format is not {"type":"text"}, which is all that this model offers',
+    {
+      param: 'response_format',
+    },
+  )
+}
+
+function refuseTools(body: Fields): void {
+  const tools = optional(body, 'tools', listOf(object, { most: 128 })) ?? []
+  if (tools.length === 0 || body.tool_choice === 'none') return
+  throw new ApiError(
+    'unsupported_field',
+    'tools are not offered for this model; set tool_choice to "none", or leave them out',
+    {
+      param: 'tools',
+    },
+  )
+}

@@ -1,0 +1,83 @@
+import { ApiError } from '../http/api-error.js'
+import type { Fields } from '../http/read-body.js'
+
+/** Fields that change nothing about an answer: taken, and not spoken of. */
+const WITHOUT_EFFECT = [
+  'user',
+  'metadata',
+  'safety_identifier',
+  'prompt_cache_key',
+  'prompt_cache_retention',
+  'prompt_cache_options',
+  'store',
+]
+
+/** A field that would change the answer and is not offered. */
+interface RefusedField {
+  /** What is offered in its place. */
+  readonly instead: string
+  /** Values that ask for nothing. */
+  readonly allows?: (value: unknown, body: Fields) => boolean
+}
+
+const REFUSED: Readonly<Record<string, RefusedField>> = {
+  functions: { instead: 'tools' },
+  function_call: { instead: 'tool_choice' },
+  audio: { instead: 'nothing: this server speaks text' },
+  prediction: { instead: 'nothing' },
+  web_search_options: { instead: 'nothing: this server fetches nothing' },
+  moderation: { instead: 'nothing' },
+  modalities: {
+    instead: '["text"]',
+    allows: (value) => Array.isArray(value) && value.length === 1 && value[0] === 'text',
+  },
+  verbosity: { instead: '"medium"', allows: (value) => value === 'medium' },
+  service_tier: { instead: '"auto"', allows: (value) => value === 'auto' || value === 'default' },
+  suffix: { instead: 'a prompt that ends where the answer is to begin' },
+  best_of: { instead: 'n', allows: (value, body) => value === (body.n ?? 1) },
+  chat_template: { instead: '--chat-template when the server is started' },
+  structured_outputs: { instead: 'response_format' },
+  use_beam_search: { instead: 'n', allows: (value) => value === false },
+}
+
+/** Of other servers: their settings for constrained decoding. */
+const GUIDED = /^guided_\w+$/
+
+/** Names of fields that are sorted out here, for the list that a test compares with the client's own. */
+export const classifiedFields: readonly string[] = [...WITHOUT_EFFECT, ...Object.keys(REFUSED)]
+
+/**
+ * Refuses what would change the answer and is not offered.
+ *
+ * @param honoured fields that the route reads.
+ * @returns names of fields that nobody knows: they are ignored, and named in a header.
+ * @throws ApiError unsupported_field
+ */
+export function sortFields(body: Fields, honoured: readonly string[]): readonly string[] {
+  const unknown: string[] = []
+  for (const [name, value] of Object.entries(body)) {
+    if (honoured.includes(name) || WITHOUT_EFFECT.includes(name) || value === null) continue
+    const refused = Object.hasOwn(REFUSED, name)
+      ? REFUSED[name]
+      : GUIDED.test(name)
+        ? { instead: 'response_format' }
+        : undefined
+    if (refused === undefined) unknown.push(name)
+    else if (!refused.allows?.(value, body)) {
+      throw new ApiError('unsupported_field', `${name} is not offered; use ${refused.instead}`, {
+        param: name,
+      })
+    }
+  }
+  return unknown
+}
+
+/** Bytes of the header that names ignored fields. */
+const MAX_HEADER = 256
+
+/** Names as a header holds them. */
+export const ignoredHeader = (names: readonly string[]): string =>
+  names
+    .map((name) => name.replace(/[^\w.-]/g, '?').slice(0, 64))
+    .join(', ')
+    .slice(0, MAX_HEADER)

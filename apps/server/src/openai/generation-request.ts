@@ -1,0 +1,146 @@
+import { ApiError } from '../http/api-error.js'
+import {
+  type Fields,
+  listOf,
+  number,
+  object,
+  optional,
+  type Read,
+  required,
+  text,
+  truth,
+  whole,
+  wrongType,
+  wrongValue,
+} from '../http/read-body.js'
+import { duration } from '../settings/parse-values.js'
+
+/** What a request says about how its answer is generated, whatever the route. Undefined: the model's own default. */
+export interface GenerationRequest {
+  /** The field that the prompt stands in. */
+  readonly promptField: 'messages' | 'prompt'
+  readonly model: string
+  readonly maxTokens: number | undefined
+  readonly temperature: number | undefined
+  readonly topP: number | undefined
+  readonly topK: number | undefined
+  readonly minP: number | undefined
+  readonly repetitionPenalty: number | undefined
+  readonly presencePenalty: number | undefined
+  readonly frequencyPenalty: number | undefined
+  readonly logitBias: LogitBias | undefined
+  readonly seed: number | undefined
+  readonly n: number
+  readonly stop: readonly string[] | undefined
+  readonly stopTokenIds: readonly number[]
+  readonly ignoreEos: boolean
+  readonly stream: boolean
+  readonly includeUsage: boolean
+  /** Milliseconds; -1 never. */
+  readonly keepAlive: number | undefined
+  readonly cacheSalt: string | undefined
+  /** Likeliest tokens that are told in place of each one; undefined: no log-probabilities. */
+  readonly logprobs: number | undefined
+}
+
+/** Added to the logits of tokens, by their ids. */
+export type LogitBias = Readonly<Record<number, number>>
+
+/** Fields that every generating route of OpenAI's API reads. */
+export const GENERATION_FIELDS = [
+  'model',
+  'max_tokens',
+  'temperature',
+  'top_p',
+  'top_k',
+  'min_p',
+  'repetition_penalty',
+  'presence_penalty',
+  'frequency_penalty',
+  'logit_bias',
+  'seed',
+  'n',
+  'stop',
+  'stop_token_ids',
+  'ignore_eos',
+  'stream',
+  'stream_options',
+  'keep_alive',
+  'cache_salt',
+  'logprobs',
+] as const
+
+const penalty = number({ least: -2, most: 2 })
+
+const stopStrings: Read<readonly string[]> = (value, path) =>
+  typeof value === 'string'
+    ? [text({ least: 1, most: 256 })(value, path)]
+    : listOf(text({ least: 1, most: 256 }), { most: 16 })(value, path)
+
+const MOST_BIASES = 1024
+
+const logitBias: Read<LogitBias> = (value, path) => {
+  const entries = Object.entries(object(value, path))
+  if (entries.length > MOST_BIASES) {
+    throw wrongValue(`${entries.length} entries`, path, `${MOST_BIASES} at most`)
+  }
+  const biases = entries.map(([token, bias]) => {
+    const id = Number(token)
+    if (!/^\d{1,9}$/.test(token)) throw wrongValue('a key that is no token id', path, 'token ids as keys')
+    return [id, number({ least: -100, most: 100 })(bias, `${path}.${id}`)] as const
+  })
+  return Object.fromEntries(biases)
+}
+
+/** Any whole number; random generators take those that are not negative. */
+const seed: Read<number> = (value, path) => {
+  if (typeof value !== 'number') throw wrongType(value, path, 'a whole number')
+  if (!Number.isInteger(value)) throw wrongValue(String(value), path, 'a whole number')
+  return Math.abs(value) % 2 ** 53
+}
+
+const keepAliveOf: Read<number> = (value, path) => {
+  const milliseconds =
+    typeof value === 'number' ? value * 1000 : typeof value === 'string' ? duration(value) : undefined
+  if (milliseconds === undefined)
+    throw wrongValue('no duration', path, 'seconds, or a text such as "5m"; -1 for ever')
+  return milliseconds < 0 ? -1 : milliseconds
+}
+
+/**
+ * @param logprobs read by the route: chat and completions write them differently.
+ * @throws ApiError naming the field.
+ */
+export function readGeneration(
+  body: Fields,
+  { promptField, maxTokens, logprobs }: Pick<GenerationRequest, 'promptField' | 'maxTokens' | 'logprobs'>,
+): GenerationRequest {
+  const stream = optional(body, 'stream', truth) ?? false
+  const streamOptions = optional(body, 'stream_options', object)
+  if (streamOptions !== undefined && !stream) {
+    throw new ApiError('invalid_value', 'stream_options is given and stream is not true; leave it out', {
+      param: 'stream_options',
+    })
+  }
+  const topK = optional(body, 'top_k', whole(-1))
+  return {
+    ...{ promptField, stream, maxTokens, logprobs },
+    model: required(body, 'model', text({ most: 256 }), 'the name of a model'),
+    includeUsage: optional(streamOptions ?? {}, 'include_usage', truth, 'stream_options') ?? false,
+    temperature: optional(body, 'temperature', number({ least: 0, most: 2 })),
+    topP: optional(body, 'top_p', number({ least: 0, most: 1 })),
+    topK: topK === -1 ? 0 : topK,
+    minP: optional(body, 'min_p', number({ least: 0, most: 1 })),
+    repetitionPenalty: optional(body, 'repetition_penalty', number({ above: 0, most: 10 })),
+    presencePenalty: optional(body, 'presence_penalty', penalty),
+    frequencyPenalty: optional(body, 'frequency_penalty', penalty),
+    logitBias: optional(body, 'logit_bias', logitBias),
+    seed: optional(body, 'seed', seed),
+    n: optional(body, 'n', whole(1, 8)) ?? 1,
+    stop: optional(body, 'stop', stopStrings),
+    stopTokenIds: optional(body, 'stop_token_ids', listOf(whole(0), { most: 64 })) ?? [],
+    ignoreEos: optional(body, 'ignore_eos', truth) ?? false,
+    keepAlive: optional(body, 'keep_alive', keepAliveOf),
+    cacheSalt: optional(body, 'cache_salt', text({ most: 256 })),
+  }
+}

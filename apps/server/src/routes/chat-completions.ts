@@ -1,0 +1,110 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { ServerContext } from '../context.js'
+import { contentParts, countUsage } from '../generate/answer-parts.js'
+import { type BegunGeneration, beginGeneration } from '../generate/begin-generation.js'
+import type { Exchange } from '../http/exchange.js'
+import { type Answer, handle } from '../http/handle.js'
+import type { LoadedDecoder } from '../models/loaded-model.js'
+import { answerHeaders } from '../openai/answer-headers.js'
+import {
+  type AnswerHead,
+  chatChoices,
+  collectChat,
+  openingChoice,
+  writeLogprobs,
+} from '../openai/chat-answer.js'
+import { forTemplate } from '../openai/chat-messages.js'
+import { type ChatRequest, readChatRequest } from '../openai/chat-request.js'
+import { newId } from '../openai/ids.js'
+import { streamAnswer } from '../openai/stream-answer.js'
+import { serverTiming, timingsOf, usageOf } from '../openai/usage.js'
+import type { EncodedPrompt } from '../text/protocol.js'
+
+/** `POST /v1/chat/completions` */
+export const chatCompletions =
+  (context: ServerContext) =>
+  (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> =>
+    handle(context, request, reply, async (exchange) => {
+      const asked = readChatRequest(request.body)
+      const begun = await beginGeneration(context, exchange, asked, async (model) => [
+        await renderChat(model, asked),
+      ])
+      const head: AnswerHead = {
+        id: newId('chatcmpl'),
+        created: Math.floor(Date.now() / 1000),
+        model: begun.entry.name,
+        system_fingerprint: begun.model.fingerprint,
+      }
+      if (!asked.stream) return answer(context, exchange, asked, begun, head)
+      reply.hijack()
+      await stream(context, exchange, asked, begun, head)
+      return undefined
+    })
+
+/** The tokens of a conversation, made in a thread of their own. */
+export const renderChat = (
+  { texts, chatTemplate }: LoadedDecoder,
+  {
+    messages,
+    addGenerationPrompt,
+    continueFinalMessage,
+    variables,
+  }: Pick<ChatRequest, 'messages' | 'addGenerationPrompt' | 'continueFinalMessage' | 'variables'>,
+): Promise<EncodedPrompt> =>
+  texts.run({
+    ...{ kind: 'chat', addGenerationPrompt, continueFinalMessage, variables, tools: undefined },
+    messages: forTemplate(messages, chatTemplate),
+  })
+
+async function answer(
+  context: ServerContext,
+  exchange: Exchange,
+  asked: ChatRequest,
+  begun: BegunGeneration,
+  head: AnswerHead,
+): Promise<Answer> {
+  const { tokenBytes } = begun.model
+  const collected = collectChat(asked.n, writeLogprobs(asked.logprobs, tokenBytes))
+  const usage = countUsage(asked.n)
+  for await (const part of contentParts(begun.pieces, tokenBytes)) {
+    collected.add(part)
+    usage.add(part)
+  }
+  return {
+    headers: {
+      ...answerHeaders(context, begun, asked.ignored),
+      'server-timing': serverTiming(exchange.record),
+    },
+    body: { ...head, object: 'chat.completion', choices: collected.choices(), usage: usageOf(usage, 0) },
+  }
+}
+
+async function stream(
+  context: ServerContext,
+  exchange: Exchange,
+  { n, includeUsage, ignored, logprobs }: ChatRequest,
+  begun: BegunGeneration,
+  head: AnswerHead,
+): Promise<void> {
+  const usage = countUsage(n)
+  const { tokenBytes } = begun.model
+  const write = writeLogprobs(logprobs, tokenBytes)
+  const headers = { ...answerHeaders(context, begun, ignored), 'x-request-id': exchange.record.id }
+  await streamAnswer(context, exchange, headers, async (frames) => {
+    const send = (choice: object) =>
+      frames.send({
+        ...{ ...head, object: 'chat.completion.chunk', choices: [choice] },
+        ...(includeUsage && { usage: null }),
+      })
+    for (let index = 0; index < n; index++) await send(openingChoice(index))
+    for await (const part of contentParts(begun.pieces, tokenBytes)) {
+      usage.add(part)
+      for (const choice of chatChoices(part, write)) await send(choice)
+    }
+    if (!includeUsage) return
+    await frames.send({
+      ...{ ...head, object: 'chat.completion.chunk', choices: [], usage: usageOf(usage, 0) },
+      x_hfquant: timingsOf(exchange.record),
+    })
+  })
+}

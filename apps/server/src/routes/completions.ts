@@ -1,0 +1,155 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { ServerContext } from '../context.js'
+import {
+  type AnswerPart,
+  contentParts,
+  countUsage,
+  type FinishReason,
+  type TokenLogprob,
+} from '../generate/answer-parts.js'
+import { type BegunGeneration, beginGeneration } from '../generate/begin-generation.js'
+import type { Exchange } from '../http/exchange.js'
+import { type Answer, handle } from '../http/handle.js'
+import type { LoadedDecoder } from '../models/loaded-model.js'
+import { answerHeaders } from '../openai/answer-headers.js'
+import type { AnswerHead } from '../openai/chat-answer.js'
+import { type CompletionRequest, readCompletionRequest } from '../openai/completion-request.js'
+import { newId } from '../openai/ids.js'
+import { completionLogprobs } from '../openai/logprobs.js'
+import { streamAnswer } from '../openai/stream-answer.js'
+import { serverTiming, timingsOf, usageOf } from '../openai/usage.js'
+import type { EncodedPrompt } from '../text/protocol.js'
+
+/** `POST /v1/completions` */
+export const completions =
+  (context: ServerContext) =>
+  (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> =>
+    handle(context, request, reply, async (exchange) => {
+      const asked = readCompletionRequest(request.body)
+      let echoes: readonly string[] = []
+      const begun = await beginGeneration(context, exchange, asked, async (model) => {
+        if (asked.echo) echoes = await echoed(model, asked)
+        return encodePrompts(model, asked)
+      })
+      const head: AnswerHead = {
+        id: newId('cmpl'),
+        created: Math.floor(Date.now() / 1000),
+        model: begun.entry.name,
+        system_fingerprint: begun.model.fingerprint,
+      }
+      if (!asked.stream) return answer(context, exchange, asked, begun, head, echoes)
+      reply.hijack()
+      await stream(context, exchange, asked, begun, head, echoes)
+      return undefined
+    })
+
+const encodePrompts = (
+  { texts }: LoadedDecoder,
+  { prompts, addSpecialTokens }: CompletionRequest,
+): Promise<readonly EncodedPrompt[]> =>
+  Promise.all(
+    prompts.map((prompt) =>
+      typeof prompt === 'string'
+        ? texts.run({ kind: 'text', text: prompt, addSpecialTokens })
+        : { ids: prompt, ending: '', prefix: undefined },
+    ),
+  )
+
+/** The texts of the prompts; of tokens, what they say. */
+const echoed = ({ texts }: LoadedDecoder, { prompts }: CompletionRequest): Promise<readonly string[]> =>
+  Promise.all(
+    prompts.map((prompt) =>
+      typeof prompt === 'string' ? prompt : texts.run({ kind: 'decode', ids: prompt }),
+    ),
+  )
+
+async function answer(
+  context: ServerContext,
+  exchange: Exchange,
+  { prompts, n, ignored, logprobs: asked }: CompletionRequest,
+  begun: BegunGeneration,
+  head: AnswerHead,
+  echoes: readonly string[],
+): Promise<Answer> {
+  const usage = countUsage(n)
+  const { tokenBytes } = begun.model
+  const collected = Array.from({ length: prompts.length * n }, (_, index) => ({
+    logprobs: [] as TokenLogprob[],
+    text: echoes[Math.floor(index / n)] ?? '',
+    finish: 'length' as FinishReason,
+  }))
+  for await (const part of contentParts(begun.pieces, tokenBytes)) {
+    usage.add(part)
+    const one = collected[part.choice]!
+    one.text += part.content
+    one.logprobs.push(...part.logprobs)
+    one.finish = part.finish ?? one.finish
+  }
+  return {
+    headers: { ...answerHeaders(context, begun, ignored), 'server-timing': serverTiming(exchange.record) },
+    body: {
+      ...{ ...head, object: 'text_completion' },
+      choices: collected.map(({ text, finish, logprobs }, index) =>
+        choiceOf(
+          index,
+          text,
+          finish,
+          asked === undefined ? null : completionLogprobs(logprobs, tokenBytes, 0),
+        ),
+      ),
+      usage: usageOf(usage, 0),
+    },
+  }
+}
+
+const choiceOf = (
+  index: number,
+  text: string,
+  finish_reason: FinishReason | null,
+  logprobs: object | null = null,
+) => ({ index, text, logprobs, finish_reason })
+
+async function stream(
+  context: ServerContext,
+  exchange: Exchange,
+  { n, includeUsage, ignored }: CompletionRequest,
+  begun: BegunGeneration,
+  head: AnswerHead,
+  echoes: readonly string[],
+): Promise<void> {
+  const usage = countUsage(n)
+  const { tokenBytes } = begun.model
+  /** Of the text of each choice, what was sent. */
+  const lengths = new Map<number, number>()
+  const headers = { ...answerHeaders(context, begun, ignored), 'x-request-id': exchange.record.id }
+  await streamAnswer(context, exchange, headers, async (frames) => {
+    const send = (choice: object) =>
+      frames.send({
+        ...{ ...head, object: 'text_completion', choices: [choice] },
+        ...(includeUsage && { usage: null }),
+      })
+    for (const [prompt, text] of echoes.entries()) {
+      for (let choice = 0; choice < n; choice++) await send(choiceOf(prompt * n + choice, text, null))
+    }
+    for await (const part of contentParts(begun.pieces, tokenBytes)) {
+      usage.add(part)
+      const sent = lengths.get(part.choice) ?? 0
+      lengths.set(part.choice, sent + part.content.length)
+      const logprobs = part.logprobs.length === 0 ? null : completionLogprobs(part.logprobs, tokenBytes, sent)
+      for (const choice of completionChoices(part, logprobs)) await send(choice)
+    }
+    if (!includeUsage) return
+    await frames.send({
+      ...{ ...head, object: 'text_completion', choices: [], usage: usageOf(usage, 0) },
+      x_hfquant: timingsOf(exchange.record),
+    })
+  })
+}
+
+const completionChoices = (
+  { choice, content, finish }: AnswerPart,
+  logprobs: object | null,
+): readonly object[] => [
+  ...(content === '' && logprobs === null ? [] : [choiceOf(choice, content, null, logprobs)]),
+  ...(finish === undefined ? [] : [choiceOf(choice, '', finish)]),
+]

@@ -1,0 +1,170 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Entity, GLiNER } from 'hfquant'
+import type { ServerContext } from '../context.js'
+import { withEncoder } from '../encode/with-encoder.js'
+import { ApiError } from '../http/api-error.js'
+import type { Exchange } from '../http/exchange.js'
+import { handle } from '../http/handle.js'
+import {
+  bodyOf,
+  type Fields,
+  listOf,
+  missing,
+  number,
+  oneOf,
+  optional,
+  required,
+  text,
+  truth,
+  wrongType,
+  wrongValue,
+} from '../http/read-body.js'
+import { ignoredHeader } from '../openai/fields.js'
+
+const MOST_TEXTS = 256
+
+/** Settings that all texts of a batch share. */
+interface EntitySettings {
+  readonly threshold: number
+  readonly flatNer: boolean
+  readonly multiLabel: boolean
+  readonly offsets: 'utf16' | 'codePoints'
+}
+
+interface EntityText {
+  readonly text: string
+  readonly labels: readonly string[]
+}
+
+/** `POST /v1/entities` */
+export const entities =
+  (context: ServerContext) =>
+  (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> =>
+    handle(context, request, reply, async (exchange) => {
+      const body = bodyOf(request.body)
+      const texts = readTexts(body)
+      const labels = readLabels(body, texts.length, context.settings.maxLabels)
+      const offsets = optional(body, 'offsets', oneOf(['utf16', 'codepoint'])) ?? 'utf16'
+      const settings = readSettings(body, context, offsets === 'utf16' ? 'utf16' : 'codePoints')
+      const items = texts.map((one, index) => ({ text: one, labels: labels[index]! }))
+      const found = await findEntities(context, exchange, modelName(body), items, settings)
+      const usage = { prompt_tokens: found.tokens, total_tokens: found.tokens }
+      return {
+        headers: ignoredOf(body, ['input', 'offsets']),
+        body: {
+          ...{ object: 'list', model: found.model },
+          data: found.entities.map((one, index) => ({ index, entities: one.map(entityOf) })),
+          usage,
+        },
+      }
+    })
+
+/** `POST /gliner`: one text, as clients of gliner.serve ask and read. */
+export const gliner =
+  (context: ServerContext) =>
+  (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> =>
+    handle(context, request, reply, async (exchange) => {
+      const body = bodyOf(request.body)
+      for (const name of ['relations', 'adapter_id']) {
+        if (body[name] != null) {
+          throw new ApiError('unsupported_field', `${name} is not offered; leave it out`, { param: name })
+        }
+      }
+      const one = required(body, 'text', text(), 'a text')
+      const [labels] = readLabels(body, 1, context.settings.maxLabels)
+      const settings = readSettings(body, context, 'codePoints')
+      const item = { text: one, labels: labels! }
+      const found = await findEntities(context, exchange, modelName(body), [item], settings)
+      return { headers: ignoredOf(body, ['text']), body: { entities: found.entities[0]!.map(entityOf) } }
+    })
+
+/** Errors of that route are read by clients of gliner.serve. */
+export const isGlinerPath = (url: string): boolean => /^\/gliner(\?|$)/.test(url)
+
+const READ = ['model', 'labels', 'threshold', 'flat_ner', 'multi_label']
+
+function ignoredOf(body: Fields, read: readonly string[]): Readonly<Record<string, string>> {
+  const ignored = Object.keys(body).filter(
+    (name) => ![...READ, ...read].includes(name) && body[name] !== null,
+  )
+  return ignored.length === 0 ? {} : { 'x-hfquant-ignored': ignoredHeader(ignored) }
+}
+
+const modelName = (body: Fields) => optional(body, 'model', text({ most: 256 }))
+
+const entityOf = ({ start, end, text: words, label, score }: Entity) => ({
+  start,
+  end,
+  text: words,
+  label,
+  score,
+})
+
+function readTexts(body: Fields): readonly string[] {
+  const value = body.input ?? undefined
+  if (value === undefined) throw missing('input', 'a text, or a list of them')
+  if (typeof value === 'string') return [value]
+  return listOf(text(), { least: 1, most: MOST_TEXTS })(value, 'input')
+}
+
+/** Labels of each text: one list for all, or one for each. */
+function readLabels(body: Fields, texts: number, most: number): readonly (readonly string[])[] {
+  const value = body.labels ?? undefined
+  const expected = 'a list of labels, or one for each text'
+  if (value === undefined) throw missing('labels', expected)
+  const list = typeof value === 'string' ? [value] : value
+  if (!Array.isArray(list)) throw wrongType(value, 'labels', expected)
+  const labels = listOf(text({ least: 1, most: 1000 }), { most })
+  if (!Array.isArray(list[0])) return Array(texts).fill(labels(list, 'labels'))
+  const lists = listOf(labels)(list, 'labels')
+  if (lists.length === texts) return lists
+  throw wrongValue(`${lists.length} lists`, 'labels', `one for each of ${texts} texts`)
+}
+
+const readSettings = (
+  body: Fields,
+  { settings }: ServerContext,
+  offsets: EntitySettings['offsets'],
+): EntitySettings => ({
+  threshold: optional(body, 'threshold', number({ least: 0, most: 1 })) ?? settings.defaultThreshold,
+  flatNer: optional(body, 'flat_ner', truth) ?? true,
+  multiLabel: optional(body, 'multi_label', truth) ?? false,
+  offsets,
+})
+
+async function findEntities(
+  context: ServerContext,
+  exchange: Exchange,
+  name: string | undefined,
+  items: readonly EntityText[],
+  settings: EntitySettings,
+): Promise<{
+  readonly model: string
+  readonly tokens: number
+  readonly entities: readonly (readonly Entity[])[]
+}> {
+  return withEncoder(
+    ...([context, exchange, name] as const),
+    (model) => (model.kind === 'gliner' ? model.gliner : undefined),
+    (model: GLiNER, texts: readonly EntityText[], kind: string) =>
+      model.batchPredictEntities(
+        texts.map((one) => one.text),
+        texts.map(({ labels }) => labels),
+        JSON.parse(kind) as EntitySettings,
+      ),
+    async ({ model, entry, batcher }) => {
+      const over = batcher.expect()
+      const tokenizer = await model.tokenizer()
+      const sizes: number[] = []
+      for (const one of items) sizes.push((await tokenizer.encodeAsync(one.text)).length)
+      over()
+      const found = await batcher.run(
+        items.map((input, index) => ({ input, size: sizes[index]!, kind: JSON.stringify(settings) })),
+        exchange.signal,
+      )
+      const tokens = sizes.reduce((sum, size) => sum + size, 0)
+      exchange.record.promptTokens = tokens
+      return { model: entry.name, tokens, entities: found }
+    },
+  )
+}

@@ -1,0 +1,83 @@
+import { demoModel } from 'hfquant/demo'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { startTextThread } from './text-thread.js'
+import { startTextThreads, type TextThreads } from './text-threads.js'
+
+const chat = (content: string) => ({
+  ...{ kind: 'chat' as const, tools: undefined, variables: {}, addGenerationPrompt: true },
+  ...{ continueFinalMessage: false, messages: [{ role: 'user', content }] },
+})
+const words = (text: string) => ({ kind: 'text' as const, text, addSpecialTokens: true })
+
+const data = (chatTemplate?: string) => ({
+  ...{ model: 'demo', folder: demoModel, chatTemplate, contextLength: 512 },
+})
+/** A machine that does much else must not make an error of its own. */
+const PATIENT = { template: 20_000, tokens: 20_000 }
+const PLAIN = '{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}'
+
+describe('text threads', () => {
+  let texts: TextThreads
+  beforeAll(async () => {
+    texts = await startTextThreads(data(PLAIN), PATIENT)
+  })
+  afterAll(() => texts.close())
+
+  it('write conversations out, and make tokens of them and of texts', async () => {
+    const { ids, ending, prefix } = await texts.run(chat('Once upon a time'))
+    expect(await texts.run({ kind: 'decode', ids })).toBe('user: Once upon a time\n')
+    expect([ending, prefix]).toEqual(['user: Once upon a time\n', undefined])
+    const [first] = (await texts.run(words('Once'))).ids
+    expect(await texts.run({ kind: 'tokens', ids: [first!] })).toEqual(['<s>'])
+  })
+
+  it('tell long conversations apart by what they begin with', async () => {
+    const begin = ' together'.repeat(150)
+    const [first, next, other] = await Promise.all(
+      [begin, `${begin} again`, `No${begin}`].map(async (text) => (await texts.run(chat(text))).prefix),
+    )
+    expect(first).toMatch(/^[0-9a-f]{16}$/)
+    expect(next).toBe(first)
+    expect(other).not.toBe(first)
+  })
+
+  it('refuse what the model cannot read, however long, without reading it', async () => {
+    for (const text of ['word '.repeat(600), 'x'.repeat(4_000_000), ' '.repeat(100_000)]) {
+      await expect(texts.run(words(text))).rejects.toMatchObject({ code: 'PROMPT_TOO_LONG' })
+    }
+  })
+})
+
+describe('a template', () => {
+  it.each([
+    ['refuses', '{{ raise_exception("no") }}', 'CHAT_TEMPLATE_REFUSED'],
+    ['throws', '{{ messages.nothing.there }}', 'CHAT_TEMPLATE_FAILED'],
+    [
+      'loops',
+      '{% for a in range(100000) %}{% for b in range(100000) %}{% endfor %}{% endfor %}',
+      'CHAT_TEMPLATE_FAILED',
+    ],
+    [
+      'doubles',
+      `{% set ns = namespace(t="x") %}{% for a in range(40) %}{% set ns.t = ns.t ~ ns.t %}{% endfor %}{{ ns.t }}`,
+      'CHAT_TEMPLATE_FAILED',
+    ],
+  ])('that %s is an error of the request', async (_, template, code) => {
+    const texts = await startTextThreads(data(template), PATIENT)
+    await expect(texts.run(chat('Hi'))).rejects.toMatchObject({ code })
+    await texts.close()
+  })
+})
+
+describe('a job that takes too long', () => {
+  it('ends its thread, and those behind it are done by the next one', async () => {
+    const endless = { ...data(PLAIN), contextLength: 10_000_000 }
+    const thread = await startTextThread(endless, { template: 20_000, tokens: 500 })
+    const jobs = ['word '.repeat(1_600_000), 'one', 'two'].map((text) => thread.run(words(text)))
+    await expect(jobs[0]).rejects.toMatchObject({ code: 'template_timeout' })
+    expect((await jobs[1])!.ending).toBe('one')
+    expect((await jobs[2])!.ending).toBe('two')
+    await thread.close()
+    await expect(thread.run(chat('late'))).rejects.toMatchObject({ code: 'MODEL_DISPOSED' })
+  })
+})
