@@ -1,8 +1,10 @@
 import { existsSync, statSync } from 'node:fs'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { cpus, loadavg, totalmem } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
+import { cacheFolder } from 'hfquant'
 import type { QuantizeFigures } from '../measure-quantize.js'
 import { type Contender, prepareContenders, type Recipes } from './contenders.js'
 import type { EngineName } from './engines/engine.js'
@@ -78,13 +80,21 @@ async function coldStarts(
     try {
       const found = await measure(contender, model, ['start'], cache, options)
       samples.push({ round: 0, contender: contender.name, figure: 'start cold', value: found['start warm']! })
+      await compiled(cache)
     } finally {
       await rm(cache, { recursive: true, force: true })
     }
     // What the warm starts of the rounds find.
     await measure(contender, model, ['start'], join(options.work, 'cache'), options)
+    await compiled(join(options.work, 'cache'))
   }
   return samples
+}
+
+/** Waits for the process that compiles a model once it has answered: what is measured next has the machine to itself. */
+async function compiled(cache: string): Promise<void> {
+  const work = join(cacheFolder({ HFQUANT_CACHE: cache }), 'work')
+  while ((await readdir(work).catch(() => [])).length > 0) await setTimeout(100)
 }
 
 const measure = (

@@ -6,7 +6,7 @@ import { type PackJob, type PackOutcome, withLowPriority } from './pack-later.js
 /** A process that packs one written graph, and ends; see packLater. */
 
 withLowPriority(process.pid)
-process.once('message', (job: PackJob) => void pack(job).then(end))
+process.once('message', (job) => void pack(job as PackJob).then(end))
 // Whoever asked has ended before saying what for.
 process.once('disconnect', stop)
 
