@@ -24,16 +24,21 @@ export function withBranches(nodes: readonly Node[]): readonly BranchedNode[] {
     if (node.branch !== undefined) return []
     if (node.opens === undefined) return [node]
     const [condition, result, otherwise] = node.inputs as [string, string, string]
-    const kept = `${node.outputs[0]}_otherwise`
+    const branchOf = (name: string | undefined, value: string): Branch => {
+      if (name !== undefined) return { nodes: inside.get(name) ?? [], result: value }
+      const kept = `${node.outputs[0]}_otherwise`
+      return { nodes: [identity(value, kept)], result: kept }
+    }
+    const { opens } = node
     const branches = {
-      then_branch: { nodes: inside.get(node.opens) ?? [], result },
-      else_branch: { nodes: [identity(otherwise, kept)], result: kept },
+      then_branch: branchOf(opens.body, result),
+      else_branch: branchOf(opens.otherwise, otherwise),
     }
     return [{ ...node, inputs: [condition], branches }]
   })
 }
 
-/** The same nodes with the branches taken for granted. */
+/** The same nodes with every condition taken for granted. */
 export const withoutBranches = (nodes: readonly Node[]): readonly Node[] =>
   nodes.map(({ branch: _, opens, ...node }) =>
     opens === undefined ? node : identity(node.inputs[1]!, node.outputs[0]!),

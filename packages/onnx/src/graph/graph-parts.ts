@@ -37,10 +37,11 @@ export interface Node {
   /** The branch that the node belongs to. Its inputs may be values from outside. */
   readonly branch?: string
   /**
-   * Of an `If`: the branch that it opens, whose nodes stand before it. Its inputs are the condition, the value of the
-   * branch and the value otherwise, so that whoever follows values through a graph need not know of branches.
+   * Of an `If`: the branches that it opens, whose nodes stand before it; none where the value otherwise comes from outside.
+   * Its inputs are the condition, the value of the branch and the value otherwise, so that whoever follows values through
+   * a graph need not know of branches.
    */
-  readonly opens?: string
+  readonly opens?: { readonly body: string; readonly otherwise: string | undefined }
 }
 
 /** A small constant inside the graph. */

@@ -116,6 +116,48 @@ describe('a graph', () => {
       expect([...result!.y!]).toEqual([20, 80])
     })
 
+    test('computes either of two bodies, each from what it adds and what is outside', async () => {
+      const graph = createGraph('either')
+      const x = graph.input('x', 'float32', ['N', 2])
+      const condition = graph.node('Greater', [
+        graph.input('wanted', 'int64', []),
+        graph.literal('int64', [], [0]),
+      ])
+      const either = graph.branch(
+        condition,
+        () => graph.node('Neg', [graph.node('Mul', [x, x])]),
+        () => graph.node('Add', [graph.node('Mul', [x, x]), x]),
+      )
+      graph.output('y', either, 'float32', ['N', 2])
+      const results = await runGraph(
+        graph,
+        ...[1, 0].map((wanted) => ({
+          x: ['float32', [2, 3], [1, 2]] as const,
+          wanted: ['int64', [wanted], []] as const,
+        })),
+      )
+      expect(results.map(({ y }) => [...y!])).toEqual([
+        [6, 12],
+        [-4, -9],
+      ])
+      const part = graph.cut('part', [], [either])
+      part.output('y', either, 'float32', ['N', 2])
+      expect(part.inputs.map(({ name }) => name)).toEqual(['x'])
+    })
+
+    test('leaves out what follows from constants alone', () => {
+      const graph = createGraph('fixed')
+      const x = graph.input('x', 'float32', ['N', 2])
+      const two = graph.literal('float32', [1, 2], [2, 2])
+      const shape = graph.literal('int64', [1], [-1])
+      const made = graph.branch(graph.input('condition', 'bool', []), x, () =>
+        graph.node('Mul', [x, graph.node('Reshape', [graph.node('Neg', [two]), shape])]),
+      )
+      graph.output('y', made, 'float32', ['N', 2])
+      const { graph: model } = graph.toModel('', new Map()) as { graph: { node: { op_type: string }[] } }
+      expect(model.node.map(({ op_type }) => op_type)).toEqual(['Neg', 'Reshape', 'If'])
+    })
+
     test('reduces no rows to no rows, which the runtime by itself does not', async () => {
       const graph = createGraph('empty')
       const x = graph.input('x', 'float32', ['N', 4])

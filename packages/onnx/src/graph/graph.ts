@@ -37,9 +37,14 @@ const NOTHING: Beginning = { nodes: [], constants: [], literals: [], inputs: [],
 export interface Graph extends GraphBuilder {
   /**
    * The value of `body` where `condition`, a bool [], holds, and `otherwise` elsewhere. What `body` adds is computed only
-   * then, and the runtime plans its memory apart from everything else's.
+   * then, and the runtime plans its memory apart from everything else's; the same goes for what an `otherwise` adds. Neither
+   * value may be a constant.
    */
-  branch(condition: GraphValue, otherwise: GraphValue, body: () => GraphValue): GraphValue
+  branch(
+    condition: GraphValue,
+    otherwise: GraphValue | (() => GraphValue),
+    body: () => GraphValue,
+  ): GraphValue
   input(name: string, dtype: Dtype, shape: readonly Dimension[]): GraphValue
   output(name: string, value: GraphValue, dtype: Dtype, shape: readonly Dimension[]): void
   /** Inputs in the order in which they were declared. */
@@ -90,6 +95,8 @@ function assemble(name: string, parts: Beginning): Graph {
   const known = new Map<string, readonly GraphValue[]>()
   const madeBy: Makers = { nodes: new Map(), count: 0 }
   let branch: string | undefined
+  /** Values of nodes that read constants alone. */
+  const fixed = new Set<string>()
 
   const literal: GraphBuilder['literal'] = (dtype, shape, values) => {
     const bytes = LITERAL_BYTES[dtype](values)
@@ -111,15 +118,20 @@ function assemble(name: string, parts: Beginning): Graph {
     const keyHere = branch === undefined ? key : `${branch} ${key}`
     const same = known.get(key) ?? known.get(keyHere)
     if (same !== undefined) return same
+    // What follows from constants alone the runtime computes once, and where it stands in a branch, it then writes a model
+    // that it cannot read.
+    const isFixed = ids.every((id) => id === '' || fixed.has(id) || constants.has(id) || literals.has(id))
+    const place = isFixed ? undefined : branch
     const number = nextNode++
     const made = Array.from({ length: count }, (_, index) => ({
       id: `${operator}_${number}${index === 0 ? '' : `_${index}`}`,
     }))
     const outputs = made.map(({ id }) => id)
-    nodes.push({ operator, domain, inputs: ids, outputs, attributes, ...(branch && { branch }) })
-    const isReduced = branch !== undefined && REDUCTIONS.has(operator) && keepsDimension(attributes)
+    if (isFixed) for (const id of outputs) fixed.add(id)
+    nodes.push({ operator, domain, inputs: ids, outputs, attributes, ...(place && { branch: place }) })
+    const isReduced = place !== undefined && REDUCTIONS.has(operator) && keepsDimension(attributes)
     const results = isReduced ? [asReduced(made[0]!, values[1]!)] : made
-    known.set(keyHere, results)
+    known.set(place === undefined ? key : keyHere, results)
     return results
   }
 
@@ -129,6 +141,14 @@ function assemble(name: string, parts: Beginning): Graph {
   const asReduced = (value: GraphValue, axis: GraphValue): GraphValue => {
     const [start, end] = [0, 1].map((place) => literal('int64', [1], [place]))
     return addNodes('Slice', [value, start, end, axis], 1)[0]!
+  }
+
+  const inBranch = (body: () => GraphValue) => {
+    const name = `branch_${nextNode++}`
+    branch = name
+    const result = body()
+    branch = undefined
+    return { name, result }
   }
 
   const rewritten = (rewrite: (graph: PortedGraph) => GraphParts): Graph => {
@@ -151,13 +171,15 @@ function assemble(name: string, parts: Beginning): Graph {
     },
     literal,
     branch(condition, otherwise, body) {
-      const opened = `branch_${nextNode++}`
-      branch = opened
-      const result = body()
-      branch = undefined
+      const chosen = inBranch(body)
+      const other =
+        typeof otherwise === 'function' ? inBranch(otherwise) : { name: undefined, result: otherwise }
       const output = { id: `If_${nextNode++}` }
-      const inputs = [condition.id, result.id, otherwise.id]
-      nodes.push({ operator: 'If', domain: '', inputs, outputs: [output.id], attributes: {}, opens: opened })
+      nodes.push({
+        ...{ operator: 'If', domain: '', attributes: {}, outputs: [output.id] },
+        inputs: [condition.id, chosen.result.id, other.result.id],
+        opens: { body: chosen.name, otherwise: other.name },
+      })
       return output
     },
     input(id, dtype, shape) {

@@ -46,7 +46,7 @@ export interface Slot {
   readonly slot: number
 }
 
-/** The runtime copies a whole cache once per token, so the capacity follows the length in steps. */
+/** Attention reads a cache to its end, so the capacity follows the length in steps. */
 const STEP = 256
 
 export const capacityFor = (length: number): number => Math.ceil(length / STEP) * STEP

@@ -8,6 +8,7 @@ export const DECODER = {
   windowLast: (window: number) => `seqlens_k.window_${window}`,
   windowTotal: (window: number) => `total_sequence_length.window_${window}`,
   longSequence: 'long_sequence', // int64 [B, 1]: 1 for a sequence that is longer than the model was trained for, else 0
+  readsPrompt: 'reads_prompt', // bool []: whether the new tokens are those of a prompt, or one or a few that follow one
   logitsRows: 'logits_rows', // int64 [R]: new tokens whose logits are wanted
   pastKey: (layer: number) => `past_key_values.${layer}.key`, // float32 or float16 [B, heads, P, headSize]
   pastValue: (layer: number) => `past_key_values.${layer}.value`,

@@ -95,7 +95,7 @@ export async function openDecoder(
   }
 
   const run = async (tokens: RunTokens, past: Batch | undefined, outputs: readonly string[]) => {
-    const { lengths, ids, areLong } = tokens
+    const { lengths, ids, areLong, arePrompt } = tokens
     const batch = lengths.length
     const count = ids.length / batch
     const positions = lengths.flatMap((length) => Array.from({ length: count }, (_, at) => length + at))
@@ -104,6 +104,7 @@ export async function openDecoder(
       ...cacheFeeds(past, lengths, count),
       [DECODER.positionIds]: int64(positions, [batch, count]),
       [DECODER.longSequence]: int64(areLong.map(Number), [batch, 1]),
+      [DECODER.readsPrompt]: new Tensor('bool', [arePrompt], []),
     }
     const asked = Object.fromEntries(Object.entries(feeds).filter(([name]) => asks.has(name)))
     const result = await runtimeCall(() => session.run(asked, outputs))
@@ -115,11 +116,11 @@ export async function openDecoder(
    * Appends `count` tokens to each sequence of a batch and keeps their keys and values: with `keep`, those of as many as it
    * says, and the logits of all are computed instead of those after the last.
    */
-  const extend = async (batch: Batch, ids: readonly number[], count: number, keep?: Keep) => {
+  const extend = async (batch: Batch, ids: readonly number[], { count, arePrompt, keep }: Extension) => {
     const lengths = batch.sequences.map(({ length }) => length)
     const areLong = batch.sequences.map(({ isLong }) => isLong)
     const rows = keep === undefined ? [count - 1] : Array.from({ length: count }, (_, row) => row)
-    const tokens = { ids, lengths, areLong, rows }
+    const tokens = { ids, lengths, areLong, rows, arePrompt }
     const { result, logits } = await run(tokens, batch, [DECODER.logits, ...newRows])
     const kept = keep?.(logits) ?? count
     for (const { layer, heads, headSize } of layers) {
@@ -146,16 +147,19 @@ export async function openDecoder(
       const rows = Array.from({ length: count }, (_, row) => row)
       const lengths = Array.from({ length: batch }, () => 0)
       const areLong = lengths.map(() => count > (shape.longRope ?? Number.POSITIVE_INFINITY))
-      return (await run({ ids, lengths, areLong, rows }, undefined, [DECODER.logits])).logits
+      const tokens = { ids, lengths, areLong, rows, arePrompt: true }
+      return (await run(tokens, undefined, [DECODER.logits])).logits
     },
-    append: (sequence, ids) => extend(sequences.single(sequence, ids.length), ids, ids.length),
+    append: (sequence, ids) =>
+      extend(sequences.single(sequence, ids.length), ids, { count: ids.length, arePrompt: true }),
     async verify(sequence, ids, keep) {
-      await extend(sequences.single(sequence, ids.length), ids, ids.length, keep)
+      const extension = { count: ids.length, arePrompt: false, keep }
+      await extend(sequences.single(sequence, ids.length), ids, extension)
     },
     async step(tokens) {
       const batch = sequences.together([...tokens.keys()])
       const ids = batch.sequences.map((sequence) => tokens.get(sequence)!)
-      const logits = await extend(batch, ids, 1)
+      const logits = await extend(batch, ids, { count: 1, arePrompt: false })
       const vocabulary = logits.length / ids.length
       return new Map(
         batch.sequences.map((sequence, index) => [
@@ -168,9 +172,18 @@ export async function openDecoder(
   }
 }
 
+interface Extension {
+  /** New tokens of each sequence. */
+  readonly count: number
+  readonly arePrompt: boolean
+  readonly keep?: Keep
+}
+
 interface RunTokens extends NewTokens {
   /** Of each sequence, whether its positions are those of long ones. */
   readonly areLong: readonly boolean[]
+  /** Whether they are read as a prompt is, or as what follows one. */
+  readonly arePrompt: boolean
 }
 
 /** What attention is told of the tokens in the cache and the `count` new ones. */

@@ -4,6 +4,8 @@ import { createKeyValuePool, type KeyValuePool } from './key-value-pool.js'
 const layer = { kind: 'kv', heads: 2, headSize: 3 } as const
 const shape = { layers: [layer, layer] }
 const WIDTH = layer.heads * layer.headSize
+/** Three positions of a head that nothing was written to. */
+const ZEROS = new Array(3 * layer.headSize).fill(0)
 
 describe.each(['float32', 'float16'] as const)('a pool of %s keys and values', (dtype) => {
   /** Whole numbers below 65536, which stand for themselves in an array of bits, too. */
@@ -45,12 +47,12 @@ describe.each(['float32', 'float16'] as const)('a pool of %s keys and values', (
     expect([...both.subarray(last.length)]).toEqual([...last])
   })
 
-  test('copies the beginning of a slot into a pool of another capacity', () => {
+  test('copies the beginning of a slot into a pool of another capacity, and leaves zeros behind it', () => {
     const longer = filled(1, 7)
     longer.copy({ pool: filled(2), slot: 1, length: 1 }, 0)
     const keys = longer.read(1, 0, 1).keys
-    expect([...keys.subarray(0, 6)]).toEqual([1200, 1201, 1202, 1106, 1107, 1108])
-    expect([...keys.subarray(21, 27)]).toEqual([1203, 1204, 1205, 1109, 1110, 1111])
+    expect([...keys.subarray(0, 6)]).toEqual([1200, 1201, 1202, 0, 0, 0])
+    expect([...keys.subarray(21, 27)]).toEqual([1203, 1204, 1205, 0, 0, 0])
   })
 
   test('exchanges two slots, and keeps all of them when it grows', () => {
@@ -63,6 +65,17 @@ describe.each(['float32', 'float16'] as const)('a pool of %s keys and values', (
       expect(pool.read(layer, 1, 1).values).toEqual(before.read(layer, 0, 1).values)
     }
     expect(pool.slots).toBe(4)
+  })
+
+  test('has zeros behind what is left of a sequence, and nothing else where one was forgotten', () => {
+    const pool = filled(2)
+    pool.truncate(0, 1, 2)
+    expect(pool.read(1, 0, 1).keys).toEqual(
+      elements([1100, 1101, 1102, ...ZEROS, 1103, 1104, 1105, ...ZEROS]),
+    )
+    pool.clear(0)
+    expect(pool.read(1, 0, 1).values).toEqual(elements([...ZEROS, 0, 0, 0, ...ZEROS, 0, 0, 0]))
+    expect(pool.read(1, 1, 1).keys).toEqual(filled(2).read(1, 1, 1).keys)
   })
 
   test('stays as it was when there is no memory to grow', () => {
@@ -106,4 +119,5 @@ test('a layer with a window keeps the tokens of the window, however long the seq
   expect(dropped).toBe(960)
   for (let position = dropped; position < 1000; position++)
     expect(keys[(position - dropped) * 3]).toBe(position)
+  expect(keys.subarray((1000 - dropped) * 3, 128 * 3).every((value) => value === 0)).toBe(true)
 })

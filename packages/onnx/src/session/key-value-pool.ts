@@ -7,6 +7,9 @@ import type { CacheShape } from './protocol.js'
  * a range of slots as an input, which it does not copy, and returns the rows of new tokens only, which are written here.
  *
  * A layer with a window has room for the tokens of its window and some more: the oldest are dropped as new ones come.
+ *
+ * Behind the tokens of a sequence there are zeros. Attention reads a cache to its end, and weighs what is not there with next
+ * to nothing: zeros add nothing to a sum, whatever they are weighed with, and what others left behind might.
  */
 export interface KeyValuePool {
   readonly capacity: number
@@ -24,6 +27,8 @@ export interface KeyValuePool {
   copy(from: SlotRange, slot: number): void
   /** Forgets what a slot holds. */
   clear(slot: number): void
+  /** Forgets what a sequence of `before` positions has behind the first `length`. */
+  truncate(slot: number, length: number, before: number): void
   /** Exchanges two slots. */
   swap(slot: number, other: number): void
   /** Adds empty slots. Where there is no memory for all of them, the pool stays as it was. */
@@ -57,6 +62,9 @@ export interface SlotRange {
  */
 const WINDOW_STEP = 64
 
+/** Attention reads a cache in parts of so many tokens. */
+const PART = 128
+
 /** What one more slot takes, in bytes. */
 export interface SlotSize {
   /** In all layers. */
@@ -76,7 +84,9 @@ export function slotSize(shape: CacheShape, capacity: number): SlotSize {
 
 /** Positions of a slot in one layer. */
 const layerCapacity = (window: number | undefined, capacity: number): number =>
-  window === undefined ? capacity : Math.min(capacity, roundUp(window, WINDOW_STEP) + WINDOW_STEP)
+  window === undefined
+    ? capacity
+    : Math.min(capacity, roundUp(roundUp(window, WINDOW_STEP) + WINDOW_STEP, PART))
 
 /** Keys or values of one layer. */
 interface Layer {
@@ -157,7 +167,16 @@ export function createKeyValuePool(shape: CacheShape, capacity: number): KeyValu
       }
     },
     clear(slot) {
-      for (const { dropped } of owned) dropped[slot] = 0
+      for (const layer of owned) {
+        layer.dropped[slot] = 0
+        erase(layer, slot, 0, layer.capacity)
+      }
+    },
+    truncate(slot, length, before) {
+      for (const layer of owned) {
+        const dropped = layer.dropped[slot]!
+        erase(layer, slot, Math.max(length - dropped, 0), before - dropped)
+      }
     },
     swap(slot, other) {
       for (const layer of owned) {
@@ -190,6 +209,18 @@ const slotLength = ({ heads, capacity, headSize }: Layer): number => heads * cap
 const slotRange = (layer: Layer, array: CacheArray, first: number, count: number): CacheArray =>
   array.subarray(first * slotLength(layer), (first + count) * slotLength(layer))
 
+/** Zeros in the places `from` to `end` - 1. */
+function erase(layer: Layer, slot: number, from: number, end: number): void {
+  const { heads, capacity, headSize } = layer
+  for (const array of [layer.keys, layer.values]) {
+    const all = slotRange(layer, array, slot, 1)
+    for (let head = 0; head < heads; head++) {
+      const start = head * capacity * headSize
+      all.fill(0, start + from * headSize, start + end * headSize)
+    }
+  }
+}
+
 /** Drops what the tokens behind `position + count` will not look back to, and moves the rest to the front. */
 function drop(layer: Layer, slot: number, position: number, count: number): void {
   const { window, dropped, heads, capacity, headSize } = layer
@@ -198,8 +229,8 @@ function drop(layer: Layer, slot: number, position: number, count: number): void
   const unseen = Math.floor(Math.max(position + count - window, 0) / WINDOW_STEP) * WINDOW_STEP
   if (unseen <= before) return
   dropped[slot] = unseen
-  const [from, end] = [unseen - before, position - before]
-  if (from >= end) return
+  const end = position - before
+  const from = Math.min(unseen - before, end)
   for (const array of [layer.keys, layer.values]) {
     const all = slotRange(layer, array, slot, 1)
     for (let head = 0; head < heads; head++) {
@@ -207,6 +238,7 @@ function drop(layer: Layer, slot: number, position: number, count: number): void
       all.copyWithin(start, start + from * headSize, start + end * headSize)
     }
   }
+  erase(layer, slot, end - from, end)
 }
 
 /** Rows `skipped` to `count` - 1, of which row 0 would stand at `position`. */
@@ -234,7 +266,8 @@ function copyHeads(
   length: number,
 ): void {
   for (let head = 0; head < heads; head++) {
-    const start = head * fromCapacity * headSize
-    to.set(from.subarray(start, start + length * headSize), head * capacity * headSize)
+    const [source, start] = [head * fromCapacity * headSize, head * capacity * headSize]
+    to.set(from.subarray(source, source + length * headSize), start)
+    to.fill(0, start + length * headSize, start + capacity * headSize)
   }
 }

@@ -99,6 +99,7 @@ export function createSequences(shape: CacheShape, budget?: number): Sequences {
       const alike = [...slots.places].filter((one) => one.isLong === isLongOne && one.scope === scope)
       let { place: source, length } = longestPrefix(reuse ? alike : [], tokens)
       if (source?.retired && source.pool.capacity >= taken) {
+        source.pool.truncate(source.slot, length, source.length)
         source.tokens.length = length
         return Object.assign(source, { length, reserved, retired: false })
       }
