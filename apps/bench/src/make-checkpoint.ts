@@ -8,6 +8,8 @@ import { createSafetensorsFile, layoutSafetensors, type TensorSpec } from '@hfqu
 export interface MadeSizes {
   readonly layers: number
   readonly vocabulary: number
+  /** Tokens that a sequence may have. */
+  readonly positions: number
 }
 
 /** A model that figures refer to: its config.json by its sizes. */
@@ -17,7 +19,7 @@ export interface MadeShape extends MadeSizes {
 
 /** Llama with 1.1 billion parameters: all figures refer to it unless they say otherwise. */
 export const BILLION: MadeShape = {
-  ...{ layers: 22, vocabulary: 32000 },
+  ...{ layers: 22, vocabulary: 32000, positions: 2048 },
   config: (sizes) => ({
     ...common(sizes),
     architectures: ['LlamaForCausalLM'],
@@ -39,7 +41,7 @@ const qwen = (sizes: MadeSizes): JsonObject => ({
 
 /** Qwen 3 with 64 experts, of which 8 are chosen: 3.2 billion parameters, 0.6 billion of them active. */
 const MIXTURE: MadeShape = {
-  ...{ layers: 20, vocabulary: 32000 },
+  ...{ layers: 20, vocabulary: 32000, positions: 2048 },
   config: (sizes) => ({
     ...qwen(sizes),
     architectures: ['Qwen3MoeForCausalLM'],
@@ -51,7 +53,7 @@ const MIXTURE: MadeShape = {
 
 /** The dense model that reads as many weights for a token as the mixture does. */
 const ACTIVE: MadeShape = {
-  ...{ layers: 20, vocabulary: 32000 },
+  ...{ layers: 20, vocabulary: 32000, positions: 2048 },
   config: (sizes) => ({
     ...qwen(sizes),
     architectures: ['Qwen3ForCausalLM'],
@@ -84,10 +86,10 @@ export const SHAPES: Readonly<Record<string, MadeShape>> = {
   ...ENCODER_SHAPES,
 }
 
-const common = ({ layers, vocabulary }: MadeSizes): JsonObject => ({
+const common = ({ layers, vocabulary, positions }: MadeSizes): JsonObject => ({
   num_hidden_layers: layers,
   hidden_act: 'silu',
-  max_position_embeddings: 2048,
+  max_position_embeddings: positions,
   vocab_size: vocabulary,
   rms_norm_eps: 1e-5,
   rope_theta: 10000,

@@ -12,7 +12,7 @@ import { TOKENIZERS_USAGE } from './python-judge/tokenizers.js'
 import { SPECULATION_USAGE } from './speculation/command.js'
 
 const USAGE = `usage:
-  pnpm bench make-checkpoint FOLDER [--shape billion] [--layers 22] [--vocabulary 32000]
+  pnpm bench make-checkpoint FOLDER [--shape billion] [--layers 22] [--vocabulary 32000] [--positions 2048]
                                                       random bfloat16 weights: 1.1 billion parameters; of a mixture of
                                                       64 experts, 3.2 billion, 0.6 of them active; or of a dense model
                                                       with as many (--shape mixture, --shape active); encoders
@@ -46,6 +46,7 @@ const { values, positionals } = parseArgs({
     layers: { type: 'string' },
     shape: { type: 'string', default: 'billion' },
     vocabulary: { type: 'string' },
+    positions: { type: 'string' },
     recipe: { type: 'string', default: 'int8-weight-only' },
     runs: { type: 'string', default: '3' },
     tokens: { type: 'string', default: '64' },
@@ -78,6 +79,7 @@ export async function runMeasurement(): Promise<void> {
       ...shape,
       layers: Number(values.layers ?? shape.layers),
       vocabulary: Number(values.vocabulary ?? shape.vocabulary),
+      positions: Number(values.positions ?? shape.positions),
     })
   } else if (command === 'quantize') {
     await quantize(folder)

@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util'
 import { drawChart } from './chart.js'
 import { type CompareOptions, compare } from './compare.js'
 import { ENGINES, type EngineName } from './engines/engine.js'
-import { SUBJECTS } from './figures.js'
+import { DECODE_CONTEXTS, SUBJECTS } from './figures.js'
 import { grow } from './grow.js'
 import { formatReport, type Report } from './report.js'
 
@@ -14,6 +14,7 @@ export const COMPARE_USAGE = `  pnpm bench compare FOLDER [--work DIR] [--rounds
   pnpm bench grow DIR [--sizes 2,4,8] [the same options]
                                                       the same for models of several depths, which it makes in DIR
 
+  --contexts ${DECODE_CONTEXTS.join(',')}, as far as the model has positions (make-checkpoint --positions)
   --only     ${[...SUBJECTS, 'quantize'].join(', ')}
   --engines  ${ENGINES.join(', ')}
   --four-bit, --eight-bit   recipes of hfquant, separated by commas
@@ -24,6 +25,7 @@ const OPTIONS = {
   rounds: { type: 'string', default: '5' },
   threads: { type: 'string', default: String(availableParallelism()) },
   tokens: { type: 'string', default: '32' },
+  contexts: { type: 'string', default: DECODE_CONTEXTS.join(',') },
   sizes: { type: 'string', default: '2,4,8' },
   only: { type: 'string' },
   engines: { type: 'string', default: ENGINES.join(',') },
@@ -60,6 +62,7 @@ function readArguments(args: string[], subjects: readonly string[]) {
     rounds: wholeNumber('rounds', values.rounds),
     threads: wholeNumber('threads', values.threads),
     tokens: wholeNumber('tokens', values.tokens),
+    contexts: list(values.contexts).map((text) => wholeNumber('contexts', text)),
     engines: someOf('engines', list(values.engines), ENGINES) as readonly EngineName[],
     recipes: { four: list(values['four-bit']), eight: list(values['eight-bit']) },
     only: values.only === undefined ? subjects : someOf('only', list(values.only), [...SUBJECTS, 'quantize']),

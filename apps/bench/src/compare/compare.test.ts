@@ -31,6 +31,15 @@ test('every library runs the same model, and everything that was found is writte
     expect(rows.map(({ contender }) => contender).sort()).toEqual([...names].sort())
     for (const { median } of rows) expect(median).toBeGreaterThan(0)
   }
+  const shares = report.figures.filter(({ figure }) => figure === 'share 128')
+  expect(shares.map(({ contender }) => contender).sort()).toEqual(
+    names.filter((name) => !name.includes('.js')).sort(),
+  )
+  for (const { median } of shares) expect(median).toBeGreaterThan(0)
+  expect(report.figures.find(({ figure }) => figure === 'bandwidth')).toMatchObject({
+    unit: 'GB/s',
+    count: 1,
+  })
   expect(stdout).toMatch(/^(met|MISSED) .*decode, 4-bit, context 128, against Q4_0/m)
   expect(await readFile(chart, 'utf8')).toContain('transformers.js q8')
 }, 120_000)

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { cacheFolder } from 'hfquant'
 import type { QuantizeFigures } from '../measure-quantize.js'
+import { readBandwidth } from './bandwidth.js'
 import { type Contender, prepareContenders, type Recipes } from './contenders.js'
 import type { EngineName } from './engines/engine.js'
 import { SUBJECTS, type Subject } from './figures.js'
@@ -13,6 +14,7 @@ import { figureRows, type Machine, type Report } from './report.js'
 import { measureInChild, runMain } from './run-child.js'
 import type { Sample } from './samples.js'
 import { judgeTargets } from './targets.js'
+import { bandwidthShares, type TokenBytes, tokenBytes } from './token-bytes.js'
 
 export interface CompareOptions {
   /** Where the contenders' models are written, and found again by the next comparison. */
@@ -20,6 +22,7 @@ export interface CompareOptions {
   readonly rounds: number
   readonly threads: number
   readonly tokens: number
+  readonly contexts: readonly number[]
   readonly engines: readonly EngineName[]
   readonly recipes: Recipes
   /** Of `SUBJECTS`, and 'quantize'. */
@@ -44,11 +47,16 @@ export async function compare(source: string, options: CompareOptions): Promise<
   const subjects = SUBJECTS.filter((subject) => only.includes(subject))
   const samples: Sample[] = []
   if (subjects.includes('start')) samples.push(...(await coldStarts(contenders, model, options)))
+  const bytes = await bytesOfTokens(contenders, source)
   for (let round = 0; round < rounds; round++) {
+    const bandwidth = await readBandwidth(threads)
+    samples.push({ round, contender: MEMORY, figure: 'bandwidth', value: bandwidth / 1e9 })
+    report(`round ${round + 1} of ${rounds}, memory: ${(bandwidth / 1e9).toFixed(1)} GB/s`)
     for (const contender of inTurn(contenders, round)) {
       const found = await measure(contender, model, subjects, join(work, 'cache'), options)
       report(`round ${round + 1} of ${rounds}, ${contender.name}: ${oneLine(found)}`)
-      samples.push(...toSamples(contender.name, round, found))
+      const shares = bandwidthShares(found, bytes.get(contender), bandwidth)
+      samples.push(...toSamples(contender.name, round, { ...found, ...shares }))
     }
     if (only.includes('quantize')) samples.push(...(await quantizeAll(source, round, options)))
   }
@@ -62,6 +70,21 @@ export async function compare(source: string, options: CompareOptions): Promise<
     figures: figureRows(contenders, samples),
     targets: judgeTargets(contenders, { samples, fourBitBytes }),
   }
+}
+
+/** Whose bandwidth is a figure. */
+const MEMORY = 'memory'
+
+async function bytesOfTokens(
+  contenders: readonly Contender[],
+  source: string,
+): Promise<ReadonlyMap<Contender, TokenBytes>> {
+  const known = new Map<Contender, TokenBytes>()
+  for (const contender of contenders) {
+    const bytes = await tokenBytes(contender, source)
+    if (bytes !== undefined) known.set(contender, bytes)
+  }
+  return known
 }
 
 /** Every other round the other way round, so that nobody always runs behind the same neighbour. */
@@ -102,8 +125,8 @@ const measure = (
   { vocabulary, contextLength }: Model,
   subjects: readonly Subject[],
   cache: string,
-  { threads, tokens }: CompareOptions,
-) => measureInChild({ engine, path, threads, vocabulary, contextLength, tokens, subjects }, cache)
+  { threads, tokens, contexts }: CompareOptions,
+) => measureInChild({ engine, path, threads, vocabulary, contextLength, tokens, contexts, subjects }, cache)
 
 async function quantizeAll(
   source: string,

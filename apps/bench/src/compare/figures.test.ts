@@ -7,6 +7,7 @@ test.each([
   ['quantize', 'MB/s'],
   ['quantize, 4 layers', 'MB/s'],
   ['start warm, 4 layers', 's'],
+  ['share 128', 'of the bandwidth'],
 ])('%s is counted in %s', (figure, unit) => {
   expect(unitOf(figure).name).toBe(unit)
 })

@@ -20,13 +20,15 @@ const UNITS: Readonly<Record<string, Unit>> = {
   prefill: TOKENS,
   decode: TOKENS,
   together: TOKENS,
+  bandwidth: { name: 'GB/s', better: 'more' },
+  share: { name: 'of the bandwidth', better: 'more' },
   quantize: { name: 'MB/s', better: 'more' },
 }
 
 export const unitOf = (figure: string): Unit => UNITS[figure.split(/[ ,]/)[0]!]!
 
-export const PREFILL_LENGTHS = [128, 512, 1024] as const
-export const DECODE_CONTEXTS = [128, 1024] as const
+export const PREFILL_LENGTHS = [128, 512, 1024, 4096] as const
+export const DECODE_CONTEXTS = [128, 1024, 4096, 16384] as const
 export const TOGETHER = 8
 /** Short prompts, so that the figure is about decoding. */
 export const TOGETHER_PROMPT = 16

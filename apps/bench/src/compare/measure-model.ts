@@ -1,5 +1,5 @@
 import { type EngineName, openEngine } from './engines/engine.js'
-import { DECODE_CONTEXTS, PREFILL_LENGTHS, type Subject, TOGETHER, TOGETHER_PROMPT } from './figures.js'
+import { PREFILL_LENGTHS, type Subject, TOGETHER, TOGETHER_PROMPT } from './figures.js'
 import { residentMemory } from './memory.js'
 import { createPrompts } from './prompts.js'
 
@@ -13,6 +13,8 @@ export interface MeasureRequest {
   /** Tokens that a speed of decoding is measured over. */
   readonly tokens: number
   readonly subjects: readonly Subject[]
+  /** Tokens that decoding is measured behind; longer ones than the model has positions for are left out. */
+  readonly contexts: readonly number[]
 }
 
 /** Values by the name of the figure. */
@@ -27,10 +29,11 @@ const STARTING_PROMPT = 8
 export async function measureModel(request: MeasureRequest): Promise<Measurement> {
   const { engine: name, path, threads, tokens, subjects, contextLength } = request
   const fits = (length: number) => length + tokens <= contextLength
-  const prefills = subjects.includes('prefill') ? PREFILL_LENGTHS.filter(fits) : []
-  const contexts = subjects.includes('decode') ? DECODE_CONTEXTS.filter(fits) : []
+  const prefills: readonly number[] = subjects.includes('prefill') ? PREFILL_LENGTHS.filter(fits) : []
+  const contexts = subjects.includes('decode') ? request.contexts.filter(fits) : []
+  const lengths = [...new Set([...prefills, ...contexts])].sort((left, right) => left - right)
   const together = subjects.includes('together')
-  const contextSize = Math.max(...prefills, ...contexts, TOGETHER_PROMPT) + tokens
+  const contextSize = Math.max(...lengths, TOGETHER_PROMPT) + tokens
   const engine = await openEngine(name, { path, threads, contextSize, sequences: together ? TOGETHER : 1 })
   const prompt = createPrompts(request.vocabulary)
   const figures: Record<string, number> = {}
@@ -43,15 +46,13 @@ export async function measureModel(request: MeasureRequest): Promise<Measurement
     figures['memory file'] = memory.file / 1e6
   }
   // The first products of a process meet caches and branch predictors that know nothing of them.
-  if (prefills.length + contexts.length > 0) for await (const _ of engine.generate(prompt(32), 4));
+  if (lengths.length > 0) for await (const _ of engine.generate(prompt(32), 4));
 
-  for (const length of prefills) {
-    const { first } = await time(engine.generate(prompt(length), 1))
-    figures[`prefill ${length}`] = length / first
-  }
-  for (const context of contexts) {
-    const { first, last } = await time(engine.generate(prompt(context), tokens))
-    figures[`decode ${context}`] = (tokens - 1) / (last - first)
+  for (const length of lengths) {
+    const decodes = contexts.includes(length)
+    const { first, last } = await time(engine.generate(prompt(length), decodes ? tokens : 1))
+    if (prefills.includes(length)) figures[`prefill ${length}`] = length / first
+    if (decodes) figures[`decode ${length}`] = (tokens - 1) / (last - first)
   }
   if (together && engine.generateTogether !== undefined) {
     for (const sequences of [1, TOGETHER]) {

@@ -22,8 +22,12 @@ const sample = ({ name }: Contender, figure: string, value: number, round = 0): 
   contender: name,
 })
 const samples = [
-  ...[sample(fast, 'decode 128', 24), sample(slow, 'decode 128', 12), sample(peer, 'decode 128', 20)],
-  ...[sample(fast, 'decode 128', 12, 1), sample(slow, 'decode 128', 6, 1), sample(peer, 'decode 128', 10, 1)],
+  ...[sample(fast, 'decode 128', 30), sample(slow, 'decode 128', 15), sample(peer, 'decode 128', 20)],
+  ...[
+    sample(fast, 'decode 128', 15, 1),
+    sample(slow, 'decode 128', 7.5, 1),
+    sample(peer, 'decode 128', 10, 1),
+  ],
   ...[sample(fast, 'start warm', 0.9), sample(peer, 'start warm', 1)],
   ...[sample(dynamic, 'together 1', 10), sample(dynamic, 'together 8', 22)],
   sample(fast, 'memory anonymous', 100),
@@ -34,15 +38,25 @@ describe('targets', () => {
   const judged = (start: string) => results.find(({ target }) => target.startsWith(start))
 
   test('the best recipe counts', () => {
-    expect(judged('decode, 4-bit, context 128')).toMatchObject({
-      ...{ met: true, by: 'hfquant fast', bound: 'at least 1.15' },
-      found: { median: 1.2 },
+    expect(judged('decode, 4-bit, context 128, against')).toMatchObject({
+      ...{ met: true, by: 'hfquant fast', bound: 'at least 1.25' },
+      found: { median: 1.5 },
     })
   })
 
   test('a bound from above is missed by what is larger', () => {
     expect(judged('start to first token, 4-bit')).toMatchObject({ met: false, found: { median: 0.9 } })
     expect(judged('anonymous memory')).toMatchObject({ met: true, found: { median: 100 / 640 } })
+  })
+
+  test('a figure of its own is held against its bound without a peer', () => {
+    const ofBandwidth = judgeTargets(contenders, {
+      samples: [sample(fast, 'share 128', 0.9)],
+      fourBitBytes: 0,
+    })
+    expect(
+      ofBandwidth.find(({ target }) => target === 'decode, 4-bit, context 128, of the bandwidth'),
+    ).toMatchObject({ met: true, found: { median: 0.9 } })
   })
 
   test('a bound itself is good enough', () => {
@@ -71,7 +85,7 @@ test('the report has medians, spreads, ratios, and a line for every target', () 
   const lines = formatReport(report).split('\n')
   const row = lines.find((line) => line.includes('hfquant fast'))
   expect(row).toMatch(
-    /^ {2}hfquant fast +18\.0 {2}\(12\.0 to 24\.0\) +1\.20 \(1\.20 to 1\.20\) of node-llama-cpp$/,
+    /^ {2}hfquant fast +22\.5 {2}\(15\.0 to 30\.0\) +1\.50 \(1\.50 to 1\.50\) of node-llama-cpp$/,
   )
   expect(lines.filter((line) => /^(met|MISSED|not measured) /.test(line))).toHaveLength(report.targets.length)
   expect(lines.find((line) => line.startsWith('MISSED'))).toContain('at most 0.6, found 0.900')

@@ -29,40 +29,45 @@ export interface TargetData {
 }
 
 const DYNAMIC = 'int8-dynamic-act-int8-weight'
+const [Q4, Q8] = ['node-llama-cpp Q4_0', 'node-llama-cpp Q8_0']
 
 const against =
   (peer: string, figure: string): Target['found'] =>
   (contender, { samples }) =>
     ratio(samples, [contender, figure], [peer, figure])
 
+const own =
+  (figure: string): Target['found'] =>
+  (contender, { samples }) => {
+    const values = valuesOf(samples, contender, figure)
+    return values.length === 0 ? undefined : spread(values)
+  }
+
+const decodeTargets = (...bounds: readonly (readonly [context: number, atLeast: number])[]): Target[] =>
+  bounds.map(([context, atLeast]) => ({
+    name: `decode, 4-bit, context ${context}, against Q4_0`,
+    ...{ bits: 4, atLeast, found: against(Q4, `decode ${context}`) },
+  }))
+
 const together: Target['found'] = (contender, { samples }) =>
   ratio(samples, [contender, 'together 8'], [contender, 'together 1'])
 
-const [Q4, Q8] = ['node-llama-cpp Q4_0', 'node-llama-cpp Q8_0']
-
 const TARGETS: readonly Target[] = [
-  {
-    name: 'decode, 4-bit, context 128, against Q4_0',
-    bits: 4,
-    atLeast: 1.15,
-    found: against(Q4, 'decode 128'),
-  },
-  {
-    name: 'decode, 4-bit, context 1024, against Q4_0',
-    bits: 4,
-    atLeast: 1.05,
-    found: against(Q4, 'decode 1024'),
-  },
-  {
-    name: 'decode, 8-bit, context 128, against Q8_0',
-    bits: 8,
-    atLeast: 1.05,
-    found: against(Q8, 'decode 128'),
-  },
+  ...decodeTargets([128, 1.25], [1024, 1.2], [4096, 1.15], [16384, 1.1]),
+  ...[128, 1024, 4096].map((context) => ({
+    name: `decode, ${DYNAMIC}, context ${context}, against Q8_0`,
+    ...({ bits: 8, recipe: DYNAMIC, atLeast: 1.05, found: against(Q8, `decode ${context}`) } as const),
+  })),
+  { name: 'decode, 4-bit, context 128, of the bandwidth', bits: 4, atLeast: 0.85, found: own('share 128') },
+  { name: 'decode, 8-bit, context 128, of the bandwidth', bits: 8, atLeast: 0.92, found: own('share 128') },
   { name: 'prefill 512, 4-bit, against Q4_0', bits: 4, atLeast: 1.1, found: against(Q4, 'prefill 512') },
   {
     name: `prefill 512, ${DYNAMIC}, against Q8_0`,
     ...{ bits: 8, recipe: DYNAMIC, atLeast: 1.5, found: against(Q8, 'prefill 512') },
+  },
+  {
+    name: `prefill 4096, ${DYNAMIC}, against Q8_0`,
+    ...{ bits: 8, recipe: DYNAMIC, atLeast: 2, found: against(Q8, 'prefill 4096') },
   },
   {
     name: 'start to first token, 4-bit, against Q4_0',
