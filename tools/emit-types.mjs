@@ -34,7 +34,7 @@ function takeTypes(folder) {
   for (const path of readdirSync(target, { recursive: true })) {
     if (path.endsWith('.d.ts')) rmSync(join(target, path))
   }
-  for (const path of reachable(source, doorsOf(name))) cpSync(join(source, path), join(target, path))
+  for (const path of reachable(source, doorsOf(folder))) cpSync(join(source, path), join(target, path))
 }
 
 /** Paths below `dist`. */

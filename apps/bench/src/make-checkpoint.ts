@@ -62,17 +62,17 @@ const ACTIVE: MadeShape = {
 }
 
 /** BERT base: 110 million parameters. */
-const BERT_BASE: MadeShape = { ...{ layers: 12, vocabulary: 30522 }, config: bert(768, 12) }
+const BERT_BASE: MadeShape = { ...{ layers: 12, vocabulary: 30522, positions: 512 }, config: bert(768, 12) }
 
 /** The shape of MiniLM with six layers: 22 million parameters. */
-const MINILM: MadeShape = { ...{ layers: 6, vocabulary: 30522 }, config: bert(384, 12) }
+const MINILM: MadeShape = { ...{ layers: 6, vocabulary: 30522, positions: 512 }, config: bert(384, 12) }
 
 function bert(hidden: number, heads: number): MadeShape['config'] {
-  return ({ layers, vocabulary }) => ({
+  return ({ layers, vocabulary, positions }) => ({
     architectures: ['BertModel'],
     ...{ model_type: 'bert', num_hidden_layers: layers, vocab_size: vocabulary },
     ...{ hidden_size: hidden, intermediate_size: 4 * hidden, num_attention_heads: heads },
-    ...{ hidden_act: 'gelu', max_position_embeddings: 512, type_vocab_size: 2, torch_dtype: 'bfloat16' },
+    ...{ hidden_act: 'gelu', max_position_embeddings: positions, type_vocab_size: 2, torch_dtype: 'bfloat16' },
   })
 }
 
