@@ -72,7 +72,12 @@ function bert(hidden: number, heads: number): MadeShape['config'] {
     architectures: ['BertModel'],
     ...{ model_type: 'bert', num_hidden_layers: layers, vocab_size: vocabulary },
     ...{ hidden_size: hidden, intermediate_size: 4 * hidden, num_attention_heads: heads },
-    ...{ hidden_act: 'gelu', max_position_embeddings: positions, type_vocab_size: 2, torch_dtype: 'bfloat16' },
+    ...{
+      hidden_act: 'gelu',
+      max_position_embeddings: positions,
+      type_vocab_size: 2,
+      torch_dtype: 'bfloat16',
+    },
   })
 }
 

@@ -38,11 +38,9 @@ describe.each(FOLDERS)('the model %s, as the Python library has it,', (name) => 
       if (golden.vanished_words?.some((vanished) => vanished.text === text)) continue
       const labels = [...new Set(golden.label_sets[set]!)]
       const words = splitWords(golden.texts[text]!).map((word) => word.text)
-      const parts = await readParts(words, labels, model['readContext']('truncate'))
+      const parts = await readParts(words, labels, model.readContext('truncate'))
       const part = { ...parts[0]!, document: 0 }
-      const [found] = await model['scoreParts']([part], [{ labels }], undefined, (logits) =>
-        logits.data.slice(),
-      )
+      const [found] = await model.scoreParts([part], [{ labels }], undefined, (logits) => logits.data.slice())
       expect(found, key).toHaveLength(data.length)
       expect(errorOf(found!, data, shape, name === 'token'), key).toBeLessThan(1e-4)
     }
@@ -93,7 +91,7 @@ describe.each(FOLDERS)('the model %s, as the Python library has it,', (name) => 
       const { text, labels, threshold, input_ids, corrected } = own
       const model = await loading
       const words = splitWords(golden.texts[text]!).map((word) => word.text)
-      const [part] = await readParts(words, labels, model['readContext']('truncate'))
+      const [part] = await readParts(words, labels, model.readContext('truncate'))
       expect(part!.encoded.ids).toEqual(input_ids)
       expect(maskOf(part!.encoded)).toEqual(corrected.words_mask)
       const found = await model.predictEntities(golden.texts[text]!, labels, { threshold })
@@ -107,7 +105,7 @@ describe.each(FOLDERS)('the model %s, as the Python library has it,', (name) => 
       if (golden.vanished_words?.some((vanished) => vanished.text === text)) continue
       const words = splitWords(golden.texts[text]!).map((word) => word.text)
       const labels = [...new Set(golden.label_sets[set]!)]
-      const [part] = await readParts(words, labels, model['readContext']('truncate'))
+      const [part] = await readParts(words, labels, model.readContext('truncate'))
       expect(part!.encoded.ids, `${text} ${set}`).toEqual(input_ids)
       expect(maskOf(part!.encoded), `${text} ${set}`).toEqual(words_mask)
     }

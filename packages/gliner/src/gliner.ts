@@ -236,7 +236,7 @@ export class GLiNER extends EncoderModel {
   }
 
   /** @internal */
-  protected readContext(longText: CheckedPredictOptions['longText'], signal?: AbortSignal): ReadPartsContext {
+  readContext(longText: CheckedPredictOptions['longText'], signal?: AbortSignal): ReadPartsContext {
     const context = { tokenizer: this.#read.tokenizer, config: this.#config, maxTokens: this.#maxTokens }
     return { ...context, longText, signal }
   }
@@ -246,7 +246,7 @@ export class GLiNER extends EncoderModel {
    *
    * @internal
    */
-  protected async scoreParts<Result>(
+  async scoreParts<Result>(
     parts: readonly DocumentPart[],
     documents: readonly Pick<Document, 'labels'>[],
     signal: AbortSignal | undefined,
