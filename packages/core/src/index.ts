@@ -23,6 +23,7 @@ export {
 export { digestParts, type FileDigests, fileDigests, joinDigests, PART_BYTES } from './cache/file-digests.js'
 export { hubCacheFolder, hubTokenFile } from './cache/hub-cache-folder.js'
 export {
+  adoptWorkFolder,
   createScratchFolder,
   createTemporaryFolder,
   createWorkFolder,

@@ -37,7 +37,7 @@ export const hubSource = (
 ): Exclude<transformers.ModelSource, string> => ({
   name,
   locate: async () => resolveModel(name, downloadOptions(options, find())),
-  locateTokenizer: tokenizerFinder(options),
+  locateTokenizer: tokenizerFinder(options, find),
 })
 
 /** @param weightsOf the weight file that options ask for; default: the usual ones. */
@@ -54,9 +54,14 @@ const fromHub = <Model, Options extends transformers.LoadModelOptions>(
 
 /** Finds what configurations refer to: names of the hub, and no paths of this machine. */
 export const tokenizerFinder =
-  (options: DownloadOptions) =>
-  async (name: string): Promise<string> =>
-    resolveModel(parseModelId(name), { ...downloadOptions(options, {}), files: 'tokenizer' })
+  (options: DownloadOptions, find: () => FindOptions = () => ({})) =>
+  async (name: string): Promise<string> => {
+    const { localFilesOnly } = find()
+    return resolveModel(parseModelId(name), {
+      ...downloadOptions(options, { localFilesOnly }),
+      files: 'tokenizer',
+    })
+  }
 
 /** Loads decoder-only language models from a folder, or by their name on the hub. */
 export const AutoModelForCausalLM = fromHub(transformers.AutoModelForCausalLM)

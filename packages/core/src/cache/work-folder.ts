@@ -1,6 +1,6 @@
-import { lstat, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
+import { lstat, mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { OutputError } from '../errors/families.js'
 import { outputError } from '../files/output-error.js'
 import { isAbandoned, ownerOf, workTag } from '../files/work-tag.js'
@@ -31,6 +31,17 @@ export async function createWorkFolder(cache: string): Promise<WorkFolder> {
     throw outputError(cause, path)
   }
   return workFolder(path)
+}
+
+/** Takes over the work folder of another process, which may end meanwhile: what it left would be removed. */
+export async function adoptWorkFolder(path: string): Promise<WorkFolder> {
+  const adopted = join(dirname(path), workTag())
+  try {
+    await rename(path, adopted)
+    return workFolder(adopted)
+  } catch (cause) {
+    throw outputError(cause, path)
+  }
 }
 
 /** True while a process works on something of that name: it has given it to a file or folder in its work folder. */

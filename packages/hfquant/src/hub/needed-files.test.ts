@@ -54,6 +54,8 @@ describe('needed files', () => {
     const sentences = ['modules.json', 'sentence_bert_config.json', 'config_sentence_transformers.json']
     const modules = ['1_Pooling/config.json', '2_Dense/config.json', '2_Dense/model.safetensors']
     const others = [
+      '1_Pooling/config.json/../../../../../escaped',
+      'labels_encoder/tokenizer.json/../../escaped',
       '2_Dense/pytorch_model.bin',
       '2_Dense/notes.txt',
       'onnx/config.json',

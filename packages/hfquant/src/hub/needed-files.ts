@@ -90,8 +90,9 @@ function filesBeside(files: readonly ListedFile[]): ListedFile[] {
   const isCopy = (folder: string, name: string) =>
     name === 'pytorch_model.bin' && isListed(files, `${folder}/model.safetensors`)
   return files.filter(({ path }) => {
-    const [folder, name] = path.split('/') as [string, string | undefined]
+    const [folder, name, ...deeper] = path.split('/') as [string, string | undefined]
     if (name === undefined) return SENTENCE_FILE.test(path)
+    if (deeper.length > 0) return false
     if (folder === LABELS_FOLDER) return isTokenizerFile(name)
     const isModule = isListed(files, MODULES) && MODULE_FOLDER.test(folder)
     return isModule && MODULE_FILE.test(name) && !isCopy(folder, name)

@@ -1,9 +1,10 @@
+import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { createWorkFolder, isWorkedOn } from '@hfquant/core'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { createGraph, type Graph } from '../graph/graph.js'
 import { constant, floatBytes } from '../testing/run-graph.fixture.js'
 import { findArtifact } from './artifact-cache.js'
@@ -57,4 +58,18 @@ test('what a running process works on is known by its name', async () => {
   expect(await isWorkedOn(cache, 'model.onnx')).toBe(true)
   await work.remove()
   expect(await isWorkedOn(cache, 'model.onnx')).toBe(false)
+})
+
+test('the process goes on when the one that began it ends at once', async () => {
+  const work = await createWorkFolder(cache)
+  const modelPath = await writeArtifact(work.path, graphOf('MatMul'))
+  const job = { cache, modelPath, key: 'left', description: DESCRIPTION }
+  const program = `
+    import { packLater } from '@hfquant/onnx'
+    void packLater(${JSON.stringify(job)})
+    // The other process is begun in the same turn as the file is written.
+    setTimeout(() => process.exit(), 300)`
+  execFileSync(process.execPath, ['--input-type=module', '--eval', program], { cwd: import.meta.dirname })
+  await vi.waitFor(async () => expect(await find('left')).toMatchObject({ notes: 'a note' }), 20_000)
+  await vi.waitFor(() => expect(readdirSync(join(cache, 'work'))).toEqual([]), 20_000)
 })

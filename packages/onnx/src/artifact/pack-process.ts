@@ -1,24 +1,26 @@
-import { rm } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { readFile } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { adoptWorkFolder } from '@hfquant/core'
 import { packArtifact } from './pack-artifact.js'
 import { type PackJob, type PackOutcome, withLowPriority } from './pack-later.js'
 
 /** A process that packs one written graph, and ends; see packLater. */
 
 withLowPriority(process.pid)
-process.once('message', (job) => void pack(job as PackJob).then(end))
-// Whoever asked has ended before saying what for.
-process.once('disconnect', stop)
+pack(process.argv[2]!).then(end)
 
-async function pack({ modelPath, cache, ...options }: PackJob): Promise<PackOutcome> {
-  process.off('disconnect', stop)
+async function pack(jobPath: string): Promise<PackOutcome> {
   try {
-    await packArtifact(cache, modelPath, { ...options, threads: 1 })
-    return { kind: 'kept' }
+    const { modelPath, cache, ...options } = JSON.parse(await readFile(jobPath, 'utf8')) as PackJob
+    const work = await adoptWorkFolder(dirname(jobPath))
+    try {
+      await packArtifact(cache, join(work.path, basename(modelPath)), { ...options, threads: 1 })
+      return { kind: 'kept' }
+    } finally {
+      await work.remove()
+    }
   } catch (error) {
     return { kind: 'failed', message: (error as Error).message }
-  } finally {
-    await rm(dirname(modelPath), { recursive: true, force: true })
   }
 }
 

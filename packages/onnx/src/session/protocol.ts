@@ -79,9 +79,9 @@ export interface GraphOpening {
 
 /** A tensor on its way between threads, row-major. */
 export interface GraphTensor {
-  readonly dtype: 'float32' | 'int64' | 'int32'
+  readonly dtype: 'float32' | 'int64' | 'int32' | 'bool'
   readonly shape: readonly number[]
-  readonly data: Float32Array | BigInt64Array | Int32Array
+  readonly data: Float32Array | BigInt64Array | Int32Array | Uint8Array
 }
 
 export type TensorRecord = Readonly<Record<string, GraphTensor>>

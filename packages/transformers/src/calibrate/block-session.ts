@@ -52,6 +52,7 @@ export const sideInputsOf =
       [DECODER.lastPosition]: last,
       [DECODER.totalLength]: total,
       [DECODER.longSequence]: () => int64(new Array(sequences).fill(Number(isLong)), [sequences, 1]),
+      [DECODER.readsPrompt]: () => ({ dtype: 'bool', shape: [], data: Uint8Array.of(1) }),
       [ENCODER.tokenTypes]: () => int64(new Array(sequences * tokens).fill(0), [sequences, tokens]),
       [DECODER.logitsRows]: () => int64(rows, [tokens]),
     }

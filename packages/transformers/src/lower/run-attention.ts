@@ -26,7 +26,7 @@ export function createAttention(
   /** From the float32 in which everything else is computed. */
   const toCache = (value: GraphValue) => convert(graph, value, 'float32', cacheDtype)
   const readsPrompt = once(() => graph.input(DECODER.readsPrompt, 'bool', []))
-  const cacheLengths = lengthsByWindow(graph)
+  const cacheLengths = lengthsByWindow(graph, rows)
   const masks = new Map<string, GraphValue>()
   /** Keys and values of each layer that has its own: what was cached, and the new ones. */
   const caches = new Map<number, CacheValues>()
@@ -136,9 +136,9 @@ interface CacheLengths {
   readonly ones: GraphValue
 }
 
-function lengthsByWindow(graph: Graph) {
+function lengthsByWindow(graph: Graph, rows: TokenRows) {
   const known = new Map<number | undefined, CacheLengths>()
-  return (window: number | undefined, { newKey, pastKey }: CacheValues): CacheLengths => {
+  return (window: number | undefined, { pastKey }: CacheValues): CacheLengths => {
     const made = known.get(window) ?? {
       last: graph.input(window === undefined ? DECODER.lastPosition : DECODER.windowLast(window), 'int32', [
         'B',
@@ -148,20 +148,21 @@ function lengthsByWindow(graph: Graph) {
         'int32',
         [],
       ),
-      ...cacheSizes(graph, newKey, pastKey),
+      ...cacheSizes(graph, rows.sequencePositions(), pastKey),
     }
     known.set(window, made)
     return made
   }
 }
 
-function cacheSizes(graph: Graph, newKey: GraphValue, pastKey: GraphValue) {
+/** @param positions [B, S], of which there are as many as new tokens: blocks share no value that follows from tokens. */
+function cacheSizes(graph: Graph, positions: GraphValue, pastKey: GraphValue) {
   const sizeOf = (value: GraphValue, axis: number) =>
     graph.node('Shape', [value], { attributes: { start: { int: axis }, end: { int: axis + 1 } } })
   const vector = (value: number) => graph.literal('int64', [1], [value])
   const joined = (...sizes: readonly GraphValue[]) =>
     graph.node('Concat', sizes, { attributes: { axis: { int: 0 } } })
-  const [capacity, newTokens] = [sizeOf(pastKey, 2), sizeOf(newKey, 1)]
+  const [capacity, newTokens] = [sizeOf(pastKey, 2), sizeOf(positions, 1)]
   const parts = graph.node('Div', [capacity, vector(VALUE_PART)])
   const ones = graph.node('Expand', [graph.literal('float32', [1, 1], [1]), joined(vector(1), parts)])
   return { capacity, newTokens, both: joined(capacity, newTokens), ones }

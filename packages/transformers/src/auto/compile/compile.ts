@@ -104,11 +104,16 @@ async function compileLater(
   modelPath: string,
   name: ArtifactName,
 ): Promise<void> {
-  if (!(await isWorkedOn(cache, name.key))) {
+  try {
+    if (await isWorkedOn(cache, name.key)) return
     const outcome = await packLater({ cache, modelPath, ...name })
     if (outcome.kind === 'failed') warnNotKept(outcome.message)
+  } catch (error) {
+    // The model is open: that it is not kept ends nothing.
+    warnNotKept((error as Error).message)
+  } finally {
+    await work.remove().catch(() => {})
   }
-  await work.remove()
 }
 
 const warnNotKept = (reason: string): void =>
