@@ -17,9 +17,8 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'hfquant-server-'))
   const template = join(folder, 'template.jinja')
   await writeFile(template, '{% for m in messages %}{{ m.content }}{% endfor %}')
-  served = await serve([`tiny=${demoModel}`, '--chat-template', template, '--shutdown-delay', '0'], {
-    HFQUANT_API_KEY: 'secret-of-the-house',
-  })
+  const options = ['--chat-template', template, '--tool-format', 'hermes', '--shutdown-delay', '0']
+  served = await serve([`tiny=${demoModel}`, ...options], { HFQUANT_API_KEY: 'secret-of-the-house' })
   client = new OpenAI({ baseURL: `${served.url}/v1`, apiKey: 'secret-of-the-house', maxRetries: 0 })
 }, 60_000)
 afterAll(async () => {
@@ -84,6 +83,37 @@ describe('the client of OpenAI', () => {
       expect([top_logprobs[0]!.token, top_logprobs[0]!.logprob]).toEqual([token, logprob])
       expect(logprob).toBeLessThanOrEqual(0)
     }
+  })
+
+  it('gets JSON that its schema describes', async () => {
+    const schema = {
+      ...{ type: 'object', required: ['kind', 'age'], additionalProperties: false },
+      properties: { kind: { enum: ['cat', 'dog'] }, age: { type: 'integer', minimum: 0, maximum: 20 } },
+    }
+    const { choices } = await client.chat.completions.parse({
+      ...{ ...greedy, messages, max_tokens: 100 },
+      response_format: { type: 'json_schema', json_schema: { name: 'pet', strict: true, schema } },
+    })
+    expect(choices[0]).toMatchObject({
+      finish_reason: 'stop',
+      message: { parsed: { kind: expect.stringMatching(/^(cat|dog)$/), age: expect.any(Number) } },
+    })
+  })
+
+  it('gets the calls that it demands, streamed', async () => {
+    const parameters = {
+      ...{ type: 'object', required: ['kind'], additionalProperties: false },
+      properties: { kind: { enum: ['cat', 'dog'] } },
+    }
+    const stream = client.chat.completions.stream({
+      ...{ ...greedy, messages, max_tokens: 100, tool_choice: 'required', parallel_tool_calls: false },
+      tools: [{ type: 'function', function: { name: 'pet', parameters } }],
+    })
+    const [choice] = (await stream.finalChatCompletion()).choices
+    expect(choice).toMatchObject({ finish_reason: 'tool_calls', message: { content: null } })
+    const [call] = choice!.message.tool_calls!
+    expect(call).toMatchObject({ type: 'function', function: { name: 'pet' } })
+    expect(JSON.parse(call!.function.arguments).kind).toMatch(/^(cat|dog)$/)
   })
 
   it('may leave in the middle of a stream', async () => {

@@ -45,6 +45,17 @@ describe('an answer', () => {
     expect(await write({ grammar: compiled })).toEqual({ text, end })
   })
 
+  test('has the special tokens in its text that are to be kept, and no others', async () => {
+    const id = (await model.tokenizer())!.bosTokenId!
+    const begin = { type: 'token', id } as const
+    const grammar = { type: 'sequence', parts: [begin, { type: 'text', text: 'yes' }] } as const
+    expect((await write({ grammar })).text).toBe('yes')
+    expect((await write({ grammar, keptTokenIds: [id] })).text).toBe('<s>yes')
+    await expect(write({ keptTokenIds: 1 as never })).rejects.toMatchObject({
+      ...{ code: 'GENERATION_OPTION_INVALID', field: 'keptTokenIds' },
+    })
+  })
+
   test('goes on with a complete value no further, and without an end token not at all', async () => {
     await expect(write({ schema, ignoreEos: true })).rejects.toMatchObject({
       ...{ code: 'GENERATION_OPTION_INVALID', field: 'schema' },

@@ -63,6 +63,7 @@ export {
   collectAnswer,
   compileModel,
   createAnswerReader,
+  createStopStrings,
   type EmbedOptions,
   type EncodedText,
   type EncoderBatch,

@@ -1,5 +1,4 @@
-import type { GenerationUsage, TokenProbability } from 'hfquant'
-import type { ChoicePiece } from './run-choices.js'
+import type { AnswerEvent, GenerationUsage, TokenProbability } from 'hfquant'
 
 export type FinishReason = 'stop' | 'length' | 'tool_calls'
 
@@ -9,78 +8,51 @@ export interface TokenLogprob extends TokenProbability {
   readonly top: readonly TokenProbability[]
 }
 
-/** What one token, or several, add to one of the choices of an answer. */
+export interface AnswerUsage extends GenerationUsage {
+  /** Of the completion tokens, those up to the end of the reasoning. */
+  readonly reasoningTokens: number
+}
+
+/** What one token adds to an answer. */
 export interface AnswerPart {
-  readonly choice: number
-  /** May be empty. */
-  readonly content: string
-  /** Of the tokens of `content`; empty unless they were asked for. */
+  /** What its text, and text that was held back before it, turned out to be. */
+  readonly events: readonly AnswerEvent[]
+  /** Of the tokens of the content; empty unless they were asked for. */
   readonly logprobs: readonly TokenLogprob[]
-  /** Of the last part of a choice, and of no other. */
+  /** Of the last part of an answer, and of no other. */
   readonly finish?: FinishReason
   readonly stopString?: string
-  readonly usage?: GenerationUsage
+  readonly usage?: AnswerUsage
 }
 
-/** Parts of texts that are nothing but content. */
-export async function* contentParts(
-  pieces: AsyncIterable<ChoicePiece>,
-  tokenBytes: (id: number) => Uint8Array,
-): AsyncGenerator<AnswerPart> {
-  /** Tokens of each choice whose text is held back. */
-  const held = new Map<number, TokenLogprob[]>()
-  for await (const piece of pieces) {
-    const { choice, text, finish, stopString, usage } = piece
-    const logprobs = releaseLogprobs(piece, held, tokenBytes)
-    if (text === '' && finish === undefined) continue
-    yield {
-      ...{ choice, content: text, logprobs },
-      ...(finish && { finish }),
-      ...(stopString !== undefined && { stopString }),
-      ...(usage && { usage }),
-    }
-  }
+/** A part of one of the choices of a request. */
+export interface ChoicePart extends AnswerPart {
+  readonly choice: number
 }
 
-/** Log-probabilities go with the text of their tokens; what a stop string cuts off, and end tokens, have none. */
-function releaseLogprobs(
-  { choice, text, tokenId, logprob, topLogprobs, finish, stopString }: ChoicePiece,
-  held: Map<number, TokenLogprob[]>,
-  tokenBytes: (id: number) => Uint8Array,
-): readonly TokenLogprob[] {
-  if (logprob === undefined) return []
-  const waiting = held.get(choice) ?? []
-  const isEnd = finish === 'stop' && stopString === undefined
-  if (!isEnd) waiting.push({ tokenId, logprob, top: topLogprobs ?? [] })
-  if (text === '' && finish === undefined) {
-    held.set(choice, waiting)
-    return []
-  }
-  held.delete(choice)
-  if (stopString === undefined) return waiting
-  let room = Buffer.byteLength(text)
-  const cut = waiting.findIndex(({ tokenId: id }) => {
-    room -= tokenBytes(id).length
-    return room < 0
-  })
-  return cut < 0 ? waiting : waiting.slice(0, cut)
-}
+/** The content of events; what looked like a call and was none is content as written. */
+export const contentOf = (events: readonly AnswerEvent[]): string =>
+  events
+    .map((event) => (event.type === 'content' || event.type === 'tool-failure' ? event.text : ''))
+    .join('')
 
 /** Tokens of an answer, as OpenAI's API counts them: each prompt once, all its answers. */
 export interface UsageCount {
-  add(part: AnswerPart): void
+  add(part: ChoicePart): void
   readonly promptTokens: number
   readonly completionTokens: number
   readonly cachedTokens: number
+  readonly reasoningTokens: number
 }
 
 /** @param n answers to each prompt. */
 export function countUsage(n: number): UsageCount {
-  const count = { promptTokens: 0, completionTokens: 0, cachedTokens: 0 }
+  const count = { promptTokens: 0, completionTokens: 0, cachedTokens: 0, reasoningTokens: 0 }
   return Object.assign(count, {
-    add({ choice, usage }: AnswerPart) {
+    add({ choice, usage }: ChoicePart) {
       if (usage === undefined) return
       count.completionTokens += usage.completionTokens
+      count.reasoningTokens += usage.reasoningTokens
       if (choice % n === 0) count.promptTokens += usage.promptTokens
       if (choice === 0) count.cachedTokens = usage.cachedTokens
     },

@@ -7,8 +7,11 @@ import type { LoadedDecoder } from '../models/loaded-model.js'
 import type { ModelEntry } from '../models/model-entry.js'
 import type { GenerationRequest } from '../openai/generation-request.js'
 import type { EncodedPrompt } from '../text/protocol.js'
+import type { ChoicePart } from './answer-parts.js'
 import { answerTokens, generateOptions } from './generation-options.js'
-import { type ChoicePiece, runChoices } from './run-choices.js'
+import { planAnswer } from './plan-answer.js'
+import { readAnswer } from './read-answer.js'
+import { runChoices } from './run-choices.js'
 
 /** A request whose answer has begun: its place is taken, and nothing of it is left to refuse. */
 export interface BegunGeneration {
@@ -16,7 +19,7 @@ export interface BegunGeneration {
   readonly model: LoadedDecoder
   readonly prompts: readonly EncodedPrompt[]
   /** Choice `i` answers prompt `floor(i / n)`. To be read to its end, or returned. */
-  readonly pieces: AsyncGenerator<ChoicePiece>
+  readonly parts: AsyncGenerator<ChoicePart>
 }
 
 /** Finds the model of a request, and checks that its key may ask it. */
@@ -64,6 +67,7 @@ export async function beginGeneration(
     undo.push(lease.release)
     const model = demandDecoder(lease.model, entry)
     const prompts = await encode(model)
+    const plan = await planAnswer(request, model, prompts[0]!.ending)
     signal.throwIfAborted()
     record.rendered = performance.now()
     const maxTokens = prompts.map(({ ids }) => answerTokens(request, ids.length, model, settings))
@@ -89,28 +93,36 @@ export async function beginGeneration(
     const admission = new Promise<void>((resolve) => {
       hasRoom = resolve
     })
-    const pieces = observed(
+    const parts = observed(
       runChoices({
         ...{ prompts: prompts.length, choices: request.n, admitted, signal },
         generate(choice, abort) {
           const prompt = Math.floor(choice / request.n)
-          return model.generator.generate(
-            { inputIds: prompts[prompt]!.ids },
-            generateOptions(request, model, {
-              ...{ scope, onAdmitted: hasRoom, signal: abort },
-              choice: choice % request.n,
-              maxNewTokens: maxTokens[prompt]!,
-            }),
-          )
+          const inputIds = prompts[prompt]!.ids
+          let cachedTokens = 0
+          const onAdmitted = (admission: { readonly cachedTokens: number }) => {
+            cachedTokens = admission.cachedTokens
+            hasRoom()
+          }
+          const options = generateOptions(request, model, plan, {
+            ...{ scope, onAdmitted, signal: abort },
+            choice: choice % request.n,
+            maxNewTokens: maxTokens[prompt]!,
+          })
+          return readAnswer(model.generator.generate({ inputIds }, options), {
+            ...{ plan, tokenBytes: model.tokenBytes },
+            stop: plan.readsStops ? (request.stop ?? []) : [],
+            usage: (completionTokens) => ({ promptTokens: inputIds.length, cachedTokens, completionTokens }),
+          })
         },
       }),
       ...([context, exchange, entry, undoAll] as const),
     )
     // What the session refuses, and the wait for memory, are still answered with a status.
-    const first = pieces.next()
+    const first = parts.next()
     first.catch(() => {})
     await Promise.race([admission, first])
-    return { entry, model, prompts, pieces: resumed(first, pieces) }
+    return { entry, model, prompts, parts: resumed(first, parts) }
   } catch (error) {
     undoAll()
     throw error
@@ -176,31 +188,32 @@ const hashOf = (prompts: readonly EncodedPrompt[]): string => {
 
 /** Counts what comes, and cleans up behind it, however it ends. */
 async function* observed(
-  pieces: AsyncGenerator<ChoicePiece>,
+  parts: AsyncGenerator<ChoicePart>,
   { metrics }: ServerContext,
   { record, signal }: Exchange,
   entry: ModelEntry,
   cleanUp: () => void,
-): AsyncGenerator<ChoicePiece> {
+): AsyncGenerator<ChoicePart> {
   const { name } = entry
   const latest = new Map<number, number>()
   let failed = false
   let isDone = false
   try {
-    for await (const piece of pieces) {
+    for await (const part of parts) {
       const now = performance.now()
-      const before = latest.get(piece.choice)
+      const before = latest.get(part.choice)
       if (before !== undefined) metrics.betweenTokens(name, (now - before) / 1000)
-      latest.set(piece.choice, now)
+      latest.set(part.choice, now)
       if (record.firstToken === undefined) {
         record.firstToken = now
         metrics.firstToken(name, (now - record.received) / 1000)
       }
       record.completionTokens++
       metrics.token(name)
-      if (piece.finish !== undefined) record.finish ??= piece.finish
-      if (piece.usage !== undefined && piece.choice === 0) record.cachedTokens = piece.usage.cachedTokens
-      yield piece
+      for (const { type } of part.events) if (type === 'tool-failure') metrics.toolFailed(name)
+      if (part.finish !== undefined) record.finish ??= part.finish
+      if (part.usage !== undefined && part.choice === 0) record.cachedTokens = part.usage.cachedTokens
+      yield part
     }
     isDone = true
   } catch (error) {

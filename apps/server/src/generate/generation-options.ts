@@ -2,6 +2,7 @@ import type { GenerateOptions } from 'hfquant'
 import { ApiError } from '../http/api-error.js'
 import type { LoadedDecoder } from '../models/loaded-model.js'
 import type { GenerationRequest } from '../openai/generation-request.js'
+import type { AnswerPlan } from './plan-answer.js'
 
 /** Limits that hold for every request. */
 export interface TokenLimits {
@@ -42,6 +43,7 @@ interface OneChoice extends Pick<GenerateOptions, 'maxNewTokens' | 'signal' | 's
 export function generateOptions(
   request: GenerationRequest,
   { defaults }: Pick<LoadedDecoder, 'defaults'>,
+  { grammar, keptTokenIds, readsStops }: Omit<AnswerPlan, 'reader' | 'endsWithCall'>,
   { choice, ...call }: OneChoice,
 ): GenerateOptions {
   const temperature = request.temperature ?? defaults.temperature ?? 1
@@ -57,7 +59,9 @@ export function generateOptions(
       minP: request.minP ?? defaults.minP,
     }),
     repetitionPenalty: request.repetitionPenalty ?? defaults.repetitionPenalty,
-    ...(request.stop !== undefined && { stop: request.stop }),
+    ...(grammar !== undefined && { grammar }),
+    ...(keptTokenIds.length > 0 && { keptTokenIds }),
+    ...(request.stop !== undefined && !readsStops && { stop: request.stop }),
     ...(request.stopTokenIds.length > 0 && { eosTokenId: ends }),
     ...(request.ignoreEos && { ignoreEos: true }),
     presencePenalty: request.presencePenalty,

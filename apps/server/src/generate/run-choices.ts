@@ -1,10 +1,5 @@
-import type { GeneratedPiece } from 'hfquant'
 import type { Admitted, Slot } from '../queue/admission.js'
-
-/** One token of one of the choices of a request. */
-export interface ChoicePiece extends GeneratedPiece {
-  readonly choice: number
-}
+import type { AnswerPart, ChoicePart } from './answer-parts.js'
 
 export interface ChoicesRun {
   readonly prompts: number
@@ -12,20 +7,20 @@ export interface ChoicesRun {
   readonly choices: number
   readonly admitted: Admitted
   readonly signal: AbortSignal
-  generate(choice: number, signal: AbortSignal): AsyncGenerator<GeneratedPiece>
+  generate(choice: number, signal: AbortSignal): AsyncGenerator<AnswerPart>
 }
 
 /**
- * The tokens of all choices, as they come: choice `i` answers prompt `floor(i / choices)`. The first choice of a prompt
+ * The parts of all choices, one for each token, as they come: choice `i` answers prompt `floor(i / choices)`. The first choice of a prompt
  * reads it; the others begin when its first token is there, and find the prompt in the cache. Every slot is given back,
  * whatever ends the run.
  */
-export async function* runChoices(run: ChoicesRun): AsyncGenerator<ChoicePiece> {
+export async function* runChoices(run: ChoicesRun): AsyncGenerator<ChoicePart> {
   const stop = new AbortController()
   const signal = AbortSignal.any([run.signal, stop.signal])
-  const sources = new Map<number, AsyncGenerator<GeneratedPiece>>()
+  const sources = new Map<number, AsyncGenerator<AnswerPart>>()
   const pending = new Map<number, Promise<Arrival>>()
-  const pull = (choice: number, source: AsyncGenerator<GeneratedPiece>) => {
+  const pull = (choice: number, source: AsyncGenerator<AnswerPart>) => {
     pending.set(
       choice,
       source.next().then(
@@ -71,13 +66,13 @@ export async function* runChoices(run: ChoicesRun): AsyncGenerator<ChoicePiece> 
 }
 
 type Arrival =
-  | { readonly choice: number; readonly result: IteratorResult<GeneratedPiece> }
+  | { readonly choice: number; readonly result: IteratorResult<AnswerPart> }
   | { readonly choice: number; readonly error: Error }
 
 async function* withSlot(
   take: () => Promise<Slot>,
-  generate: () => AsyncGenerator<GeneratedPiece>,
-): AsyncGenerator<GeneratedPiece> {
+  generate: () => AsyncGenerator<AnswerPart>,
+): AsyncGenerator<AnswerPart> {
   const slot = await take()
   try {
     yield* generate()

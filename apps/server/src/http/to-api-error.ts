@@ -7,6 +7,10 @@ const OF_LIBRARY: Readonly<Record<string, ApiErrorCode>> = {
   PROMPT_TOO_LONG: 'context_length_exceeded',
   TEXT_TOO_LONG: 'context_length_exceeded',
   INPUT_EMPTY: 'invalid_value',
+  TOOLS_INVALID: 'invalid_value',
+  SCHEMA_UNSUPPORTED: 'unsupported_schema',
+  PATTERN_UNSUPPORTED: 'unsupported_schema',
+  GRAMMAR_TOO_COMPLEX: 'grammar_too_complex',
   CHAT_TEMPLATE_REFUSED: 'template_refused',
   CHAT_TEMPLATE_FAILED: 'template_failed',
   CHAT_MESSAGES_INVALID: 'template_failed',
@@ -54,10 +58,14 @@ const PARAMS: Readonly<Record<string, string>> = {
   inputIds: 'prompt',
   prompt: 'prompt',
   messages: 'messages',
+  toolChoice: 'tool_choice',
+  'toolChoice.function.name': 'tool_choice.function.name',
+  tools: 'tools',
+  response_format: 'response_format',
 }
 
 const paramOf = ({ field }: HfquantError): string | undefined =>
-  field === undefined ? undefined : field.startsWith('messages[') ? field : PARAMS[field]
+  field === undefined ? undefined : /^(messages|tools)\[/.test(field) ? field : PARAMS[field]
 
 const describe = ({ message, hint, code }: HfquantError): string =>
   code === 'CHAT_TEMPLATE_MISSING'

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { type AnswerEvent, collectAnswer } from 'hfquant'
 import type { AnswerPart, UsageCount } from '../generate/answer-parts.js'
 
 export const newMessageId = (): string => `msg_${randomBytes(12).toString('hex')}`
@@ -36,19 +37,57 @@ export interface MessageEvents {
   end(stop: ReturnType<typeof stopOf>, usage: UsageCount): readonly MessageEvent[]
 }
 
+/** The blocks of a whole answer. */
+export function messageBlocks(events: readonly AnswerEvent[]): readonly object[] {
+  const { reasoning, content, toolCalls } = collectAnswer(events)
+  return [
+    ...(reasoning === '' ? [] : [{ type: 'thinking', thinking: reasoning, signature: '' }]),
+    ...(content === '' ? [] : [{ type: 'text', text: content }]),
+    ...toolCalls.map(({ id, name, arguments: written }) => ({
+      ...{ type: 'tool_use', id, name, input: JSON.parse(written) },
+    })),
+  ]
+}
+
+const EMPTY_BLOCKS = {
+  text: { type: 'text', text: '' },
+  thinking: { type: 'thinking', thinking: '', signature: '' },
+} as const
+
 export function messageEvents(): MessageEvents {
   let index = -1
-  let isOpen = false
-  const open = (): MessageEvent[] => {
-    if (isOpen) return []
-    isOpen = true
-    index++
-    return [{ type: 'content_block_start', index, content_block: { type: 'text', text: '' } }]
-  }
+  let open: keyof typeof EMPTY_BLOCKS | 'tool_use' | undefined
   const close = (): MessageEvent[] => {
-    if (!isOpen) return []
-    isOpen = false
+    if (open === undefined) return []
+    open = undefined
     return [{ type: 'content_block_stop', index }]
+  }
+  const begin = (type: NonNullable<typeof open>, content_block: object): MessageEvent[] => {
+    const closed = close()
+    open = type
+    index++
+    return [...closed, { type: 'content_block_start', index, content_block }]
+  }
+  const delta = (fields: object): MessageEvent => ({ type: 'content_block_delta', index, delta: fields })
+  const goOn = (type: keyof typeof EMPTY_BLOCKS, fields: object): MessageEvent[] => [
+    ...(open === type ? [] : begin(type, EMPTY_BLOCKS[type])),
+    delta(fields),
+  ]
+  const eventsOf = (event: AnswerEvent): MessageEvent[] => {
+    switch (event.type) {
+      case 'reasoning':
+        return goOn('thinking', { type: 'thinking_delta', thinking: event.text })
+      case 'content':
+      // A call that was passed on already cannot be taken back; the text has all of it.
+      case 'tool-failure':
+        return goOn('text', { type: 'text_delta', text: event.text })
+      case 'tool-call':
+        return begin('tool_use', { type: 'tool_use', id: event.id, name: event.name, input: {} })
+      case 'tool-arguments':
+        return [delta({ type: 'input_json_delta', partial_json: event.text })]
+      case 'tool-call-end':
+        return close()
+    }
   }
   return {
     start: ({ id, model }, promptTokens) => [
@@ -61,10 +100,7 @@ export function messageEvents(): MessageEvents {
         },
       },
     ],
-    add: ({ content }) =>
-      content === ''
-        ? []
-        : [...open(), { type: 'content_block_delta', index, delta: { type: 'text_delta', text: content } }],
+    add: ({ events }) => events.flatMap(eventsOf),
     end: (stop, usage) => [
       ...close(),
       { type: 'message_delta', delta: stop, usage: messagesUsage(usage) },

@@ -15,6 +15,7 @@ import {
 } from '../http/read-body.js'
 import type { TemplateMessage } from '../openai/chat-messages.js'
 import type { GenerationRequest } from '../openai/generation-request.js'
+import { readMessageTools, readOutputFormat } from './message-tools.js'
 
 /** A checked request of Anthropic's Messages API. */
 export interface MessagesRequest extends GenerationRequest {
@@ -39,9 +40,10 @@ const KNOWN = [
     'stream',
   ],
   ...['tools', 'tool_choice', 'thinking', 'metadata', 'cache_control', 'service_tier', 'inference_geo'],
+  'output_config',
 ]
 /** Fields that would change the answer. */
-const REFUSED = ['container', 'mcp_servers', 'context_management', 'output_config', 'output_format', 'betas']
+const REFUSED = ['container', 'mcp_servers', 'context_management', 'output_format', 'betas']
 
 const MOST_MESSAGES = 2048
 
@@ -55,7 +57,6 @@ export function readMessagesRequest(raw: unknown, counts = false): MessagesReque
   if (refused !== undefined) {
     throw new ApiError('unsupported_field', `${refused} is not offered; leave it out`, { param: refused })
   }
-  refuseTools(body)
   const system = body.system == null ? [] : [{ role: 'system', content: readTexts(body.system, 'system') }]
   const turns = required(
     body,
@@ -70,7 +71,7 @@ export function readMessagesRequest(raw: unknown, counts = false): MessagesReque
     ...{ promptField: 'messages', n: 1, includeUsage: false, ignoreEos: false, stopTokenIds: [], maxTokens },
     ...{ minP: undefined, repetitionPenalty: undefined, presencePenalty: undefined, logprobs: undefined },
     ...{ frequencyPenalty: undefined, logitBias: undefined, seed: undefined, keepAlive: undefined },
-    cacheSalt: undefined,
+    ...{ cacheSalt: undefined, responseFormat: readOutputFormat(body), tools: readMessageTools(body) },
     model: required(body, 'model', text({ most: 256 }), 'the name of a model'),
     temperature: optional(body, 'temperature', number({ least: 0, most: 1 })),
     topP: optional(body, 'top_p', number({ least: 0, most: 1 })),
@@ -94,15 +95,6 @@ function readThinking(body: Fields): Fields {
     'thinking',
   )
   return { enable_thinking: type !== 'disabled' }
-}
-
-function refuseTools(body: Fields): void {
-  const tools = optional(body, 'tools', listOf(object, { most: 128 })) ?? []
-  const choice = optional(body, 'tool_choice', object)
-  if (tools.length === 0 || choice?.type === 'none') return
-  throw new ApiError('unsupported_field', 'tools are not offered for this model; leave them out', {
-    param: 'tools',
-  })
 }
 
 /** One turn; results of tools are messages of their own to a template. */

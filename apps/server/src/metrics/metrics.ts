@@ -35,6 +35,8 @@ export interface Metrics {
   ignored(model: string, field: string): void
   modelLoaded(model: string, seconds: number, bitsPerWeight: number | null): void
   batch(model: string, size: number): void
+  /** Something looked like a call of a function, and was none. */
+  toolFailed(model: string): void
 }
 
 export interface FinishedRequest {
@@ -138,6 +140,7 @@ export function createMetrics(prefix: string, entries: () => readonly ModelEntry
   const success = counter('request_success_total', 'Finished requests', 'finished_reason')
   const rejections = counter('requests_rejected_total', 'Requests that were refused', 'code')
   const ignoredFields = counter('fields_ignored_total', 'Fields that nobody knows', 'field')
+  const toolFailures = counter('tool_parse_failures_total', 'Texts that looked like a call and were none')
   const requests = new Counter({
     name: `${prefix}http_requests_total`,
     help: 'Answers by route and status',
@@ -189,6 +192,7 @@ export function createMetrics(prefix: string, entries: () => readonly ModelEntry
       loading.observe({ model_name: name }, seconds)
       if (bitsPerWeight !== null) bits.set({ model_name: name }, bitsPerWeight)
     },
+    toolFailed: (name) => toolFailures.inc({ model_name: name }),
     batch: (name, size) => batches.observe({ model_name: name }, size),
   }
 }

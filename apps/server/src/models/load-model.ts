@@ -15,7 +15,9 @@ import {
   type LoadModelOptions,
   recipe,
 } from 'hfquant'
+import { createGrammarCache } from '../text/grammar-cache.js'
 import { startTextThreads } from '../text/text-threads.js'
+import { type AnswerFormatSettings, findAnswerFormat } from './answer-format.js'
 import { readChatTemplate } from './chat-template.js'
 import { readFileDefaults } from './file-defaults.js'
 import type { LoadedDecoder, LoadedModel, QuantizationFacts } from './loaded-model.js'
@@ -36,6 +38,8 @@ export interface ModelPlan {
   /** Text of a template in place of the folder's. */
   readonly chatTemplate: string | undefined
   readonly generationConfig: 'auto' | 'none'
+  readonly toolFormat: AnswerFormatSettings['toolFormat']
+  readonly reasoning: AnswerFormatSettings['reasoning']
 }
 
 /** What a folder of GLiNER is known by. */
@@ -110,6 +114,10 @@ async function loadDecoder(plan: ModelPlan, options: LoadModelOptions): Promise<
     return {
       ...facts,
       ...{ kind: 'decoder', generator, texts, defaults, chatTemplate, contextLength },
+      format: findAnswerFormat(chatTemplate, tokenizer, plan),
+      compileGrammar: createGrammarCache((source) =>
+        texts.run({ kind: 'grammar', source, endTokenIds: defaults.eosTokenIds }),
+      ),
       tokenBytes: (id) => tokenizer?.tokenBytes(id) ?? new Uint8Array(),
       async dispose() {
         await Promise.all([texts.close(), facts.dispose()])

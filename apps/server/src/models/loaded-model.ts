@@ -1,5 +1,14 @@
-import type { BaseEncoder, CausalLM, GLiNER, SequenceClassifier, TokenClassifier } from 'hfquant'
+import type {
+  BaseEncoder,
+  CausalLM,
+  CompiledGrammar,
+  GLiNER,
+  GrammarSource,
+  SequenceClassifier,
+  TokenClassifier,
+} from 'hfquant'
 import type { TextThreads } from '../text/text-threads.js'
+import type { AnswerFormat } from './answer-format.js'
 import type { FileDefaults } from './file-defaults.js'
 
 /** What generates: the part of CausalLM that the server uses. */
@@ -34,6 +43,10 @@ export interface LoadedDecoder extends LoadedFacts {
   readonly defaults: FileDefaults
   /** Text of the chat template; undefined for a model without one. */
   readonly chatTemplate: string | undefined
+  /** How it writes calls of functions, and reasoning. */
+  readonly format: AnswerFormat
+  /** Compiles away from the main thread; what was asked before is still there. Throws GrammarError; ApiError when it takes too long. */
+  compileGrammar(source: GrammarSource): Promise<CompiledGrammar>
 }
 
 export interface LoadedEncoder extends LoadedFacts {

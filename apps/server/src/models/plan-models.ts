@@ -32,7 +32,7 @@ export async function planModels(
     })
   }
   const { chatTemplate: file, generationConfig, kvCacheDtype, threads = usableCores() } = settings
-  const { maxSequences } = settings
+  const { maxSequences, toolFormat, reasoning } = settings
   const chatTemplate = file === undefined ? undefined : await readTemplate(file)
   const folders = await Promise.all(Object.values(models).map(({ path }) => folderOf(path)))
   const kvCacheMemory =
@@ -40,7 +40,7 @@ export async function planModels(
   return Promise.all(
     Object.entries(models).map(async ([name, { dtype, quantize }], index) => ({
       ...{ name, generationConfig, kvCacheDtype, threads, chatTemplate, maxSequences, kvCacheMemory },
-      folder: folders[index]!,
+      ...{ toolFormat, reasoning, folder: folders[index]! },
       dtype: dtype ?? settings.dtype,
       quantize: quantize ?? settings.quantize,
     })),

@@ -1,8 +1,9 @@
 import { ApiError } from '../http/api-error.js'
-import { bodyOf, type Fields, listOf, object, optional, text, truth, whole } from '../http/read-body.js'
+import { bodyOf, type Fields, object, optional, text, truth, whole } from '../http/read-body.js'
 import { readMessages, type TemplateMessage } from './chat-messages.js'
 import { sortFields } from './fields.js'
 import { GENERATION_FIELDS, type GenerationRequest, readGeneration } from './generation-request.js'
+import { readTools } from './tool-fields.js'
 
 /** A checked request for a chat completion. */
 export interface ChatRequest extends GenerationRequest {
@@ -21,7 +22,6 @@ export const CHAT_FIELDS = [
   'messages',
   'max_completion_tokens',
   'top_logprobs',
-  'response_format',
   'tools',
   'tool_choice',
   'parallel_tool_calls',
@@ -37,10 +37,11 @@ export function readChatRequest(raw: unknown): ChatRequest {
   const ignored = sortFields(body, CHAT_FIELDS)
   const maxTokens =
     optional(body, 'max_completion_tokens', whole(1)) ?? optional(body, 'max_tokens', whole(1))
-  refuseStructure(body)
-  refuseTools(body)
   return {
-    ...readGeneration(body, { promptField: 'messages', maxTokens, logprobs: readLogprobs(body) }),
+    ...readGeneration(body, {
+      ...{ promptField: 'messages', maxTokens },
+      ...{ logprobs: readLogprobs(body), tools: readTools(body) },
+    }),
     ...readConversation(body),
     ignored,
   }
@@ -104,29 +105,4 @@ function readLogprobs(body: Fields): number | undefined {
     })
   }
   return wanted ? (top ?? 0) : undefined
-}
-
-/** What is offered of a field; the other values are refused by name. */
-function refuseStructure(body: Fields): void {
-  const format = optional(body, 'response_format', object)
-  if (format === undefined || format.type === 'text') return
-  throw new ApiError(
-    'unsupported_value',
-    'response_format is not {"type":"text"}, which is all that this model offers',
-    {
-      param: 'response_format',
-    },
-  )
-}
-
-function refuseTools(body: Fields): void {
-  const tools = optional(body, 'tools', listOf(object, { most: 128 })) ?? []
-  if (tools.length === 0 || body.tool_choice === 'none') return
-  throw new ApiError(
-    'unsupported_field',
-    'tools are not offered for this model; set tool_choice to "none", or leave them out',
-    {
-      param: 'tools',
-    },
-  )
 }

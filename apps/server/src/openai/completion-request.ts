@@ -27,7 +27,7 @@ export interface CompletionRequest extends GenerationRequest {
 }
 
 /** Fields that the route reads. */
-const COMPLETION_FIELDS = [...GENERATION_FIELDS, 'prompt', 'echo', 'add_special_tokens', 'response_format']
+const COMPLETION_FIELDS = [...GENERATION_FIELDS, 'prompt', 'echo', 'add_special_tokens']
 
 const DEFAULT_MAX_TOKENS = 16
 const MOST_CHOICES = 64
@@ -38,23 +38,15 @@ export function readCompletionRequest(raw: unknown): CompletionRequest {
   const ignored = sortFields(body, COMPLETION_FIELDS)
   const maxTokens = optional(body, 'max_tokens', whole(1)) ?? DEFAULT_MAX_TOKENS
   const logprobs = optional(body, 'logprobs', whole(0, 5))
-  const generation = readGeneration(body, { promptField: 'prompt', maxTokens, logprobs })
+  const generation = readGeneration(body, {
+    ...{ promptField: 'prompt', maxTokens, logprobs, tools: undefined },
+  })
   const prompts = readPrompts(body)
   if (prompts.length * generation.n > MOST_CHOICES) {
     throw wrongValue(
       `${prompts.length} prompts`,
       'prompt',
       `${MOST_CHOICES} answers at most, prompts times n`,
-    )
-  }
-  const format = (body.response_format as { type?: unknown } | null | undefined)?.type ?? 'text'
-  if (format !== 'text') {
-    throw new ApiError(
-      'unsupported_value',
-      'response_format is not {"type":"text"}, which is all that this model offers',
-      {
-        param: 'response_format',
-      },
     )
   }
   const echo = optional(body, 'echo', truth) ?? false

@@ -1,3 +1,4 @@
+import type { GrammarSource } from 'hfquant'
 import { ApiError } from '../http/api-error.js'
 import {
   type Fields,
@@ -14,6 +15,8 @@ import {
   wrongValue,
 } from '../http/read-body.js'
 import { duration } from '../settings/parse-values.js'
+import { readResponseFormat } from './response-format.js'
+import type { ToolUse } from './tool-fields.js'
 
 /** What a request says about how its answer is generated, whatever the route. Undefined: the model's own default. */
 export interface GenerationRequest {
@@ -41,6 +44,10 @@ export interface GenerationRequest {
   readonly cacheSalt: string | undefined
   /** Likeliest tokens that are told in place of each one; undefined: no log-probabilities. */
   readonly logprobs: number | undefined
+  /** What the answer has to be; undefined: any text. */
+  readonly responseFormat: GrammarSource | undefined
+  /** Undefined: no function may be called. */
+  readonly tools: ToolUse | undefined
 }
 
 /** Added to the logits of tokens, by their ids. */
@@ -68,6 +75,7 @@ export const GENERATION_FIELDS = [
   'keep_alive',
   'cache_salt',
   'logprobs',
+  'response_format',
 ] as const
 
 const penalty = number({ least: -2, most: 2 })
@@ -108,12 +116,12 @@ const keepAliveOf: Read<number> = (value, path) => {
 }
 
 /**
- * @param logprobs read by the route: chat and completions write them differently.
+ * @param own what the route reads: chat and completions write it differently.
  * @throws ApiError naming the field.
  */
 export function readGeneration(
   body: Fields,
-  { promptField, maxTokens, logprobs }: Pick<GenerationRequest, 'promptField' | 'maxTokens' | 'logprobs'>,
+  own: Pick<GenerationRequest, 'promptField' | 'maxTokens' | 'logprobs' | 'tools'>,
 ): GenerationRequest {
   const stream = optional(body, 'stream', truth) ?? false
   const streamOptions = optional(body, 'stream_options', object)
@@ -124,7 +132,8 @@ export function readGeneration(
   }
   const topK = optional(body, 'top_k', whole(-1))
   return {
-    ...{ promptField, stream, maxTokens, logprobs },
+    ...{ ...own, stream },
+    responseFormat: readResponseFormat(body),
     model: required(body, 'model', text({ most: 256 }), 'the name of a model'),
     includeUsage: optional(streamOptions ?? {}, 'include_usage', truth, 'stream_options') ?? false,
     temperature: optional(body, 'temperature', number({ least: 0, most: 2 })),

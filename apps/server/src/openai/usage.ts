@@ -2,10 +2,7 @@ import type { UsageCount } from '../generate/answer-parts.js'
 import type { RequestRecord } from '../log/request-record.js'
 
 /** `usage` of an answer. */
-export const usageOf = (
-  { promptTokens, completionTokens, cachedTokens }: UsageCount,
-  reasoningTokens: number,
-) => ({
+export const usageOf = ({ promptTokens, completionTokens, cachedTokens, reasoningTokens }: UsageCount) => ({
   prompt_tokens: promptTokens,
   completion_tokens: completionTokens,
   total_tokens: promptTokens + completionTokens,

@@ -1,18 +1,12 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { ServerContext } from '../context.js'
-import { contentParts, countUsage } from '../generate/answer-parts.js'
+import { countUsage } from '../generate/answer-parts.js'
 import { type BegunGeneration, beginGeneration } from '../generate/begin-generation.js'
 import type { Exchange } from '../http/exchange.js'
 import { type Answer, handle } from '../http/handle.js'
 import type { LoadedDecoder } from '../models/loaded-model.js'
 import { answerHeaders } from '../openai/answer-headers.js'
-import {
-  type AnswerHead,
-  chatChoices,
-  collectChat,
-  openingChoice,
-  writeLogprobs,
-} from '../openai/chat-answer.js'
+import { type AnswerHead, chatChoices, chatStyle, collectChat, openingChoice } from '../openai/chat-answer.js'
 import { forTemplate } from '../openai/chat-messages.js'
 import { type ChatRequest, readChatRequest } from '../openai/chat-request.js'
 import { newId } from '../openai/ids.js'
@@ -41,18 +35,19 @@ export const chatCompletions =
       return undefined
     })
 
+/** What the template of a model is given. */
+export type Conversation = Pick<
+  ChatRequest,
+  'messages' | 'addGenerationPrompt' | 'continueFinalMessage' | 'variables' | 'tools'
+>
+
 /** The tokens of a conversation, made in a thread of their own. */
 export const renderChat = (
   { texts, chatTemplate }: LoadedDecoder,
-  {
-    messages,
-    addGenerationPrompt,
-    continueFinalMessage,
-    variables,
-  }: Pick<ChatRequest, 'messages' | 'addGenerationPrompt' | 'continueFinalMessage' | 'variables'>,
+  { messages, addGenerationPrompt, continueFinalMessage, variables, tools }: Conversation,
 ): Promise<EncodedPrompt> =>
   texts.run({
-    ...{ kind: 'chat', addGenerationPrompt, continueFinalMessage, variables, tools: undefined },
+    ...{ kind: 'chat', addGenerationPrompt, continueFinalMessage, variables, tools: tools?.tools },
     messages: forTemplate(messages, chatTemplate),
   })
 
@@ -63,10 +58,9 @@ async function answer(
   begun: BegunGeneration,
   head: AnswerHead,
 ): Promise<Answer> {
-  const { tokenBytes } = begun.model
-  const collected = collectChat(asked.n, writeLogprobs(asked.logprobs, tokenBytes))
+  const collected = collectChat(asked.n, chatStyle(asked.logprobs, begun.model.tokenBytes, context.settings))
   const usage = countUsage(asked.n)
-  for await (const part of contentParts(begun.pieces, tokenBytes)) {
+  for await (const part of begun.parts) {
     collected.add(part)
     usage.add(part)
   }
@@ -75,7 +69,7 @@ async function answer(
       ...answerHeaders(context, begun, asked.ignored),
       'server-timing': serverTiming(exchange.record),
     },
-    body: { ...head, object: 'chat.completion', choices: collected.choices(), usage: usageOf(usage, 0) },
+    body: { ...head, object: 'chat.completion', choices: collected.choices(), usage: usageOf(usage) },
   }
 }
 
@@ -87,8 +81,7 @@ async function stream(
   head: AnswerHead,
 ): Promise<void> {
   const usage = countUsage(n)
-  const { tokenBytes } = begun.model
-  const write = writeLogprobs(logprobs, tokenBytes)
+  const style = chatStyle(logprobs, begun.model.tokenBytes, context.settings)
   const headers = { ...answerHeaders(context, begun, ignored), 'x-request-id': exchange.record.id }
   await streamAnswer(context, exchange, headers, async (frames) => {
     const send = (choice: object) =>
@@ -97,13 +90,13 @@ async function stream(
         ...(includeUsage && { usage: null }),
       })
     for (let index = 0; index < n; index++) await send(openingChoice(index))
-    for await (const part of contentParts(begun.pieces, tokenBytes)) {
+    for await (const part of begun.parts) {
       usage.add(part)
-      for (const choice of chatChoices(part, write)) await send(choice)
+      for (const choice of chatChoices(part, style)) await send(choice)
     }
     if (!includeUsage) return
     await frames.send({
-      ...{ ...head, object: 'chat.completion.chunk', choices: [], usage: usageOf(usage, 0) },
+      ...{ ...head, object: 'chat.completion.chunk', choices: [], usage: usageOf(usage) },
       x_hfquant: timingsOf(exchange.record),
     })
   })

@@ -1,8 +1,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { ServerContext } from '../context.js'
 import {
-  type AnswerPart,
-  contentParts,
+  type ChoicePart,
+  contentOf,
   countUsage,
   type FinishReason,
   type TokenLogprob,
@@ -78,10 +78,10 @@ async function answer(
     text: echoes[Math.floor(index / n)] ?? '',
     finish: 'length' as FinishReason,
   }))
-  for await (const part of contentParts(begun.pieces, tokenBytes)) {
+  for await (const part of begun.parts) {
     usage.add(part)
     const one = collected[part.choice]!
-    one.text += part.content
+    one.text += contentOf(part.events)
     one.logprobs.push(...part.logprobs)
     one.finish = part.finish ?? one.finish
   }
@@ -97,7 +97,7 @@ async function answer(
           asked === undefined ? null : completionLogprobs(logprobs, tokenBytes, 0),
         ),
       ),
-      usage: usageOf(usage, 0),
+      usage: usageOf(usage),
     },
   }
 }
@@ -131,25 +131,25 @@ async function stream(
     for (const [prompt, text] of echoes.entries()) {
       for (let choice = 0; choice < n; choice++) await send(choiceOf(prompt * n + choice, text, null))
     }
-    for await (const part of contentParts(begun.pieces, tokenBytes)) {
+    for await (const part of begun.parts) {
       usage.add(part)
       const sent = lengths.get(part.choice) ?? 0
-      lengths.set(part.choice, sent + part.content.length)
+      lengths.set(part.choice, sent + contentOf(part.events).length)
       const logprobs = part.logprobs.length === 0 ? null : completionLogprobs(part.logprobs, tokenBytes, sent)
       for (const choice of completionChoices(part, logprobs)) await send(choice)
     }
     if (!includeUsage) return
     await frames.send({
-      ...{ ...head, object: 'text_completion', choices: [], usage: usageOf(usage, 0) },
+      ...{ ...head, object: 'text_completion', choices: [], usage: usageOf(usage) },
       x_hfquant: timingsOf(exchange.record),
     })
   })
 }
 
 const completionChoices = (
-  { choice, content, finish }: AnswerPart,
+  { choice, events, finish }: ChoicePart,
   logprobs: object | null,
 ): readonly object[] => [
-  ...(content === '' && logprobs === null ? [] : [choiceOf(choice, content, null, logprobs)]),
+  ...(events.length === 0 && logprobs === null ? [] : [choiceOf(choice, contentOf(events), null, logprobs)]),
   ...(finish === undefined ? [] : [choiceOf(choice, '', finish)]),
 ]

@@ -9,6 +9,12 @@ afterAll(() => stub[Symbol.asyncDispose]())
 
 const CHAT = '/v1/chat/completions'
 const COMPLETIONS = '/v1/completions'
+type Row = [string, string, unknown, number, string, string]
+const schema = (more: object) => ({
+  type: 'json_schema',
+  json_schema: { name: 'x', schema: { type: 'object' }, ...more },
+})
+const tool = (more: object = {}) => ({ type: 'function', function: { name: 'f', ...more } })
 const message = (fields: object) => question({ messages: [{ role: 'user', content: 'Hi' }, fields] })
 
 describe('what a request is refused with', () => {
@@ -47,12 +53,12 @@ describe('what a request is refused with', () => {
         message({ role: 'user', content: [{ type: 'image_url', image_url: { url: 'file:///etc/passwd' } }] }),
       ],
       ...[400, 'unsupported_content', 'messages[1].content[0]'],
-    ] as [string, string, unknown, number, string, string],
+    ] as Row,
     [
       ...['arguments that are no JSON', CHAT],
       message({ role: 'assistant', tool_calls: [{ function: { name: 'f', arguments: '{' } }] }),
       ...[400, 'invalid_value', 'messages[1].tool_calls[0].function.arguments'],
-    ] as [string, string, unknown, number, string, string],
+    ] as Row,
     ['a number as a text', CHAT, question({ temperature: '1' }), 400, 'invalid_type', 'temperature'],
     ['a temperature out of range', CHAT, question({ temperature: 2.5 }), 400, 'invalid_value', 'temperature'],
     ['no tokens', CHAT, question({ max_tokens: 0 }), 400, 'invalid_value', 'max_tokens'],
@@ -78,15 +84,87 @@ describe('what a request is refused with', () => {
     [
       ...['a variable that is a field', CHAT, question({ chat_template_kwargs: { messages: [] } })],
       ...[400, 'invalid_value', 'chat_template_kwargs'],
-    ] as [string, string, unknown, number, string, string],
+    ] as Row,
     [
       ...['two ways to end', CHAT, question({ add_generation_prompt: true, continue_final_message: true })],
       ...[400, 'invalid_value', 'continue_final_message'],
-    ] as [string, string, unknown, number, string, string],
+    ] as Row,
     [
       ...['the user to be continued', CHAT, question({ continue_final_message: true })],
       ...[400, 'invalid_value', 'continue_final_message'],
-    ] as [string, string, unknown, number, string, string],
+    ] as Row,
+    [
+      ...['a format that nobody knows', CHAT, question({ response_format: { type: 'xml' } })],
+      ...[400, 'unsupported_value', 'response_format.type'],
+    ] as Row,
+    [
+      ...['a schema without a name', CHAT, question({ response_format: schema({ name: undefined }) })],
+      ...[400, 'missing_field', 'response_format.json_schema.name'],
+    ] as Row,
+    [
+      ...[
+        'a schema with a sentence for a name',
+        CHAT,
+        question({ response_format: schema({ name: 'a b' }) }),
+      ],
+      ...[400, 'invalid_value', 'response_format.json_schema.name'],
+    ] as Row,
+    [
+      ...['a schema of a book', CHAT],
+      question({ response_format: schema({ schema: { title: 'x'.repeat(70_000) } }) }),
+      ...[400, 'invalid_value', 'response_format.json_schema.schema'],
+    ] as Row,
+    [
+      ...['a schema that is not offered', CHAT],
+      question({ response_format: schema({ schema: { not: {} } }) }),
+      ...[400, 'unsupported_schema', 'response_format'],
+    ] as Row,
+    [
+      ...['a pattern that looks back', COMPLETIONS],
+      { model: 'stub', prompt: 'x', response_format: { type: 'regex', pattern: '(a)\\1' } },
+      ...[400, 'unsupported_schema', 'response_format'],
+    ] as Row,
+    [
+      ...['a pattern of too many states', CHAT],
+      question({ response_format: { type: 'regex', pattern: '[ab]*a[ab]{40}' } }),
+      ...[400, 'grammar_too_complex', 'response_format'],
+    ] as Row,
+    [
+      ...['an end that a format does not have', CHAT],
+      question({ response_format: { type: 'json_object' }, ignore_eos: true }),
+      ...[400, 'invalid_value', 'ignore_eos'],
+    ] as Row,
+    [
+      ...['tools of a model without any', CHAT, question({ tools: [tool()] })],
+      ...[400, 'unsupported_field', 'tools'],
+    ] as Row,
+    [
+      ...['a tool of another kind', CHAT, question({ tools: [{ type: 'web_search' }] })],
+      ...[400, 'invalid_value', 'tools[0].type'],
+    ] as Row,
+    [
+      ...['two tools of one name', CHAT, question({ tools: [tool(), tool()] })],
+      ...[400, 'invalid_value', 'tools[1].function.name'],
+    ] as Row,
+    [
+      ...['129 tools', CHAT, question({ tools: Array(129).fill(tool()) })],
+      ...[400, 'invalid_value', 'tools'],
+    ] as Row,
+    [
+      ...['tools with books for schemas', CHAT],
+      question({ tools: [tool({ parameters: { title: 'x'.repeat(270_000) } })] }),
+      ...[400, 'invalid_value', 'tools'],
+    ] as Row,
+    [
+      ...['a tool that is not there', CHAT],
+      question({ tools: [tool()], tool_choice: { type: 'function', function: { name: 'g' } } }),
+      ...[400, 'invalid_value', 'tool_choice.function.name'],
+    ] as Row,
+    [
+      ...['a choice of some tools', CHAT],
+      question({ tools: [tool()], tool_choice: { type: 'allowed_tools' } }),
+      ...[400, 'invalid_value', 'tool_choice'],
+    ] as Row,
     ['no model', COMPLETIONS, { prompt: 'x' }, 400, 'missing_field', 'model'],
     ['no prompt', COMPLETIONS, { model: 'stub' }, 400, 'missing_field', 'prompt'],
     ['no prompt in a list', COMPLETIONS, { model: 'stub', prompt: [] }, 400, 'invalid_value', 'prompt'],

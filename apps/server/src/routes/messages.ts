@@ -1,16 +1,23 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { AnswerEvent } from 'hfquant'
 import type { ServerContext } from '../context.js'
-import { type AnswerPart, contentParts, countUsage } from '../generate/answer-parts.js'
+import { type AnswerPart, countUsage } from '../generate/answer-parts.js'
 import { type BegunGeneration, beginGeneration } from '../generate/begin-generation.js'
 import { dataFrame } from '../http/event-stream.js'
 import type { Exchange } from '../http/exchange.js'
 import { type Answer, handle } from '../http/handle.js'
-import { messageEvents, messagesUsage, newMessageId, stopOf } from '../messages/messages-answer.js'
+import {
+  messageBlocks,
+  messageEvents,
+  messagesUsage,
+  newMessageId,
+  stopOf,
+} from '../messages/messages-answer.js'
 import { messagesError } from '../messages/messages-error.js'
 import { type MessagesRequest, readMessagesRequest } from '../messages/messages-request.js'
 import { answerHeaders } from '../openai/answer-headers.js'
 import { streamAnswer } from '../openai/stream-answer.js'
-import { renderChat } from './chat-completions.js'
+import { type Conversation, renderChat } from './chat-completions.js'
 import { withTexts } from './tokenize.js'
 
 /** `POST /v1/messages`: Anthropic's API. */
@@ -40,9 +47,12 @@ export const countMessageTokens =
     })
 
 /** A last message of the assistant is the beginning of the answer. */
-function conversationOf({ messages: turns, variables }: MessagesRequest) {
+function conversationOf({ messages: turns, variables, tools }: MessagesRequest): Conversation {
   const continueFinalMessage = turns.at(-1)?.role === 'assistant'
-  return { messages: turns, variables, continueFinalMessage, addGenerationPrompt: !continueFinalMessage }
+  return {
+    ...{ messages: turns, variables, tools, continueFinalMessage },
+    addGenerationPrompt: !continueFinalMessage,
+  }
 }
 
 async function answer(
@@ -51,18 +61,18 @@ async function answer(
   begun: BegunGeneration,
 ): Promise<Answer> {
   const usage = countUsage(1)
-  let text = ''
+  const events: AnswerEvent[] = []
   let last: AnswerPart | undefined
-  for await (const part of contentParts(begun.pieces, begun.model.tokenBytes)) {
+  for await (const part of begun.parts) {
     usage.add(part)
-    text += part.content
+    events.push(...part.events)
     last = part
   }
   return {
     headers: answerHeaders(context, begun, ignored),
     body: {
       ...{ id: newMessageId(), type: 'message', role: 'assistant', model: begun.entry.name },
-      content: text === '' ? [] : [{ type: 'text', text }],
+      content: messageBlocks(events),
       ...stopOf(last!),
       usage: messagesUsage(usage),
     },
@@ -88,7 +98,7 @@ async function stream(
       const head = { id: newMessageId(), model: begun.entry.name }
       for (const event of events.start(head, promptTokens)) await frames.send(event, event.type)
       let last: AnswerPart | undefined
-      for await (const part of contentParts(begun.pieces, begun.model.tokenBytes)) {
+      for await (const part of begun.parts) {
         usage.add(part)
         last = part
         for (const event of events.add(part)) await frames.send(event, event.type)

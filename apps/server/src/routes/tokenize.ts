@@ -18,6 +18,7 @@ import {
 import type { LoadedDecoder } from '../models/loaded-model.js'
 import { forTemplate } from '../openai/chat-messages.js'
 import { readConversation } from '../openai/chat-request.js'
+import { readTools } from '../openai/tool-fields.js'
 import type { EncodedPrompt } from '../text/protocol.js'
 
 /** `POST /tokenize`: how many tokens a text or a conversation has, and which. Waits in no queue. */
@@ -60,9 +61,10 @@ function readText(body: Fields): Encode {
 
 function readChat(body: Fields): Encode {
   const { messages, ...conversation } = readConversation(body)
+  const tools = readTools(body)?.tools
   return ({ texts, chatTemplate }) =>
     texts.runUnqueued({
-      ...{ kind: 'chat', tools: undefined, ...conversation },
+      ...{ kind: 'chat', tools, ...conversation },
       messages: forTemplate(messages, chatTemplate),
     })
 }

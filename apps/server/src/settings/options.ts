@@ -24,6 +24,9 @@ export interface ServerSettings {
   readonly allowOrigin: readonly string[]
   readonly allowHost: readonly string[]
   readonly chatTemplate: string | undefined
+  readonly toolFormat: 'auto' | 'hermes' | 'llama3' | 'mistral'
+  readonly reasoning: 'auto' | 'off'
+  readonly reasoningField: 'reasoning' | 'reasoning_content' | 'both'
   readonly generationConfig: 'auto' | 'none'
   readonly load: 'eager' | 'lazy'
   readonly keepAlive: number
@@ -139,6 +142,18 @@ export const SERVER_OPTIONS = {
   chatTemplate: {
     ...{ value: '<file>', default: undefined, ...anyText },
     help: 'Jinja template in place of the one of the model',
+  },
+  toolFormat: {
+    ...{ value: '<name>', default: 'auto', ...oneOf('auto', 'hermes', 'llama3', 'mistral') },
+    help: 'how the model writes calls of functions (default: what its template says)',
+  },
+  reasoning: {
+    ...{ value: '<auto|off>', default: 'auto', ...oneOf('auto', 'off') },
+    help: 'whether reasoning is told apart from the content of answers',
+  },
+  reasoningField: {
+    ...{ value: '<name>', default: 'reasoning', ...oneOf('reasoning', 'reasoning_content', 'both') },
+    help: 'field that reasoning is answered in',
   },
   generationConfig: {
     ...{ value: '<auto|none>', default: 'auto', ...oneOf('auto', 'none') },

@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { GeneratedPiece, GenerateOptions } from 'hfquant'
+import { compileGrammar, compileVocabulary, type GeneratedPiece, type GenerateOptions } from 'hfquant'
+import { findAnswerFormat } from '../models/answer-format.js'
 import type { LoadModel } from '../models/load-model.js'
 import type { LoadedDecoder } from '../models/loaded-model.js'
-import type { EncodedPrompt, TextAnswers, TextJob } from '../text/protocol.js'
+import type { TextAnswers, TextJob } from '../text/protocol.js'
 
 /** How a model without weights answers: prompts are their characters, answers are what the script says. */
 export interface StubScript {
@@ -14,6 +15,8 @@ export interface StubScript {
   readonly failAt?: { readonly token: number; readonly error: Error }
   readonly contextLength?: number
   readonly chatTemplate?: string | undefined
+  /** What the template writes behind the conversation. */
+  readonly promptEnd?: string
   /** Takes the place of what the text threads do. */
   readonly onText?: (job: TextJob) => void
 }
@@ -32,6 +35,12 @@ const NO_COUNTERS: LoadedDecoder['generator']['counters'] = {
   ...{ runs: 0, runSeconds: 0, preemptions: 0 },
   cacheBytes: { active: 0, kept: 0, total: 0, budget: undefined },
 }
+/** Bytes, and an end. */
+const VOCABULARY = compileVocabulary({
+  size: 257,
+  tokenBytes: (id) => (id < 256 ? Uint8Array.of(id) : undefined),
+  endTokenIds: [256],
+})
 const LETTERS = 'abcdefghijklmnopqrstuvwxyz'
 
 export function stubModel(script: StubScript = {}): { readonly load: LoadModel; readonly watch: StubWatch } {
@@ -70,9 +79,10 @@ export function stubModel(script: StubScript = {}): { readonly load: LoadModel; 
     }
   }
 
-  const run = async (job: TextJob): Promise<EncodedPrompt | string | (string | null)[]> => {
+  const run = async (job: TextJob): Promise<TextAnswers[TextJob['kind']]> => {
     watch.jobs.push(job)
     script.onText?.(job)
+    if (job.kind === 'grammar') return compileGrammar(job.source, VOCABULARY)
     if (job.kind === 'decode') return String.fromCodePoint(...job.ids)
     if (job.kind === 'tokens') return job.ids.map((id) => String.fromCodePoint(id))
     const text =
@@ -81,7 +91,7 @@ export function stubModel(script: StubScript = {}): { readonly load: LoadModel; 
         : job.messages.map(({ role, content }) => `${role}: ${content}\n`).join('')
     return {
       ids: Array.from(text, (letter) => letter.codePointAt(0)!),
-      ending: text.slice(-64),
+      ending: (text + (script.promptEnd ?? '')).slice(-64),
       prefix: undefined,
     }
   }
@@ -90,7 +100,8 @@ export function stubModel(script: StubScript = {}): { readonly load: LoadModel; 
     runUnqueued: run as <Job extends TextJob>(job: Job) => Promise<TextAnswers[Job['kind']]>,
     close: async () => {},
   }
-  const load = async (): Promise<LoadedDecoder> => ({
+  const chatTemplate = 'chatTemplate' in script ? script.chatTemplate : '{{ messages }}'
+  const load: LoadModel = async (plan): Promise<LoadedDecoder> => ({
     ...{
       kind: 'decoder',
       contextLength,
@@ -102,7 +113,8 @@ export function stubModel(script: StubScript = {}): { readonly load: LoadModel; 
     generator: { contextLength, generate, counters: NO_COUNTERS, dispose: async () => {} },
     defaults: { eosTokenIds: [1] },
     tokenBytes: (id) => Buffer.from(script.pieces?.[id - 1] ?? LETTERS[(id - 1) % 26]!),
-    chatTemplate: 'chatTemplate' in script ? script.chatTemplate : '{{ messages }}',
+    ...{ chatTemplate, format: findAnswerFormat(chatTemplate, undefined, plan) },
+    compileGrammar: (source) => texts.run({ kind: 'grammar', source, endTokenIds: [256] }),
     async dispose() {
       watch.disposed++
     },

@@ -1,3 +1,5 @@
+import type { CompiledGrammar, GrammarSource, Tool } from 'hfquant'
+
 /** What the main thread and a text worker say to each other. */
 
 /** What a text worker begins with. */
@@ -16,7 +18,7 @@ export interface ChatInput {
   readonly messages: readonly { readonly role: string; readonly [field: string]: unknown }[]
   readonly addGenerationPrompt: boolean
   readonly continueFinalMessage: boolean
-  readonly tools: readonly { readonly [field: string]: unknown }[] | undefined
+  readonly tools: readonly Tool[] | undefined
   readonly variables: { readonly [name: string]: unknown }
 }
 
@@ -25,6 +27,12 @@ export type TextJob =
   | { readonly kind: 'text'; readonly text: string; readonly addSpecialTokens: boolean }
   | { readonly kind: 'decode'; readonly ids: readonly number[] }
   | { readonly kind: 'tokens'; readonly ids: readonly number[] }
+  | {
+      readonly kind: 'grammar'
+      readonly source: GrammarSource
+      /** Tokens that end an answer. */
+      readonly endTokenIds: readonly number[]
+    }
 
 /** A prompt in tokens. */
 export interface EncodedPrompt {
@@ -40,6 +48,7 @@ export interface TextAnswers {
   readonly text: EncodedPrompt
   readonly decode: string
   readonly tokens: readonly (string | null)[]
+  readonly grammar: CompiledGrammar
 }
 
 export interface TextRequest {
@@ -58,7 +67,7 @@ export interface TextFailure {
 export type TextReply =
   | { readonly kind: 'ready' }
   | { readonly kind: 'failed'; readonly error: TextFailure }
-  /** The template of a job is done, its tokens are next. */
-  | { readonly kind: 'rendered'; readonly id: number }
+  /** The template of a job is done and its tokens are next, or the vocabulary is there and the grammar is next. */
+  | { readonly kind: 'halfway'; readonly id: number }
   | { readonly kind: 'done'; readonly id: number; readonly answer: TextAnswers[TextJob['kind']] }
   | { readonly kind: 'error'; readonly id: number; readonly error: TextFailure }

@@ -8,13 +8,14 @@ import type { TextAnswers, TextFailure, TextJob, TextReply, TextWorkerData } fro
 export interface TextDeadlines {
   readonly template: number
   readonly tokens: number
+  readonly grammar: number
 }
 
 /** A thread that does one text after the other, and is replaced when one of them takes too long. */
 export interface TextThread {
   /** Jobs that wait or are under way. */
   readonly size: number
-  /** @throws ApiError template_timeout; HfquantError as the tokenizer and the template throw them. */
+  /** @throws ApiError template_timeout, grammar_too_complex; HfquantError as the tokenizer and the template throw them. */
   run<Job extends TextJob>(job: Job): Promise<TextAnswers[Job['kind']]>
   close(): Promise<void>
 }
@@ -97,8 +98,8 @@ export async function startTextThread(data: TextWorkerData, deadlines: TextDeadl
     const first = queue[0]
     if (first?.id !== message.id) return
     clearTimeout(timer)
-    if (message.kind === 'rendered') {
-      timer = setTimeout(replace, deadlines.tokens)
+    if (message.kind === 'halfway') {
+      timer = setTimeout(replace, first.job.kind === 'grammar' ? deadlines.grammar : deadlines.tokens)
       return
     }
     queue.shift()
@@ -115,7 +116,8 @@ export async function startTextThread(data: TextWorkerData, deadlines: TextDeadl
     worker = undefined
     ended?.removeAllListeners().on('error', () => {})
     void ended?.terminate()
-    queue.shift()?.reject(timedOut())
+    const late = queue.shift()
+    late?.reject(timedOut(late.job))
     start().then(
       (next) => {
         if (closed) return void next.terminate()
@@ -129,8 +131,13 @@ export async function startTextThread(data: TextWorkerData, deadlines: TextDeadl
   }
 }
 
-const timedOut = (): ApiError =>
-  new ApiError('template_timeout', 'writing out the conversation and reading its tokens took too long')
+const timedOut = ({ kind }: TextJob): ApiError =>
+  kind === 'grammar'
+    ? new ApiError(
+        'grammar_too_complex',
+        'compiling the grammar of the answer took too long; make it simpler',
+      )
+    : new ApiError('template_timeout', 'writing out the conversation and reading its tokens took too long')
 
 const threadClosed = (): RuntimeError => new RuntimeError('MODEL_DISPOSED', 'the model has been unloaded')
 

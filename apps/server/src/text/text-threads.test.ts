@@ -13,7 +13,7 @@ const data = (chatTemplate?: string) => ({
   ...{ model: 'demo', folder: demoModel, chatTemplate, contextLength: 512 },
 })
 /** A machine that does much else must not make an error of its own. */
-const PATIENT = { template: 20_000, tokens: 20_000 }
+const PATIENT = { template: 20_000, tokens: 20_000, grammar: 20_000 }
 const PLAIN = '{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}'
 
 describe('text threads', () => {
@@ -29,6 +29,20 @@ describe('text threads', () => {
     expect([ending, prefix]).toEqual(['user: Once upon a time\n', undefined])
     const [first] = (await texts.run(words('Once'))).ids
     expect(await texts.run({ kind: 'tokens', ids: [first!] })).toEqual(['<s>'])
+  })
+
+  it('compile grammars over the tokens of the model', async () => {
+    const source = { type: 'json_object' as const }
+    const { automaton, vocabulary } = await texts.run({ kind: 'grammar', source, endTokenIds: [2] })
+    expect(automaton.length).toBeGreaterThan(0)
+    expect([...vocabulary.endTokenIds]).toEqual([2])
+    const refused = {
+      kind: 'grammar' as const,
+      source: { type: 'json_schema' as const, schema: { not: {} } },
+    }
+    await expect(texts.run({ ...refused, endTokenIds: [2] })).rejects.toMatchObject({
+      ...{ code: 'SCHEMA_UNSUPPORTED', message: expect.stringContaining('#') },
+    })
   })
 
   it('tell long conversations apart by what they begin with', async () => {
@@ -72,11 +86,15 @@ describe('a template', () => {
 describe('a job that takes too long', () => {
   it('ends its thread, and those behind it are done by the next one', async () => {
     const endless = { ...data(PLAIN), contextLength: 10_000_000 }
-    const thread = await startTextThread(endless, { template: 20_000, tokens: 500 })
+    const thread = await startTextThread(endless, { ...PATIENT, tokens: 500, grammar: 1 })
     const jobs = ['word '.repeat(1_600_000), 'one', 'two'].map((text) => thread.run(words(text)))
     await expect(jobs[0]).rejects.toMatchObject({ code: 'template_timeout' })
     expect((await jobs[1])!.ending).toBe('one')
     expect((await jobs[2])!.ending).toBe('two')
+    const schema = { enum: Array.from({ length: 900 }, (_, index) => `value ${index}`) }
+    await expect(
+      thread.run({ kind: 'grammar', source: { type: 'json_schema', schema }, endTokenIds: [2] }),
+    ).rejects.toMatchObject({ code: 'grammar_too_complex' })
     await thread.close()
     await expect(thread.run(chat('late'))).rejects.toMatchObject({ code: 'MODEL_DISPOSED' })
   })

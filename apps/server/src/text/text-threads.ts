@@ -14,7 +14,7 @@ export interface TextThreads {
 const SHORT_JOB = 64 * 1024
 const MOST_WAITING = 64
 
-const DEADLINES: TextDeadlines = { template: 1000, tokens: 5000 }
+const DEADLINES: TextDeadlines = { template: 1000, tokens: 5000, grammar: 250 }
 
 /**
  * Starts the thread for short texts. The one for longer ones is started by the first of them.
@@ -66,6 +66,8 @@ function sizeOf(job: TextJob): number {
       return job.text.length
     case 'chat':
       return sizeOfValue([job.messages, job.tools ?? [], job.variables])
+    case 'grammar':
+      return sizeOfValue(job.source)
     default:
       return job.ids.length * 4
   }

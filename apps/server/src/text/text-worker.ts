@@ -2,7 +2,15 @@
 
 import { createHash } from 'node:crypto'
 import { parentPort, workerData } from 'node:worker_threads'
-import { AutoTokenizer, ConfigError, HfquantError, type Tokenizer } from 'hfquant'
+import {
+  AutoTokenizer,
+  ConfigError,
+  compileGrammar,
+  compileVocabulary,
+  HfquantError,
+  type Tokenizer,
+  type Vocabulary,
+} from 'hfquant'
 import type {
   ChatInput,
   EncodedPrompt,
@@ -28,7 +36,7 @@ try {
   const tokenizer = await AutoTokenizer.fromPretrained(folder)
   const longest = longestToken(tokenizer)
   port.on('message', ({ id, job }: TextRequest) => {
-    doJob(job, tokenizer, longest, () => reply({ kind: 'rendered', id })).then(
+    doJob(job, tokenizer, longest, () => reply({ kind: 'halfway', id })).then(
       (answer) => reply({ kind: 'done', id, answer }),
       (error) => reply({ kind: 'error', id, error: describe(error) }),
     )
@@ -42,24 +50,43 @@ async function doJob(
   job: TextJob,
   tokenizer: Tokenizer,
   longest: number,
-  onRendered: () => void,
+  onHalfway: () => void,
 ): Promise<TextAnswers[TextJob['kind']]> {
   switch (job.kind) {
     case 'chat': {
       const text = render(job, tokenizer)
-      onRendered()
+      onHalfway()
       return encode(text, false, tokenizer, longest)
     }
     case 'text':
-      onRendered()
+      onHalfway()
       return encode(job.text, job.addSpecialTokens, tokenizer, longest)
     case 'decode':
-      onRendered()
+      onHalfway()
       return tokenizer.decode(job.ids, { skipSpecialTokens: false })
     case 'tokens':
-      onRendered()
+      onHalfway()
       return job.ids.map((id) => tokenizer.idToToken(id) ?? null)
+    case 'grammar': {
+      const vocabulary = vocabularyOf(tokenizer, job.endTokenIds)
+      onHalfway()
+      return compileGrammar(job.source, vocabulary)
+    }
   }
+}
+
+const vocabularies = new Map<string, Vocabulary>()
+
+/** Made when it is first needed; what comes first in a new thread is slow, and is no part of a grammar's time. */
+function vocabularyOf(
+  { vocabSize: size, tokenBytes }: Tokenizer,
+  endTokenIds: readonly number[],
+): Vocabulary {
+  const key = endTokenIds.join()
+  const made = vocabularies.get(key) ?? compileVocabulary({ size, tokenBytes, endTokenIds })
+  if (!vocabularies.has(key)) compileGrammar({ type: 'json_object' }, made)
+  vocabularies.set(key, made)
+  return made
 }
 
 function render(
@@ -68,7 +95,7 @@ function render(
 ): string {
   const text = tokenizer.applyChatTemplate(messages, {
     ...{ variables, addGenerationPrompt, continueFinalMessage },
-    ...(tools && { tools }),
+    ...(tools && { tools: tools.map((tool) => ({ ...tool })) }),
     ...(chatTemplate !== undefined && { chatTemplate }),
   })
   if (Buffer.byteLength(text) <= MAX_RENDERED) return text

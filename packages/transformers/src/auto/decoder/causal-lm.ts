@@ -99,7 +99,7 @@ export class CausalLM extends PretrainedModel<DecoderSession> {
    * RuntimeError MODEL_CHANGED when the model is quantized or dequantized meanwhile; the reason of `signal`.
    */
   async *generate(prompt: Prompt, options: GenerateOptions = {}): AsyncGenerator<GeneratedPiece> {
-    const { signal, assistantModel, scope, onAdmitted, schema, grammar, ...settings } = options
+    const { signal, assistantModel, scope, onAdmitted, keptTokenIds, schema, grammar, ...settings } = options
     checkSignal(signal)
     checkCallOptions(options)
     signal?.throwIfAborted()
@@ -138,7 +138,7 @@ export class CausalLM extends PretrainedModel<DecoderSession> {
         drafter,
         onAdmitted,
         signal,
-        decoder: tokenizer?.createStreamDecoder({ after: promptIds }),
+        decoder: tokenizer?.createStreamDecoder({ after: promptIds, keptTokenIds }),
       })
     } finally {
       await sequence.free()

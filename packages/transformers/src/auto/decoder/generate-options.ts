@@ -13,6 +13,8 @@ export interface GenerateOptions extends GenerationOptions, GrammarOptions {
   readonly scope?: string | undefined
   /** Called once there is room for the keys and values of the prompt, before it is read. */
   readonly onAdmitted?: ((admission: { readonly cachedTokens: number }) => void) | undefined
+  /** Special tokens that are written into the text, such as the markers of calls; all others are left out. Default: none. */
+  readonly keptTokenIds?: readonly number[] | undefined
   /**
    * A smaller model with the same vocabulary, whose guesses this one checks several at a time. The tokens are this model's
    * own. Instead of promptLookupNumTokens. Default: none.
@@ -47,8 +49,10 @@ export function checkAssistantOption(
   )
 }
 
-/** @throws GenerationConfigError for a scope or a listener that is none. */
-export function checkCallOptions({ scope, onAdmitted }: GenerateOptions): void {
+/** @throws GenerationConfigError for a scope, a listener or kept tokens that are none. */
+export function checkCallOptions({ scope, onAdmitted, keptTokenIds }: GenerateOptions): void {
+  if (keptTokenIds !== undefined && !(Array.isArray(keptTokenIds) && keptTokenIds.every(Number.isInteger)))
+    throw wrongKind('keptTokenIds', keptTokenIds, 'a list of token ids')
   if (scope !== undefined && typeof scope !== 'string') throw wrongKind('scope', scope, 'a text')
   if (onAdmitted !== undefined && typeof onAdmitted !== 'function')
     throw wrongKind('onAdmitted', onAdmitted, 'a function')
