@@ -2,7 +2,6 @@ import type { ServerContext } from '../context.js'
 import { modelFor } from '../generate/begin-generation.js'
 import { ApiError } from '../http/api-error.js'
 import type { Exchange } from '../http/exchange.js'
-import { shuttingDown } from '../lifecycle.js'
 import type { LoadedModel } from '../models/loaded-model.js'
 import type { ModelEntry } from '../models/model-entry.js'
 import { type Batcher, createBatcher } from './batcher.js'
@@ -31,7 +30,6 @@ export async function withEncoder<Model extends object, Input, Output, Result>(
   compute: (model: Model, inputs: readonly Input[], kind: string) => Promise<readonly Output[]>,
   work: (work: EncoderWork<Model, Input, Output>) => Promise<Result>,
 ): Promise<Result> {
-  if (context.lifecycle.phase === 'closing') throw shuttingDown()
   const entry = modelFor(context, exchange, name)
   const lease = await entry.use(exchange.signal)
   try {

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
+import type { GeneratedPiece } from 'hfquant'
 import type { ServerContext } from '../context.js'
 import { ApiError } from '../http/api-error.js'
 import { ClientLeft, type Exchange } from '../http/exchange.js'
-import { shuttingDown } from '../lifecycle.js'
 import type { LoadedDecoder } from '../models/loaded-model.js'
 import type { ModelEntry } from '../models/model-entry.js'
 import type { GenerationRequest } from '../openai/generation-request.js'
@@ -51,9 +51,8 @@ export async function beginGeneration(
   request: GenerationRequest,
   encode: (model: LoadedDecoder) => Promise<readonly EncodedPrompt[]>,
 ): Promise<BegunGeneration> {
-  const { settings, limits, lifecycle, metrics } = context
+  const { settings, limits, metrics } = context
   const { record, signal } = exchange
-  if (lifecycle.phase === 'closing') throw shuttingDown()
   const entry = modelFor(context, exchange, request.model)
   if (request.keepAlive !== undefined) entry.setKeepAlive(request.keepAlive)
   const undo: (() => void)[] = []
@@ -65,12 +64,12 @@ export async function beginGeneration(
     undo.push(leavePreparation)
     const lease = await entry.use(signal)
     undo.push(lease.release)
-    const model = demandDecoder(lease.model, entry)
-    const prompts = await encode(model)
-    const plan = await planAnswer(request, model, prompts[0]!.ending)
+    const reader = demandDecoder(lease.model, entry)
+    const prompts = await encode(reader)
+    const plan = await planAnswer(request, reader, prompts[0]!.ending)
     signal.throwIfAborted()
     record.rendered = performance.now()
-    const maxTokens = prompts.map(({ ids }) => answerTokens(request, ids.length, model, settings))
+    const maxTokens = prompts.map(({ ids }) => answerTokens(request, ids.length, reader, settings))
     const choices = prompts.length * request.n
     const promptTokens = prompts.reduce((sum, { ids }) => sum + ids.length, 0)
     const answers = maxTokens.reduce((sum, tokens) => sum + tokens * request.n, 0)
@@ -82,10 +81,13 @@ export async function beginGeneration(
     })
     const booked = limits.book(record.key, choices, promptTokens + answers)
     undo.push(() => booked.settle(record.promptTokens + record.completionTokens))
-    undo.push(entry.track(record.id, hashOf(prompts)))
+    const hash = hashOf(prompts)
+    entry.refuseSuspect(hash)
     leavePreparation()
     const admitted = await entry.admission.admit({ key: record.key?.name ?? '', choices, signal })
-    undo.push(() => admitted.release())
+    undo.push(() => admitted.release(), entry.track(record.id, hash))
+    // Another one than before the wait, when the session ended meanwhile.
+    const model = demandDecoder(entry.loaded ?? reader, entry)
     record.admitted = performance.now()
     metrics.queued(entry.name, (record.admitted - record.rendered) / 1000)
     const scope = scopeOf(context, exchange, request)
@@ -109,7 +111,7 @@ export async function beginGeneration(
             choice: choice % request.n,
             maxNewTokens: maxTokens[prompt]!,
           })
-          return readAnswer(model.generator.generate({ inputIds }, options), {
+          return readAnswer(reportingCrash(model.generator.generate({ inputIds }, options), entry), {
             ...{ plan, tokenBytes: model.tokenBytes },
             stop: plan.readsStops ? (request.stop ?? []) : [],
             usage: (completionTokens) => ({ promptTokens: inputIds.length, cachedTokens, completionTokens }),
@@ -125,6 +127,19 @@ export async function beginGeneration(
     return { entry, model, prompts, parts: resumed(first, parts) }
   } catch (error) {
     undoAll()
+    throw error
+  }
+}
+
+/** Reports while the slot is still taken: whoever gets it next must not begin on a session that has ended. */
+async function* reportingCrash(
+  pieces: AsyncGenerator<GeneratedPiece>,
+  entry: ModelEntry,
+): AsyncGenerator<GeneratedPiece> {
+  try {
+    yield* pieces
+  } catch (error) {
+    entry.reportCrash(error)
     throw error
   }
 }
@@ -218,7 +233,6 @@ async function* observed(
     isDone = true
   } catch (error) {
     failed = true
-    entry.reportCrash(error)
     throw error
   } finally {
     record.ended = performance.now()

@@ -19,14 +19,19 @@ export async function* runChoices(run: ChoicesRun): AsyncGenerator<ChoicePart> {
   const stop = new AbortController()
   const signal = AbortSignal.any([run.signal, stop.signal])
   const sources = new Map<number, AsyncGenerator<AnswerPart>>()
-  const pending = new Map<number, Promise<Arrival>>()
+  /** A list rather than a race: every race leaves a reaction with each promise that goes on. */
+  const arrivals: Arrival[] = []
+  let pending = 0
+  let wake = () => {}
+  const arrive = (arrival: Arrival) => {
+    arrivals.push(arrival)
+    wake()
+  }
   const pull = (choice: number, source: AsyncGenerator<AnswerPart>) => {
-    pending.set(
-      choice,
-      source.next().then(
-        (result) => ({ choice, result }),
-        (error: Error) => ({ choice, error }),
-      ),
+    pending++
+    source.next().then(
+      (result) => arrive({ choice, result }),
+      (error: Error) => arrive({ choice, error }),
     )
   }
   const begin = (choice: number, slot: () => Promise<Slot>) => {
@@ -40,11 +45,16 @@ export async function* runChoices(run: ChoicesRun): AsyncGenerator<ChoicePart> {
       begin(prompt * run.choices, prompt === 0 ? async () => run.admitted : another)
     }
     const begun = new Set<number>()
-    while (pending.size > 0) {
-      const arrival = await Promise.race(pending.values())
+    while (pending > 0) {
+      if (arrivals.length === 0) {
+        await new Promise<void>((resolve) => {
+          wake = resolve
+        })
+      }
+      const arrival = arrivals.shift()!
+      pending--
       if ('error' in arrival) throw arrival.error
       const { choice, result } = arrival
-      pending.delete(choice)
       if (choice % run.choices === 0 && !begun.has(choice)) {
         begun.add(choice)
         for (let other = 1; other < run.choices; other++) begin(choice + other, another)
@@ -59,7 +69,6 @@ export async function* runChoices(run: ChoicesRun): AsyncGenerator<ChoicePart> {
   } finally {
     stop.abort(new DOMException('the answer is not needed any more', 'AbortError'))
     // What waits for its next token is not waited for: it ends with the signal.
-    for (const promise of pending.values()) promise.catch(() => {})
     await Promise.allSettled([...sources.values()].map((source) => source.return(undefined)))
     run.admitted.release()
   }

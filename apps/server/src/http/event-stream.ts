@@ -1,11 +1,11 @@
-import type { ServerResponse } from 'node:http'
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
 
 /** Bytes that a client may be behind before its generation waits, and from which it goes on. */
 const PAUSE_BYTES = 64 * 1024
 const RESUME_BYTES = 16 * 1024
 
 export interface EventStreamOptions {
-  readonly headers: Readonly<Record<string, string>>
+  readonly headers: Readonly<OutgoingHttpHeaders>
   /** Milliseconds after which a client that reads nothing is given up. */
   readonly stallTimeout: number
   /** Milliseconds without a frame after which a comment keeps the connection from being cut on its way. */
@@ -35,9 +35,7 @@ export function openEventStream(response: ServerResponse, options: EventStreamOp
   response.writeHead(200, {
     ...options.headers,
     'content-type': 'text/event-stream; charset=utf-8',
-    'cache-control': 'no-store',
     'x-accel-buffering': 'no',
-    'x-content-type-options': 'nosniff',
   })
   response.flushHeaders()
   const timer = setInterval(() => {

@@ -1,4 +1,4 @@
-import type { ServerResponse } from 'node:http'
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import type { ServerContext } from '../context.js'
 import type { RequestRecord } from '../log/request-record.js'
 import { ApiError } from './api-error.js'
@@ -12,6 +12,8 @@ export class ClientLeft extends Error {
 export interface Exchange {
   readonly record: RequestRecord
   readonly response: ServerResponse
+  /** What every answer to the request says, for those that are written past the reply. */
+  readonly headers: Readonly<OutgoingHttpHeaders>
   /** Aborted when the client leaves, the time is over, or the server ends. */
   readonly signal: AbortSignal
   /** Ends the work early. */
@@ -24,6 +26,7 @@ export function openExchange(
   { lifecycle, settings }: ServerContext,
   record: RequestRecord,
   response: ServerResponse,
+  headers: Readonly<OutgoingHttpHeaders>,
 ): Exchange {
   const controller = new AbortController()
   const abort = (reason: Error) => controller.abort(reason)
@@ -36,7 +39,7 @@ export function openExchange(
   response.once('close', onClose)
   if (response.destroyed) onClose()
   return {
-    ...{ record, response, abort },
+    ...{ record, response, headers, abort },
     signal: controller.signal,
     end() {
       clearTimeout(timer)

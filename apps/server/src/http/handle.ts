@@ -1,5 +1,7 @@
+import type { OutgoingHttpHeaders } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { ServerContext } from '../context.js'
+import { shuttingDown } from '../lifecycle.js'
 import { ClientLeft, type Exchange, openExchange } from './exchange.js'
 
 /** What a route answers with; undefined where it has written the answer itself. */
@@ -11,7 +13,7 @@ export interface Answer {
 /**
  * Does the work of a request, and sends what it gives.
  *
- * @throws what `work` throws, or the reason that ended it.
+ * @throws ApiError shutting_down; what `work` throws, or the reason that ended it.
  */
 export async function handle(
   context: ServerContext,
@@ -19,10 +21,11 @@ export async function handle(
   reply: FastifyReply,
   work: (exchange: Exchange) => Promise<Answer | undefined>,
 ): Promise<FastifyReply> {
+  if (context.lifecycle.phase === 'closing') throw shuttingDown()
   const { record } = request
   record.received = performance.now()
   record.isAtWork = true
-  const exchange = openExchange(context, record, reply.raw)
+  const exchange = openExchange(context, record, reply.raw, reply.getHeaders() as OutgoingHttpHeaders)
   try {
     const answer = await work(exchange)
     if (answer === undefined) return reply

@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import { ApiError } from './api-error.js'
 
 /** Lists and objects within each other: parsing four megabytes of brackets takes most of a second. */
-const MAX_DEPTH = 64
+export const MAX_DEPTH = 64
 
 /** Bodies are JSON, and nothing else is one. */
 export function acceptJsonOnly(app: FastifyInstance): void {
@@ -26,7 +26,7 @@ const QUOTE = 0x22
 const BACKSLASH = 0x5c
 
 /** Looks at brackets outside of strings, before anything is parsed. */
-function isDeeperThan(json: Uint8Array, levels: number): boolean {
+export function isDeeperThan(json: Uint8Array, levels: number): boolean {
   let depth = 0
   let inString = false
   for (let index = 0; index < json.length; index++) {

@@ -100,6 +100,21 @@ export const listOf =
     return value.map((one, index) => item(one, `${path}[${index}]`))
   }
 
+/** Token ids at most, of any one prompt. */
+const MOST_TOKEN_IDS = 2 ** 20
+
+/** Ids of tokens. Many of them come at once, so that a path is made for none but a wrong one. */
+export const tokenIds =
+  ({ least = 0 } = {}): Read<readonly number[]> =>
+  (value, path) => {
+    if (!Array.isArray(value)) throw wrongType(value, path, 'a list of token ids')
+    if (value.length < least || value.length > MOST_TOKEN_IDS)
+      throw wrongValue(`a list of ${value.length}`, path, `${least} to ${MOST_TOKEN_IDS} token ids`)
+    const wrong = value.findIndex((id) => !(Number.isSafeInteger(id) && id >= 0))
+    if (wrong >= 0) whole(0)(value[wrong], `${path}[${wrong}]`)
+    return value as readonly number[]
+  }
+
 /** A field of an object; null counts as absent. */
 export function optional<T>(fields: Fields, name: string, read: Read<T>, path = ''): T | undefined {
   const value = Object.hasOwn(fields, name) ? fields[name] : undefined

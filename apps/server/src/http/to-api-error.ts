@@ -11,6 +11,7 @@ const OF_LIBRARY: Readonly<Record<string, ApiErrorCode>> = {
   SCHEMA_UNSUPPORTED: 'unsupported_schema',
   PATTERN_UNSUPPORTED: 'unsupported_schema',
   GRAMMAR_TOO_COMPLEX: 'grammar_too_complex',
+  LABEL_RESERVED: 'invalid_value',
   CHAT_TEMPLATE_REFUSED: 'template_refused',
   CHAT_TEMPLATE_FAILED: 'template_failed',
   CHAT_MESSAGES_INVALID: 'template_failed',
@@ -62,6 +63,7 @@ const PARAMS: Readonly<Record<string, string>> = {
   'toolChoice.function.name': 'tool_choice.function.name',
   tools: 'tools',
   response_format: 'response_format',
+  labels: 'labels',
 }
 
 const paramOf = ({ field }: HfquantError): string | undefined =>

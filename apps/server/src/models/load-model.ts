@@ -16,7 +16,7 @@ import {
   recipe,
 } from 'hfquant'
 import { createGrammarCache } from '../text/grammar-cache.js'
-import { startTextThreads } from '../text/text-threads.js'
+import { startTextThreads, type TextThreads } from '../text/text-threads.js'
 import { type AnswerFormatSettings, findAnswerFormat } from './answer-format.js'
 import { readChatTemplate } from './chat-template.js'
 import { readFileDefaults } from './file-defaults.js'
@@ -98,6 +98,7 @@ async function encoderOf(
 async function loadDecoder(plan: ModelPlan, options: LoadModelOptions): Promise<LoadedDecoder> {
   const { folder } = plan
   const generator = await AutoModelForCausalLM.fromPretrained(folder, options)
+  let started: TextThreads | undefined
   try {
     const { contextLength } = generator
     checkCacheMemory(generator, plan)
@@ -105,6 +106,7 @@ async function loadDecoder(plan: ModelPlan, options: LoadModelOptions): Promise<
     const texts = await startTextThreads({
       ...{ model: plan.name, folder, chatTemplate: plan.chatTemplate, contextLength },
     })
+    started = texts
     if (chatTemplate !== undefined) await probeTemplate(texts)
     // Compiled before the first request rather than by it.
     await warmUp(generator)
@@ -124,7 +126,7 @@ async function loadDecoder(plan: ModelPlan, options: LoadModelOptions): Promise<
       },
     }
   } catch (error) {
-    await generator.dispose()
+    await Promise.all([started?.close(), generator.dispose()])
     throw error
   }
 }
@@ -156,7 +158,6 @@ async function probeTemplate(texts: LoadedDecoder['texts']): Promise<void> {
     await texts.run({ kind: 'chat', tools: undefined, ...probe })
   } catch (error) {
     if (HfquantError.isInstance(error) && error.code === 'CHAT_TEMPLATE_REFUSED') return
-    await texts.close()
     throw error
   }
 }

@@ -1,6 +1,7 @@
 import { HfquantError } from 'hfquant'
 import { ApiError } from '../http/api-error.js'
 import { type Admission, type AdmissionOptions, createAdmission } from '../queue/admission.js'
+import { LONGEST_TIMER } from '../settings/parse-values.js'
 import type { LoadModel, ModelPlan } from './load-model.js'
 import type { LoadedModel } from './loaded-model.js'
 
@@ -36,11 +37,17 @@ export interface ModelEntry {
    * @throws ApiError model_loading after 300 s, model_failed; the reason of the signal.
    */
   use(signal: AbortSignal): Promise<Lease>
-  /** Notes what runs, so that a prompt that ends the session twice is told from its neighbours. */
+  /** @throws ApiError internal_error for prompts that ran when the session ended, twice. */
+  refuseSuspect(promptHash: string): void
+  /**
+   * Notes what runs, so that a prompt that ends the session twice is told from its neighbours.
+   *
+   * @returns what says that it has ended.
+   */
   track(requestId: string, promptHash: string): () => void
   /** Says that an answer failed because its session ended. */
   reportCrash(error: unknown): void
-  /** @param milliseconds of idleness before the model is unloaded; -1: never. */
+  /** @param milliseconds of idleness before the model is unloaded; -1, or more than a timer holds: never. */
   setKeepAlive(milliseconds: number): void
   /** Does nothing while the model is used. */
   unload(): Promise<void>
@@ -74,7 +81,7 @@ export function createModelEntry(options: ModelEntryOptions): ModelEntry {
   const { plan, aliases, load } = options
   const admission = createAdmission(options.admission)
   const closing = new AbortController()
-  const inFlight = new Map<string, string>()
+  const inFlight = new Set<{ readonly requestId: string; readonly hash: string }>()
   /** Prompt hashes of running sequences, by how many crashes they saw and when. */
   const seenCrashes = new Map<string, { count: number; until: number }>()
   let state: ModelState = 'unloaded'
@@ -117,7 +124,7 @@ export function createModelEntry(options: ModelEntryOptions): ModelEntry {
     failure = error
     restarting = false
     options.onFailed(entry, error)
-    admission.refuseWaiting(modelFailed(plan.name))
+    admission.refuseAll(modelFailed(plan.name))
     admission.resume()
   }
 
@@ -132,7 +139,7 @@ export function createModelEntry(options: ModelEntryOptions): ModelEntry {
   const becomeIdle = () => {
     lastUsed = performance.now()
     clearTimeout(idleTimer)
-    if (keepAlive >= 0) {
+    if (keepAlive >= 0 && keepAlive <= LONGEST_TIMER) {
       idleTimer = setTimeout(() => void unload(), keepAlive)
       idleTimer.unref()
     }
@@ -164,10 +171,11 @@ export function createModelEntry(options: ModelEntryOptions): ModelEntry {
 
   const suspect = () => {
     const now = performance.now()
-    for (const [requestId, hash] of inFlight) {
-      const count = (seenCrashes.get(hash)?.count ?? 0) + 1
-      seenCrashes.set(hash, { count, until: now + SUSPICION })
-      if (count >= 2) options.onSuspect(entry, requestId)
+    for (const hash of new Set([...inFlight].map((running) => running.hash))) {
+      seenCrashes.set(hash, { count: (seenCrashes.get(hash)?.count ?? 0) + 1, until: now + SUSPICION })
+    }
+    for (const { requestId, hash } of inFlight) {
+      if (seenCrashes.get(hash)!.count >= 2) options.onSuspect(entry, requestId)
     }
     for (const [hash, { until }] of seenCrashes) if (until < now) seenCrashes.delete(hash)
   }
@@ -215,7 +223,7 @@ export function createModelEntry(options: ModelEntryOptions): ModelEntry {
         throw error
       }
     },
-    track(requestId, promptHash) {
+    refuseSuspect(promptHash) {
       const seen = seenCrashes.get(promptHash)
       if (seen !== undefined && seen.count >= 2 && seen.until > performance.now()) {
         throw new ApiError(
@@ -223,8 +231,11 @@ export function createModelEntry(options: ModelEntryOptions): ModelEntry {
           'this prompt ended the session twice, and is refused for ten minutes',
         )
       }
-      inFlight.set(requestId, promptHash)
-      return () => void inFlight.delete(requestId)
+    },
+    track(requestId, hash) {
+      const running = { requestId, hash }
+      inFlight.add(running)
+      return () => void inFlight.delete(running)
     },
     reportCrash(error) {
       if (restarting || state !== 'loaded' || closing.signal.aborted) return

@@ -77,7 +77,7 @@ describe('models that are loaded by their first request', () => {
 
 describe('a session that ends', () => {
   it('is opened again, and those that wait are answered', async () => {
-    const script = { failAt: { token: 3, error: sessionEnded() } }
+    const script = { delay: 10, failAt: { token: 3, error: sessionEnded() } }
     await using stub = await stubServer(script, { maxSequences: 1 })
     const streamed = stub.post(CHAT, question({ stream: true }))
     const waiting = stub.post(CHAT, question({ max_tokens: 2 }))
@@ -87,7 +87,7 @@ describe('a session that ends', () => {
     expect((await stub.get('/ready')).json()).toEqual({ status: 'ready' })
     expect(stub.watch.disposed).toBe(1)
     expect((await stub.get('/metrics')).body).toContain('worker_restarts_total{model_name="stub"} 1')
-    // The same prompt, a second time: it is suspected, and then refused.
+    // The same prompt, a second time: it is suspected, and then refused. That it waited during the first was no guilt.
     expect((await stub.post(CHAT, question())).json().error.code).toBe('worker_crashed')
     while ((await stub.get('/ready')).statusCode !== 200) await sleep(50)
     const refused = await stub.post(CHAT, question())

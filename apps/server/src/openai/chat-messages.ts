@@ -1,4 +1,5 @@
 import { ApiError } from '../http/api-error.js'
+import { isDeeperThan, MAX_DEPTH } from '../http/parse-json.js'
 import {
   type Fields,
   listOf,
@@ -108,10 +109,17 @@ function readToolCall(value: unknown, path: string): Fields {
   }
 }
 
-function parseArguments(json: string, path: string): unknown {
+/** The body that holds this text was bounded with the text closed: what is in it is bounded here. */
+function parseArguments(json: string, path: string): Fields {
+  if (json.trim() === '') return {}
+  const wrong = (what: string) => new ApiError('invalid_value', `${path} ${what}`, { param: path })
+  if (isDeeperThan(Buffer.from(json), MAX_DEPTH)) throw wrong(`nests deeper than ${MAX_DEPTH} levels`)
+  let value: unknown
   try {
-    return json.trim() === '' ? {} : JSON.parse(json)
+    value = JSON.parse(json)
   } catch {
-    throw new ApiError('invalid_value', `${path} is no valid JSON`, { param: path })
+    throw wrong('is no valid JSON')
   }
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Fields
+  throw wrong('is no JSON object, expected the arguments by their names')
 }

@@ -7,6 +7,7 @@ import {
   optional,
   type Read,
   text,
+  tokenIds,
   truth,
   whole,
   wrongType,
@@ -62,7 +63,7 @@ export function readCompletionRequest(raw: unknown): CompletionRequest {
   }
 }
 
-const ids: Read<readonly number[]> = listOf(whole(0), { least: 1 })
+const ids = tokenIds({ least: 1 })
 
 const prompt: Read<PromptInput> = (value, path) =>
   typeof value === 'string' ? text()(value, path) : ids(value, path)

@@ -43,6 +43,9 @@ const REFUSED: Readonly<Record<string, RefusedField>> = {
 /** Of other servers: their settings for constrained decoding. */
 const GUIDED = /^guided_\w+$/
 
+/** Unknown fields that are told of; the header holds fewer names. */
+const MOST_UNKNOWN = 32
+
 /** Names of fields that are sorted out here, for the list that a test compares with the client's own. */
 export const classifiedFields: readonly string[] = [...WITHOUT_EFFECT, ...Object.keys(REFUSED)]
 
@@ -50,7 +53,7 @@ export const classifiedFields: readonly string[] = [...WITHOUT_EFFECT, ...Object
  * Refuses what would change the answer and is not offered.
  *
  * @param honoured fields that the route reads.
- * @returns names of fields that nobody knows: they are ignored, and named in a header.
+ * @returns names of the first fields that nobody knows: they are ignored, and named in a header.
  * @throws ApiError unsupported_field
  */
 export function sortFields(body: Fields, honoured: readonly string[]): readonly string[] {
@@ -62,8 +65,9 @@ export function sortFields(body: Fields, honoured: readonly string[]): readonly 
       : GUIDED.test(name)
         ? { instead: 'response_format' }
         : undefined
-    if (refused === undefined) unknown.push(name)
-    else if (!refused.allows?.(value, body)) {
+    if (refused === undefined) {
+      if (unknown.length < MOST_UNKNOWN) unknown.push(name)
+    } else if (!refused.allows?.(value, body)) {
       throw new ApiError('unsupported_field', `${name} is not offered; use ${refused.instead}`, {
         param: name,
       })

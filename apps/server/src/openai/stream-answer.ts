@@ -27,6 +27,7 @@ const OF_OPENAI: StreamFrames = {
  * Sends an answer as it comes. From here on errors are frames: a stream that fails ends with one, and without the last frame,
  * because clients take a clean end for success.
  *
+ * @param headers of this answer, besides those of every one.
  * @param write sends the frames, and returns when the last one is sent.
  */
 export async function streamAnswer(
@@ -38,7 +39,8 @@ export async function streamAnswer(
 ): Promise<void> {
   const { record, response } = exchange
   const stream = openEventStream(response, {
-    ...{ headers, stallTimeout: STALL_TIMEOUT, keepAlive: KEEP_ALIVE },
+    ...{ stallTimeout: STALL_TIMEOUT, keepAlive: KEEP_ALIVE },
+    headers: { ...exchange.headers, ...headers },
     keepAliveFrame: frames.keepAliveFrame,
     onStall() {
       record.reason = 'slow_client'

@@ -45,6 +45,21 @@ describe('admission', () => {
     expect(order).toEqual(['a, second choice', 'b1'])
   })
 
+  it('lets a request that runs have its other choices while those that wait are refused', async () => {
+    const admission = createAdmission({ maxSequences: 1, maxQueue: 10, queueTimeout: 1000 })
+    const first = await admission.admit({ key: 'a', choices: 3, signal: never })
+    const [second, third] = [first.another(never), first.another(never)]
+    const other = admission.admit({ key: 'b', choices: 1, signal: never })
+    admission.refuseWaiting(new ApiError('shutting_down', 'over'))
+    await expect(other).rejects.toMatchObject({ code: 'shutting_down' })
+    first.release()
+    ;(await second).release()
+    await third
+    const fourth = first.another(never)
+    admission.refuseAll(new ApiError('model_failed', 'over'))
+    await expect(fourth).rejects.toMatchObject({ code: 'model_failed' })
+  })
+
   it('refuses what is too many, and what waited too long', async () => {
     const admission = createAdmission({ maxSequences: 1, maxQueue: 2, queueTimeout: 20 })
     await admission.admit({ key: '', choices: 1, signal: never })

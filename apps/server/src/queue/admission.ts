@@ -36,11 +36,14 @@ export interface Admission {
   /** Choices. */
   readonly waiting: number
   /**
-   * @throws ApiError queue_full at once, queue_timeout after a while; the reason of the signal; what `refuseWaiting` gave.
+   * @throws ApiError queue_full at once, queue_timeout after a while; the reason of the signal; what `refuseWaiting` or
+   * `refuseAll` gave.
    */
   admit(request: AdmissionRequest): Promise<Admitted>
-  /** Ends the wait of all that wait. */
+  /** Ends the wait of requests. Further choices of those that run are waited for. */
   refuseWaiting(error: ApiError): void
+  /** Ends the wait of requests, and of further choices. */
+  refuseAll(error: ApiError): void
   /** Seconds that one more had better wait. */
   retryAfter(): number
   /** Lets nothing begin meanwhile. */
@@ -147,6 +150,10 @@ export function createAdmission({ maxSequences, maxQueue, queueTimeout }: Admiss
     if (at >= 0) list.splice(at, 1)
   }
 
+  const refuseWaiting = (error: ApiError) => {
+    for (const entry of [...queues.values()].flat()) entry.refuse(error)
+  }
+
   return {
     get running() {
       return running
@@ -185,8 +192,10 @@ export function createAdmission({ maxSequences, maxQueue, queueTimeout }: Admiss
           ),
       }
     },
-    refuseWaiting(error) {
-      for (const entry of [...siblings, ...[...queues.values()].flat()]) entry.refuse(error)
+    refuseWaiting,
+    refuseAll(error) {
+      for (const entry of [...siblings]) entry.refuse(error)
+      refuseWaiting(error)
     },
     retryAfter,
     hold() {

@@ -41,12 +41,17 @@ export type Conversation = Pick<
   'messages' | 'addGenerationPrompt' | 'continueFinalMessage' | 'variables' | 'tools'
 >
 
-/** The tokens of a conversation, made in a thread of their own. */
+/**
+ * The tokens of a conversation, made in a thread of their own.
+ *
+ * @param run `runUnqueued` where no queue bounds the requests.
+ */
 export const renderChat = (
   { texts, chatTemplate }: LoadedDecoder,
   { messages, addGenerationPrompt, continueFinalMessage, variables, tools }: Conversation,
+  run = texts.run,
 ): Promise<EncodedPrompt> =>
-  texts.run({
+  run({
     ...{ kind: 'chat', addGenerationPrompt, continueFinalMessage, variables, tools: tools?.tools },
     messages: forTemplate(messages, chatTemplate),
   })
@@ -82,7 +87,7 @@ async function stream(
 ): Promise<void> {
   const usage = countUsage(n)
   const style = chatStyle(logprobs, begun.model.tokenBytes, context.settings)
-  const headers = { ...answerHeaders(context, begun, ignored), 'x-request-id': exchange.record.id }
+  const headers = answerHeaders(context, begun, ignored)
   await streamAnswer(context, exchange, headers, async (frames) => {
     const send = (choice: object) =>
       frames.send({

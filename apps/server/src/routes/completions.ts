@@ -121,7 +121,7 @@ async function stream(
   const { tokenBytes } = begun.model
   /** Of the text of each choice, what was sent. */
   const lengths = new Map<number, number>()
-  const headers = { ...answerHeaders(context, begun, ignored), 'x-request-id': exchange.record.id }
+  const headers = answerHeaders(context, begun, ignored)
   await streamAnswer(context, exchange, headers, async (frames) => {
     const send = (choice: object) =>
       frames.send({

@@ -13,6 +13,7 @@ import {
   optional,
   type Read,
   text,
+  tokenIds,
   whole,
   wrongType,
   wrongValue,
@@ -123,7 +124,7 @@ export const classify =
 
 const modelName = (body: Fields) => optional(body, 'model', text({ most: 256 }))
 
-const ids: Read<readonly number[]> = listOf(whole(0), { least: 1 })
+const ids = tokenIds({ least: 1 })
 const input: Read<EncoderText> = (value, path) =>
   typeof value === 'string' ? text({ least: 1 })(value, path) : ids(value, path)
 
@@ -175,9 +176,6 @@ async function countTokens(
   return counts
 }
 
-/** Little-endian float32. */
-function base64Of(vector: Float32Array): string {
-  const bytes = Buffer.alloc(vector.length * 4)
-  for (const [index, value] of vector.entries()) bytes.writeFloatLE(value, index * 4)
-  return bytes.toString('base64')
-}
+/** Little-endian float32, as every machine that ONNX Runtime is built for holds it. */
+const base64Of = ({ buffer, byteOffset, byteLength }: Float32Array): string =>
+  Buffer.from(buffer, byteOffset, byteLength).toString('base64')

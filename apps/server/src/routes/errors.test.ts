@@ -59,6 +59,20 @@ describe('what a request is refused with', () => {
       message({ role: 'assistant', tool_calls: [{ function: { name: 'f', arguments: '{' } }] }),
       ...[400, 'invalid_value', 'messages[1].tool_calls[0].function.arguments'],
     ] as Row,
+    ...[
+      `${'['.repeat(5000)}${']'.repeat(5000)}`,
+      `{"a":${'['.repeat(64)}${']'.repeat(64)}}`,
+      '[1]',
+      'null',
+      '5',
+    ].map(
+      (json): Row => [
+        `arguments of a call that are ${json.slice(0, 8)}`,
+        CHAT,
+        message({ role: 'assistant', tool_calls: [{ function: { name: 'f', arguments: json } }] }),
+        ...([400, 'invalid_value', 'messages[1].tool_calls[0].function.arguments'] as const),
+      ],
+    ),
     ['a number as a text', CHAT, question({ temperature: '1' }), 400, 'invalid_type', 'temperature'],
     ['a temperature out of range', CHAT, question({ temperature: 2.5 }), 400, 'invalid_value', 'temperature'],
     ['no tokens', CHAT, question({ max_tokens: 0 }), 400, 'invalid_value', 'max_tokens'],

@@ -42,7 +42,9 @@ export const countMessageTokens =
     handle(context, request, reply, async (exchange) => {
       const asked = readMessagesRequest(request.body, true)
       return withTexts(context, exchange, asked.model, async (model) => ({
-        body: { input_tokens: (await renderChat(model, conversationOf(asked))).ids.length },
+        body: {
+          input_tokens: (await renderChat(model, conversationOf(asked), model.texts.runUnqueued)).ids.length,
+        },
       }))
     })
 
@@ -87,7 +89,7 @@ async function stream(
 ): Promise<void> {
   const usage = countUsage(1)
   const { id } = exchange.record
-  const headers = { ...answerHeaders(context, begun, ignored), 'x-request-id': id, 'request-id': id }
+  const headers = answerHeaders(context, begun, ignored)
   const events = messageEvents()
   await streamAnswer(
     context,

@@ -4,17 +4,7 @@ import { modelFor } from '../generate/begin-generation.js'
 import { ApiError } from '../http/api-error.js'
 import type { Exchange } from '../http/exchange.js'
 import { handle } from '../http/handle.js'
-import {
-  bodyOf,
-  type Fields,
-  listOf,
-  missing,
-  optional,
-  required,
-  text,
-  truth,
-  whole,
-} from '../http/read-body.js'
+import { bodyOf, type Fields, missing, optional, required, text, tokenIds, truth } from '../http/read-body.js'
 import type { LoadedDecoder } from '../models/loaded-model.js'
 import { forTemplate } from '../openai/chat-messages.js'
 import { readConversation } from '../openai/chat-request.js'
@@ -42,7 +32,7 @@ export const detokenize =
   (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> =>
     handle(context, request, reply, async (exchange) => {
       const body = bodyOf(request.body)
-      const ids = required(body, 'tokens', listOf(whole(0)), 'a list of token ids')
+      const ids = required(body, 'tokens', tokenIds(), 'a list of token ids')
       return withTexts(context, exchange, nameIn(body), async ({ texts }) => ({
         body: { prompt: await texts.runUnqueued({ kind: 'decode', ids }) },
       }))

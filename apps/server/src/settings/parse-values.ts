@@ -1,3 +1,6 @@
+/** Milliseconds that a timer of the runtime holds; a longer one would end at once. */
+export const LONGEST_TIMER = 2 ** 31 - 1
+
 const SECONDS = { s: 1, m: 60, h: 3600 } as const
 
 /** "5m", "90s", "30": milliseconds; -1 for ever. Undefined for anything else. */

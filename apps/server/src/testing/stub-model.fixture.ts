@@ -1,5 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { compileGrammar, compileVocabulary, type GeneratedPiece, type GenerateOptions } from 'hfquant'
+import {
+  compileGrammar,
+  compileVocabulary,
+  type GeneratedPiece,
+  type GenerateOptions,
+  HfquantError,
+} from 'hfquant'
 import { findAnswerFormat } from '../models/answer-format.js'
 import type { LoadModel } from '../models/load-model.js'
 import type { LoadedDecoder } from '../models/loaded-model.js'
@@ -101,7 +107,8 @@ export function stubModel(script: StubScript = {}): { readonly load: LoadModel; 
     close: async () => {},
   }
   const chatTemplate = 'chatTemplate' in script ? script.chatTemplate : '{{ messages }}'
-  const load: LoadModel = async (plan): Promise<LoadedDecoder> => ({
+  const load: LoadModel = async (plan) => decoder(plan, { isDisposed: false })
+  const decoder = (plan: Parameters<LoadModel>[0], state: { isDisposed: boolean }): LoadedDecoder => ({
     ...{
       kind: 'decoder',
       contextLength,
@@ -110,12 +117,19 @@ export function stubModel(script: StubScript = {}): { readonly load: LoadModel; 
       fingerprint: 'hfq_000000000000',
       warnings: [],
     },
-    generator: { contextLength, generate, counters: NO_COUNTERS, dispose: async () => {} },
+    generator: {
+      ...{ contextLength, counters: NO_COUNTERS, dispose: async () => {} },
+      generate(prompt, options) {
+        if (state.isDisposed) throw new HfquantError('MODEL_DISPOSED', 'the model has been disposed of')
+        return generate(prompt, options)
+      },
+    },
     defaults: { eosTokenIds: [1] },
     tokenBytes: (id) => Buffer.from(script.pieces?.[id - 1] ?? LETTERS[(id - 1) % 26]!),
     ...{ chatTemplate, format: findAnswerFormat(chatTemplate, undefined, plan) },
     compileGrammar: (source) => texts.run({ kind: 'grammar', source, endTokenIds: [256] }),
     async dispose() {
+      state.isDisposed = true
       watch.disposed++
     },
   })

@@ -40,7 +40,8 @@ export async function startTextThread(data: TextWorkerData, deadlines: TextDeadl
   let jobs = 0
   let closed = false
   let timer: NodeJS.Timeout | undefined
-  /** Undefined while a thread starts. */
+  let isRestarting = false
+  /** Undefined while a thread starts, and after one that could not. */
   let worker: Worker | undefined
   worker = await start()
 
@@ -52,7 +53,8 @@ export async function startTextThread(data: TextWorkerData, deadlines: TextDeadl
       new Promise((resolve, reject) => {
         if (closed) return reject(threadClosed())
         queue.push({ id: ++jobs, job, resolve, reject })
-        if (queue.length === 1) begin()
+        if (worker === undefined && !isRestarting) restart()
+        else if (queue.length === 1) begin()
       }),
     async close() {
       closed = true
@@ -88,10 +90,18 @@ export async function startTextThread(data: TextWorkerData, deadlines: TextDeadl
   }
 
   function begin(): void {
-    const first = queue[0]
-    if (first === undefined || worker === undefined || closed) return
-    timer = setTimeout(replace, first.job.kind === 'chat' ? deadlines.template : deadlines.tokens)
-    worker.postMessage({ id: first.id, job: first.job })
+    if (worker === undefined || closed) return
+    for (let first = queue[0]; first !== undefined; first = queue[0]) {
+      try {
+        worker.postMessage({ id: first.id, job: first.job })
+        timer = setTimeout(replace, first.job.kind === 'chat' ? deadlines.template : deadlines.tokens)
+        return
+      } catch (error) {
+        // What cannot be copied to the thread fails by itself.
+        queue.shift()
+        first.reject(error as Error)
+      }
+    }
   }
 
   function receive(message: Exclude<TextReply, { readonly kind: 'ready' | 'failed' }>): void {
@@ -118,13 +128,21 @@ export async function startTextThread(data: TextWorkerData, deadlines: TextDeadl
     void ended?.terminate()
     const late = queue.shift()
     late?.reject(timedOut(late.job))
+    restart()
+  }
+
+  /** Jobs that wait fail with a thread that cannot start; the next one tries again. */
+  function restart(): void {
+    isRestarting = true
     start().then(
       (next) => {
+        isRestarting = false
         if (closed) return void next.terminate()
         worker = next
         begin()
       },
       (error: Error) => {
+        isRestarting = false
         for (const { reject } of queue.splice(0)) reject(error)
       },
     )

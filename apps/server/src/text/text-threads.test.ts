@@ -1,3 +1,6 @@
+import { cp, mkdtemp, rename, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { demoModel } from 'hfquant/demo'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startTextThread } from './text-thread.js'
@@ -80,6 +83,44 @@ describe('a template', () => {
     const texts = await startTextThreads(data(template), PATIENT)
     await expect(texts.run(chat('Hi'))).rejects.toMatchObject({ code })
     await texts.close()
+  })
+})
+
+/** Brackets that no thread can be sent: copying them descends by recursion. */
+function deepValue(): object {
+  let value: object = {}
+  for (let level = 0; level < 100_000; level++) value = { value }
+  return value
+}
+
+describe('a job that cannot be sent to the thread', () => {
+  it('fails by itself, at once, and wherever it waits', async () => {
+    const thread = await startTextThread(data(PLAIN), PATIENT)
+    const deep = { ...chat('Hi'), variables: { deep: deepValue() } }
+    const jobs = [thread.run(deep), thread.run(words('one')), thread.run(deep), thread.run(words('two'))]
+    const results = await Promise.allSettled(jobs)
+    expect(results.map(({ status }) => status)).toEqual(['rejected', 'fulfilled', 'rejected', 'fulfilled'])
+    expect(thread.size).toBe(0)
+    await thread.close()
+  })
+})
+
+describe('a thread that cannot start again', () => {
+  it('fails those that wait, and is tried again by the next one', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'hfquant-texts-'))
+    const [model, away] = [join(folder, 'model'), join(folder, 'away')]
+    await cp(demoModel, model, { recursive: true })
+    const endless = { ...data(PLAIN), folder: model, contextLength: 10_000_000 }
+    const thread = await startTextThread(endless, { template: 20_000, tokens: 500, grammar: 500 })
+    await rename(model, away)
+    const jobs = ['word '.repeat(1_600_000), 'one'].map((text) => thread.run(words(text)))
+    await expect(jobs[0]).rejects.toMatchObject({ code: 'template_timeout' })
+    await expect(jobs[1]).rejects.toBeInstanceOf(Error)
+    await expect(thread.run(words('two'))).rejects.toBeInstanceOf(Error)
+    await rename(away, model)
+    expect((await thread.run(words('three'))).ending).toBe('three')
+    await thread.close()
+    await rm(folder, { recursive: true })
   })
 })
 
