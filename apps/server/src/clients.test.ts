@@ -179,7 +179,7 @@ describe('the process', () => {
       .filter((line) => line.startsWith('{'))
       .map((line) => JSON.parse(line))
     expect(lines.find(({ route }) => route === '/v1/chat/completions')).toMatchObject({
-      ...{ level: 'info', status: 200, model: 'tiny', key: 'key-1', finish: 'length', completion_tokens: 24 },
+      ...{ level: 'info', status: 200, model: 'tiny', key: 'env-1', finish: 'length', completion_tokens: 24 },
     })
     expect(log).not.toMatch(/Once upon|secret-of-the-house/)
   })

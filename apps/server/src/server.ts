@@ -1,5 +1,6 @@
 import type { AddressInfo } from 'node:net'
 import type { InjectOptions, LightMyRequestResponse } from 'fastify'
+import { ConfigError } from 'hfquant'
 import { createApp } from './app.js'
 import { type KeyRing, keyRing, plainKey } from './auth/api-keys.js'
 import { isLoopbackHost } from './auth/browser-guard.js'
@@ -16,6 +17,7 @@ import { aliasesOf, planModels, type ServedModel } from './models/plan-models.js
 import { createLoadTurns, createRegistry } from './models/registry.js'
 import { createKeyLimits } from './queue/token-limit.js'
 import { SERVER_OPTIONS, type ServerSettings } from './settings/options.js'
+import { LONGEST_TIMER } from './settings/parse-values.js'
 import { checkSettings, isServerOption, ServerUsageError } from './settings/resolve-settings.js'
 
 /** How a server is made: the options of `hfquant serve` in camel case, durations in seconds but for `keepAlive`. */
@@ -45,7 +47,7 @@ export interface Server extends AsyncDisposable {
   /** The key that was made because there was none, by this start or an earlier one. */
   readonly madeKey: MadeKey | undefined
   /** @throws the system's error for an address that cannot be had. */
-  listen(address?: { readonly host?: string; readonly port?: number }): Promise<Listening>
+  listen(address?: { readonly port?: number }): Promise<Listening>
   /** Answers a request without a socket. */
   inject(request: InjectOptions): Promise<LightMyRequestResponse>
   /**
@@ -147,8 +149,8 @@ export async function createServer(options: ServerOptions, parts: ServerParts = 
 
   const server: Server = {
     madeKey,
-    async listen({ host = settings.host, port = settings.port } = {}) {
-      await app.listen({ host, port })
+    async listen({ port = settings.port } = {}) {
+      await app.listen({ host: settings.host, port })
       if (settings.metricsListen !== undefined)
         metricsListener = await listenForMetrics(settings.metricsListen, context.metrics)
       const bound = app.addresses()[0] as AddressInfo
@@ -162,8 +164,16 @@ export async function createServer(options: ServerOptions, parts: ServerParts = 
       return entries
     },
     async reloadKeys() {
+      const { auth, apiKeyFile } = settings
+      if (!auth || apiKeyFile === undefined) return
       const read = await readRing()
-      if (settings.auth && read.size > 0) ring = read
+      if (read.size === 0) {
+        throw new ConfigError('KEY_FILE', `the key file ${apiKeyFile} holds no keys; those before it stay`, {
+          file: apiKeyFile,
+          hint: 'Write a key into it, or end the server: without keys it would let everybody in.',
+        })
+      }
+      ring = read
     },
     close({ shutdownDelay = 0, drainTimeout = settings.drainTimeout } = {}) {
       closing ??= close(shutdownDelay, drainTimeout)
@@ -181,7 +191,7 @@ const LAST_WORDS = 2000
 
 const sleep = (milliseconds: number): Promise<void> =>
   new Promise((resolve) => {
-    setTimeout(resolve, milliseconds).unref()
+    setTimeout(resolve, Math.min(milliseconds, LONGEST_TIMER)).unref()
   })
 
 async function loadAll(entries: readonly ModelEntry[]): Promise<void> {

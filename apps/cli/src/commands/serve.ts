@@ -68,10 +68,11 @@ async function serve(
   })
   for (const warning of warnings) terminal.line(`warning: ${warning}`)
   const { port } = settings
+  const madeKeyFile = port === 0 ? undefined : join(cacheFolder(), 'server-keys', String(port))
   const server = await createServer({
     ...settings,
     models: nameModels(models),
-    madeKeyFile: port === 0 ? undefined : join(cacheFolder(), 'server-keys', String(port)),
+    madeKeyFile,
   })
   process.on('SIGHUP', () => {
     server.reloadKeys().catch((error: Error) => terminal.line(`warning: ${error.message}`))
@@ -80,7 +81,9 @@ async function serve(
     const { url } = await server.listen()
     const entries = await Promise.race([server.loaded(), interrupted(signal)])
     if (entries !== undefined) {
-      announce(entries, url, server, terminal)
+      announce(entries, terminal)
+      announceKey(server, madeKeyFile, terminal)
+      terminal.line(`listening on ${url}`)
       if (json) printJson({ url, pid: process.pid, models: entries.map(({ name }) => name) })
       await interrupted(signal)
     }
@@ -111,12 +114,7 @@ const interrupted = (signal: AbortSignal): Promise<undefined> =>
 const shutdownDelay = ({ shutdownDelay }: Pick<ServerSettings, 'shutdownDelay'>): number =>
   shutdownDelay ?? (process.stderr.isTTY ? 0 : 5)
 
-function announce(
-  entries: Awaited<ReturnType<Server['loaded']>>,
-  url: string,
-  { madeKey }: Server,
-  terminal: Terminal,
-): void {
+function announce(entries: Awaited<ReturnType<Server['loaded']>>, terminal: Terminal): void {
   for (const { name, loaded } of entries) {
     const { kind, contextLength, quantization } = loaded ?? {}
     const bits = quantization?.bits_per_weight
@@ -130,8 +128,12 @@ function announce(
         : `${name}: ${kind}, ${contextLength} tokens, ${how}`,
     )
   }
-  if (madeKey !== undefined) terminal.line(`key: ${madeKey.key}`)
-  terminal.line(`listening on ${url}`)
+}
+
+/** A key is shown once: what is written at every start ends up in every log of them. */
+function announceKey({ madeKey }: Server, file: string | undefined, terminal: Terminal): void {
+  if (madeKey === undefined) return
+  terminal.line(madeKey.isNew ? `key: ${madeKey.key}` : `key: as before, kept in ${file}`)
 }
 
 const serverMissing = (): UsageError =>

@@ -69,7 +69,37 @@ describe('keys', () => {
     await using stub = await stubServer({ pieces: ['x'] }, { apiKeys: ['a', 'b'] })
     await stub.post(CHAT, question(), bearer('a'))
     await stub.post(CHAT, question({ cache_salt: 's' }), bearer('b'))
-    expect(stub.watch.options.map(({ scope }) => scope)).toEqual(['["key-1",""]', '["key-2","s"]'])
+    expect(stub.watch.options.map(({ scope }) => scope)).toEqual(['["option-1",""]', '["option-2","s"]'])
+  })
+
+  it('have a name each, wherever they come from', async () => {
+    const file = join(folder, 'named')
+    await writeFile(file, 'a\nb')
+    const keys = { apiKeyFile: file, auth: true, apiKeys: ['c'] }
+    await using stub = await stubServer({ pieces: ['x'] }, keys, { HFQUANT_API_KEY: 'd,e' })
+    for (const key of 'abcde') await stub.post(CHAT, question(), bearer(key))
+    expect(stub.watch.options.map(({ scope }) => JSON.parse(scope!)[0])).toEqual(
+      ...[['key-1', 'key-2', 'option-1', 'env-1', 'env-2']],
+    )
+    for (const [content, message] of [
+      ['one:a\none:b', 'names two keys "one"'],
+      ['env-2:a', 'names two keys "env-2"'],
+    ] as const) {
+      await writeFile(file, content)
+      await expect(stub.server.reloadKeys()).rejects.toMatchObject({
+        ...{ code: 'KEY_FILE', message: expect.stringContaining(message) },
+      })
+      expect((await stub.post(CHAT, question(), bearer('b'))).statusCode).toBe(200)
+    }
+  })
+
+  it('stay when their file is emptied, which is told', async () => {
+    const file = join(folder, 'emptied')
+    await writeFile(file, 'a')
+    await using stub = await stubServer({ pieces: ['x'] }, { apiKeyFile: file, auth: true })
+    await writeFile(file, '# nobody\n')
+    await expect(stub.server.reloadKeys()).rejects.toMatchObject({ code: 'KEY_FILE', file })
+    expect((await stub.post(CHAT, question(), bearer('a'))).statusCode).toBe(200)
   })
 
   it('of a file are refused by their line, without being shown', () => {
@@ -101,20 +131,26 @@ describe('browsers', () => {
   it('are kept out under other names and from other origins', async () => {
     await using stub = await stubServer(
       { pieces: ['x'] },
-      { allowOrigin: ['https://chat.example'], allowHost: ['box'] },
+      { allowOrigin: ['https://chat.example'], allowHost: ['box', 'Other:8137'] },
     )
     const codeOf = async (headers: Record<string, string>) => {
       const answer = await stub.post(CHAT, question(), headers)
       return answer.statusCode === 200 ? 200 : answer.json().error.code
     }
     expect(await codeOf({ host: 'evil.example' })).toBe('host_not_allowed')
-    expect(await codeOf({ host: 'box:8137' })).toBe(200)
+    for (const host of ['box:8137', 'other:8137', 'OTHER']) expect(await codeOf({ host })).toBe(200)
     expect(await codeOf({ host: '[::1]:8137' })).toBe(200)
     expect(await codeOf({ origin: 'https://evil.example' })).toBe('origin_not_allowed')
     expect(await codeOf({ origin: 'null' })).toBe('origin_not_allowed')
     expect(await codeOf({ host: 'localhost:8137', origin: 'http://localhost:8137' })).toBe(200)
     const allowed = await stub.post(CHAT, question(), { origin: 'https://chat.example' })
     expect(allowed.headers['access-control-allow-origin']).toBe('https://chat.example')
+    const streamed = await stub.post(CHAT, question({ stream: true }), { origin: 'https://chat.example' })
+    expect(streamed.headers).toMatchObject({
+      ...{ 'access-control-allow-origin': 'https://chat.example', vary: 'origin' },
+      ...{ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' },
+      ...{ 'content-type': expect.stringMatching(/^text\/event-stream/), 'x-request-id': expect.any(String) },
+    })
   })
 
   it('may ask before they send, from an allowed origin', async () => {

@@ -28,7 +28,7 @@ export function guardAgainstBrowsers(
   { isLoopback, allowHost, allowOrigin }: BrowserGuardOptions,
 ): Readonly<Record<string, string>> {
   const { host = '', origin } = headers
-  if (isLoopback && ![...LOOPBACK_HOSTS, ...allowHost].includes(hostName(host))) {
+  if (isLoopback && ![...LOOPBACK_HOSTS, ...allowHost.map(hostName)].includes(hostName(host))) {
     throw new ApiError(
       'host_not_allowed',
       'this server is not called by that host name; add it with --allow-host if it is right',

@@ -16,7 +16,7 @@ function rawRequest(body: object, headers: readonly string[] = []): string {
 }
 
 async function open({ server }: StubServer): Promise<Socket> {
-  const { port } = await server.listen({ host: '127.0.0.1', port: 0 })
+  const { port } = await server.listen({ port: 0 })
   return join(port)
 }
 

@@ -1,4 +1,4 @@
-import { byteSize, duration } from './parse-values.js'
+import { byteSize, duration, LONGEST_TIMER } from './parse-values.js'
 
 /** How a server is set up; the same names are flags (`--max-queue`), variables (`HFQUANT_MAX_QUEUE`) and keys of a file. */
 export interface ServerSettings {
@@ -79,7 +79,9 @@ const oneOf = (...names: readonly string[]) => ({
 })
 const SWITCHES: Readonly<Record<string, boolean>> = { true: true, 1: true, false: false, 0: false }
 const onOrOff = { expected: 'true or false', read: (text: string) => SWITCHES[text] }
-const seconds = { value: '<seconds>', ...numberFrom(0) }
+export const MOST_SECONDS = Math.floor(LONGEST_TIMER / 1000)
+const secondsFrom = (least: number) => ({ value: '<seconds>', ...numberFrom(least, MOST_SECONDS) })
+const seconds = secondsFrom(0)
 
 /** Every option but the models and the file. */
 export const SERVER_OPTIONS = {
@@ -108,7 +110,7 @@ export const SERVER_OPTIONS = {
   },
   maxQueue: { value: '<n>', default: 64, help: 'choices that wait, per model', ...wholeFrom(0) },
   queueTimeout: { default: 30, help: 'longest wait', ...seconds },
-  requestTimeout: { default: 600, help: 'longest time of an answer', ...seconds },
+  requestTimeout: { default: 600, help: 'longest time of an answer', ...secondsFrom(1) },
   defaultMaxTokens: {
     ...{ value: '<n>', default: 512, ...wholeFrom(1) },
     help: 'tokens of a chat answer where neither request nor model says',
@@ -182,7 +184,7 @@ export const SERVER_OPTIONS = {
     help: 'texts of an encoder that are computed together',
   },
   batchWaitMs: {
-    ...{ value: '<ms>', default: 5, alias: 'GLINER_BATCH_WAIT_MS', ...numberFrom(0) },
+    ...{ value: '<ms>', default: 5, alias: 'GLINER_BATCH_WAIT_MS', ...numberFrom(0, LONGEST_TIMER) },
     help: 'how long a text waits for company',
   },
   maxLabels: { value: '<n>', default: 100, help: 'labels of a request for entities', ...wholeFrom(1) },

@@ -3,6 +3,7 @@ import { ConfigError, HfquantError } from 'hfquant'
 import { parse } from 'yaml'
 import {
   longName,
+  MOST_SECONDS,
   SERVER_OPTIONS,
   type ServerOption,
   type ServerOptionName,
@@ -144,6 +145,15 @@ export function checkSettings(
       field: '--no-auth',
       hint: 'Leave out --no-auth, listen on 127.0.0.1, or set HFQUANT_ALLOW_PUBLIC=1 if a proxy asks for keys.',
     })
+  }
+  for (const name of ['queueTimeout', 'requestTimeout', 'shutdownDelay', 'drainTimeout'] as const) {
+    const value = settings[name] ?? 0
+    if (value >= 0 && value <= MOST_SECONDS) continue
+    throw new ServerUsageError(
+      'OPTION_VALUE',
+      `--${longName(name)} is ${value}, expected seconds up to ${MOST_SECONDS}`,
+      { field: `--${longName(name)}`, found: value, expected: MOST_SECONDS },
+    )
   }
   if (settings.port > 65535) {
     throw new ServerUsageError('OPTION_VALUE', `--port is ${settings.port}, expected a port up to 65535`, {
