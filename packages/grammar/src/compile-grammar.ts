@@ -5,9 +5,8 @@ import { emitFreeText } from './free-text.js'
 import type { GrammarSource } from './grammar-source.js'
 import { createJsonParts, type JsonParts } from './json/json-parts.js'
 import type { CompiledGrammar } from './matcher/open-grammar.js'
-import { intersect } from './pattern/character-automaton.js'
 import { emitPlain } from './pattern/emit-characters.js'
-import { parsePattern } from './pattern/parse-pattern.js'
+import { patternAutomaton } from './pattern/pattern-automaton.js'
 import { emitJsonSchema } from './schema/json-schema.js'
 import type { Vocabulary } from './vocabulary/vocabulary.js'
 
@@ -49,7 +48,12 @@ function emit(
       return emitPlain(
         builder,
         from,
-        intersect([parsePattern(source.pattern, 'whole', 'regex')], undefined, 'regex'),
+        patternAutomaton(
+          builder,
+          [{ source: source.pattern, extent: 'whole', place: 'regex' }],
+          undefined,
+          'regex',
+        ),
       )
     case 'text':
       return builder.text(from, source.text)

@@ -65,6 +65,14 @@ describe('models that are loaded by their first request', () => {
     await server.close()
   })
 
+  it('stay for longer than any timer holds', async () => {
+    const { server, ask, states } = await several(['a'], { load: 'lazy' })
+    expect(await ask('a', { keep_alive: '999999h' })).toBe('a')
+    await sleep(20)
+    expect(await states()).toEqual({ a: 'loaded' })
+    await server.close()
+  })
+
   it('fail by themselves', async () => {
     const { server, ask, states } = await several(['a', 'broken'], { load: 'lazy' })
     expect(await ask('broken')).toBe('model_failed')

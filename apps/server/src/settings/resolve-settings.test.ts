@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { nameModels } from './name-models.js'
-import { resolveSettings, type SettingSources } from './resolve-settings.js'
+import { checkSettings, resolveSettings, type SettingSources } from './resolve-settings.js'
 import { usableCores } from './threads.js'
 
 let folder: string
@@ -47,6 +47,21 @@ describe('settings', () => {
     expect((await resolve({ environment })).settings).toMatchObject({
       ...{ bodyLimit: 2 * 2 ** 20, keepAlive: 300_000, auth: false },
     })
+  })
+
+  it('take no time that a timer does not hold', async () => {
+    for (const flags of [
+      { queueTimeout: '2147484' },
+      { drainTimeout: '99999999' },
+      { requestTimeout: '0' },
+    ]) {
+      await expect(resolve({ flags })).rejects.toMatchObject({ code: 'OPTION_VALUE' })
+    }
+    const { settings } = await resolve({})
+    for (const value of [2_147_484, Number.POSITIVE_INFINITY, -1]) {
+      const given = { ...settings, requestTimeout: value }
+      expect(() => checkSettings(given, {}, true)).toThrow(/--request-timeout is/)
+    }
   })
 
   it('take the names of gliner.serve, and say so', async () => {

@@ -1,4 +1,5 @@
 import { tooComplex } from '../errors.js'
+import type { CharacterAutomaton } from '../pattern/character-automaton.js'
 
 /** How often the counted part of a rule comes; `max` undefined: without end. */
 export interface CountBounds {
@@ -40,6 +41,8 @@ export interface Builder {
   readonly rules: readonly Rule[]
   /** The rule of each state. */
   readonly ruleOf: readonly number[]
+  /** Patterns that were made deterministic, and the work of all of them. */
+  readonly patterns: { readonly known: Map<string, CharacterAutomaton>; work: number }
   state(): number
   bytes(from: number, low: number, high: number, to?: number, guard?: Guard): number
   epsilon(from: number, to: number, guard?: Guard): void
@@ -66,6 +69,7 @@ export function createBuilder(): Builder {
     edges,
     rules,
     ruleOf,
+    patterns: { known: new Map(), work: 0 },
     state() {
       if (ruleOf.length >= MAX_STATES) throw tooLarge()
       return ruleOf.push(current) - 1

@@ -1,8 +1,7 @@
 import type { Builder, CountBounds } from '../automaton/builder.js'
 import { createCharacterEdges } from '../automaton/character-edges.js'
-import { intersect } from '../pattern/character-automaton.js'
 import { emitPlain } from '../pattern/emit-characters.js'
-import { parsePattern } from '../pattern/parse-pattern.js'
+import { patternAutomaton } from '../pattern/pattern-automaton.js'
 
 /** The parts that every JSON grammar shares, as rules that are made when they are first used. */
 export interface JsonParts {
@@ -54,7 +53,11 @@ export function createJsonParts(builder: Builder): JsonParts {
 
   const pattern = (from: number, name: string, source: string) =>
     through(from, name, (start) =>
-      emitPlain(builder, start, intersect([parsePattern(source, 'whole', name)], undefined, name)),
+      emitPlain(
+        builder,
+        start,
+        patternAutomaton(builder, [{ source, extent: 'whole', place: name }], undefined, name),
+      ),
     )
 
   const parts: JsonParts = {

@@ -1,5 +1,5 @@
 import type { CharSet, ENFA } from 'refa'
-import type { CountBounds } from '../automaton/builder.js'
+import type { Builder, CountBounds } from '../automaton/builder.js'
 import type { CharacterRange } from '../automaton/utf8-ranges.js'
 import { tooComplex } from '../errors.js'
 
@@ -14,7 +14,7 @@ export interface CharacterState {
 /** States of one pattern, with its lengths counted. */
 export const MAX_STATES = 10_000
 
-/** States looked at while making a pattern deterministic: a second at most on a slow machine. */
+/** States looked at while making the patterns of a grammar deterministic: a second at most on a slow machine. */
 const MAX_WORK = 4_000_000
 
 /** An automaton without empty edges and sets of characters: what each class of characters leads to. */
@@ -28,17 +28,18 @@ interface Component {
 /**
  * The texts that all of `automata` accept, and whose number of characters is within `bounds`: subset construction on
  * the product. Throws GRAMMAR_TOO_COMPLEX; some patterns need exponentially many states (`a.{30}` anywhere in a text).
+ * The work is counted in `budget`, for the whole grammar: many such patterns cost no more than one.
  */
 export function intersect(
   automata: readonly ENFA[],
   bounds: CountBounds | undefined,
   place: string,
+  budget: Pick<Builder['patterns'], 'work'>,
 ): CharacterAutomaton {
   const classes = characterClasses(automata)
   const components = automata.map((automaton) => componentOf(automaton, classes))
   // Beyond the last length that matters all lengths are alike.
   const lastLength = bounds === undefined ? 0 : (bounds.max ?? bounds.min)
-  let work = 0
 
   const states: { accepts: boolean; edges: { ranges: CharacterRange[]; to: number }[] }[] = []
   const pending: { sets: (readonly number[])[]; length: number }[] = []
@@ -81,8 +82,8 @@ export function intersect(
       const list = targets[state]?.[number]
       return list === undefined ? [] : [list]
     })
-    work += 1 + lists.reduce((sum, list) => sum + list.length, 0)
-    if (work > MAX_WORK) throw tooManyStates(place)
+    budget.work += 1 + lists.reduce((sum, list) => sum + list.length, 0)
+    if (budget.work > MAX_WORK) throw tooManyStates(place)
     return lists.length === 1 ? lists[0]! : [...new Set(lists.flat())].sort((a, b) => a - b)
   }
 }

@@ -1,9 +1,8 @@
 import type { Builder } from '../automaton/builder.js'
 import { emitTexts } from '../automaton/emit-texts.js'
 import type { JsonParts } from '../json/json-parts.js'
-import { intersect } from '../pattern/character-automaton.js'
 import { emitPlain } from '../pattern/emit-characters.js'
-import { parsePattern } from '../pattern/parse-pattern.js'
+import { patternAutomaton } from '../pattern/pattern-automaton.js'
 import { emitArray } from './arrays.js'
 import { checkDepth, count, type SchemaContext, type SchemaPlace, within } from './context.js'
 import { integerPattern } from './integers.js'
@@ -120,7 +119,8 @@ function emitTyped(
     case 'integer': {
       const pattern = integerPattern(schema, place.pointer)
       if (pattern === undefined) return parts.integer(from)
-      const automaton = intersect([parsePattern(pattern, 'whole', place.pointer)], undefined, place.pointer)
+      const placed = { source: pattern, extent: 'whole', place: place.pointer } as const
+      const automaton = patternAutomaton(builder, [placed], undefined, place.pointer)
       return emitPlain(builder, from, automaton)
     }
     case 'number':

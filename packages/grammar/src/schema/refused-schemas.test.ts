@@ -119,6 +119,15 @@ describe('hostile schemas end soon', () => {
     expect(Date.now() - started).toBeLessThan(10_000)
   })
 
+  test('several patterns, each of which would do', () => {
+    const heavy = (letter: string) => pattern(`^(?:a?){150}${letter}$`)
+    const each = (letters: string) =>
+      object(Object.fromEntries(Array.from(letters, (letter, index) => [`p${index}`, heavy(letter)])))
+    expect(refusal(each('bcdefghi')).code).toBe('GRAMMAR_TOO_COMPLEX')
+    // The same one is made once.
+    openSchema(each('bbbbbbbb'))
+  })
+
   test('a value that refers to itself', () => {
     expect(refusal({ const: cyclicValue }).code).toBe('SCHEMA_UNSUPPORTED')
   })
