@@ -120,6 +120,10 @@ describe('entities', () => {
     expect((await post('/gliner', { text, labels, relations: ['r'] })).status).toBe(400)
     const { body } = await post('/v1/entities', { model: 'gliner', input: [text], labels: [labels, labels] })
     expect(body.error).toMatchObject({ code: 'invalid_value', param: 'labels' })
+    const reserved = await post('/v1/entities', { model: 'gliner', input: text, labels: ['<<ENT>>'] })
+    expect([reserved.status, reserved.body.error]).toMatchObject([
+      ...[400, { code: 'invalid_value', param: 'labels' }],
+    ])
     const many = Array.from({ length: 101 }, (_, index) => `label ${index}`)
     expect(
       (await post('/v1/entities', { model: 'gliner', input: text, labels: many })).body.error.param,

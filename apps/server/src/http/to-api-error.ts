@@ -67,7 +67,11 @@ const PARAMS: Readonly<Record<string, string>> = {
 }
 
 const paramOf = ({ field }: HfquantError): string | undefined =>
-  field === undefined ? undefined : /^(messages|tools)\[/.test(field) ? field : PARAMS[field]
+  field === undefined
+    ? undefined
+    : /^(messages|tools)\[/.test(field)
+      ? field
+      : PARAMS[field.replace(/\[\d+\]$/, '')]
 
 const describe = ({ message, hint, code }: HfquantError): string =>
   code === 'CHAT_TEMPLATE_MISSING'

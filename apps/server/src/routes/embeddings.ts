@@ -1,6 +1,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { BaseEncoder, EncoderInput, SequenceClassifier } from 'hfquant'
 import type { ServerContext } from '../context.js'
+import type { BatchItem } from '../encode/batcher.js'
+import { runTexts } from '../encode/run-texts.js'
 import { withEncoder } from '../encode/with-encoder.js'
 import { ApiError } from '../http/api-error.js'
 import { handle } from '../http/handle.js'
@@ -46,16 +48,8 @@ export const embeddings =
           model.kind === 'encoder' && model.task === 'embed' ? (model.encoder as BaseEncoder) : undefined,
         (encoder: BaseEncoder, texts: readonly EncoderInput[]) => encoder.embed(texts),
         async ({ model, entry, batcher }) => {
-          const over = batcher.expect()
-          let items: readonly TokenCount[]
-          try {
-            items = await countTokens(inputs, model, truncates)
-          } finally {
-            over()
-          }
-          const vectors = await batcher.run(
-            items.map(({ input, tokens }) => ({ input, size: tokens, kind: '' })),
-            exchange.signal,
+          const { outputs: vectors, tokens } = await runTexts(exchange, batcher, () =>
+            countTokens(inputs, model, truncates, exchange.signal),
           )
           const [first] = vectors
           if (dimensions !== undefined && dimensions !== first?.length) {
@@ -65,8 +59,6 @@ export const embeddings =
               `${first?.length}, which is what the model gives`,
             )
           }
-          const tokens = items.reduce((sum, item) => sum + item.tokens, 0)
-          exchange.record.promptTokens = tokens
           return {
             headers: ignored.length === 0 ? {} : { 'x-hfquant-ignored': ignoredHeader(ignored) },
             body: {
@@ -100,13 +92,9 @@ export const classify =
         (encoder: SequenceClassifier, texts: readonly EncoderInput[]) =>
           encoder.classify(texts, { truncation: true }),
         async ({ model, entry, batcher }) => {
-          const items = await countTokens(inputs, model, truncates)
-          const results = await batcher.run(
-            items.map(({ input, tokens }) => ({ input, size: tokens, kind: '' })),
-            exchange.signal,
+          const { outputs: results, tokens } = await runTexts(exchange, batcher, () =>
+            countTokens(inputs, model, truncates, exchange.signal),
           )
-          const tokens = items.reduce((sum, item) => sum + item.tokens, 0)
-          exchange.record.promptTokens = tokens
           return {
             headers: ignored.length === 0 ? {} : { 'x-hfquant-ignored': ignoredHeader(ignored) },
             body: {
@@ -139,21 +127,18 @@ function readInputs(body: Fields): readonly EncoderText[] {
   return listOf(input, { least: 1, most: MOST_INPUTS })(value, 'input')
 }
 
-interface TokenCount {
-  readonly input: EncoderInput
-  readonly tokens: number
-}
-
 /** Reads the texts in slices; those that are too long are refused unless they may be cut. */
 async function countTokens(
   inputs: readonly EncoderText[],
   model: Pick<BaseEncoder, 'maxLength' | 'tokenizer'>,
   truncates: boolean,
-): Promise<readonly TokenCount[]> {
+  signal: AbortSignal,
+): Promise<readonly BatchItem<EncoderInput>[]> {
   const tokenizer = await model.tokenizer()
-  const counts: TokenCount[] = []
+  const counts: BatchItem<EncoderInput>[] = []
   let total = 0
   for (const [index, one] of inputs.entries()) {
+    signal.throwIfAborted()
     const found = typeof one === 'string' ? ((await tokenizer?.encodeAsync(one))?.length ?? 0) : one.length
     const where = inputs.length === 1 ? 'input' : `input[${index}]`
     if (found > model.maxLength && !truncates) {
@@ -165,12 +150,12 @@ async function countTokens(
         },
       )
     }
-    const tokens = Math.min(found, model.maxLength)
-    total += tokens
+    const size = Math.min(found, model.maxLength)
+    total += size
     if (total > MOST_TOKENS) throw wrongValue(`more than ${MOST_TOKENS} tokens`, 'input', 'fewer texts')
     counts.push({
       input: typeof one === 'string' ? one : { inputIds: one.slice(0, model.maxLength) },
-      tokens,
+      ...{ size, kind: '' },
     })
   }
   return counts

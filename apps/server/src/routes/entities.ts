@@ -1,6 +1,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Entity, GLiNER } from 'hfquant'
 import type { ServerContext } from '../context.js'
+import type { BatchItem } from '../encode/batcher.js'
+import { runTexts } from '../encode/run-texts.js'
 import { withEncoder } from '../encode/with-encoder.js'
 import { ApiError } from '../http/api-error.js'
 import type { Exchange } from '../http/exchange.js'
@@ -153,18 +155,17 @@ async function findEntities(
         JSON.parse(kind) as EntitySettings,
       ),
     async ({ model, entry, batcher }) => {
-      const over = batcher.expect()
-      const tokenizer = await model.tokenizer()
-      const sizes: number[] = []
-      for (const one of items) sizes.push((await tokenizer.encodeAsync(one.text)).length)
-      over()
-      const found = await batcher.run(
-        items.map((input, index) => ({ input, size: sizes[index]!, kind: JSON.stringify(settings) })),
-        exchange.signal,
-      )
-      const tokens = sizes.reduce((sum, size) => sum + size, 0)
-      exchange.record.promptTokens = tokens
-      return { model: entry.name, tokens, entities: found }
+      const { outputs, tokens } = await runTexts(exchange, batcher, async () => {
+        const tokenizer = await model.tokenizer()
+        const texts: BatchItem<EntityText>[] = []
+        for (const input of items) {
+          exchange.signal.throwIfAborted()
+          const { length: size } = await tokenizer.encodeAsync(input.text)
+          texts.push({ input, size, kind: JSON.stringify(settings) })
+        }
+        return texts
+      })
+      return { model: entry.name, tokens, entities: outputs }
     },
   )
 }
