@@ -50,11 +50,13 @@ export type {
   WeightInfo,
 } from './contract/format.js'
 export type {
+  ConstantPiece,
   ConstantTensor,
   GraphAttribute,
   GraphBuilder,
   GraphValue,
   NodeOptions,
+  PieceOutput,
 } from './contract/graph.js'
 export type { JsonObject } from './contract/json.js'
 export type { LayerCache } from './contract/layer-cache.js'
@@ -69,6 +71,7 @@ export type {
   StoredWeight,
 } from './contract/quantizer.js'
 export { skip } from './contract/skip.js'
+export type { ByteSpacing, StoredBytes } from './contract/stored-bytes.js'
 export type {
   FieldTensor,
   FieldValue,

@@ -17,7 +17,7 @@ export { llmInt8Dequantize, llmInt8Quantize } from './llm-int8'
 export { holdsNonFinite } from './non-finite'
 export { offsetCodes, packNibbles } from './pack'
 export { rowAbsMax } from './row-abs-max'
-export { transposeCodes, transposeFloats } from './transpose'
+export { transposeBytes, transposeFloats } from './transpose'
 
 /** First address that the module does not use itself: inputs and outputs are laid out from here. */
 export function heapBase(): usize {

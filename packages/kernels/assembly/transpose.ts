@@ -3,8 +3,9 @@
 /** Tiles of this many rows and columns stay in the first cache from their first byte to their last. */
 const TILE: usize = 64
 
-/** source int8 [rows, columns] -> target uint8 [columns, rows], code + 128. */
-export function transposeCodes(rows: usize, columns: usize, source: usize, target: usize): void {
+/** source [rows, columns] -> target [columns, rows], bytes in which the bits of `flip` are turned. */
+export function transposeBytes(flip: u32, rows: usize, columns: usize, source: usize, target: usize): void {
+  const flips = <u64>flip * 0x0101010101010101
   for (let top: usize = 0; top < rows; top += TILE) {
     const bottom = min(top + TILE, rows)
     for (let left: usize = 0; left < columns; left += TILE) {
@@ -16,9 +17,9 @@ export function transposeCodes(rows: usize, columns: usize, source: usize, targe
         for (; row + 8 <= bottom; row += 8) {
           let word: u64 = 0
           for (let i: usize = 0; i < 8; i++) word |= <u64>load<u8>(from + (row + i) * columns) << (i << 3)
-          store<u64>(to + row, word ^ 0x8080808080808080)
+          store<u64>(to + row, word ^ flips)
         }
-        for (; row < bottom; row++) store<u8>(to + row, load<u8>(from + row * columns) ^ 0x80)
+        for (; row < bottom; row++) store<u8>(to + row, load<u8>(from + row * columns) ^ <u8>flip)
       }
     }
   }

@@ -15,7 +15,13 @@ export {
 } from './errors.js'
 export { installedFile } from './installed-file.js'
 export type { KernelCall, KernelFunction, KernelParams, KernelResult } from './kernel.js'
-export type { ByteRange, FileRange, MemoryRange, Spacing } from './pool/byte-range.js'
+export {
+  type ByteRange,
+  type FileRange,
+  type MemoryRange,
+  rangeWithin,
+  type Spacing,
+} from './pool/byte-range.js'
 export { createIdleThreads, type IdleThreads, type KeptThread } from './pool/idle-threads.js'
 export {
   createKernelPool,
@@ -91,4 +97,4 @@ export { LLM_INT8_STEP } from './reference/llm-int8.js'
 export type { PackNibblesParams } from './reference/pack-nibbles.js'
 export type { MatrixParams } from './reference/row-abs-max.js'
 export { runKernel } from './run-kernel.js'
-export { transposedCodes } from './transposed-codes.js'
+export { type TransposedPiece, transposedCodes, transposedPieces } from './transposed-codes.js'

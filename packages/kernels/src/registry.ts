@@ -20,7 +20,7 @@ import { llmInt8DequantizeKernel, llmInt8QuantizeKernel } from './kernels/llm-in
 import { offsetCodesKernel } from './kernels/offset-codes.js'
 import { packNibblesKernel } from './kernels/pack-nibbles.js'
 import { rowAbsMaxKernel } from './kernels/row-abs-max.js'
-import { transposeCodesKernel } from './kernels/transpose-codes.js'
+import { transposeBytesKernel, transposeCodesKernel } from './kernels/transpose-codes.js'
 import { transposeFloatsKernel } from './kernels/transpose-floats.js'
 
 /** Every built-in kernel; a new one is a file in reference/, assembly/ and kernels/ and a line here. */
@@ -37,6 +37,7 @@ const definitions: readonly KernelDefinition[] = [
   int4OffsetQuantizeKernel,
   int4OffsetDequantizeKernel,
   float8DequantizeKernel,
+  transposeBytesKernel,
   transposeCodesKernel,
   transposeFloatsKernel,
   bnb4QuantizeKernel,

@@ -213,7 +213,7 @@ describe('every kernel gives the bytes of its formula', () => {
     )
   })
 
-  it('transposeCodes, of tiles and what is left of them', () => {
+  it.each(['transposeCodes', 'transposeBytes'] as const)('%s, of tiles and what is left of them', (name) => {
     const shape = fc.record({
       rows: fc.integer({ min: 0, max: 150 }),
       columns: fc.integer({ min: 0, max: 150 }),
@@ -226,9 +226,9 @@ describe('every kernel gives the bytes of its formula', () => {
     )
     fc.assert(
       fc.property(call, ([size, codes]) => {
-        const { outputs } = expectEqualBytes('transposeCodes', size, [codes], [codes.length])
+        const { outputs } = expectEqualBytes(name, size, [codes], [codes.length])
         const back = new Uint8Array(codes.length)
-        reference.transposeCodes({ rows: size.columns, columns: size.rows }, outputs, [back])
+        reference[name]({ rows: size.columns, columns: size.rows }, outputs, [back])
         expect(back).toEqual(codes)
       }),
       { numRuns: 60 },

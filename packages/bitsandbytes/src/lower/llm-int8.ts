@@ -1,5 +1,5 @@
-import type { GraphBuilder, GraphValue, LoweringInput } from '@hfquant/core'
-import { LLM_INT8_STEP, transposedCodes } from '@hfquant/kernels'
+import type { ConstantPiece, GraphBuilder, GraphValue, LoweringInput } from '@hfquant/core'
+import { LLM_INT8_STEP, transposedCodes, transposedPieces } from '@hfquant/kernels'
 
 /** Where the parts of an int8 weight are, and from which magnitude on an activation is an outlier. */
 export interface Int8Weight {
@@ -31,6 +31,7 @@ export function lowerLlmInt8(graph: GraphBuilder, layer: LoweringInput, weight: 
     dtype: 'uint8',
     shape: [inFeatures, outFeatures],
     chunks: () => weightCodes(layer, weight.codes),
+    pieces: () => weightPieces(layer, weight.codes),
   })
   const absMax = layer.component(weight.absMax)
   const zeroPoint = literal('uint8', [], [128])
@@ -108,4 +109,9 @@ const cast = ({ node }: GraphBuilder, value: GraphValue, to: number): GraphValue
 
 async function* weightCodes({ weight, read }: LoweringInput, key: string): AsyncGenerator<Uint8Array> {
   yield* transposedCodes(await read(key), weight.outFeatures, weight.inFeatures)
+}
+
+function weightPieces({ weight, source }: LoweringInput, key: string): readonly ConstantPiece[] | undefined {
+  const stored = source?.(key)
+  return stored && transposedPieces(stored, weight.outFeatures, weight.inFeatures)
 }

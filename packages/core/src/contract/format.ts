@@ -1,4 +1,5 @@
 import type { GraphBuilder, GraphValue } from './graph.js'
+import type { StoredBytes } from './stored-bytes.js'
 import type { Dtype, FloatDtype } from './tensor.js'
 
 /** A float weight that may be quantized, as the format sees it: always [outFeatures, inFeatures]. */
@@ -83,6 +84,8 @@ export interface LoweringInput {
   component(key: string): GraphValue
   /** A component's bytes, for constants that are derived from it. */
   read(key: string): Promise<Uint8Array>
+  /** Where these bytes lie, for kernels; undefined for a component that does not lie in one place as it is. */
+  source?(key: string): StoredBytes | undefined
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { ByteSpacing, StoredBytes } from './stored-bytes.js'
 import type { Dtype } from './tensor.js'
 
 /** A value that flows through a graph; only its builder looks inside. */
@@ -25,6 +26,29 @@ export interface ConstantTensor {
   readonly shape: readonly number[]
   /** The tensor's bytes, row-major, little-endian, in pieces of any size. */
   chunks(): AsyncIterable<Uint8Array>
+  /**
+   * The same bytes as calls of kernels, which threads make side by side, without passing through the memory of this one.
+   * Absent, or undefined, where a kernel over stored bytes is not all that it takes.
+   */
+  readonly pieces?: () => readonly ConstantPiece[] | undefined
+}
+
+/** One call of a kernel of @hfquant/kernels, or of `module`, whose only output is a part of a constant. */
+export interface ConstantPiece {
+  readonly kernel: string
+  readonly params: Readonly<Record<string, number | string | boolean>>
+  readonly inputs: readonly StoredBytes[]
+  readonly output: PieceOutput
+  /** File URL of an ES module that exports `kernels`. */
+  readonly module?: string
+}
+
+/** Bytes of a constant that a piece writes. */
+export interface PieceOutput {
+  /** Where they begin in the constant. */
+  readonly offset: number
+  readonly byteLength: number
+  readonly spacing?: ByteSpacing
 }
 
 /**

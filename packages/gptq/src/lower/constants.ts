@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import type { ConstantTensor, LoweringInput } from '@hfquant/core'
-import { runKernel, widenFloats } from '@hfquant/kernels'
+import type { ConstantPiece, ConstantTensor, LoweringInput } from '@hfquant/core'
+import { rangeWithin, runKernel, widenFloats } from '@hfquant/kernels'
 import { int32s } from '../format/int32s.js'
 import { groupCount } from '../format/layout.js'
 import { unpackZeroPoints } from '../format/zero-points.js'
@@ -40,6 +40,36 @@ export async function* codeChunks(layer: LoweringInput, layout: PackedLayout): A
     else yield packQuarters(codes, rows, width)
   }
 }
+
+/** Rows that one kernel transposes at once. */
+const KERNEL_BYTES = 2 ** 24
+
+/**
+ * Codes of 4 bits as kernels make them: a stored word holds 8 codes of a row, the first in its lowest bits, as 4 bytes of
+ * the result do. Words [K/8, N] are transposed, and that is all.
+ */
+export function codePieces(
+  { source }: LoweringInput,
+  { bits, rows, columns, container, blockSize, order }: PackedLayout,
+): readonly ConstantPiece[] | undefined {
+  const isWhole = columns % blockSize === 0 && columns % CODES_IN_WORD === 0
+  const stored = bits === 4 && container === 4 && order == null && isWhole ? source?.('qweight') : undefined
+  if (stored === undefined) return undefined
+  const words = columns / CODES_IN_WORD
+  const step = Math.max(1, Math.floor(KERNEL_BYTES / (words * 4)))
+  return [...steps(rows, step)].map(([first, count]) => {
+    const byteLength = words * count * 4
+    const spacing = { pieceBytes: count * 4, strideBytes: rows * 4 }
+    return {
+      kernel: 'transposeFloats',
+      params: { dtype: 'float32', rows: words, columns: count },
+      inputs: [rangeWithin(stored, first * 4, byteLength, spacing)],
+      output: { offset: first * words * 4, byteLength },
+    }
+  })
+}
+
+const CODES_IN_WORD = 8
 
 /** The scale of each block, as float32: that of the group it lies in. */
 export async function* scaleChunks(layer: LoweringInput, layout: PackedLayout): AsyncGenerator<Uint8Array> {
@@ -104,6 +134,9 @@ function* cells(
 
 /** [first, count] of row ranges of about PIECE_BYTES. */
 function* pieces(rows: number, rowBytes: number): Generator<readonly [first: number, count: number]> {
-  const step = Math.max(1, Math.floor(PIECE_BYTES / Math.max(rowBytes, 1)))
+  yield* steps(rows, Math.max(1, Math.floor(PIECE_BYTES / Math.max(rowBytes, 1))))
+}
+
+function* steps(rows: number, step: number): Generator<readonly [first: number, count: number]> {
   for (let first = 0; first < rows; first += step) yield [first, Math.min(step, rows - first)]
 }

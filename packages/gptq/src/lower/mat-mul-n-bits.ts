@@ -1,6 +1,6 @@
 import type { GraphBuilder, GraphValue, LoweringInput } from '@hfquant/core'
 import type { GptqLayout } from '../format/layout.js'
-import { codeChunks, orderConstant, scaleChunks, zeroPointChunks } from './constants.js'
+import { codeChunks, codePieces, orderConstant, scaleChunks, zeroPointChunks } from './constants.js'
 
 /** A GPTQ weight as `MatMulNBits` wants it. */
 export interface PackedLayout extends GptqLayout {
@@ -55,6 +55,7 @@ export function lowerMatMulNBits(
     dtype: 'uint8',
     shape: [rows, blocks, (blockSize * container) / 8],
     chunks: () => codeChunks(layer, packed),
+    pieces: () => codePieces(layer, packed),
   })
   const scales = graph.constant({
     name: `${path}.matmul_nbits.scales`,

@@ -1,14 +1,28 @@
 import { ALL_FINITE, type KernelDefinition } from '../kernel.js'
-import { transposeCodes } from '../reference/transpose-codes.js'
+import { transposeBytes, transposeCodes } from '../reference/transpose-codes.js'
 
-/** codes int8 [rows, columns] -> code + 128, uint8 [columns, rows]. */
-export const transposeCodesKernel: KernelDefinition<{ readonly rows: number; readonly columns: number }> = {
-  name: 'transposeCodes',
+interface TransposeParams {
+  readonly rows: number
+  readonly columns: number
+}
+
+const transposing = (
+  name: string,
+  flip: number,
+  reference: KernelDefinition<TransposeParams>['reference'],
+): KernelDefinition<TransposeParams> => ({
+  name,
   parse: (read) => ({ rows: read.count('rows'), columns: read.count('columns') }),
   sizes: ({ rows, columns }) => ({ inputs: [rows * columns], outputs: [rows * columns] }),
-  reference: transposeCodes,
+  reference,
   simd({ rows, columns }, { exports }, [codes], [result]) {
-    exports.transposeCodes(rows, columns, codes!.byteOffset, result!.byteOffset)
+    exports.transposeBytes(flip, rows, columns, codes!.byteOffset, result!.byteOffset)
     return ALL_FINITE
   },
-}
+})
+
+/** codes int8 [rows, columns] -> code + 128, uint8 [columns, rows]. */
+export const transposeCodesKernel = transposing('transposeCodes', 0x80, transposeCodes)
+
+/** bytes [rows, columns] -> [columns, rows], unchanged. */
+export const transposeBytesKernel = transposing('transposeBytes', 0, transposeBytes)

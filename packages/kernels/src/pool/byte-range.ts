@@ -50,3 +50,16 @@ export function* piecesOf(range: ByteRange): Generator<ByteRange> {
       : { buffer: range.buffer, byteOffset: range.byteOffset + start, byteLength }
   }
 }
+
+/** Some bytes of a range without spacing. */
+export function rangeWithin(
+  range: ByteRange,
+  offset: number,
+  byteLength: number,
+  spacing?: Spacing,
+): ByteRange {
+  const placed = isFileRange(range)
+    ? { fd: range.fd, position: range.position + offset, byteLength }
+    : { buffer: range.buffer, byteOffset: range.byteOffset + offset, byteLength }
+  return spacing === undefined ? placed : { ...placed, spacing }
+}

@@ -227,7 +227,7 @@ export interface WasmExports {
   ): number
   ggufBlocks(type: number, dtype: number, count: number, source: number, target: number): number
   ggufCodes(type: number, count: number, source: number, codes: number, scales: number): void
-  transposeCodes(rows: number, columns: number, source: number, target: number): void
+  transposeBytes(flip: number, rows: number, columns: number, source: number, target: number): void
   transposeFloats(size: number, rows: number, columns: number, source: number, target: number): void
   offsetCodes(count: number, source: number, target: number): void
   packNibbles(rows: number, columns: number, rowBytes: number, source: number, target: number): void

@@ -1,6 +1,8 @@
-import { mkdtemp, open, rm } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { mkdtemp, open, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { runKernel } from '@hfquant/kernels'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { createGraph } from '../graph/graph.js'
 import { constant, floatBytes } from '../testing/run-graph.fixture.js'
@@ -49,4 +51,76 @@ test('weights that are cut short at the end of the disk are a full disk, not a s
     if (outcome === undefined) expect(error).toBeUndefined()
     else expect(error).toMatchObject(outcome)
   }
+})
+
+const [SIZE, PIECES] = [2 ** 12, 8]
+const STORED = new Uint8Array(
+  Buffer.alloc(
+    SIZE * SIZE,
+    Uint8Array.from({ length: 251 }, (_, index) => index),
+  ),
+)
+
+/** A constant as large as threads are worth, of pieces that transpose some rows of what is stored. */
+function graphOfPieces() {
+  const rows = SIZE / PIECES
+  const graph = createGraph('rows')
+  const weight = graph.constant({
+    ...{ name: 'weight', dtype: 'int8', shape: [SIZE, SIZE] },
+    chunks() {
+      throw new Error('threads make it')
+    },
+    pieces: () =>
+      Array.from({ length: PIECES }, (_, index) => ({
+        kernel: 'transposeBytes',
+        params: { rows, columns: SIZE },
+        inputs: [
+          {
+            buffer: STORED.buffer,
+            byteOffset: index * rows * SIZE,
+            byteLength: rows * SIZE,
+          },
+        ],
+        output: {
+          ...{ offset: index * rows, byteLength: rows * SIZE },
+          spacing: { pieceBytes: rows, strideBytes: SIZE },
+        },
+      })),
+  })
+  const row = graph.node('Gather', [weight, graph.input('x', 'int64', ['N'])])
+  graph.output('y', row, 'int8', ['N', SIZE])
+  return graph
+}
+
+test('constants that kernels make of stored bytes are made by threads, into the same file', async () => {
+  const expected = new Uint8Array(SIZE * SIZE)
+  runKernel('transposeBytes', { rows: SIZE, columns: SIZE }, [STORED], [expected])
+  const [done, warned]: [string[], unknown[]] = [[], []]
+  const onWarning = (warning: Error) => warned.push(warning)
+  process.on('warning', onWarning)
+  await writeArtifact(folder, graphOfPieces(), {
+    signal: new AbortController().signal,
+    onProgress: ({ tensor, done: count, doneBytes }) => done.push(`${tensor} ${count} ${doneBytes}`),
+  })
+  process.off('warning', onWarning)
+  expect(Buffer.compare(await readFile(join(folder, 'weights.bin')), expected)).toBe(0)
+  expect([done, warned]).toEqual([[`weight 1 ${SIZE * SIZE}`], []])
+})
+
+test.runIf(existsSync('/dev/full'))(
+  'threads that find the disk full say so as the one here does',
+  async () => {
+    const { open: openReally } = await vi.importActual<typeof import('node:fs/promises')>('node:fs/promises')
+    vi.mocked(open).mockResolvedValueOnce(await openReally('/dev/full', 'w'))
+    const error = { name: 'OutputError', code: 'DISK_FULL', file: join(folder, 'weights.bin') }
+    await expect(writeArtifact(folder, graphOfPieces())).rejects.toMatchObject(error)
+  },
+)
+
+test('threads end between two pieces when what they make is not wanted any more', async () => {
+  const controller = new AbortController()
+  const writing = writeArtifact(folder, graphOfPieces(), { signal: controller.signal })
+  const reason = new Error('not wanted')
+  controller.abort(reason)
+  await expect(writing).rejects.toBe(reason)
 })

@@ -2,13 +2,16 @@ import { createHash } from 'node:crypto'
 import { type FileHandle, open, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
+  type ConstantPiece,
   type ConstantTensor,
+  isOutputFailure,
   type OnProgress,
   outputError,
   RuntimeError,
   tensorBytes,
   writeFully,
 } from '@hfquant/core'
+import { createKernelPool } from '@hfquant/kernels'
 import type { ByteLocation, Graph } from '../graph/graph.js'
 import { encodeModel } from '../graph/onnx-schema.js'
 import { MODEL_FILE, nextPage, WEIGHTS_FILE } from './files.js'
@@ -21,8 +24,9 @@ export interface ArtifactOptions {
 }
 
 /**
- * Writes a graph and its constants into a folder. Constants are made one behind the other, piece by piece; the
- * weights never stand in memory, and never in the protobuf, which cannot hold more than 2 GB.
+ * Writes a graph and its constants into a folder, piece by piece; the weights never stand in memory, and never in the
+ * protobuf, which cannot hold more than 2 GB. Constants that kernels make of stored bytes are made by threads, all others
+ * here meanwhile, one behind the other.
  *
  * @returns the path of the model file.
  * @throws OutputError when the folder cannot be written.
@@ -44,7 +48,7 @@ export async function writeArtifact(
     throw outputError(cause, path)
   })
   try {
-    await writeConstants(file, path, graph.constants, locations, options)
+    await writeConstants({ file, path, locations, ...options }, graph.constants)
   } finally {
     await file.close()
   }
@@ -71,16 +75,92 @@ function layout(constants: readonly ConstantTensor[]): Map<string, ByteLocation>
   return locations
 }
 
-async function writeConstants(
-  file: FileHandle,
-  path: string,
-  constants: readonly ConstantTensor[],
-  locations: ReadonlyMap<string, ByteLocation>,
-  { signal, onProgress }: ArtifactOptions,
+/** The file that constants are written to, and their places in it. */
+interface ConstantsFile extends Pick<ArtifactOptions, 'signal' | 'onProgress'> {
+  readonly file: FileHandle
+  readonly path: string
+  readonly locations: ReadonlyMap<string, ByteLocation>
+}
+
+async function writeConstants(target: ConstantsFile, constants: readonly ConstantTensor[]): Promise<void> {
+  const byThreads = new Map<ConstantTensor, readonly ConstantPiece[]>()
+  for (const tensor of constants) {
+    const pieces = tensor.pieces?.()
+    if (pieces !== undefined) byThreads.set(tensor, pieces)
+  }
+  if (bytesOf(byThreads.keys()) < WORTH_THREADS) byThreads.clear()
+  const report = reporter(target, constants)
+  // Either side ends when the other one fails: what it writes to is about to be closed.
+  const failure = new AbortController()
+  const signal = AbortSignal.any([failure.signal, ...(target.signal === undefined ? [] : [target.signal])])
+  const fail = (cause: unknown): never => {
+    failure.abort(cause)
+    throw cause
+  }
+  const here = constants.filter((tensor) => !byThreads.has(tensor))
+  const ends = await Promise.allSettled([
+    writePieces({ ...target, signal }, byThreads, report).catch(fail),
+    writeChunks({ ...target, signal }, here, report).catch(fail),
+  ])
+  target.signal?.throwIfAborted()
+  for (const end of ends) if (end.status === 'rejected') throw failure.signal.reason
+}
+
+/** Fewer bytes are made before threads have started. */
+const WORTH_THREADS = 2 ** 24
+
+const bytesOf = (constants: Iterable<ConstantTensor>): number =>
+  [...constants].reduce((sum, { dtype, shape }) => sum + tensorBytes(dtype, shape), 0)
+
+/** Counts constants as they are done. */
+function reporter({ onProgress }: ConstantsFile, constants: readonly ConstantTensor[]) {
+  const totalBytes = bytesOf(constants)
+  let [done, doneBytes] = [0, 0]
+  return (tensor: ConstantTensor): void => {
+    done += 1
+    doneBytes += bytesOf([tensor])
+    const total = constants.length
+    onProgress?.({ stage: 'compile', tensor: tensor.name, done, total, doneBytes, totalBytes })
+  }
+}
+
+async function writePieces(
+  { file, path, locations, signal }: ConstantsFile,
+  pieces: ReadonlyMap<ConstantTensor, readonly ConstantPiece[]>,
+  report: (tensor: ConstantTensor) => void,
 ): Promise<void> {
-  const totalBytes = [...locations.values()].reduce((sum, { byteLength }) => sum + byteLength, 0)
-  let done = 0
-  let doneBytes = 0
+  if (pieces.size === 0) return
+  await using pool = createKernelPool()
+  const left = new Map([...pieces].map(([tensor, { length }]) => [tensor, length]))
+  const queue = inOrder(pieces)
+  // One more than there are threads, so that each finds its next piece waiting. A lane that fails ends the queue.
+  const lanes = Array.from({ length: pool.workers + 1 }, async () => {
+    for (const [tensor, { output, ...task }] of queue) {
+      signal?.throwIfAborted()
+      const { offset, ...range } = output
+      const position = locations.get(tensor.name)!.offset + offset
+      await pool.run({ ...task, outputs: [{ ...range, fd: file.fd, position }] })
+      left.set(tensor, left.get(tensor)! - 1)
+      if (left.get(tensor) === 0) report(tensor)
+    }
+  })
+  for (const lane of await Promise.allSettled(lanes)) {
+    if (lane.status === 'fulfilled') continue
+    throw isOutputFailure(lane.reason) ? outputError(lane.reason, path) : lane.reason
+  }
+}
+
+function* inOrder(
+  pieces: ReadonlyMap<ConstantTensor, readonly ConstantPiece[]>,
+): Generator<readonly [ConstantTensor, ConstantPiece]> {
+  for (const [tensor, own] of pieces) for (const piece of own) yield [tensor, piece]
+}
+
+async function writeChunks(
+  { file, path, locations, signal }: ConstantsFile,
+  constants: readonly ConstantTensor[],
+  report: (tensor: ConstantTensor) => void,
+): Promise<void> {
   for (const tensor of constants) {
     signal?.throwIfAborted()
     const { offset, byteLength } = locations.get(tensor.name)!
@@ -103,15 +183,6 @@ async function writeConstants(
         },
       )
     }
-    done += 1
-    doneBytes += byteLength
-    onProgress?.({
-      stage: 'compile',
-      tensor: tensor.name,
-      done,
-      total: constants.length,
-      doneBytes,
-      totalBytes,
-    })
+    report(tensor)
   }
 }

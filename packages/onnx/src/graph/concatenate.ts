@@ -1,4 +1,4 @@
-import type { ConstantTensor } from '@hfquant/core'
+import { type ConstantPiece, type ConstantTensor, type PieceOutput, tensorBytes } from '@hfquant/core'
 
 /** Constants one behind the other along the first axis: [n1, ...rest], [n2, ...rest] -> [n1 + n2, ...rest]. */
 export function concatenateRows(parts: readonly ConstantTensor[]): ConstantTensor {
@@ -11,7 +11,34 @@ export function concatenateRows(parts: readonly ConstantTensor[]): ConstantTenso
     async *chunks() {
       for (const part of parts) yield* part.chunks()
     },
+    pieces: () => {
+      let start = 0
+      return joinPieces(parts, ({ dtype, shape }) => {
+        const offset = start
+        start += tensorBytes(dtype, shape)
+        return (output) => ({ ...output, offset: offset + output.offset })
+      })
+    },
   }
+}
+
+/** The pieces of all parts, at their places in the whole; undefined where a part has none, or none that can be placed. */
+function joinPieces(
+  parts: readonly ConstantTensor[],
+  placeOf: (part: ConstantTensor) => (output: PieceOutput) => PieceOutput | undefined,
+): readonly ConstantPiece[] | undefined {
+  const joined: ConstantPiece[] = []
+  for (const part of parts) {
+    const place = placeOf(part)
+    const pieces = part.pieces?.()
+    if (pieces === undefined) return undefined
+    for (const piece of pieces) {
+      const output = place(piece.output)
+      if (output === undefined) return undefined
+      joined.push({ ...piece, output })
+    }
+  }
+  return joined
 }
 
 /** Bytes of a piece that interleaving makes. */
@@ -44,6 +71,18 @@ export function interleaveColumns(parts: readonly ConstantTensor[]): ConstantTen
         }
         yield piece
       }
+    },
+    pieces: () => {
+      let start = 0
+      return joinPieces(parts, ({ shape }) => {
+        const [column, partWidth] = [start, shape[1]!]
+        start += partWidth
+        return ({ offset, byteLength, spacing }) => {
+          // Some columns of all rows: their pieces stand further apart.
+          if (spacing?.strideBytes !== partWidth || offset + spacing.pieceBytes > partWidth) return undefined
+          return { offset: column + offset, byteLength, spacing: { ...spacing, strideBytes: width } }
+        }
+      })
     },
   }
 }

@@ -31,7 +31,7 @@ export function signWeights({ nodes, constants, literals }: GraphParts): GraphPa
 const isUnsignedZero = ({ type, shape, bytes }: Literal): boolean =>
   type === elementType('uint8') && shape.length === 0 && bytes[0] === UNSIGNED_ZERO
 
-const inSignedCodes = ({ name, shape, chunks }: ConstantTensor): ConstantTensor => ({
+const inSignedCodes = ({ name, shape, chunks, pieces }: ConstantTensor): ConstantTensor => ({
   name: `${name}.signed`,
   dtype: 'int8',
   shape,
@@ -42,5 +42,10 @@ const inSignedCodes = ({ name, shape, chunks }: ConstantTensor): ConstantTensor 
       runKernel('offsetCodes', {}, [codes], [signed])
       yield signed
     }
+  },
+  pieces() {
+    const unsigned = pieces?.()
+    if (!unsigned?.every(({ kernel }) => kernel === 'transposeCodes')) return undefined
+    return unsigned.map((piece) => ({ ...piece, kernel: 'transposeBytes' }))
   },
 })

@@ -10,6 +10,7 @@ import {
   type Module,
   type Parameter,
   parameterChunks,
+  parameterSource,
   QuantizedModule,
   readParameter,
 } from '@hfquant/core'
@@ -50,6 +51,11 @@ export const lowerQuantized: Lowering<QuantizedModule> = (module, path, input, c
     input,
     memory,
     read: (key) => readParameter(module.component(key)),
+    source(key) {
+      const parameter = module.component(key)
+      const { dtype, ranges } = parameterSource(parameter)
+      return ranges.length === 1 && dtype === parameter.dtype ? ranges[0] : undefined
+    },
     component(key) {
       const parameter = module.component(key)
       const { dtype, shape } = parameter

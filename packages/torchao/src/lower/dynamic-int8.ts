@@ -1,5 +1,5 @@
-import type { GraphBuilder, GraphValue, LoweringInput, QuantizedFormat } from '@hfquant/core'
-import { transposedCodes, widenFloats } from '@hfquant/kernels'
+import type { ConstantPiece, GraphBuilder, GraphValue, LoweringInput, QuantizedFormat } from '@hfquant/core'
+import { transposedCodes, transposedPieces, widenFloats } from '@hfquant/kernels'
 import { type GroupedCodes, QDATA, SCALE } from '../tensors/grouped-codes.js'
 import type { Int8Activations } from '../tensors/int8-activations.js'
 import { FLOAT, quantizeActivations, UNSIGNED_ZERO } from './quantize-activations.js'
@@ -36,6 +36,7 @@ function dynamicInt8(
     dtype: 'uint8',
     shape: [inFeatures, outFeatures],
     chunks: () => weightCodes(layer),
+    pieces: () => weightPieces(layer),
   })
   const zero = graph.literal('uint8', [], [UNSIGNED_ZERO])
   const product = graph.node('MatMulInteger', [codes, operand, zero, zero])
@@ -62,6 +63,11 @@ function dynamicInt8(
 
 async function* weightCodes({ weight, read }: LoweringInput): AsyncGenerator<Uint8Array> {
   yield* transposedCodes(await read(QDATA), weight.outFeatures, weight.inFeatures)
+}
+
+function weightPieces({ weight, source }: LoweringInput): readonly ConstantPiece[] | undefined {
+  const stored = source?.(QDATA)
+  return stored && transposedPieces(stored, weight.outFeatures, weight.inFeatures)
 }
 
 async function* rowScales(
