@@ -65,6 +65,14 @@ describe('cache', () => {
     expect(await listed()).toEqual([])
   })
 
+  it('warm compiles a model that nobody has used', async () => {
+    await cache('rm', '--all')
+    const { status, stdout } = await cache('warm', QUANTIZED, '--json')
+    expect([status, JSON.parse(stdout)]).toEqual([0, (await listed())[0]])
+    expect((await cache('warm', QUANTIZED)).stdout).toMatch(/^compiled .*, [\d.]+ [kM]B in /)
+    expect(await listed()).toHaveLength(1)
+  })
+
   it('prune removes what was not used for the longest time, and what is damaged', async () => {
     await use(FLOAT)
     await use(QUANTIZED)
