@@ -57,7 +57,7 @@ describe('the import rules', () => {
     ['for its effects', `import '@hfquant/torchao'`],
   ])('hold the arrows for an import that is %s', (_, statement) => {
     expect(violationsWith({ 'apps/cli/src/extra.ts': `\n\n${statement}\n` })).toEqual([
-      'apps/cli/src/extra.ts:3 imports @hfquant/torchao: not allowed, may import hfquant',
+      'apps/cli/src/extra.ts:3 imports @hfquant/torchao: not allowed, may import hfquant, @hfquant/server',
     ])
   })
 
