@@ -4,6 +4,7 @@ import { bnb8DequantizeKernel, bnb8QuantizeKernel } from './kernels/bnb8.js'
 import { castKernel } from './kernels/cast.js'
 import { copyKernel } from './kernels/copy.js'
 import { dequantizeRowsKernel } from './kernels/dequantize-rows.js'
+import { eightBitBlocksKernel } from './kernels/eight-bit-blocks.js'
 import { float8DequantizeKernel } from './kernels/float8-dequantize.js'
 import { ggufBlocksKernel, ggufCodesKernel } from './kernels/gguf-blocks.js'
 import { gptqEnergyKernel } from './kernels/gptq-energy.js'
@@ -31,6 +32,7 @@ const definitions: readonly KernelDefinition[] = [
   rowAbsMaxKernel,
   int8RowsKernel,
   intGroupsKernel,
+  eightBitBlocksKernel,
   dequantizeRowsKernel,
   offsetCodesKernel,
   packNibblesKernel,

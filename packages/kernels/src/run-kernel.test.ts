@@ -116,6 +116,27 @@ describe('every kernel gives the bytes of its formula', () => {
     )
   })
 
+  it('eightBitBlocks, both halves', () => {
+    const shape = fc.record({
+      dtype: dtypes,
+      rows,
+      groupSize: fc.oneof(fc.constantFrom(8, 32), fc.integer({ min: 1, max: 40 })),
+      groups: fc.integer({ min: 0, max: 3 }),
+    })
+    const call = shape.chain((params) =>
+      fc.tuple(fc.constant(params), rowsOf(params.dtype, params.rows * params.groups, params.groupSize)),
+    )
+    fc.assert(
+      fc.property(call, ([{ groups, ...params }, bytes]) => {
+        const scales = params.rows * groups
+        const full = { ...params, columns: groups * params.groupSize }
+        expectEqualBytes('eightBitBlocks', { ...full, part: 'codes' }, [bytes], [scales * params.groupSize])
+        expectEqualBytes('eightBitBlocks', { ...full, part: 'scales' }, [bytes], [scales * 4])
+      }),
+      { numRuns: 300 },
+    )
+  })
+
   it('dequantizeRows, whatever the scale holds', () => {
     const shape = fc.record({
       rows,

@@ -124,3 +124,26 @@ test('threads end between two pieces when what they make is not wanted any more'
   controller.abort(reason)
   await expect(writing).rejects.toBe(reason)
 })
+
+test('of values that a kernel refuses, the constant itself says which they are', async () => {
+  const values = new Float32Array(2 ** 22).fill(1)
+  values[values.length - 1] = Number.NaN
+  const graph = createGraph('cast')
+  const weight = graph.constant({
+    ...{ name: 'weight', dtype: 'float32', shape: [values.length] },
+    // biome-ignore lint/correctness/useYield: it ends before the first chunk.
+    async *chunks() {
+      throw new Error('weight holds a NaN')
+    },
+    pieces: () => [
+      {
+        kernel: 'cast',
+        params: { from: 'float32', to: 'float32' },
+        inputs: [{ buffer: values.buffer, byteOffset: 0, byteLength: values.byteLength }],
+        output: { offset: 0, byteLength: values.byteLength },
+      },
+    ],
+  })
+  graph.output('y', weight, 'float32', [values.length])
+  await expect(writeArtifact(folder, graph)).rejects.toThrow('weight holds a NaN')
+})

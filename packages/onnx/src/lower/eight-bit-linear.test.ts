@@ -1,4 +1,5 @@
-import { Linear } from '@hfquant/core'
+import { Linear, type StoredBytes } from '@hfquant/core'
+import { runKernel } from '@hfquant/kernels'
 import { expect, test } from 'vitest'
 import { createGraph } from '../graph/graph.js'
 import { runGraph } from '../testing/run-graph.fixture.js'
@@ -47,3 +48,44 @@ test('rows that are no multiple of a block are left to others', () => {
   const context = { graph, compute: 'fast', memory: 'auto' } as const
   expect(lowerInEightBits(layer(100), 'head', input, context)).toBeUndefined()
 })
+
+test.each(['float32', 'bfloat16', 'float16'] as const)(
+  'threads make the constants of %s weights as chunks have them',
+  async (dtype) => {
+    const [rows, columns] = [40_000, 64]
+    const head = new Linear(columns, rows, dtype, { bias: false })
+    const buffer = new SharedArrayBuffer(head.weight.byteLength)
+    // Of every two bytes the upper one is small: nothing is infinite or NaN in any of the three.
+    new Uint8Array(buffer).set(
+      Uint8Array.from({ length: buffer.byteLength }, (_, i) => (i * 37 + (i >> 9)) % 96),
+    )
+    head.weight.storage = { kind: 'memory', dtype, buffer }
+    const graph = createGraph('head')
+    const context = { graph, compute: 'fast', memory: 'auto' } as const
+    lowerInEightBits(head, 'head', graph.input('x', 'float32', ['S', columns]), context)
+    for (const constant of graph.constants) {
+      const chunks = await allBytes(constant.chunks())
+      const made = Buffer.alloc(chunks.byteLength)
+      const pieces = constant.pieces!()!
+      for (const { kernel, params, inputs, output } of pieces) {
+        const out = made.subarray(output.offset, output.offset + output.byteLength)
+        runKernel(kernel, params, inputs.map(inMemoryBytes), [out])
+      }
+      expect(Buffer.compare(made, chunks)).toBe(0)
+    }
+    expect(graph.constants.map(({ pieces }) => pieces!()!.length > 1 || dtype !== 'float32')).not.toContain(
+      false,
+    )
+  },
+)
+
+async function allBytes(chunks: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const all: Uint8Array[] = []
+  for await (const chunk of chunks) all.push(chunk)
+  return Buffer.concat(all)
+}
+
+function inMemoryBytes(stored: StoredBytes): Uint8Array {
+  if (!('buffer' in stored)) throw new TypeError('expected bytes in memory')
+  return new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength)
+}

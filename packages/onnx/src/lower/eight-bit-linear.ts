@@ -1,7 +1,14 @@
-import { type GraphValue, type Linear, parameterChunks } from '@hfquant/core'
+import {
+  type ConstantPiece,
+  type ConstantTensor,
+  type GraphValue,
+  type Linear,
+  parameterChunks,
+} from '@hfquant/core'
 import { runKernel } from '@hfquant/kernels'
 import { addBias } from './linear.js'
 import type { LoweringContext } from './lowering.js'
+import { parameterParts } from './parameter-pieces.js'
 
 /** Weights that share a scale; a multiple of what the runtime's kernels read at once. */
 const BLOCK = 32
@@ -29,13 +36,13 @@ export function lowerInEightBits(
     name: `${path}.eight_bit.codes`,
     dtype: 'uint8',
     shape: [outFeatures, blocks, BLOCK],
-    chunks: () => quantized(module, ({ codes }) => codes),
+    ...quantized(module, 'codes'),
   })
   const scales = graph.constant({
     name: `${path}.eight_bit.scales`,
     dtype: 'float32',
     shape: [outFeatures, blocks],
-    chunks: () => quantized(module, ({ scales }) => scales),
+    ...quantized(module, 'scales'),
   })
   const product = graph.node('MatMulNBits', [input, codes, scales], {
     domain: 'com.microsoft',
@@ -50,41 +57,36 @@ export function lowerInEightBits(
   return addBias(product, module, path, context)
 }
 
-interface EightBits {
-  /** uint8, zero point 128. */
-  readonly codes: Uint8Array
-  /** float32, one for each block. */
-  readonly scales: Uint8Array
+/** Which half of the product's weight a constant is. */
+type Part = 'codes' | 'scales'
+
+const quantized = (module: Linear, part: Part): Pick<ConstantTensor, 'chunks' | 'pieces'> => ({
+  chunks: () => quantizedChunks(module, part),
+  pieces: () => quantizedPieces(module, part),
+})
+
+function quantizedPieces({ weight }: Linear, part: Part): readonly ConstantPiece[] | undefined {
+  return parameterParts(weight, BLOCK)?.map(({ dtype, bytes, first, count }) => ({
+    kernel: 'eightBitBlocks',
+    params: paramsOf(dtype, count, part),
+    inputs: [bytes],
+    output: { offset: bytesOf(first, part), byteLength: bytesOf(count, part) },
+  }))
 }
 
 /** Pieces of a parameter are powers of two long, except the last one: no block crosses their borders. */
-async function* quantized(
-  { weight }: Linear,
-  take: (piece: EightBits) => Uint8Array,
-): AsyncGenerator<Uint8Array> {
-  for await (const values of parameterChunks(weight, 'float32')) yield take(quantize(values))
+async function* quantizedChunks({ weight }: Linear, part: Part): AsyncGenerator<Uint8Array> {
+  for await (const values of parameterChunks(weight, 'float32')) {
+    const count = values.byteLength / 4
+    const made = new Uint8Array(bytesOf(count, part))
+    runKernel('eightBitBlocks', paramsOf('float32', count, part), [values], [made])
+    yield made
+  }
 }
 
-function quantize(values: Uint8Array): EightBits {
-  const count = values.byteLength / 4
-  const rows = count / BLOCK
-  const codes = new Uint8Array(count)
-  const scales = new Uint8Array(rows * 4)
-  runKernel(
-    'intGroups',
-    {
-      dtype: 'float32',
-      rows,
-      columns: BLOCK,
-      groupSize: BLOCK,
-      bits: 8,
-      mapping: 'symmetricNoClippingErr',
-      eps: 'tiny',
-    },
-    [values],
-    [codes, scales, new Uint8Array(rows)],
-  )
-  const unsigned = new Uint8Array(count)
-  runKernel('offsetCodes', {}, [codes], [unsigned])
-  return { codes: unsigned, scales }
-}
+const paramsOf = (dtype: string, count: number, part: Part) => ({
+  ...{ dtype, rows: count / BLOCK, columns: BLOCK, groupSize: BLOCK, part },
+})
+
+/** Codes of one byte, a float32 for each block. */
+const bytesOf = (count: number, part: Part): number => (part === 'codes' ? count : (count / BLOCK) * 4)

@@ -16,6 +16,7 @@ import {
 } from '@hfquant/core'
 import { convert } from '../graph/cast.js'
 import type { Lowering, LoweringContext } from './lowering.js'
+import { castPieces } from './parameter-pieces.js'
 
 export const lowerLinear: Lowering<Linear> = (module, path, input, context) =>
   addBias(
@@ -38,6 +39,7 @@ export const lowerEmbedding: Lowering<Embedding> = (module, path, input, { graph
     dtype,
     shape,
     chunks: () => parameterChunks(module.weight, dtype),
+    pieces: () => castPieces(module.weight, dtype),
   })
   const rows = graph.node('Gather', [table, input])
   return convert(graph, rows, dtype, 'float32')
@@ -114,6 +116,7 @@ export const floatConstant = (name: string, parameter: Parameter): ConstantTenso
   dtype: 'float32',
   shape: parameter.shape,
   chunks: () => parameterChunks(parameter, 'float32'),
+  pieces: () => castPieces(parameter, 'float32'),
 })
 
 /** The bias of a module, where it has one, added in float32. */
