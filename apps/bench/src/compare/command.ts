@@ -4,17 +4,20 @@ import { parseArgs } from 'node:util'
 import { drawChart } from './chart.js'
 import { type CompareOptions, compare } from './compare.js'
 import { ENGINES, type EngineName } from './engines/engine.js'
-import { DECODE_CONTEXTS, SUBJECTS } from './figures.js'
+import { DECODE_CONTEXTS, PREFILL_LENGTHS, SUBJECTS } from './figures.js'
 import { grow } from './grow.js'
 import { formatReport, type Report } from './report.js'
 
 export const COMPARE_USAGE = `  pnpm bench compare FOLDER [--work DIR] [--rounds 5] [--threads 2] [--tokens 32] [--only decode,…]
+                     [--quick] [--repeats 2]
                                                       hfquant and its peers in turns, on the weights of a float
                                                       checkpoint that has a tokenizer; models are written to DIR
   pnpm bench grow DIR [--sizes 2,4,8] [the same options]
                                                       the same for models of several depths, which it makes in DIR
 
   --contexts ${DECODE_CONTEXTS.join(',')}, as far as the model has positions (make-checkpoint --positions)
+  --quick    4 bits against node-llama-cpp in short contexts, some three minutes; options change it
+  --repeats  how often a run is made again of which other work took more than 5 % of the processors: 2
   --only     ${[...SUBJECTS, 'quantize'].join(', ')}
   --engines  ${ENGINES.join(', ')}
   --four-bit, --eight-bit   recipes of hfquant, separated by commas
@@ -22,18 +25,43 @@ export const COMPARE_USAGE = `  pnpm bench compare FOLDER [--work DIR] [--rounds
 
 const OPTIONS = {
   work: { type: 'string' },
-  rounds: { type: 'string', default: '5' },
-  threads: { type: 'string', default: String(availableParallelism()) },
-  tokens: { type: 'string', default: '32' },
-  contexts: { type: 'string', default: DECODE_CONTEXTS.join(',') },
-  sizes: { type: 'string', default: '2,4,8' },
+  quick: { type: 'boolean', default: false },
+  rounds: { type: 'string' },
+  repeats: { type: 'string' },
+  threads: { type: 'string' },
+  tokens: { type: 'string' },
+  contexts: { type: 'string' },
+  sizes: { type: 'string' },
   only: { type: 'string' },
-  engines: { type: 'string', default: ENGINES.join(',') },
-  'four-bit': { type: 'string', default: 'rtn-int4,rtn-int4-g32' },
-  'eight-bit': { type: 'string', default: 'int8-weight-only,int8-dynamic-act-int8-weight' },
+  engines: { type: 'string' },
+  'four-bit': { type: 'string' },
+  'eight-bit': { type: 'string' },
   json: { type: 'string' },
   chart: { type: 'string' },
 } as const
+
+const DEFAULTS = {
+  rounds: '5',
+  repeats: '2',
+  threads: String(availableParallelism()),
+  tokens: '32',
+  contexts: DECODE_CONTEXTS.join(','),
+  sizes: '2,4,8',
+  engines: ENGINES.join(','),
+  'four-bit': 'rtn-int4,rtn-int4-g32',
+  'eight-bit': 'int8-weight-only,int8-dynamic-act-int8-weight',
+}
+
+/** One recipe and its peer. */
+const QUICK = {
+  ...DEFAULTS,
+  rounds: '2',
+  contexts: '128,1024',
+  only: 'start,memory,prefill,decode',
+  engines: 'hfquant,node-llama-cpp',
+  'four-bit': 'rtn-int4',
+  'eight-bit': '',
+}
 
 /** The commands of comparisons, by name; each gets the arguments behind its own. */
 export const COMPARISONS = {
@@ -53,28 +81,35 @@ interface Output {
 }
 
 function readArguments(args: string[], subjects: readonly string[]) {
-  const { values, positionals } = parseArgs({ args, options: OPTIONS, allowPositionals: true })
+  const { values: given, positionals } = parseArgs({ args, options: OPTIONS, allowPositionals: true })
+  const values = { only: undefined, ...(given.quick ? QUICK : DEFAULTS), ...given }
   const [folder] = positionals
   if (folder === undefined) throw new TypeError(`which folder?\n${COMPARE_USAGE}`)
-  const list = (text: string) => text.split(',').filter((item) => item !== '')
   const options: CompareOptions = {
     work: values.work ?? `${folder.replace(/\/+$/, '')}-compared`,
     rounds: wholeNumber('rounds', values.rounds),
+    repeats: wholeNumber('repeats', values.repeats, 0),
     threads: wholeNumber('threads', values.threads),
     tokens: wholeNumber('tokens', values.tokens),
-    contexts: list(values.contexts).map((text) => wholeNumber('contexts', text)),
+    contexts: numbers('contexts', values.contexts),
+    // Read on the way to the contexts, the prompts of a quick comparison take no time of their own.
+    prefills: values.quick ? numbers('contexts', values.contexts) : PREFILL_LENGTHS,
     engines: someOf('engines', list(values.engines), ENGINES) as readonly EngineName[],
     recipes: { four: list(values['four-bit']), eight: list(values['eight-bit']) },
     only: values.only === undefined ? subjects : someOf('only', list(values.only), [...SUBJECTS, 'quantize']),
     report: (line) => console.error(line),
   }
-  const sizes = list(values.sizes).map((text) => wholeNumber('sizes', text))
+  const sizes = numbers('sizes', values.sizes)
   return { folder, options, sizes, output: { json: values.json, chart: values.chart } }
 }
 
-function wholeNumber(name: string, text: string): number {
-  if (/^[1-9]\d*$/.test(text)) return Number(text)
-  throw new TypeError(`--${name} is ${text}, expected a whole number of at least 1`)
+const list = (text: string): string[] => text.split(',').filter((item) => item !== '')
+
+const numbers = (name: string, text: string): number[] => list(text).map((item) => wholeNumber(name, item))
+
+function wholeNumber(name: string, text: string, least = 1): number {
+  if (/^\d+$/.test(text) && Number(text) >= least) return Number(text)
+  throw new TypeError(`--${name} is ${text}, expected a whole number of at least ${least}`)
 }
 
 function someOf(name: string, found: readonly string[], known: readonly string[]): readonly string[] {

@@ -17,7 +17,18 @@ const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url))
 test('every library runs the same model, and everything that was found is written', async () => {
   const [json, chart] = [join(root, 'report.json'), join(root, 'chart.svg')]
   const args = ['compare', demoModel, '--work', join(root, 'work'), '--json', json, '--chart', chart]
-  const small = ['--rounds', '1', '--tokens', '4', '--threads', '1', '--only', 'decode,together,memory']
+  const small = [
+    '--rounds',
+    '1',
+    '--repeats',
+    '0',
+    '--tokens',
+    '4',
+    '--threads',
+    '1',
+    '--only',
+    'decode,together,memory',
+  ]
   const recipes = ['--four-bit', 'rtn-int4-g32', '--eight-bit', 'int8-weight-only']
   const { stdout } = await promisify(execFile)(process.execPath, [MAIN, ...args, ...small, ...recipes])
   const report = JSON.parse(await readFile(json, 'utf8')) as Report

@@ -1,18 +1,19 @@
 import { existsSync, statSync } from 'node:fs'
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { cpus, loadavg, totalmem } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout } from 'node:timers/promises'
-import { cacheFolder } from 'hfquant'
 import type { QuantizeFigures } from '../measure-quantize.js'
 import { readBandwidth } from './bandwidth.js'
 import { type Contender, prepareContenders, type Recipes } from './contenders.js'
+import { DISTURBED, disturbance, quietest, readProcessorTimes } from './disturbance.js'
 import type { EngineName } from './engines/engine.js'
 import { SUBJECTS, type Subject } from './figures.js'
+import type { Measurement } from './measure-model.js'
 import { figureRows, type Machine, type Report } from './report.js'
 import { measureInChild, runMain } from './run-child.js'
 import type { Sample } from './samples.js'
+import { coldStart, firstStart, type MeasureStart, untilCompiled } from './starts.js'
 import { judgeTargets } from './targets.js'
 import { bandwidthShares, type TokenBytes, tokenBytes } from './token-bytes.js'
 
@@ -20,9 +21,12 @@ export interface CompareOptions {
   /** Where the contenders' models are written, and found again by the next comparison. */
   readonly work: string
   readonly rounds: number
+  /** How often a run that other work disturbed is made again. */
+  readonly repeats: number
   readonly threads: number
   readonly tokens: number
   readonly contexts: readonly number[]
+  readonly prefills: readonly number[]
   readonly engines: readonly EngineName[]
   readonly recipes: Recipes
   /** Of `SUBJECTS`, and 'quantize'. */
@@ -37,7 +41,7 @@ interface Model {
 
 /**
  * Compares hfquant with its peers on one float checkpoint. Contenders take turns within every round, each run in a
- * process of its own, so that a slow minute of the machine hits all of them.
+ * process of its own, so that a slow minute of the machine hits all of them; a run that other work disturbed is repeated.
  */
 export async function compare(source: string, options: CompareOptions): Promise<Report> {
   const { work, rounds, threads, report, only } = options
@@ -45,15 +49,32 @@ export async function compare(source: string, options: CompareOptions): Promise<
   const model = await readModel(source)
   const contenders = await prepareContenders(source, work, options, report)
   const subjects = SUBJECTS.filter((subject) => only.includes(subject))
-  const samples: Sample[] = []
-  if (subjects.includes('start')) samples.push(...(await coldStarts(contenders, model, options)))
   const bytes = await bytesOfTokens(contenders, source)
+  const cache = join(work, 'cache')
+  const disturbed: number[] = []
+  const measure = createMeasuring(model, options, disturbed)
+  const measureStart: MeasureStart = async (contender, folder) =>
+    (await measure(contender, ['start'], folder))['start warm']!
+  const samples: Sample[] = []
+  if (subjects.includes('start')) {
+    for (const contender of contenders) {
+      const found = await firstStart(contender, work, measureStart)
+      report(`${contender.name}: ${oneLine(found)}`)
+      samples.push(...toSamples(contender.name, 0, found))
+    }
+  }
+  for (const contender of contenders.filter(({ engine }) => engine === 'hfquant')) {
+    // What the starts of the rounds find.
+    await measureStart(contender, cache)
+    await untilCompiled(cache)
+  }
   for (let round = 0; round < rounds; round++) {
     const bandwidth = await readBandwidth(threads)
     samples.push({ round, contender: MEMORY, figure: 'bandwidth', value: bandwidth / 1e9 })
     report(`round ${round + 1} of ${rounds}, memory: ${(bandwidth / 1e9).toFixed(1)} GB/s`)
     for (const contender of inTurn(contenders, round)) {
-      const found = await measure(contender, model, subjects, join(work, 'cache'), options)
+      const cold = subjects.includes('start') ? await coldStart(contender, cache, measureStart) : {}
+      const found = { ...cold, ...(await measure(contender, subjects, cache)) }
       report(`round ${round + 1} of ${rounds}, ${contender.name}: ${oneLine(found)}`)
       const shares = bandwidthShares(found, bytes.get(contender), bandwidth)
       samples.push(...toSamples(contender.name, round, { ...found, ...shares }))
@@ -66,9 +87,32 @@ export async function compare(source: string, options: CompareOptions): Promise<
     source,
     machine,
     versions: versions(),
-    ...{ threads, rounds, contenders, samples },
+    ...{ threads, rounds, contenders, samples, disturbed },
     figures: figureRows(contenders, samples),
     targets: judgeTargets(contenders, { samples, fourBitBytes }),
+  }
+}
+
+type Measure = (contender: Contender, subjects: readonly Subject[], cache: string) => Promise<Measurement>
+
+/** @param disturbed gets the disturbance of each run that was never quiet. */
+function createMeasuring(
+  { vocabulary, contextLength }: Model,
+  { threads, tokens, contexts, prefills, repeats, report }: CompareOptions,
+  disturbed: number[],
+): Measure {
+  return async ({ name, engine, path }, subjects, cache) => {
+    const figures = { vocabulary, contextLength, tokens, contexts, prefills, subjects }
+    const run = async () => {
+      const before = readProcessorTimes()
+      const found = await measureInChild({ engine, path, threads, ...figures }, cache)
+      return { found, disturbance: disturbance(before, readProcessorTimes()) }
+    }
+    const quiet = await quietest(run, repeats, (first) => {
+      report(`${name}: other work took ${Math.round(first.disturbance * 100)} % of the processors; again`)
+    })
+    if (quiet.disturbance > DISTURBED) disturbed.push(quiet.disturbance)
+    return quiet.found
   }
 }
 
@@ -90,43 +134,6 @@ async function bytesOfTokens(
 /** Every other round the other way round, so that nobody always runs behind the same neighbour. */
 const inTurn = (contenders: readonly Contender[], round: number): readonly Contender[] =>
   round % 2 === 0 ? contenders : [...contenders].reverse()
-
-/** First starts: hfquant finds nothing compiled. Once a contender, as it compiles for seconds. */
-async function coldStarts(
-  contenders: readonly Contender[],
-  model: Model,
-  options: CompareOptions,
-): Promise<Sample[]> {
-  const samples: Sample[] = []
-  for (const contender of contenders) {
-    const cache = await mkdtemp(join(options.work, 'cold-'))
-    try {
-      const found = await measure(contender, model, ['start'], cache, options)
-      samples.push({ round: 0, contender: contender.name, figure: 'start cold', value: found['start warm']! })
-      await compiled(cache)
-    } finally {
-      await rm(cache, { recursive: true, force: true })
-    }
-    // What the warm starts of the rounds find.
-    await measure(contender, model, ['start'], join(options.work, 'cache'), options)
-    await compiled(join(options.work, 'cache'))
-  }
-  return samples
-}
-
-/** Waits for the process that compiles a model once it has answered: what is measured next has the machine to itself. */
-async function compiled(cache: string): Promise<void> {
-  const work = join(cacheFolder({ HFQUANT_CACHE: cache }), 'work')
-  while ((await readdir(work).catch(() => [])).length > 0) await setTimeout(100)
-}
-
-const measure = (
-  { engine, path }: Contender,
-  { vocabulary, contextLength }: Model,
-  subjects: readonly Subject[],
-  cache: string,
-  { threads, tokens, contexts }: CompareOptions,
-) => measureInChild({ engine, path, threads, vocabulary, contextLength, tokens, contexts, subjects }, cache)
 
 async function quantizeAll(
   source: string,

@@ -14,7 +14,7 @@ export interface Contender {
   readonly path: string
 }
 
-/** Recipes of hfquant to compare, by their bits. */
+/** Recipes of hfquant to compare, by their bits; peers take part with the bits that have one. */
 export interface Recipes {
   readonly four: readonly string[]
   readonly eight: readonly string[]
@@ -34,9 +34,9 @@ export async function prepareContenders(
   { engines, recipes }: { readonly engines: readonly EngineName[]; readonly recipes: Recipes },
   report: (line: string) => void,
 ): Promise<readonly Contender[]> {
-  const wanted = [...ours(work, recipes), ...llamaCpp(work), ...transformersJs(work)].filter(({ engine }) =>
-    engines.includes(engine),
-  )
+  const isWanted = ({ engine, bits }: Contender) =>
+    engines.includes(engine) && recipes[bits === 4 ? 'four' : 'eight'].length > 0
+  const wanted = [...ours(work, recipes), ...llamaCpp(work), ...transformersJs(work)].filter(isWanted)
   await mkdir(work, { recursive: true })
   for (const { name, path, make } of wanted) {
     if (existsSync(path)) continue

@@ -22,6 +22,7 @@ const UNITS: Readonly<Record<string, Unit>> = {
   together: TOKENS,
   bandwidth: { name: 'GB/s', better: 'more' },
   share: { name: 'of the bandwidth', better: 'more' },
+  artifact: { name: 'times its weights', better: 'less' },
   quantize: { name: 'MB/s', better: 'more' },
 }
 

@@ -1,5 +1,5 @@
 import { type EngineName, openEngine } from './engines/engine.js'
-import { PREFILL_LENGTHS, type Subject, TOGETHER, TOGETHER_PROMPT } from './figures.js'
+import { type Subject, TOGETHER, TOGETHER_PROMPT } from './figures.js'
 import { residentMemory } from './memory.js'
 import { createPrompts } from './prompts.js'
 
@@ -15,6 +15,8 @@ export interface MeasureRequest {
   readonly subjects: readonly Subject[]
   /** Tokens that decoding is measured behind; longer ones than the model has positions for are left out. */
   readonly contexts: readonly number[]
+  /** Lengths of the prompts whose reading is measured. */
+  readonly prefills: readonly number[]
 }
 
 /** Values by the name of the figure. */
@@ -29,7 +31,7 @@ const STARTING_PROMPT = 8
 export async function measureModel(request: MeasureRequest): Promise<Measurement> {
   const { engine: name, path, threads, tokens, subjects, contextLength } = request
   const fits = (length: number) => length + tokens <= contextLength
-  const prefills: readonly number[] = subjects.includes('prefill') ? PREFILL_LENGTHS.filter(fits) : []
+  const prefills = subjects.includes('prefill') ? request.prefills.filter(fits) : []
   const contexts = subjects.includes('decode') ? request.contexts.filter(fits) : []
   const lengths = [...new Set([...prefills, ...contexts])].sort((left, right) => left - right)
   const together = subjects.includes('together')

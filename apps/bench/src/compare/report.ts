@@ -13,6 +13,8 @@ export interface Report {
   readonly contenders: readonly Contender[]
   readonly figures: readonly FigureRow[]
   readonly targets: readonly TargetResult[]
+  /** Of each run that other work disturbed every time: the share of the processors that went to others. */
+  readonly disturbed: readonly number[]
   /** In the order of measuring. */
   readonly samples: readonly Sample[]
 }
@@ -56,10 +58,14 @@ export function figureRows(
 }
 
 /** The report for people: one table a figure, then the targets. */
-export function formatReport({ figures, targets, machine, threads, rounds }: Report): string {
+export function formatReport({ figures, targets, machine, threads, rounds, disturbed }: Report): string {
   const lines = [`${machine.processor}, ${machine.cores} cores, ${threads} threads, ${rounds} rounds`]
   if (machine.load > QUIET)
     lines.push(`THE MACHINE WAS BUSY (load ${short(machine.load)}): figures mean little`)
+  if (disturbed.length > 0) {
+    const most = Math.round(Math.max(...disturbed) * 100)
+    lines.push(`OTHER WORK DISTURBED ${disturbed.length} RUNS, by at most ${most} % of the processors`)
+  }
   for (const figure of new Set(figures.map((row) => row.figure))) {
     const rows = figures.filter((row) => row.figure === figure)
     const width = Math.max(...rows.map(({ contender }) => contender.length))
