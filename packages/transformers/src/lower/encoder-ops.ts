@@ -37,9 +37,10 @@ export function runEncoderOps(request: RunRequest): EncoderOps {
     first: (hidden) =>
       graph.node('Gather', [rows.toSequences(hidden), axis(0)], { attributes: { axis: { int: 1 } } }),
     mean(hidden) {
-      const sums = graph.node('ReduceSum', [byText(hidden), axis(1)])
-      const counts = graph.node('Add', [cast(graph, last(), 'float32'), graph.literal('float32', [], [1])])
-      return graph.node('Div', [sums, graph.node('Unsqueeze', [counts, axis(1, 2)])])
+      const ends = graph.node('Unsqueeze', [last(), axis(1, 2)]) // [B, 1, 1]
+      const sums = sumsUpTo(graph, rows.toSequences(hidden), cast(graph, ends, 'int64'))
+      const counts = graph.node('Add', [cast(graph, ends, 'float32'), graph.literal('float32', [], [1])])
+      return graph.node('Div', [sums, counts])
     },
     rows: flat,
     vocabulary: (path, hidden) => applyHead(path, hidden, request),
@@ -57,6 +58,17 @@ function once(make: () => GraphValue): () => GraphValue {
     made ??= make()
     return made
   }
+}
+
+/**
+ * Of tokens [B, S, channels], the sum of those up to `ends`, int64 [B, 1, 1], of each text: [B, 1, channels].
+ *
+ * A sum over S would depend on the longest text in its last bits: the runtime takes numbers together as their count allows,
+ * zeros among them. A running sum adds one token after the other, whatever comes behind.
+ */
+function sumsUpTo(graph: Graph, tokens: GraphValue, ends: GraphValue): GraphValue {
+  const sums = graph.node('CumSum', [tokens, graph.literal('int64', [], [1])])
+  return graph.node('GatherND', [sums, ends], { attributes: { batch_dims: { int: 1 } } })
 }
 
 /** bool [B, S]: whether a token belongs to its text, or stands behind it. */
