@@ -9,11 +9,11 @@ import {
   textField,
   unknownStage,
 } from './fields.js'
-import { inChunks } from './in-chunks.js'
 import { readPattern } from './pattern/pattern.js'
 import { precompiledReplacement } from './precompiled.js'
-import { graphemes, rewrittenSpans, type Traced, traceRewriting } from './spans.js'
+import { joinedSpans, rewrittenSpans, type Spans, slicedSpans, spansOfParts, type Traced } from './spans.js'
 import { asStep, PAUSE_EVERY, type Steps } from './steps.js'
+import { chunksOf, combinedCharacters, graphemes } from './text-parts.js'
 import { controlClass, markClass, nonspacingMarkClass, normalizeAs } from './unicode-tables.js'
 
 /**
@@ -48,7 +48,7 @@ function createNormalizer(stage: Stage): Normalizer {
     case 'Nmt':
       return byCharacters(cleanForTranslation)
     case 'Precompiled':
-      return byCharacters(precompiledReplacement(stage))
+      return byCharacters(precompiledReplacement(stage), graphemes)
     case 'Replace':
       return replaceNormalizer(stage)
     case 'Prepend': {
@@ -87,12 +87,22 @@ function sequenceNormalizer(stage: Stage): Normalizer {
 /** A normalizer that sees at most a character and what combines with it. */
 function byCharacters(
   normalize: (text: string) => string,
-  parts: (text: string) => Iterable<string> = graphemes,
+  parts: (text: string) => Iterable<string> = combinedCharacters,
 ): Normalizer {
   return function* (text, traced) {
-    const result = yield* inChunks(text, normalize)
-    if (traced) traceRewriting(traced, text, result, normalize, parts(text))
-    return result
+    const results: string[] = []
+    const spans: Spans[] = []
+    let start = 0
+    for (const chunk of chunksOf(text)) {
+      const result = normalize(chunk)
+      const own = slicedSpans(traced?.spans, start, start + chunk.length)
+      results.push(result)
+      if (own) spans.push(yield* spansOfParts(own, result, normalize, parts(chunk)))
+      start += chunk.length
+      yield
+    }
+    if (traced) traced.spans = joinedSpans(spans)
+    return results.join('')
   }
 }
 

@@ -1,19 +1,9 @@
 import { wrong } from '../tokenizer-json.js'
 import { type Stage, textField } from './fields.js'
-import { createCharacterSet, widthOf } from './pattern/character-set.js'
+import { graphemes } from './text-parts.js'
 
 /** Replacements of a sentence-piece model: the text for a character or grapheme, or undefined if it stays. */
 type Replace = (chunk: string) => string | undefined
-
-/**
- * Characters next to one another that are a grapheme each; anything else is left to Intl.Segmenter, which takes a
- * microsecond for every character. Letters that extend, precede or join others are left out.
- */
-const alone = createCharacterSet(
-  '[[\\p{L}\\p{N}\\p{P}\\p{Zs}]--[\\p{Grapheme_Extend}\\p{M}\\u{E33}\\u{EB3}\\u{D4E}\\u{1100}-\\u{11FF}\\u{A960}-\\u{A97F}\\u{D7B0}-\\u{D7FF}\\u{111C2}-\\u{111C3}\\u{1193F}\\u{11941}\\u{11A3A}\\u{11A84}-\\u{11A89}\\u{11D46}\\u{11F02}]]',
-)
-
-const segmenter = new Intl.Segmenter(undefined, { granularity: 'grapheme' })
 
 /** A grapheme of this many bytes is never replaced as a whole. */
 const LONG_GRAPHEME = 6
@@ -26,40 +16,10 @@ export function precompiledReplacement(stage: Stage): (text: string) => string {
 
 function replaceAll(text: string, replace: Replace): string {
   const parts: string[] = []
-  let at = 0
-  while (at < text.length) {
-    const end = endOfSimpleGrapheme(text, at)
-    if (end !== undefined) {
-      const character = text.slice(at, end)
-      parts.push(replace(character) ?? character)
-      at = end
-    } else {
-      const run = endOfRun(text, at)
-      for (const { segment } of segmenter.segment(text.slice(at, run)))
-        parts.push(replaceGrapheme(segment, replace))
-      at = run
-    }
+  for (const grapheme of graphemes(text)) {
+    parts.push(grapheme.length === 1 ? (replace(grapheme) ?? grapheme) : replaceGrapheme(grapheme, replace))
   }
   return parts.join('')
-}
-
-/** The end of a character that is a grapheme of its own. */
-function endOfSimpleGrapheme(text: string, at: number): number | undefined {
-  const code = text.codePointAt(at)!
-  if (!alone.has(code)) return undefined
-  const end = at + widthOf(code)
-  return end === text.length || alone.has(text.codePointAt(end)!) ? end : undefined
-}
-
-/** The next place with a character on either side that is a grapheme of its own. */
-function endOfRun(text: string, from: number): number {
-  let at = from
-  while (at < text.length) {
-    const code = text.codePointAt(at)!
-    at += widthOf(code)
-    if (at < text.length && alone.has(code) && alone.has(text.codePointAt(at)!)) return at
-  }
-  return at
 }
 
 function replaceGrapheme(grapheme: string, replace: Replace): string {

@@ -1,4 +1,5 @@
 import { widthOf } from './pattern/character-set.js'
+import type { Steps } from './steps.js'
 
 /**
  * Where each UTF-16 unit of a text on its way to the model comes from: its start and its end in the text as it was given,
@@ -49,27 +50,39 @@ export function rewrittenSpans(
   return Int32Array.from(made)
 }
 
-const segmenter = new Intl.Segmenter(undefined, { granularity: 'grapheme' })
-
-/** Parts of a text that a normalizer looks at together. */
-export function* graphemes(text: string): Generator<string> {
-  for (const { segment } of segmenter.segment(text)) yield segment
+/** Spans of texts one behind the other. */
+export function joinedSpans(all: readonly Spans[]): Spans {
+  const joined = new Int32Array(all.reduce((length, spans) => length + spans.length, 0))
+  let start = 0
+  for (const spans of all) {
+    joined.set(spans, start)
+    start += spans.length
+  }
+  return joined
 }
 
+/** Characters that are rewritten part by part between two pauses: some milliseconds of work. */
+const TRACE_EVERY = 512
+
 /**
- * Notes where the text comes from that `rewrite` makes of a text. Where it does not treat parts by themselves, all of the
- * result comes from all of the text.
+ * Of what `rewrite` has made of a text. Where it does not treat the parts by themselves, all of the result comes from all of
+ * the text.
  */
-export function traceRewriting(
-  traced: Traced,
-  text: string,
+export function* spansOfParts(
+  spans: Spans,
   result: string,
   rewrite: (part: string) => string,
-  parts: Iterable<string> = graphemes(text),
-): void {
-  const pairs = Array.from(parts, (part) => [part, rewrite(part)] as const)
-  const isByParts = pairs.map(([, after]) => after).join('') === result
-  traced.spans = isByParts
-    ? rewrittenSpans(traced.spans, pairs)
-    : Int32Array.from({ length: 2 * result.length }, (_, index) => wholeSpan(traced.spans)[index % 2]!)
+  parts: Iterable<string>,
+): Steps<Spans> {
+  const pairs: (readonly [before: string, after: string])[] = []
+  let characters = 0
+  for (const part of parts) {
+    pairs.push([part, rewrite(part)])
+    characters += part.length
+    if (characters < TRACE_EVERY) continue
+    characters = 0
+    yield
+  }
+  if (pairs.map(([, after]) => after).join('') === result) return rewrittenSpans(spans, pairs)
+  return Int32Array.from({ length: 2 * result.length }, (_, index) => wholeSpan(spans)[index % 2]!)
 }
