@@ -1,4 +1,4 @@
-import { cpSync, writeFileSync } from 'node:fs'
+import { cpSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { temporaryFolder } from '../testing/checkpoint.fixture.js'
@@ -49,4 +49,18 @@ it('refuses models that compute different things, or have other classes', async 
     JSON.parse((await runCli(['eval', token, other, '--text', text, '--json'])).stdout).error.code
   expect(await code(golden('architectures/bert'))).toBe('EVAL_TASKS')
   expect(await code(encoder('deberta-v2-token'))).toBe('EVAL_OUTPUTS')
+})
+
+it('refuses models that read a text as other tokens', async () => {
+  const token = encoder('bert-token')
+  const other = join(root, 'other-tokens')
+  cpSync(token, other, { recursive: true })
+  const json = JSON.parse(readFileSync(join(token, 'tokenizer.json'), 'utf8'))
+  // "lives" is three tokens; the classes are the same.
+  const split = { type: 'Split', pattern: { String: 'v' }, behavior: 'Isolated', invert: false }
+  const pre_tokenizer = { type: 'Sequence', pretokenizers: [json.pre_tokenizer, split] }
+  writeFileSync(join(other, 'tokenizer.json'), JSON.stringify({ ...json, pre_tokenizer }))
+  const { error } = JSON.parse((await runCli(['eval', other, token, '--text', text, '--json'])).stdout)
+  expect(error.code).toBe('EVAL_OUTPUTS')
+  expect(error.message).toContain('reads text 2 as 5 tokens, the first model as 7')
 })

@@ -31,16 +31,18 @@ export async function evaluateEncoder(
   // The first run compiles, and lays out its memory.
   await model.rows(texts.slice(0, 1))
   const sums = { rows: 0, cosine: 0, leastCosine: 1, agreed: 0, seconds: 0 }
+  const rowsOfTexts: number[] = []
   let columns = 0
   for (let done = 0; done < texts.length; done += TEXTS_AT_ONCE) {
     const start = performance.now()
     const own = await model.rows(texts.slice(done, done + TEXTS_AT_ONCE))
     sums.seconds += (performance.now() - start) / 1000
     columns = own.columns
-    const found = { rows: sums.rows + own.data.length / columns, columns, labels: model.labels }
-    const reference = exchange(task, found, sums.rows, own.data)
+    rowsOfTexts.push(...own.counts)
+    demandSame(task, { rows: rowsOfTexts, columns, labels: model.labels })
+    const reference = exchange(task.reference, own, sums.rows)
     compareRows(own.data, reference, columns, sums)
-    sums.rows = found.rows
+    sums.rows += own.data.length / columns
     onProgress({
       ...{ stage: 'evaluate', tensor: folder, done, total: texts.length, doneBytes: 0, totalBytes: 0 },
     })
@@ -48,7 +50,7 @@ export async function evaluateEncoder(
   const isVector = computes === 'hidden-states'
   const { anonymous, fileBacked, peakResident } = processMemory()
   return {
-    outputs: { rows: sums.rows, columns, labels: model.labels },
+    outputs: { rows: rowsOfTexts, columns, labels: model.labels },
     cosine: isVector ? sums.cosine / sums.rows : null,
     leastCosine: isVector ? sums.leastCosine : null,
     agreement: isVector ? null : sums.agreed / sums.rows,
@@ -62,6 +64,8 @@ export async function evaluateEncoder(
 /** What an encoder gives of texts, row by row. */
 interface Rows {
   readonly data: Float32Array
+  /** Rows of each text. */
+  readonly counts: readonly number[]
   readonly columns: number
 }
 
@@ -78,24 +82,24 @@ const OPENERS: Readonly<
 > = {
   async 'hidden-states'(folder, options) {
     const model = await AutoModel.fromPretrained(folder, options)
-    return evaluated(model, [], (texts) => model.embed(texts))
+    return evaluated(model, [], async (texts) => (await model.embed(texts)).map((vector) => [vector]))
   },
   async 'sequence-classification'(folder, options) {
     const model = await AutoModelForSequenceClassification.fromPretrained(folder, options)
     const logits = async (texts: readonly string[]) =>
-      (await model.classify(texts, CUT)).map((text) => text.logits)
+      (await model.classify(texts, CUT)).map((text) => [text.logits])
     return evaluated(model, model.labels, logits)
   },
   async 'token-classification'(folder, options) {
     const model = await AutoModelForTokenClassification.fromPretrained(folder, options)
     const logits = async (texts: readonly string[]) =>
-      (await model.classify(texts, CUT)).flatMap((text) => rowsOf(text.logits, text.shape[1]))
+      (await model.classify(texts, CUT)).map((text) => rowsOf(text.logits, text.shape[1]))
     return evaluated(model, model.labels, logits)
   },
   async 'masked-lm'(folder, options) {
     const model = await AutoModelForMaskedLM.fromPretrained(folder, options)
     const logits = async (texts: readonly string[]) =>
-      (await model.predict(texts, CUT)).flatMap((text) => rowsOf(text.logits, text.shape[1]))
+      (await model.predict(texts, CUT)).map((text) => rowsOf(text.logits, text.shape[1]))
     return evaluated(model, [], logits)
   },
 }
@@ -103,15 +107,17 @@ const OPENERS: Readonly<
 const evaluated = (
   model: AsyncDisposable,
   labels: readonly string[],
-  compute: (texts: readonly string[]) => Promise<readonly Float32Array[]>,
+  /** Rows of each text. */
+  compute: (texts: readonly string[]) => Promise<readonly (readonly Float32Array[])[]>,
 ): EvaluatedModel => ({
   labels,
   async rows(texts) {
-    const rows = await compute(texts)
+    const byText = await compute(texts)
+    const rows = byText.flat()
     const columns = rows[0]?.length ?? 0
     const data = new Float32Array(rows.length * columns)
     for (const [index, row] of rows.entries()) data.set(row, index * columns)
-    return { data, columns }
+    return { data, columns, counts: byText.map((own) => own.length) }
   },
   [Symbol.asyncDispose]: () => model[Symbol.asyncDispose](),
 })
@@ -119,35 +125,40 @@ const evaluated = (
 const rowsOf = (data: Float32Array, columns: number): readonly Float32Array[] =>
   Array.from({ length: data.length / columns }, (_, row) => data.subarray(row * columns, (row + 1) * columns))
 
-/** Leaves the rows for the other models, or gets those of the first. */
-function exchange(
-  { folder, reference: role, first }: EncoderEvalTask,
-  found: EncoderOutputs,
-  row: number,
-  own: Float32Array,
-): Float32Array {
-  if (role === 'write') writeRows(REFERENCE_FD, row, own, found.columns)
-  if (role !== 'read' || first === undefined) return own
-  const isSame =
-    found.columns === first.columns &&
-    found.rows <= first.rows &&
-    found.labels.join('\n') === first.labels.join('\n')
-  if (!isSame) throw otherOutputs(folder, found, first)
-  const rows = new Float32Array(own.length)
-  readRows(REFERENCE_FD, row, rows, found.columns)
-  return rows
+/**
+ * Whether rows stand for the same in both models, as far as they are computed.
+ *
+ * @throws ConfigError EVAL_OUTPUTS at the first difference.
+ */
+function demandSame({ folder, reference, first }: EncoderEvalTask, found: EncoderOutputs): void {
+  if (reference !== 'read' || first === undefined) return
+  const describe = ({ labels, columns }: EncoderOutputs) =>
+    labels.length > 0 ? `classes ${labels.join(', ')}` : `${columns} numbers for each text or token`
+  if (found.columns !== first.columns || found.labels.join('\n') !== first.labels.join('\n'))
+    throw otherOutputs(`${folder} gives ${describe(found)}, the first model ${describe(first)}`)
+  const other = found.rows.findIndex((count, text) => count !== first.rows[text])
+  if (other === -1) return
+  throw otherOutputs(
+    `${folder} reads text ${other + 1} as ${found.rows[other]} tokens, the first model as ${first.rows[other]}`,
+  )
+
+  function otherOutputs(message: string): ConfigError {
+    const hint = 'Only models with the same tokens and outputs of one form can be compared.'
+    return new ConfigError('EVAL_OUTPUTS', message, { file: folder, found, expected: first, hint })
+  }
 }
 
-function otherOutputs(folder: string, found: EncoderOutputs, expected: EncoderOutputs): ConfigError {
-  const described = ({ rows, columns, labels }: EncoderOutputs) =>
-    labels.length > 0
-      ? `classes ${labels.join(', ')}`
-      : `${columns} numbers for each of ${rows} texts or tokens`
-  return new ConfigError(
-    'EVAL_OUTPUTS',
-    `${folder} gives ${described(found)}, the first model ${described(expected)}`,
-    { file: folder, found, expected, hint: 'Only models with outputs of one form can be compared.' },
-  )
+/** Leaves the rows for the other models, or gets those of the first. */
+function exchange(
+  role: EncoderEvalTask['reference'],
+  { data, columns }: Rows,
+  firstRow: number,
+): Float32Array {
+  if (role === 'write') writeRows(REFERENCE_FD, firstRow, data, columns)
+  if (role !== 'read') return data
+  const rows = new Float32Array(data.length)
+  readRows(REFERENCE_FD, firstRow, rows, columns)
+  return rows
 }
 
 function compareRows(

@@ -31,8 +31,10 @@ export async function evaluateEncoders(
       first ??= outputs
       rows.push({ ...describeOpened(each), ...result })
     }
-    return { rows, outputs: first?.rows ?? 0 }
+    return { rows, outputs: sum(first?.rows ?? []) }
   } finally {
     reference?.close()
   }
 }
+
+const sum = (counts: readonly number[]): number => counts.reduce((total, count) => total + count, 0)

@@ -31,8 +31,8 @@ export interface EncoderEvalTask {
 
 /** The form of what an encoder gives, which two models have in common if they can be compared. */
 export interface EncoderOutputs {
-  /** Texts, or tokens of all of them. */
-  readonly rows: number
+  /** Of each text: 1, or its tokens. */
+  readonly rows: readonly number[]
   /** Channels of a vector, classes, or tokens of the vocabulary. */
   readonly columns: number
   readonly labels: readonly string[]
