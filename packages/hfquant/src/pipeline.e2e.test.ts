@@ -111,6 +111,7 @@ describe('text-generation', () => {
     [{ maxNewTokens: 3 }, 'OPTION_UNKNOWN', 'maxNewTokens', 'max_new_tokens'],
     [{ num_beams: 4 }, 'OPTION_VALUE', 'num_beams', '1'],
     [{ num_return_sequences: 2, do_sample: false }, 'OPTION_VALUE', 'num_return_sequences', 'do_sample'],
+    [{ num_return_sequences: 2 }, 'OPTION_VALUE', 'num_return_sequences', 'do_sample'],
     [{ temperature: -1 }, 'GENERATION_OPTION_INVALID', 'temperature', ''],
   ])('%j is refused by name', async (options, code, field, hint) => {
     await using generator = await pipeline('text-generation', demoModel)

@@ -70,8 +70,6 @@ export function readGenerationArguments(options: TextGenerationOptions = {}): Ge
   const { tools, documents, chat_template, tokenizer_encode_kwargs, ...rest } = others
   if (!Number.isInteger(count) || count < 1)
     throw invalid('num_return_sequences', count, 'a whole number from 1 on')
-  if (count > 1 && rest.do_sample === false)
-    throw invalid('num_return_sequences', count, '1 without do_sample')
   const generation: Record<string, unknown> = {}
   for (const [name, value] of Object.entries(rest)) {
     if (value === null || value === undefined) continue
@@ -86,6 +84,16 @@ export function readGenerationArguments(options: TextGenerationOptions = {}): Ge
     chat: { tools, documents, chat_template, tokenizer_encode_kwargs },
     ...{ streamer: streamer ?? undefined, signal },
   }
+}
+
+/**
+ * Answers to one text differ by chance alone.
+ *
+ * @param doSample what options and generation_config.json come to.
+ * @throws ConfigError OPTION_VALUE.
+ */
+export function checkCount(count: number, { doSample }: { readonly doSample: boolean }): void {
+  if (count > 1 && !doSample) throw invalid('num_return_sequences', count, '1 without do_sample')
 }
 
 function snakeCase(name: string): string {

@@ -3,11 +3,13 @@ import { join } from 'node:path'
 import { ConfigError, quote, readJsonFile } from '@hfquant/core'
 import type { CausalLM, Tokenizer } from '@hfquant/transformers'
 import {
+  checkCount,
   type GenerationArguments,
   readGenerationArguments,
   type TextGenerationOptions,
 } from './generation-arguments.js'
 import type { Loaded } from './loaded.js'
+import { runTogether } from './run-together.js'
 
 /** A message of a conversation. */
 export interface ChatMessage {
@@ -38,6 +40,12 @@ export interface TextGeneration {
 
 type Input = string | Chat
 
+/** What is continued, and its tokens. */
+interface Prompt {
+  readonly input: Input
+  readonly ids: readonly number[]
+}
+
 export function textGeneration(loaded: Loaded<CausalLM>): TextGeneration {
   let edges: Promise<boolean> | undefined
   const generate = async (
@@ -49,10 +57,24 @@ export function textGeneration(loaded: Loaded<CausalLM>): TextGeneration {
     if (read.streamer !== undefined && inputs.length * read.count > 1)
       throw severalStreams(inputs.length * read.count)
     edges ??= namesEdges(loaded.folder)
-    const addsEdges = read.addSpecialTokens ?? (await edges)
-    // Sequences that run at the same time are computed together.
-    const generated = await Promise.all(
-      inputs.map((input) => answersTo(input, loaded, { ...read, addSpecialTokens: addsEdges })),
+    const addSpecialTokens = read.addSpecialTokens ?? (await edges)
+    checkCount(read.count, await loaded.model.generationConfig(read.generation))
+    const prompts: Prompt[] = []
+    for (const input of inputs) {
+      const ids = await promptOf(input, loaded.tokenizer, { ...read, addSpecialTokens })
+      prompts.push({ input, ids })
+    }
+    const texts = await runTogether(
+      prompts.flatMap((prompt) =>
+        Array.from({ length: read.count }, (_, index) => ({ prompt, settings: seeded(read, index) })),
+      ),
+      ({ prompt, settings }, signal) => answer(loaded.model, prompt.ids, { ...settings, signal }),
+      read.signal,
+    )
+    const generated = prompts.map((prompt, index) =>
+      texts
+        .slice(index * read.count, (index + 1) * read.count)
+        .map((text) => asGenerated(prompt, text, loaded.tokenizer, read)),
     )
     return isBatched ? generated : generated[0]!
   }
@@ -82,21 +104,14 @@ const isChat = (value: unknown): value is Chat =>
     (message) => typeof message === 'object' && message !== null && 'role' in message && 'content' in message,
   )
 
-async function answersTo(
-  input: Input,
-  { model, tokenizer }: Loaded<CausalLM>,
-  read: GenerationArguments,
-): Promise<(GeneratedText | GeneratedChat)[]> {
-  const promptIds = await promptOf(input, tokenizer, read)
-  const prompt = read.returnFullText && typeof input === 'string' ? tokenizer.decode(promptIds) : ''
-  const answers = Array.from({ length: read.count }, (_, index) =>
-    answer(model, promptIds, seeded(read, index)),
-  )
-  return (await Promise.all(answers)).map((text) =>
-    typeof input === 'string'
-      ? { generated_text: prompt + text }
-      : { generated_text: [...input, { role: 'assistant', content: text }] },
-  )
+function asGenerated(
+  { input, ids }: Prompt,
+  text: string,
+  tokenizer: Tokenizer,
+  { returnFullText }: GenerationArguments,
+): GeneratedText | GeneratedChat {
+  if (typeof input !== 'string') return { generated_text: [...input, { role: 'assistant', content: text }] }
+  return { generated_text: (returnFullText ? tokenizer.decode(ids) : '') + text }
 }
 
 /** Answers to one prompt differ: each has a seed of its own. */

@@ -10,6 +10,7 @@ import {
 import {
   type Drafter,
   type GenerationConfig,
+  type GenerationOptions,
   promptLookupDrafter,
   resolveGenerationConfig,
   roomInCache,
@@ -103,7 +104,7 @@ export class CausalLM extends PretrainedModel<DecoderSession> {
     checkSignal(signal)
     checkCallOptions(options)
     signal?.throwIfAborted()
-    const config = resolveGenerationConfig(await this.#generationSettings(), settings)
+    const config = await this.generationConfig(settings)
     checkAssistantOption(assistantModel, CausalLM, settings)
     // Opened while the tokenizer is read.
     const opening = untilAborted(this.state.session(), signal)
@@ -143,6 +144,15 @@ export class CausalLM extends PretrainedModel<DecoderSession> {
     } finally {
       await sequence.free()
     }
+  }
+
+  /**
+   * What `generate` does with these options: they come over generation_config.json, and that over the defaults.
+   *
+   * @throws ConfigError for options, and for values of the file.
+   */
+  async generationConfig(options: GenerationOptions = {}): Promise<GenerationConfig> {
+    return resolveGenerationConfig(await this.#generationSettings(), options)
   }
 
   /**
@@ -196,7 +206,7 @@ export class CausalLM extends PretrainedModel<DecoderSession> {
    * @throws ConfigError TOKENIZER_MISSING.
    */
   async vocabulary(endTokenIds?: readonly number[]): Promise<Vocabulary> {
-    const ends = endTokenIds ?? resolveGenerationConfig(await this.#generationSettings()).eosTokenIds
+    const ends = endTokenIds ?? (await this.generationConfig()).eosTokenIds
     this.#vocabularies ??= createVocabularies(this.opened.model.facts, await this.tokenizer())
     return this.#vocabularies(ends)
   }
