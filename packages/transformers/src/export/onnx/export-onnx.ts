@@ -69,7 +69,9 @@ export async function exportOnnx(
       onProgress: onProgress && ((event) => onProgress({ ...event, stage: 'export' })),
     })
     const { folder: source, folderIdentity } = opened
-    const warnings = await readUnreplaced(source, folderIdentity, () => copyTokenizer(source, staged.path))
+    const maxTokens = model.kind === 'encoder' ? model.encoder.maxTokens : undefined
+    const copy = () => copyTokenizer(source, staged.path, maxTokens)
+    const warnings = await readUnreplaced(source, folderIdentity, copy)
     await writeConfig(staged.path, configFile, { type, modelFile: files.model })
     const sizes = await Promise.all(Object.values(files).map((file) => syncedSize(join(folder, file))))
     await staged.commit(isExportedFile)

@@ -1,6 +1,14 @@
 import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { copyModelFile, formatJson, type JsonFile, outputError, toNode } from '@hfquant/core'
+import {
+  copyModelFile,
+  formatJson,
+  type JsonFile,
+  type JsonNode,
+  outputError,
+  readJsonFile,
+  toNode,
+} from '@hfquant/core'
 import type { OnnxType } from './onnx-type.js'
 
 /**
@@ -19,7 +27,10 @@ export async function writeConfig(
   // Browsers open the weights file only when they are told that there is one.
   const settings = { dtype: type, use_external_data_format: { [modelFile]: 1 } }
   entries.set('transformers.js_config', toNode(settings))
-  const path = join(folder, 'config.json')
+  await writeJson(join(folder, 'config.json'), entries)
+}
+
+async function writeJson(path: string, entries: ReadonlyMap<string, JsonNode>): Promise<void> {
   await writeFile(path, formatJson({ kind: 'object', entries }), { flush: true }).catch((cause) => {
     throw outputError(cause, path)
   })
@@ -28,14 +39,31 @@ export async function writeConfig(
 /**
  * Copies what says how to tokenize, talk and generate.
  *
+ * @param maxTokens of a text, where longer ones are cut: the library cuts them where the tokenizer says, and nowhere else.
  * @returns warnings about files that the library will miss.
  */
-export async function copyTokenizer(from: string, to: string): Promise<readonly string[]> {
+export async function copyTokenizer(
+  from: string,
+  to: string,
+  maxTokens: number | undefined,
+): Promise<readonly string[]> {
   const names = (await readdir(from)).filter((name) => CARRIED.test(name))
   for (const name of names) await copyModelFile(from, name, join(to, name))
-  const missing = ['tokenizer.json', 'tokenizer_config.json'].filter((name) => !names.includes(name))
+  if (maxTokens !== undefined && names.includes(SETTINGS)) await limitTexts(from, to, maxTokens)
+  const missing = ['tokenizer.json', SETTINGS].filter((name) => !names.includes(name))
   return missing.map((name) => `there is no ${name}: the exported model takes token ids, but no text`)
 }
+
+/** Texts are cut at what the model takes, where the tokenizer names no limit or a larger one. */
+async function limitTexts(from: string, to: string, maxTokens: number): Promise<void> {
+  const { document, value } = await readJsonFile(join(from, SETTINGS))
+  const { model_max_length: limit } = value
+  if (typeof limit === 'number' && limit <= maxTokens) return
+  const entries = new Map(document.entries).set('model_max_length', toNode(maxTokens))
+  await writeJson(join(to, SETTINGS), entries)
+}
+
+const SETTINGS = 'tokenizer_config.json'
 
 const CARRIED =
   /^(generation_config|tokenizer|tokenizer_config|special_tokens_map|added_tokens)\.json$|^chat_template\.jinja$/
