@@ -32,6 +32,7 @@ export {
 } from './cache/work-folder.js'
 export type {
   Calibration,
+  CalibrationBlock,
   CalibrationStage,
   HiddenStates,
   LinearGroup,

@@ -1,10 +1,10 @@
-/** What flows between the blocks of a decoder: float32 [sequences, tokens, width]. */
+/** What flows between the blocks of a model: float32 [sequences, tokens, width]. */
 export interface HiddenStates {
   readonly data: Float32Array
   readonly shape: readonly [sequences: number, tokens: number, width: number]
 }
 
-/** Linear layers that read the same values. */
+/** Linear layers that read the same values, each time that they are run. */
 export interface LinearGroup {
   /** Paths of the layers. */
   readonly modules: readonly string[]
@@ -20,7 +20,7 @@ export interface MomentsPass {
    * @returns groups whose inputs, or products of them, are not finite. If there are any, nothing was added for any group.
    */
   add(hidden: HiddenStates): Promise<readonly LinearGroup[]>
-  /** For each group, the tokens that were added: those routed to it, for an expert. */
+  /** For each group, the tokens that were added: those routed to it, for an expert; one that is run again counts them again. */
   readonly tokens: readonly number[]
   /** Time spent so far on running the model, and on adding up. */
   readonly seconds: { readonly forward: number; readonly moments: number }
@@ -49,13 +49,21 @@ export interface CalibrationStage {
   readonly openOutput?: () => Promise<OutputPass>
 }
 
+/** Layers between two hidden states, which are quantized together. */
+export interface CalibrationBlock {
+  /** Paths of the layers: more than one where layers take turns, each of them several times. */
+  readonly paths: readonly string[]
+  /** Its stages; a single one unless it may be cut, or where a layer is run several times. */
+  open(options: { readonly cut: boolean }): readonly CalibrationStage[]
+}
+
 /**
  * A model whose blocks can be run one at a time while it is being quantized. Offered to `postprocess` when the
  * architecture says where its blocks begin.
  */
 export interface Calibration {
-  /** Paths of the blocks in the order of the model. */
-  readonly blocks: readonly string[]
+  /** In the order of the model. */
+  readonly blocks: readonly CalibrationBlock[]
   readonly vocabSize: number
   /** Tokens of a sequence at most. */
   readonly maxPositions: number
@@ -67,8 +75,6 @@ export interface Calibration {
   embed(ids: Int32Array, sequences: number): Promise<HiddenStates>
   /** Frees what `embed` needs: the table of a large vocabulary is as large as some blocks. */
   closeEmbedding(): Promise<void>
-  /** The stages of a block; a single one unless it may be cut. */
-  openBlock(path: string, options: { readonly cut: boolean }): readonly CalibrationStage[]
   /** From now on a deferred module is computed with what its components hold, not with its float weight. */
   settle(path: string): void
   close(): Promise<void>

@@ -1,4 +1,5 @@
 import {
+  type CalibrationBlock,
   type CalibrationStage,
   CapabilityError,
   cacheFolder,
@@ -48,13 +49,13 @@ export async function calibrate(settings: GptqSettings, context: PostprocessCont
     }
     await calibration.closeEmbedding()
     const last = lastBlock(calibration.blocks, deferred)
-    for (const [index, path] of calibration.blocks.slice(0, last + 1).entries()) {
-      const own = deferred.filter(({ module }) => isWithin(module.info.path, path))
+    for (const [index, block] of calibration.blocks.slice(0, last + 1).entries()) {
+      const own = deferred.filter((weight) => isWithin(weight, block))
       const saved = await state.read(
         index,
         own.map(({ module }) => module),
       )
-      const made = await runBlock(run, path, own, saved, index < last)
+      const made = await runBlock(run, block, own, saved, index < last)
       if (saved === undefined) await state.write(index, made)
     }
     await state.clear()
@@ -66,15 +67,15 @@ export async function calibrate(settings: GptqSettings, context: PostprocessCont
 /** Quantizes a block, or takes over what an earlier run made of it, and passes the hidden states through. */
 async function runBlock(
   run: Run,
-  path: string,
+  block: CalibrationBlock,
   own: readonly DeferredWeight[],
   saved: SavedBlock | undefined,
   isRead: boolean,
 ): Promise<MadeBlock> {
-  const { calibration, settings } = run
+  const { settings } = run
   const made: MadeBlock = { parts: new Map(), warnings: [], rounded: [], dropped: [] }
   if (saved !== undefined) await takeOver(run, own, saved)
-  const stages = calibration.openBlock(path, { cut: settings.trueSequential })
+  const stages = block.open({ cut: settings.trueSequential })
   for (const [index, stage] of stages.entries()) {
     if (saved === undefined) {
       const levels = settings.trueSequential ? stage.levels : [stage.levels.flat()]
@@ -148,10 +149,11 @@ function progress({ deferred, onProgress }: PostprocessContext, stopwatch: Stopw
 }
 
 /** Nothing has to be computed behind the last block that holds a weight to quantize. */
-const lastBlock = (blocks: readonly string[], deferred: readonly DeferredWeight[]): number =>
-  blocks.findLastIndex((block) => deferred.some(({ module }) => isWithin(module.info.path, block)))
+const lastBlock = (blocks: readonly CalibrationBlock[], deferred: readonly DeferredWeight[]): number =>
+  blocks.findLastIndex((block) => deferred.some((weight) => isWithin(weight, block)))
 
-const isWithin = (path: string, block: string): boolean => path === block || path.startsWith(`${block}.`)
+const isWithin = ({ module }: DeferredWeight, { paths }: CalibrationBlock): boolean =>
+  paths.some((path) => module.info.path === path || module.info.path.startsWith(`${path}.`))
 
 const notOffered = (): CapabilityError =>
   new CapabilityError(

@@ -1,6 +1,14 @@
 import { readdirSync, readFileSync } from 'node:fs'
+import { cp, mkdtemp, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Calibration, createScratchStore, type HiddenStates } from '@hfquant/core'
+import {
+  type Calibration,
+  createScratchStore,
+  type DeferredWeight,
+  type HiddenStates,
+  Linear,
+  walkModules,
+} from '@hfquant/core'
 import { knownArchitectures } from '@hfquant/models'
 import { createGraphThreads } from '@hfquant/onnx'
 import { afterAll, expect, test } from 'vitest'
@@ -28,8 +36,8 @@ const folders = knownArchitectures().flatMap(({ names }) => {
   return own.filter((name, index) => index === 0 || /window|longrope|pattern/.test(name))
 })
 
-/** Blocks that read more than hidden states, or are run several times, are refused; see createCalibration. */
-const refused = folders.filter((name) => /^(gemma4|albert)/.test(name))
+/** Blocks that read more than hidden states are refused; see createCalibration. */
+const refused = folders.filter((name) => name.startsWith('gemma4'))
 
 /** More tokens than any window, and than the first length of a longrope. */
 const [SEQUENCES, TOKENS] = [2, 20]
@@ -67,27 +75,72 @@ test.each(folders.filter((name) => !refused.includes(name)))(
   },
 )
 
-test('layers that are run several times are refused', async () => {
-  const opened = await openModel(golden('architectures/albert-sequence'), {})
-  const options = { threads: 1, tokenizer: async () => undefined, endToken: undefined }
-  try {
-    const shell = opened.model.build('float32')
-    expect(() => createCalibration({ ...opened, shell }, [], options)).toThrow(
-      expect.objectContaining({
-        code: 'CALIBRATION_SHARED_LAYERS',
-        module: 'albert.encoder.albert_layer_groups.0.albert_layers.0',
-      }),
-    )
-  } finally {
-    await opened.checkpoint.close()
+test('weights that are run twice are fitted to what they read in both runs', async () => {
+  const twice = await openCalibration('albert-sequence', {})
+  const [block] = twice.calibration.blocks
+  const [stage] = block!.open({ cut: true })
+  const name = (path: string) => path.split('albert_layers.0.')[1]
+  expect(twice.calibration.blocks).toHaveLength(2)
+  expect(stage!.levels.map(([group]) => group!.modules.map(name))).toEqual([
+    ['attention.query', 'attention.key', 'attention.value'],
+    ...[['attention.dense'], ['ffn'], ['ffn_output']],
+  ])
+  const before = await twice.calibration.embed(Int32Array.from(ids), SEQUENCES)
+  const pass = await stage!.openMoments(stage!.levels[0]!, 128)
+  expect(await pass.add({ ...before, data: before.data.slice() })).toEqual([])
+  expect(pass.tokens).toEqual([2 * ids.length])
+  const [[sums] = []] = await pass.finish()
+  await twice.close()
+
+  // The same weights, each of which is run once.
+  const once = await openCalibration('albert-sequence', { num_hidden_layers: 2 })
+  const [{ openOutput } = {}] = once.calibration.blocks[0]!.open({ cut: false })
+  const output = await openOutput!()
+  const between = await output.run({ ...before, data: before.data.slice() })
+  await output.close()
+  await once.close()
+  const width = before.shape[2]
+  const read = [before, between].map(({ data }) => data)
+  for (let row = 0; row < width; row++) {
+    for (let column = 0; column <= row; column++) {
+      let wanted = 0
+      for (const data of read)
+        for (let at = 0; at < data.length; at += width) wanted += data[at + row]! * data[at + column]!
+      expect(sums![row * width + column]).toBeCloseTo(wanted, 3)
+    }
   }
 })
+
+/** Of a golden with another configuration; the weights of its blocks are wanted. */
+async function openCalibration(name: string, change: object) {
+  const folder = await mkdtemp(join(root, `${name}-`))
+  await cp(golden(`architectures/${name}`), folder, { recursive: true })
+  await writeFile(join(folder, 'config.json'), JSON.stringify({ ...configOf(name), ...change }))
+  const opened = await openModel(folder, {})
+  const store = createScratchStore(join(folder, 'store'))
+  const { shell } = await fillModel(opened, store, {})
+  const wanted = [...walkModules(shell.root)].flatMap(([path, module]) => {
+    if (!(module instanceof Linear) || !module.slot.quantizable) return []
+    const info = { path, inFeatures: module.inFeatures, outFeatures: module.outFeatures, dtype: 'float32' }
+    return [{ module: { info, replaced: module }, source: opened.checkpoint.tensors.get(`${path}.weight`) }]
+  }) as unknown as readonly DeferredWeight[]
+  const options = { threads: 1, tokenizer: async () => undefined, endToken: undefined }
+  const calibration = createCalibration({ ...opened, shell }, wanted, options)!
+  return {
+    calibration,
+    async close() {
+      await calibration.close()
+      store.release()
+      await opened.checkpoint.close()
+    },
+  }
+}
 
 async function throughBlocks(calibration: Calibration): Promise<HiddenStates> {
   let hidden = await calibration.embed(Int32Array.from(ids), SEQUENCES)
   await calibration.closeEmbedding()
-  for (const path of calibration.blocks) {
-    for (const { openOutput } of calibration.openBlock(path, { cut: true })) {
+  for (const block of calibration.blocks) {
+    for (const { openOutput } of block.open({ cut: true })) {
       const pass = await openOutput!()
       hidden = await pass.run(hidden)
       await pass.close()

@@ -27,7 +27,7 @@ import {
 } from './block-session.js'
 import { levelsBetween, type ValueGroup } from './levels.js'
 import { openMomentsPass } from './moments-pass.js'
-import { refuseSharedBlocks, refuseSideInputs } from './refuse-blocks.js'
+import { refuseSideInputs } from './refuse-blocks.js'
 import { createTrace, type TracedBlock } from './trace-blocks.js'
 
 export interface CalibrationOptions {
@@ -44,8 +44,7 @@ const REUSE_LIMIT = 64 * 2 ** 20
  * that are not quantized yet are read from the checkpoint, all others from where the model has them.
  *
  * @returns undefined when the architecture does not say where its blocks begin.
- * @throws CapabilityError CALIBRATION_SIDE_INPUTS for a block that is computed from more than the hidden states before it,
- * CALIBRATION_SHARED_LAYERS for one that is run several times.
+ * @throws CapabilityError CALIBRATION_SIDE_INPUTS for a block that is computed from more than the hidden states before it.
  */
 export function createCalibration(
   { model: description, shell }: { readonly model: ModelDescription; readonly shell: Shell },
@@ -64,7 +63,6 @@ export function createCalibration(
   const graph = lowerOnce(exact, { trace })
   const { blocks: traced, end, modules } = model()
   if (traced.length === 0 || end === undefined) return undefined
-  refuseSharedBlocks(traced, description.name)
   refuseSideInputs(graph, traced, description.name)
 
   const weights = new Map(deferred.map((weight) => [weight.module.info.path, weight]))
@@ -94,13 +92,13 @@ export function createCalibration(
     }
   }
   // A head that is quantized comes last: nothing reads what it makes of the hidden states.
-  const inBlocks = new Set(traced.map(({ path }) => path))
+  const inBlocks = traced.flatMap(({ paths }) => paths)
   const behind = modules.filter(
-    ({ path }) => weights.has(path) && ![...inBlocks].some((block) => path.startsWith(`${block}.`)),
+    ({ path }) => weights.has(path) && !inBlocks.some((block) => path.startsWith(`${block}.`)),
   )
   const blocks: readonly TracedBlock[] = [
     ...traced,
-    ...behind.map(({ path, output }) => ({ path, cuts: [end, output] })),
+    ...behind.map(({ path, output }) => ({ paths: [path], cuts: [end, output] })),
   ]
   let embedding: Promise<{ readonly session: GraphSession; readonly part: Graph }> | undefined
   const first = traced[0]!.cuts[0]!
@@ -111,7 +109,13 @@ export function createCalibration(
   }
 
   return {
-    blocks: blocks.map(({ path }) => path),
+    blocks: blocks.map((block, index) => ({
+      paths: block.paths,
+      open({ cut }) {
+        const cuts = cut ? block.cuts : [block.cuts[0]!, block.cuts.at(-1)!]
+        return cuts.slice(1).map((to, part) => stage(cuts[part]!, to, index >= traced.length))
+      },
+    })),
     vocabSize: description.facts.vocabSize,
     maxPositions: description.facts.maxPositions,
     endToken,
@@ -142,12 +146,6 @@ export function createCalibration(
         [DECODER.inputIds]: int64(ids, [sequences, tokens]),
       }
       return hiddenStates(await session.run(feeds, ['hidden']))
-    },
-    openBlock(path, { cut }) {
-      const block = blocks.find((candidate) => candidate.path === path)
-      if (block === undefined) throw new TypeError(`there is no block ${path}`)
-      const cuts = cut ? block.cuts : [block.cuts[0]!, block.cuts.at(-1)!]
-      return cuts.slice(1).map((to, index) => stage(cuts[index]!, to, !inBlocks.has(path)))
     },
     settle: (path) => void floats.delete(`${path}.weight.float32`),
     async close() {

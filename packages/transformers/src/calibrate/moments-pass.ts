@@ -1,8 +1,32 @@
 import type { GraphValue, LinearGroup, MomentsPass } from '@hfquant/core'
 import { lowerPanels, type TrianglePanel } from '@hfquant/kernels'
-import { createGraph, type Graph, type GraphSession, type SumPort, type TensorRecord } from '@hfquant/onnx'
+import {
+  createGraph,
+  type Graph,
+  type GraphSession,
+  type GraphTensor,
+  type SumPort,
+  type TensorRecord,
+} from '@hfquant/onnx'
 import { HIDDEN_SHAPE, hiddenTensor, type SideInputs } from './block-session.js'
 import type { ValueGroup } from './levels.js'
+
+/** What the modules of a group read in one of their runs. */
+interface GroupInput {
+  readonly group: number
+  readonly run: number
+  readonly value: GraphValue
+  readonly width: number
+  readonly isRouted: boolean
+}
+
+const inputsOf = (groups: readonly ValueGroup[]): readonly GroupInput[] =>
+  groups.flatMap(({ values, width, isRouted }, group) =>
+    values.map((value, run) => ({ group, run, value, width, isRouted })),
+  )
+
+const nameOf = ({ group, run }: Pick<GroupInput, 'group' | 'run'>): string => `x.${group}.${run}`
+const squareOf = ({ group, run }: GroupInput): string => `square.${group}.${run}`
 
 export interface MomentsRequest {
   readonly graph: Graph
@@ -28,7 +52,10 @@ export async function openMomentsPass(request: MomentsRequest): Promise<MomentsP
   const ports = panels.flatMap((own, group) => own.map((panel, index) => sumPort(group, index, panel)))
   const seconds = { forward: 0, moments: 0 }
   const counts = groups.map(() => 0)
-  const rooms = createRooms(groups)
+  const inputs = inputsOf(groups)
+  const names = inputs.flatMap((input) => [nameOf(input), squareOf(input)])
+  const runs = Math.max(...groups.map(({ values }) => values.length))
+  const rooms = createRooms(inputs)
   return {
     seconds,
     tokens: counts,
@@ -36,24 +63,27 @@ export async function openMomentsPass(request: MomentsRequest): Promise<MomentsP
       const [sequences, tokens] = hidden.shape
       const feeds = { ...sideInputs(part, { sequences, tokens }), [from.id]: hiddenTensor(hidden) }
       const start = performance.now()
-      const names = groups.flatMap((_, index) => [`x.${index}`, `square.${index}`])
-      const inputs = await session.run(feeds, names, rooms.take(sequences, tokens))
+      const results = await session.run(feeds, names, rooms.take(sequences, tokens))
       const middle = performance.now()
       seconds.forward += (middle - start) / 1000
-      rooms.giveBack(inputs)
-      const broken = groups.filter((_, index) => !Number.isFinite(inputs[`square.${index}`]!.data[0]))
+      const isSound = (input: GroupInput) => Number.isFinite(results[squareOf(input)]!.data[0])
+      const broken = groups.filter((_, group) => inputs.some((one) => one.group === group && !isSound(one)))
+      for (const input of inputs) rooms.giveBack(nameOf(input), results[nameOf(input)]!)
       if (broken.length > 0) return broken
-      const rows = groups.map(({ width }, index) => {
-        const { data } = inputs[`x.${index}`]!
-        counts[index]! += data.length / width
-        // A row of zeros adds nothing; without a row there is no product.
-        const values = data.length === 0 ? new Float32Array(width) : data
-        return [
-          `x.${index}`,
-          { dtype: 'float32', shape: [values.length / width, width], data: values },
-        ] as const
-      })
-      rooms.giveBack(await sums.accumulate(Object.fromEntries(rows), ports))
+      for (let run = 0; run < runs; run++) {
+        const rows = groups.map(({ width }, group) => {
+          const data = results[nameOf({ group, run })]?.data ?? NO_ROWS
+          counts[group]! += data.length / width
+          // A row of zeros adds nothing; without a row there is no product.
+          const values = data.length === 0 ? new Float32Array(width) : data
+          return [
+            `x.${group}`,
+            { dtype: 'float32', shape: [values.length / width, width], data: values },
+          ] as const
+        })
+        const used = await sums.accumulate(Object.fromEntries(rows), ports)
+        for (const group of groups.keys()) rooms.giveBack(nameOf({ group, run }), used[`x.${group}`]!)
+      }
       seconds.moments += (performance.now() - middle) / 1000
       return []
     },
@@ -76,37 +106,40 @@ export async function openMomentsPass(request: MomentsRequest): Promise<MomentsP
   }
 }
 
+const NO_ROWS = new Float32Array(0)
+
 /** Memory for the inputs x of the groups, which goes round between the two sessions: as garbage it would pile up. */
-function createRooms(groups: readonly ValueGroup[]) {
-  const free = new Map<string, TensorRecord[string]['data']>()
+function createRooms(inputs: readonly GroupInput[]) {
+  const free = new Map<string, GraphTensor['data']>()
   return {
     take: (sequences: number, tokens: number): TensorRecord =>
       Object.fromEntries(
-        groups.flatMap(({ width, isRouted }, index) => {
-          if (isRouted) return []
-          const [name, count] = [`x.${index}`, sequences * tokens * width]
+        inputs.flatMap((input) => {
+          // How many tokens an expert gets is known afterwards.
+          if (input.isRouted) return []
+          const [name, count] = [nameOf(input), sequences * tokens * input.width]
           const known = free.get(name)
           const data = known?.length === count ? known : new Float32Array(count)
-          return [[name, { dtype: 'float32', shape: [sequences, tokens, width], data }]]
+          return [[name, { dtype: 'float32', shape: [sequences, tokens, input.width], data }]]
         }),
       ),
-    giveBack(tensors: TensorRecord): void {
-      for (const [name, { data }] of Object.entries(tensors)) free.set(name, data)
-    },
+    giveBack: (name: string, { data }: GraphTensor) => void free.set(name, data),
   }
 }
 
 /** From the hidden states to the inputs x of the groups, and Σ x², which is finite if all products of them are. */
 function inputsGraph({ graph, from, groups }: MomentsRequest): Graph {
+  const inputs = inputsOf(groups)
   const part = graph.cut(
     'inputs',
     [{ value: from, dtype: 'float32', shape: HIDDEN_SHAPE }],
-    groups.map(({ value }) => value),
+    inputs.map(({ value }) => value),
   )
-  for (const [index, { value, width, isRouted }] of groups.entries()) {
-    part.output(`x.${index}`, value, 'float32', isRouted ? [`N${index}`, width] : ['B', 'S', width])
+  for (const input of inputs) {
+    const { group, run, value, width, isRouted } = input
+    part.output(nameOf(input), value, 'float32', isRouted ? [`N${group}.${run}`, width] : ['B', 'S', width])
     const square = part.node('ReduceSumSquare', [value], { attributes: { keepdims: { int: 0 } } })
-    part.output(`square.${index}`, square, 'float32', [])
+    part.output(squareOf(input), square, 'float32', [])
   }
   return part
 }

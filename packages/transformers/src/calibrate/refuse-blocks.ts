@@ -2,23 +2,6 @@ import { CapabilityError } from '@hfquant/core'
 import { DECODER, type Graph } from '@hfquant/onnx'
 import type { TracedBlock } from './trace-blocks.js'
 
-/**
- * Weights of a block are fitted to what one block is computed from. One that is run several times sees other hidden states
- * each time.
- *
- * @throws CapabilityError CALIBRATION_SHARED_LAYERS naming the first such block.
- */
-export function refuseSharedBlocks(blocks: readonly TracedBlock[], architecture: string): void {
-  const paths = blocks.map(({ path }) => path)
-  const shared = paths.find((path, index) => paths.indexOf(path) < index)
-  if (shared === undefined) return
-  throw new CapabilityError(
-    'CALIBRATION_SHARED_LAYERS',
-    `${architecture} cannot be calibrated block by block: ${shared} is run several times`,
-    { module: shared, found: architecture, hint: WITHOUT_CALIBRATION },
-  )
-}
-
 const WITHOUT_CALIBRATION = 'Choose a method that needs no calibration, such as rtn-int4 or nf4.'
 
 /**
@@ -28,15 +11,15 @@ const WITHOUT_CALIBRATION = 'Choose a method that needs no calibration, such as 
  * @throws CapabilityError CALIBRATION_SIDE_INPUTS naming the first such block.
  */
 export function refuseSideInputs(graph: Graph, blocks: readonly TracedBlock[], architecture: string): void {
-  for (const { path, cuts } of blocks) {
+  for (const { paths, cuts } of blocks) {
     for (const [index, to] of cuts.slice(1).entries()) {
       const inside = graph.ancestors(to, new Set([cuts[index]!.id]))
       if (!inside.has(DECODER.inputIds)) continue
       throw new CapabilityError(
         'CALIBRATION_SIDE_INPUTS',
-        `${architecture} cannot be calibrated block by block: ${path} reads more than the hidden states before it`,
+        `${architecture} cannot be calibrated block by block: ${paths[0]} reads more than the hidden states before it`,
         {
-          module: path,
+          module: paths[0]!,
           found: architecture,
           hint: WITHOUT_CALIBRATION,
         },

@@ -10,7 +10,8 @@ export interface TracedModule {
 
 /** A block, and the hidden states between which it lies; those between first and last are places to cut it. */
 export interface TracedBlock {
-  readonly path: string
+  /** Of its layers: more than one where layers take turns. */
+  readonly paths: readonly string[]
   readonly cuts: readonly GraphValue[]
 }
 
@@ -38,5 +39,22 @@ export function createTrace(): { readonly trace: LoweringTrace; readonly model: 
     },
     moduleLowered: (path, input, output) => void modules.push({ path, input, output }),
   }
-  return { trace, model: () => ({ blocks, end, modules }) }
+  return { trace, model: () => ({ blocks: joinRepeated(blocks), end, modules }) }
+}
+
+/** From the first run of a layer to its last one all is one block: its weights are fitted to what they see in every run. */
+function joinRepeated(
+  runs: readonly { readonly path: string; readonly cuts: readonly GraphValue[] }[],
+): readonly TracedBlock[] {
+  const lastRun = new Map(runs.map(({ path }, index) => [path, index]))
+  const blocks: TracedBlock[] = []
+  for (let first = 0, last = 0; first < runs.length; first = last + 1) {
+    last = first
+    for (let index = first; index <= last; index++) last = Math.max(last, lastRun.get(runs[index]!.path)!)
+    const own = runs.slice(first, last + 1)
+    const cuts = own.flatMap((run) => run.cuts)
+    const paths = [...new Set(own.map(({ path }) => path))]
+    blocks.push({ paths, cuts: first === last ? cuts : [cuts[0]!, cuts.at(-1)!] })
+  }
+  return blocks
 }
