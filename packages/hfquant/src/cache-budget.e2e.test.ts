@@ -3,7 +3,13 @@ import { join } from 'node:path'
 import { testFolder } from '@hfquant/testkit'
 import { afterAll, describe, expect, test, vi } from 'vitest'
 import { demoModel } from './demo/index.js'
-import { AutoModelForCausalLM, type CausalLM, type GenerateOptions, type LoadModelOptions } from './index.js'
+import {
+  AutoModelForCausalLM,
+  type CausalLM,
+  type GenerateOptions,
+  type LoadModelOptions,
+  recipe,
+} from './index.js'
 
 /** Keys and values within limits: calls wait, and give up their room, and nobody's tokens depend on that. */
 
@@ -23,34 +29,42 @@ async function answer(
   onEnd?: () => void,
 ) {
   const tokens: number[] = []
+  const logprobs: (number | undefined)[] = []
   let end: object = {}
   const settings = { maxNewTokens: 40, temperature: 0, ignoreEos: true, ...options }
-  for await (const { tokenId, finish, usage } of model.generate({ inputIds }, settings)) {
+  for await (const { tokenId, logprob, finish, usage } of model.generate({ inputIds }, settings)) {
     tokens.push(tokenId)
+    logprobs.push(logprob)
     if (usage === undefined) continue
     end = { finish, ...usage }
     onEnd?.()
   }
-  return { tokens, ...end }
+  return { tokens, logprobs, ...end }
 }
 
 const idle = (model: CausalLM) => vi.waitFor(() => expect(model.counters.running).toBe(0))
 
 describe('kvCacheMemory', () => {
-  test('makes sequences wait and give up their room, without changing a token', async () => {
+  test('makes sequences wait and give up their room, without changing a bit of what they say', async () => {
     const long = join(folder, 'long')
     await cp(demoModel, long, { recursive: true })
     const config = JSON.parse(await readFile(join(long, 'config.json'), 'utf8'))
     await writeFile(join(long, 'config.json'), JSON.stringify({ ...config, max_position_embeddings: 4096 }))
-    const options = { maxNewTokens: 290 }
+    const options = { maxNewTokens: 290, logprobs: 0 }
+    const fast = {
+      compute: 'fast',
+      quantizationConfig: await recipe('int8-dynamic-act-int8-weight'),
+    } as const
     const prompts = [1, 2, 3].map((seed) => prompt(235 + seed, seed))
-    await using unlimited = await load({}, long)
+    await using unlimited = await load(fast, long)
     const wanted = await Promise.all(prompts.map((ids) => answer(unlimited, ids, options)))
     // Two of 512 tokens, but not one of 768 beside one of 512.
     const kvCacheMemory = 2.2 * free.kvCacheBytes(512)
-    await using model = await load({ kvCacheMemory: Math.floor(kvCacheMemory) }, long)
+    await using model = await load({ ...fast, kvCacheMemory: Math.floor(kvCacheMemory) }, long)
     const found = await Promise.all(prompts.map((ids) => answer(model, ids, options)))
-    expect(found.map(({ tokens }) => tokens)).toEqual(wanted.map(({ tokens }) => tokens))
+    const said = (answers: typeof found) => answers.map(({ tokens, logprobs }) => ({ tokens, logprobs }))
+    expect(said(found)).toEqual(said(wanted))
+    expect(wanted[0]!.logprobs).not.toContain(undefined)
     await idle(model)
     const { cacheBytes, preemptions, generatedTokens } = model.counters
     expect(preemptions).toBeGreaterThan(0)

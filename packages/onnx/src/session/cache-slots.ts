@@ -5,6 +5,7 @@ import type { Sequence } from './sequences.js'
 /** A sequence, and where its keys and values are. */
 export interface Place extends Sequence {
   length: number
+  prompt: number
   isLong: boolean
   readonly scope: string
   pool: KeyValuePool

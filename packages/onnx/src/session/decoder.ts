@@ -151,10 +151,10 @@ export async function openDecoder(
       return (await run(tokens, undefined, [DECODER.logits])).logits
     },
     append: (sequence, ids) =>
-      extend(sequences.single(sequence, ids.length), ids, { count: ids.length, arePrompt: true }),
+      extend(sequences.single(sequence), ids, { count: ids.length, arePrompt: true }),
     async verify(sequence, ids, keep) {
       const extension = { count: ids.length, arePrompt: false, keep }
-      await extend(sequences.single(sequence, ids.length), ids, extension)
+      await extend(sequences.single(sequence), ids, extension)
     },
     async step(tokens) {
       const batch = sequences.together([...tokens.keys()])

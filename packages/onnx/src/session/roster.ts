@@ -15,6 +15,8 @@ export interface Member {
   sequence: Sequence | undefined
   /** Tokens behind those that are still to be computed. */
   unread: readonly number[]
+  /** While it has no room, its `prompt` when it has; see Sequence. */
+  prompt: number
   /** Of the tokens that it began with, those that were in the cache. */
   cached: number
   /** How often it gave up its room. */
@@ -24,6 +26,12 @@ export interface Member {
   /** Whoever waits for it to have room. */
   admission: { readonly resolve: () => void; readonly reject: (error: unknown) => void } | undefined
 }
+
+export const newMember = (given: Pick<Member, 'number' | 'choose' | 'scope' | 'most'>): Member => ({
+  ...given,
+  ...{ sequence: undefined, unread: [], prompt: 0, cached: 0, preemptions: 0, admission: undefined },
+  answered: Number.NEGATIVE_INFINITY,
+})
 
 /** Who has room in the cache, and who waits for it. To be changed between runs only, but for `leave`. */
 export interface Roster {
@@ -75,6 +83,7 @@ export function createRoster(options: RosterOptions): Roster {
   const preempt = (member: Member) => {
     const sequence = member.sequence!
     member.unread = [...sequence.tokens, ...member.unread]
+    member.prompt = sequence.prompt
     member.sequence = undefined
     member.preemptions += 1
     sequences.retire(sequence)
@@ -98,7 +107,7 @@ export function createRoster(options: RosterOptions): Roster {
   const admitFirst = (): boolean => {
     const member = line[0]!
     const sequence = sequences.begin(member.unread, {
-      ...{ scope: member.scope, reuse: member.choose !== undefined },
+      ...{ scope: member.scope, reuse: member.choose !== undefined, prompt: member.prompt },
       room: Math.min(needOf(member), sequences.longest),
       // Growing takes room for a copy, which it had not.
       upFront: member.preemptions > 0,

@@ -27,7 +27,7 @@ function extend(sequences: Sequences, { pool, first, sequences: members }: Batch
 
 /** Every row that a token to come may read stands where the runtime looks for it. */
 function check(sequences: Sequences, sequence: Sequence): void {
-  const { pool, first } = sequences.single(sequence, 0)
+  const { pool, first } = sequences.single(sequence)
   for (const [index, window] of [
     [1, Number.POSITIVE_INFINITY],
     [2, 70],
@@ -49,7 +49,7 @@ function check(sequences: Sequences, sequence: Sequence): void {
 const begin = (sequences: Sequences, prompt: readonly number[], beginning?: Beginning): Sequence => {
   const sequence = sequences.begin(prompt, beginning)!
   const rest = prompt.slice(sequence.length)
-  extend(sequences, sequences.single(sequence, rest.length), [rest])
+  extend(sequences, sequences.single(sequence), [rest])
   return sequence
 }
 
@@ -58,7 +58,6 @@ const MiB = 2 ** 20
 /** Begins a sequence whose keys and values are never written, so that large ones take no memory. */
 const beginUnwritten = (sequences: Sequences, prompt: readonly number[]): Sequence => {
   const sequence = sequences.begin(prompt)!
-  sequences.single(sequence, prompt.length - sequence.length)
   sequences.advance(sequence, prompt.slice(sequence.length))
   return sequence
 }
@@ -119,20 +118,38 @@ describe('cached sequences', () => {
     const sequences = createSequences({ ...shape, longRope: 30 })
     const sequence = begin(sequences, prompt(29))
     expect(sequences.extend(sequence, [1])).toEqual([1])
-    extend(sequences, sequences.single(sequence, 1), [[1]])
+    extend(sequences, sequences.single(sequence), [[1]])
     const all = [...prompt(29), 1, 2]
     expect(sequences.extend(sequence, [2])).toEqual(all)
     expect(sequence).toMatchObject({ length: 0, isLong: true })
-    extend(sequences, sequences.single(sequence, 31), [all])
+    extend(sequences, sequences.single(sequence), [all])
     check(sequences, sequence)
     expect(sequences.begin(prompt(25))!.length).toBe(0)
     expect(sequences.begin([...all, 3, 4])!.length).toBe(31)
+    // Read again from the beginning, it is read as it was.
+    const again = sequences.begin([...all, 3, 4], { prompt: 29, scope: 'another' })
+    expect(again).toMatchObject({ length: 0, prompt: sequence.prompt })
   })
 
   test('the last two tokens of a prompt are always read: logits are wanted, and one alone is summed in another order', () => {
     const sequences = createSequences(shape)
     sequences.retire(begin(sequences, prompt(100)))
     expect(sequences.begin(prompt(100))!.length).toBe(98)
+  })
+
+  test('tokens behind a prompt are those of a sequence with the same prompt: of others only the prompt is', () => {
+    const sequences = createSequences({ layers: [layer, layer, layer] })
+    const tokens = [...prompt(100), ...prompt(20, 3)]
+    const running = begin(sequences, prompt(100))
+    for (const token of prompt(20, 3)) extend(sequences, sequences.single(running), [[token]])
+    const lengthFor = (prompt: number) => {
+      const sequence = sequences.begin([...tokens, 1, 2], { prompt })!
+      expect(sequence.prompt).toBe(prompt)
+      return sequence.length
+    }
+    // The last one of a prompt is not read alone.
+    expect([lengthFor(90), lengthFor(100)]).toEqual([88, 120])
+    expect(sequences.begin([...tokens, 1, 2])!.length).toBe(120)
   })
 
   test('short sequences do not run with long ones, whose caches would have to be copied for them', () => {
@@ -215,7 +232,7 @@ describe('a budget', () => {
             if (begun !== undefined) {
               alive.push(begun)
               const rest = tokens.slice(begun.length)
-              extend(sequences, sequences.single(begun, rest.length), [rest])
+              extend(sequences, sequences.single(begun), [rest])
             }
           } else if (kind === 'retire') {
             for (const ended of chosen) sequences.retire(ended)

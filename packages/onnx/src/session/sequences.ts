@@ -13,6 +13,8 @@ export interface Sequence {
   /** Every token that is cached, or is being computed. */
   readonly tokens: number[]
   readonly length: number
+  /** Tokens from the first on that are read as a prompt is; those behind them are read one by one. */
+  readonly prompt: number
   /** Whether its positions are those of sequences beyond `CacheShape.longRope`. */
   readonly isLong: boolean
 }
@@ -32,6 +34,8 @@ export interface Beginning {
   readonly room?: number | undefined
   /** True for one that takes this room at once, instead of growing into it. */
   readonly upFront?: boolean | undefined
+  /** See Sequence.prompt; default: all of its tokens. Of a long one, those that made it one are part of it. */
+  readonly prompt?: number | undefined
   /** False for one whose tokens are all to be computed. Default true. */
   readonly reuse?: boolean | undefined
 }
@@ -39,20 +43,22 @@ export interface Beginning {
 /** Where every sequence lies, and which ones that have ended are kept for prompts that begin alike. */
 export interface Sequences {
   /**
-   * A new sequence for these tokens; it begins with what is cached of them already, but the last two are not. Undefined
-   * where there is no room for it beside the sequences that have not ended.
+   * A new sequence for these tokens; it begins with what is cached of them already, but the last two are not, nor, unless
+   * the other one had the same prompt, are those behind the prompt. Undefined where there is no room for it beside the
+   * sequences that have not ended.
    */
   begin(tokens: readonly number[], beginning?: Beginning): Sequence | undefined
   /**
-   * What has to be computed to append tokens to a sequence: these tokens, or all of it where it becomes a long one.
+   * What has to be computed to append tokens to a sequence: these tokens, or all of it where it becomes a long one. More
+   * than one are a prompt.
    */
   extend(sequence: Sequence, tokens: readonly number[]): readonly number[]
   /** Tokens that can be appended before it becomes a long one. */
   roomOf(sequence: Sequence): number
   /** Sees to it that `count` more tokens have room; false where they have none beside the sequences that have not ended. */
   reserve(sequence: Sequence, count: number): boolean
-  /** One sequence with room for `count` more tokens, which was reserved. */
-  single(sequence: Sequence, count: number): Batch
+  /** One sequence, with the room that was reserved. */
+  single(sequence: Sequence): Batch
   /** The first of the sequences and those that can join it, each with the room for one more token that was reserved. */
   together(sequences: readonly Sequence[]): Batch
   /** Counts tokens whose keys and values were written. */
@@ -86,22 +92,25 @@ export function createSequences(shape: CacheShape, budget?: number): Sequences {
   const limits: CacheLimits = { kept: budget ?? KEPT_BYTES, total: budget ?? Number.POSITIVE_INFINITY }
   const slots = createCacheSlots(shape, limits)
   const isLong = (length: number) => length > (shape.longRope ?? Number.POSITIVE_INFINITY)
+  /** Tokens that are read together when tokens that come one by one make a sequence a long one; see `extend`. */
+  const firstLong = (shape.longRope ?? 0) + 1
   const placeOf = (sequence: Sequence): Place => sequence as Place
   const bytesOf = (isOne: (place: Place) => boolean) =>
     [...slots.places].filter(isOne).reduce((sum, { pool }) => sum + pool.byteLength / pool.slots, 0)
 
   return {
-    begin(tokens, { scope = '', room = 0, upFront = false, reuse = true } = {}) {
+    begin(tokens, { scope = '', room = 0, upFront = false, reuse = true, ...beginning } = {}) {
       const reserved = Math.max(room, tokens.length)
       const taken = upFront ? reserved : tokens.length
       if (!slots.hasRoom(reserved)) return undefined
       const isLongOne = isLong(tokens.length)
+      const prompt = Math.max(beginning.prompt ?? tokens.length, isLongOne ? firstLong : 0)
       const alike = [...slots.places].filter((one) => one.isLong === isLongOne && one.scope === scope)
-      let { place: source, length } = longestPrefix(reuse ? alike : [], tokens)
+      let { place: source, length } = longestPrefix(reuse ? alike : [], tokens, prompt)
       if (source?.retired && source.pool.capacity >= taken) {
         source.pool.truncate(source.slot, length, source.length)
         source.tokens.length = length
-        return Object.assign(source, { length, reserved, retired: false })
+        return Object.assign(source, { length, prompt, reserved, retired: false })
       }
       let slot = slots.take(taken, source)
       if (slot === undefined && source?.retired) {
@@ -114,7 +123,7 @@ export function createSequences(shape: CacheShape, budget?: number): Sequences {
       if (source === undefined) slot.pool.clear(slot.slot)
       else slot.pool.copy({ ...source, length }, slot.slot)
       const place: Place = {
-        ...{ tokens: source?.tokens.slice(0, length) ?? [], length, isLong: isLongOne, scope },
+        ...{ tokens: source?.tokens.slice(0, length) ?? [], length, prompt, isLong: isLongOne, scope },
         ...{ ...slot, reserved, retired: false },
       }
       slots.add(place)
@@ -124,11 +133,14 @@ export function createSequences(shape: CacheShape, budget?: number): Sequences {
     },
     extend(sequence, tokens) {
       const place = placeOf(sequence)
-      if (place.isLong || !isLong(place.length + tokens.length)) return tokens
+      if (place.isLong || !isLong(place.length + tokens.length)) {
+        if (tokens.length > 1) place.prompt = place.length + tokens.length
+        return tokens
+      }
       const all = [...place.tokens, ...tokens]
       place.pool.clear(place.slot)
       place.tokens.length = 0
-      Object.assign(place, { length: 0, isLong: true })
+      Object.assign(place, { length: 0, prompt: all.length, isLong: true })
       return all
     },
     roomOf: ({ length, isLong }) =>
@@ -140,10 +152,9 @@ export function createSequences(shape: CacheShape, budget?: number): Sequences {
       place.reserved = Math.max(place.reserved, length)
       return length <= place.pool.capacity || slots.move(place, length)
     },
-    single(sequence, count) {
-      const place = placeOf(sequence)
-      if (place.length + count > place.pool.capacity) slots.move(place, place.length + count)
-      return { pool: place.pool, first: place.slot, sequences: [place] }
+    single(sequence) {
+      const { pool, slot } = placeOf(sequence)
+      return { pool, first: slot, sequences: [sequence] }
     },
     together(sequences) {
       const wanted = sequences.map(placeOf)
@@ -187,12 +198,14 @@ export function createSequences(shape: CacheShape, budget?: number): Sequences {
   }
 }
 
-function longestPrefix(places: Iterable<Place>, tokens: readonly number[]) {
+function longestPrefix(places: Iterable<Place>, tokens: readonly number[], prompt: number) {
   let best: { place: Place | undefined; length: number } = { place: undefined, length: 0 }
   for (const place of places) {
     let length = 0
     const most = Math.min(place.length, tokens.length - LEAST_REST)
     while (length < most && place.tokens[length] === tokens[length]) length += 1
+    // Tokens that were read one by one are those of a prompt only up to the last bits, and the other way round.
+    if (place.prompt !== prompt || length < prompt) length = Math.min(length, prompt - LEAST_REST)
     const isBetter = length >= SHORTEST_PREFIX && length > best.length
     if (isBetter && place.pool.reaches(place.slot, length)) best = { place, length }
   }

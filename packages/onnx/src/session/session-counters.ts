@@ -35,6 +35,8 @@ export const NO_COUNTERS: SessionCounters = {
 /** Counters that are told to others from time to time. */
 export interface CounterFeed {
   add(name: Sum, amount: number): void
+  /** Counts a run of the graph, unless it fails, and what it takes. */
+  run<Result>(run: () => Promise<Result>): Promise<Result>
   /** Tells them soon: at once, or as long after the last time as it has to be. */
   tell(): void
 }
@@ -60,6 +62,13 @@ export function createCounterFeed(
   return {
     add(name, amount) {
       sums[name] += amount
+    },
+    async run(run) {
+      const started = performance.now()
+      const result = await run()
+      sums.runs += 1
+      sums.runSeconds += (performance.now() - started) / 1000
+      return result
     },
     tell() {
       const rest = sent + INTERVAL_MS - performance.now()

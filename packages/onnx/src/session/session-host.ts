@@ -56,8 +56,9 @@ export interface SequenceHandle {
    * after them. Without, the first `next` waits for room.
    *
    * A sequence that needs more room than there is may take that of others: of one that has not asked for a token for a
-   * second, else of the one that got its room last. Such a one waits in front of all others, and is read again, which
-   * may change the last bits of logits: what was written token by token is then read as a prompt.
+   * second, else of the one that got its room last. Such a one waits in front of all others, and is read again as it came:
+   * the prompt as a prompt, and what was written token by token in that way, which sums in another order. So its logits are
+   * the same to the bit, unless drafts were right, or it began with tokens that an earlier sequence had written.
    *
    * @returns how many of the tokens were cached.
    * @throws RuntimeError SEQUENCE_FREED once it is freed, CACHE_BUDGET_EXCEEDED for more than `longest` tokens.

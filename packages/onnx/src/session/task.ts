@@ -15,9 +15,15 @@ export interface Task {
 
 export const hasRoom = ({ member }: Task): boolean => member.sequence !== undefined
 
-/** Whether it has more tokens to read than the one that a step takes. */
+/** Tokens that are still to be read of the prompt of one that has room. */
+export const promptLeft = ({ sequence }: Member): number => sequence!.prompt - sequence!.length
+
+/** Whether it has tokens to read together, and not one by one: a prompt of one token is read as those behind prompts are. */
 export const isPrompt = ({ member, scoring }: Task): boolean =>
-  member.unread.length > 1 || scoring !== undefined
+  scoring !== undefined || promptLeft(member) > 1
+
+/** Whether a draft stands behind what it waits for: not while tokens are read again that it has made before. */
+export const isDrafted = ({ member, draft }: Task): boolean => draft.length > 0 && member.unread.length === 1
 
 /**
  * The token behind the one that waits, and behind each of its draft as long as that is the one that was chosen.

@@ -1,0 +1,2 @@
+/** Lets messages in. */
+export const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
