@@ -1,4 +1,3 @@
-import { cpSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { testFolder } from '@hfquant/testkit'
 import { describe, expect, test } from 'vitest'
@@ -12,21 +11,11 @@ import {
   quantizeModel,
   recipe,
 } from './index.js'
+import { encoderFolder } from './testing/encoder-folder.fixture.js'
 import { golden } from './testing/golden.fixture.js'
 
 const root = testFolder()
 const bert = golden('architectures/bert')
-
-/** A copy of a golden with a tokenizer, whose words are tokens from 5 on, and other files beside it. */
-function withTokenizer(name: string, files: Readonly<Record<string, unknown>> = {}): string {
-  const folder = join(root, `${name}-${Object.keys(files).length}`)
-  cpSync(golden(`architectures/${name}`), folder, { recursive: true })
-  cpSync(golden('tokenizer/words/tokenizer.json'), join(folder, 'tokenizer.json'))
-  for (const [file, content] of Object.entries(files)) {
-    writeFileSync(join(folder, file), JSON.stringify(content))
-  }
-  return folder
-}
 
 describe('the wrong class says which one is right', () => {
   test.each([
@@ -55,7 +44,7 @@ describe('the wrong class says which one is right', () => {
 })
 
 describe('texts', () => {
-  const encoder = withTokenizer('bert')
+  const encoder = encoderFolder(root, 'bert')
 
   test('are encoded one by one or together, and their types are 0 unless they are given', async () => {
     await using model = await AutoModel.fromPretrained(encoder)
@@ -136,87 +125,10 @@ describe('texts', () => {
   })
 })
 
-describe('sentence vectors', () => {
-  const prompts = { prompts: { query: 'query colon ', none: '' }, default_prompt_name: 'query' }
-
-  test('prompts come before texts: the one that the folder says, a named one, or any', async () => {
-    const folder = withTokenizer('bert', { 'config_sentence_transformers.json': prompts })
-    await using model = await AutoModel.fromPretrained(folder)
-    const [prompted] = await model.embed(['a small house'])
-    expect([prompted]).toEqual(await model.embed(['query colon a small house'], { promptName: 'none' }))
-    expect([prompted]).toEqual(await model.embed([' a small house '], { prompt: 'query colon' }))
-    expect([prompted]).toEqual(await model.embed([{ inputIds: [1, 5, 6, 7, 8, 9, 2] }]))
-    await expect(model.embed(['a'], { promptName: 'passage' })).rejects.toMatchObject({
-      ...{ code: 'PROMPT_UNKNOWN', field: 'promptName', expected: ['query', 'none'] },
-    })
-  })
-
-  test('tokens of a prompt count for nothing where the pooling says so', async () => {
-    const folder = withTokenizer('bert', {
-      'config_sentence_transformers.json': prompts,
-      '1_Pooling/config.json': { pooling_mode: 'mean', include_prompt: false },
-    })
-    await using model = await AutoModel.fromPretrained(folder)
-    const [vector] = await model.embed(['a small house'])
-    const [{ lastHiddenState } = {}] = await model.encode(['query colon a small house'])
-    const counted = lastHiddenState!.subarray(3 * 24)
-    const mean = Float32Array.from({ length: 24 }, (_, channel) => {
-      const values = Array.from({ length: 4 }, (_, token) => counted[token * 24 + channel]!)
-      return values.reduce((sum, value) => sum + value, 0) / 4
-    })
-    expect(vector).toEqual(mean)
-  })
-
-  test('texts are cut where the folder says, and vectors have the length 1 if that is wanted', async () => {
-    const folder = withTokenizer('bert', { 'sentence_bert_config.json': { max_seq_length: 4 } })
-    await using model = await AutoModel.fromPretrained(folder)
-    const [vector, longer] = await model.embed(['a small', 'a small house by the sea'])
-    expect(longer).toEqual(vector)
-    const [unit] = await model.embed(['a small'], { normalize: true })
-    expect(Math.hypot(...unit!)).toBeCloseTo(1, 6)
-  })
-
-  test('what makes them is saved with the model, and computes the same', async () => {
-    const folder = withTokenizer('xlm-roberta')
-    const saved = join(root, 'saved-sentences')
-    await using model = await AutoModel.fromPretrained(folder, {
-      quantizationConfig: await recipe('int8-dynamic-act-int8-weight'),
-    })
-    const [vector] = await model.embed(['a small house'])
-    await model.savePretrained(saved)
-    await using again = await AutoModel.fromPretrained(saved)
-    expect(await again.embed(['a small house'])).toEqual([vector])
-  })
-
-  test.each([
-    ['SENTENCE_MODULE', { 'modules.json': [{ type: 'a.CNN', path: '1_CNN' }] }],
-    ['JSON_INVALID', { 'modules.json': { type: 'a.Pooling' } }],
-    ['JSON_INVALID', { 'modules.json': [{ type: 'a.Pooling', path: '../elsewhere' }] }],
-    ['POOLING', { '1_Pooling/config.json': { pooling_mode: ['mean', 'attention'] } }],
-    ['POOLING', { '1_Pooling/config.json': { pooling_mode: ['mean', 'mean'] } }],
-    ['FIELD_VALUE', { '1_Pooling/config.json': {} }],
-    ['JSON_INVALID', { 'modules.json': Array(17).fill({ type: 'a.Dense', path: '1_Pooling' }) }],
-    [
-      'FIELD_VALUE',
-      {
-        'modules.json': [{ type: 'a.Dense', path: '1_Pooling' }],
-        '1_Pooling/config.json': { in_features: 25, out_features: 24 },
-      },
-    ],
-  ])('%s for %j', async (code, files) => {
-    const folder = join(root, `refused-${code}-${JSON.stringify(files).length}`)
-    cpSync(bert, folder, { recursive: true })
-    for (const [name, content] of Object.entries(files))
-      writeFileSync(join(folder, name), JSON.stringify(content))
-    await using model = await AutoModel.fromPretrained(folder)
-    await expect(model.embed([{ inputIds: [1, 2] }])).rejects.toMatchObject({ code })
-  })
-})
-
 describe('classes', () => {
   test('of a text are scored, the best first', async () => {
     await using model = await AutoModelForSequenceClassification.fromPretrained(
-      withTokenizer('bert-sequence'),
+      encoderFolder(root, 'bert-sequence'),
     )
     expect(model.labels).toEqual(['L0', 'L1', 'L2'])
     const [found] = await model.classify(['a small house'])
@@ -239,7 +151,9 @@ describe('classes', () => {
   })
 
   test('of tokens are those with the largest logits', async () => {
-    await using model = await AutoModelForTokenClassification.fromPretrained(withTokenizer('bert-token'))
+    await using model = await AutoModelForTokenClassification.fromPretrained(
+      encoderFolder(root, 'bert-token'),
+    )
     const [found] = await model.classify(['by the sea'])
     expect(found!.shape).toEqual([5, 5])
     expect(found!.tokens.map(({ tokenId }) => tokenId)).toEqual([1, 10, 11, 12, 2])
@@ -307,10 +221,7 @@ test('a loaded encoder is quantized and restored in place', async () => {
 })
 
 test('a file without a pooler is an encoder without pooled vectors', async () => {
-  const folder = join(root, 'no-pooler')
-  cpSync(golden('architectures/bert-token'), folder, { recursive: true })
-  const config = JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8'))
-  writeFileSync(join(folder, 'config.json'), JSON.stringify({ ...config, architectures: ['BertModel'] }))
+  const folder = encoderFolder(root, 'bert-token', { config: { architectures: ['BertModel'] } })
   await using bare = await AutoModel.fromPretrained(folder)
   const [encoded] = await bare.encode([{ inputIds: [5, 6] }])
   expect(encoded!.poolerOutput).toBeUndefined()

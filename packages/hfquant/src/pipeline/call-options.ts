@@ -1,14 +1,22 @@
 import { ConfigError, closestName, quote } from '@hfquant/core'
 
+/** Options of the calls of every task. */
+export interface CallOptions {
+  /** Ends the call, which then rejects with its reason. */
+  readonly signal?: AbortSignal | undefined
+}
+
 /**
  * The options of a call, all of which are known.
  *
- * @throws ConfigError OPTION_UNKNOWN with the likeliest name; OPTIONS_TYPE.
+ * @param own names of those that the task has beside `CallOptions`
+ * @throws ConfigError OPTION_UNKNOWN with the likeliest name; OPTIONS_TYPE; OPTION_VALUE for a signal that is none.
  */
-export function knownOptions<Options extends object>(
+export function knownOptions<Options extends CallOptions>(
   options: Options | undefined,
-  names: readonly (keyof Options & string)[],
+  own: readonly (keyof Options & string)[],
 ): Options {
+  const names: readonly string[] = [...own, 'signal']
   if (options === undefined) return {} as Options
   if (typeof options !== 'object' || options === null) {
     throw new ConfigError('OPTIONS_TYPE', `the options are ${quote(options)}, expected an object`, {
@@ -16,8 +24,12 @@ export function knownOptions<Options extends object>(
       hint: `Pass an object with ${names.join(', ')}.`,
     })
   }
-  const unknown = Object.keys(options).find((name) => !(names as readonly string[]).includes(name))
-  if (unknown === undefined) return options
+  const unknown = Object.keys(options).find((name) => !names.includes(name))
+  if (unknown === undefined) {
+    const { signal } = options
+    checkOption('signal', signal, signal === undefined || signal instanceof AbortSignal, 'an AbortSignal')
+    return options
+  }
   throw new ConfigError('OPTION_UNKNOWN', `there is no option "${unknown}"`, {
     field: unknown,
     expected: names,

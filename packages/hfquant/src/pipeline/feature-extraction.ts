@@ -1,10 +1,10 @@
 import { ConfigError } from '@hfquant/core'
 import type { BaseEncoder, EncodedText } from '@hfquant/transformers'
-import { checkOption, checkTexts, knownOptions } from './call-options.js'
+import { type CallOptions, checkOption, checkTexts, knownOptions } from './call-options.js'
 import type { Loaded } from './loaded.js'
 import { Tensor } from './tensor.js'
 
-export interface FeatureExtractionOptions {
+export interface FeatureExtractionOptions extends CallOptions {
   /**
    * One vector of a text: the mean of those of its tokens, the first, or the last. Default: none, the vectors of all tokens.
    */
@@ -38,10 +38,11 @@ export const featureExtraction =
       normalize = false,
       quantize = false,
       precision = 'binary',
+      signal,
     } = knownOptions(options, NAMES)
     checkOption('pooling', pooling, POOLINGS.includes(pooling), `one of ${POOLINGS.join(', ')}`)
     checkOption('precision', precision, ['binary', 'ubinary'].includes(precision), "'binary' or 'ubinary'")
-    const encoded = await model.encode([texts].flat() as string[], truncation)
+    const encoded = await model.encode([texts].flat() as string[], { ...truncation, signal })
     const vectors = pooling === 'none' ? sideBySide(encoded) : pooled(encoded, pooling)
     const scaled = normalize ? normalized(vectors) : vectors
     return quantize ? packed(scaled, precision) : scaled

@@ -1,9 +1,9 @@
 import { ConfigError } from '@hfquant/core'
 import type { MaskedLM, Tokenizer } from '@hfquant/transformers'
-import { checkTexts, checkTopK, knownOptions } from './call-options.js'
+import { type CallOptions, checkTexts, checkTopK, knownOptions } from './call-options.js'
 import type { Loaded } from './loaded.js'
 
-export interface FillMaskOptions {
+export interface FillMaskOptions extends CallOptions {
   /** How many of the likeliest tokens are given; default 5, null for all. */
   readonly top_k?: number | null | undefined
 }
@@ -27,17 +27,18 @@ export interface FillMask {
 export function fillMask({ model, tokenizer, truncation }: Loaded<MaskedLM>): FillMask {
   const fill = async (texts: string | readonly string[], options?: FillMaskOptions) => {
     checkTexts(texts)
-    const { top_k = 5 } = knownOptions(options, ['top_k'])
+    const { top_k = 5, signal } = knownOptions(options, ['top_k'])
     checkTopK(top_k)
     const truncateTo = Math.min(truncation.maxLength ?? model.maxLength, model.maxLength)
     const filled: FillMaskSingle[][] = []
     // One after the other: the logits of a text are its tokens times the vocabulary.
     for (const text of [texts].flat() as string[]) {
-      const ids = await tokenizer.encodeAsync(text, { truncateTo })
+      const ids = await tokenizer.encodeAsync(text, { truncateTo, signal })
       const place = maskIn(ids, tokenizer, text)
-      const [{ logits, shape } = { logits: new Float32Array(), shape: [0, 0] }] = await model.predict([
-        { inputIds: ids },
-      ])
+      const [{ logits, shape } = { logits: new Float32Array(), shape: [0, 0] }] = await model.predict(
+        [{ inputIds: ids }],
+        { signal },
+      )
       const own = logits.subarray(place * shape[1]!, (place + 1) * shape[1]!)
       filled.push(
         likeliest(own, top_k).map(({ token, score }) => ({

@@ -1,8 +1,8 @@
 import type { LabelScore, SequenceClassifier } from '@hfquant/transformers'
-import { checkTexts, checkTopK, knownOptions } from './call-options.js'
+import { type CallOptions, checkTexts, checkTopK, knownOptions } from './call-options.js'
 import type { Loaded } from './loaded.js'
 
-export interface TextClassificationOptions {
+export interface TextClassificationOptions extends CallOptions {
   /** How many of the best classes are given: 1 by default, null for all. */
   readonly top_k?: number | null | undefined
 }
@@ -21,8 +21,14 @@ export type ClassifiedInput = string | TextPairInput
  */
 export interface TextClassification {
   (text: ClassifiedInput, options?: TextClassificationOptions): Promise<LabelScore[]>
-  (texts: readonly ClassifiedInput[], options?: { readonly top_k?: 1 | undefined }): Promise<LabelScore[]>
-  (texts: readonly ClassifiedInput[], options: { readonly top_k: number | null }): Promise<LabelScore[][]>
+  (
+    texts: readonly ClassifiedInput[],
+    options?: CallOptions & { readonly top_k?: 1 | undefined },
+  ): Promise<LabelScore[]>
+  (
+    texts: readonly ClassifiedInput[],
+    options: CallOptions & { readonly top_k: number | null },
+  ): Promise<LabelScore[][]>
 }
 
 export function textClassification({ model, truncation }: Loaded<SequenceClassifier>): TextClassification {
@@ -31,10 +37,10 @@ export function textClassification({ model, truncation }: Loaded<SequenceClassif
     options?: TextClassificationOptions,
   ): Promise<LabelScore[] | LabelScore[][]> => {
     checkTexts(texts, isInput)
-    const { top_k = 1 } = knownOptions(options, ['top_k'])
+    const { top_k = 1, signal } = knownOptions(options, ['top_k'])
     checkTopK(top_k)
     const inputs = [texts].flat() as ClassifiedInput[]
-    const classified = await model.classify(inputs.map(asInput), truncation)
+    const classified = await model.classify(inputs.map(asInput), { ...truncation, signal })
     const best = classified.map(({ scores }) => scores.slice(0, top_k ?? scores.length))
     if (top_k === 1) return best.flat()
     return Array.isArray(texts) ? best : best[0]!

@@ -1,12 +1,12 @@
 import { ConfigError, quote } from '@hfquant/core'
 import type { GLiNER, Labels, PredictOptions } from '@hfquant/gliner'
 import type { ClassifiedTokens, TokenClassifier, Tokenizer } from '@hfquant/transformers'
-import { checkOption, checkTexts, knownOptions } from './call-options.js'
+import { type CallOptions, checkOption, checkTexts, knownOptions } from './call-options.js'
 import { groupEntities, type TokenEntity } from './group-entities.js'
 import type { Loaded } from './loaded.js'
 
 /** Options of a model with classes of its own. */
-export interface TokenClassificationOptions {
+export interface TokenClassificationOptions extends CallOptions {
   /** Classes that are left out; default: "O". */
   readonly ignore_labels?: readonly string[] | undefined
   /** 'simple' puts the tokens of an entity together; default 'none'. */
@@ -14,7 +14,7 @@ export interface TokenClassificationOptions {
 }
 
 /** Options of GLiNER. */
-export interface EntityOptions {
+export interface EntityOptions extends CallOptions {
   /** What is looked for: for all texts, or a list for each. */
   readonly labels: Labels
   /** Scores have to be greater; default 0.5. */
@@ -63,13 +63,14 @@ export function tokenClassification({
   const classify = async (texts: string | readonly string[], options?: TokenClassificationOptions) => {
     checkTexts(texts)
     refuseLabels(options, model.labels)
-    const { ignore_labels: ignored = ['O'], aggregation_strategy: strategy = 'none' } = knownOptions(
-      options,
-      ['ignore_labels', 'aggregation_strategy'],
-    )
+    const {
+      ignore_labels: ignored = ['O'],
+      aggregation_strategy: strategy = 'none',
+      signal,
+    } = knownOptions(options, ['ignore_labels', 'aggregation_strategy'])
     checkOption('ignore_labels', ignored, Array.isArray(ignored), 'a list of classes')
     checkOption('aggregation_strategy', strategy, ['none', 'simple'].includes(strategy), "'none' or 'simple'")
-    const classified = await model.classify([texts].flat() as string[], truncation)
+    const classified = await model.classify([texts].flat() as string[], { ...truncation, signal })
     const found = classified.map((own) => {
       const entities = entitiesOf(own, tokenizer, ignored)
       return strategy === 'none' ? entities : grouped(entities, own, tokenizer)
@@ -118,14 +119,14 @@ const ENTITY_NAMES = ['labels', 'threshold', 'flat_ner', 'multi_label'] as const
 export function zeroShotEntities(model: GLiNER): TokenClassification {
   const find = async (texts: string | readonly string[], options?: EntityOptions) => {
     checkTexts(texts)
-    const { labels, threshold, flat_ner, multi_label } = knownOptions(options, ENTITY_NAMES)
+    const { labels, threshold, flat_ner, multi_label, signal } = knownOptions(options, ENTITY_NAMES)
     if (labels === undefined) {
       throw new ConfigError('LABELS_MISSING', 'GLiNER looks for labels of yours, and none are given', {
         field: 'labels',
         hint: "Pass for example { labels: ['person', 'place'] }.",
       })
     }
-    const settings: PredictOptions = { threshold, flatNer: flat_ner, multiLabel: multi_label }
+    const settings: PredictOptions = { threshold, flatNer: flat_ner, multiLabel: multi_label, signal }
     const found = await model.batchPredictEntities([texts].flat() as string[], labels, settings)
     const groups = found.map((entities) =>
       entities.map(({ label, score, text: word, start, end }) => ({

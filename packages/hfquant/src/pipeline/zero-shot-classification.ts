@@ -1,9 +1,9 @@
 import { ConfigError, publishWarning, quote } from '@hfquant/core'
 import type { SequenceClassifier } from '@hfquant/transformers'
-import { checkOption, checkTexts, knownOptions } from './call-options.js'
+import { type CallOptions, checkOption, checkTexts, knownOptions } from './call-options.js'
 import type { Loaded } from './loaded.js'
 
-export interface ZeroShotClassificationOptions {
+export interface ZeroShotClassificationOptions extends CallOptions {
   /** What is asked of a text: `{}` stands for the label. Default "This example is {}." */
   readonly hypothesis_template?: string | undefined
   /** Whether each label is true by itself; default false: the scores of all of them are 1 together. */
@@ -43,16 +43,18 @@ export function zeroShotClassification({
   ) => {
     checkTexts(texts)
     const labels = checkedLabels(candidateLabels)
-    const { hypothesis_template: template = 'This example is {}.', multi_label = false } = knownOptions(
-      options,
-      ['hypothesis_template', 'multi_label'],
-    )
+    const {
+      hypothesis_template: template = 'This example is {}.',
+      multi_label = false,
+      signal,
+    } = knownOptions(options, ['hypothesis_template', 'multi_label'])
     checkOption('hypothesis_template', template, typeof template === 'string', 'a text with {} in it')
     const premises = [texts].flat() as string[]
     const pairs = premises.flatMap((text) =>
       labels.map((label) => ({ text, textPair: template.replace('{}', () => label) })),
     )
-    const logits = (await model.classify(pairs, truncation)).map((classified) => classified.logits)
+    const classified = await model.classify(pairs, { ...truncation, signal })
+    const logits = classified.map((pair) => pair.logits)
     const outputs = premises.map((sequence, index) => {
       const own = logits.slice(index * labels.length, (index + 1) * labels.length)
       return { sequence, ...ranked(labels, scoresOf(own, classes, multi_label || labels.length === 1)) }
