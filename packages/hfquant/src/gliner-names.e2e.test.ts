@@ -12,7 +12,7 @@ import { join } from 'node:path'
 import { testFolder } from '@hfquant/testkit'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { startHubServer } from './hub/hub-server.fixture.js'
-import { AutoModel, GLiNER, inspectModel, resolveModel } from './index.js'
+import { AutoModel, GLiNER, inspectModel, pipeline, resolveModel } from './index.js'
 import { golden } from './testing/golden.fixture.js'
 
 const root = testFolder()
@@ -114,6 +114,20 @@ test('a folder that leaves tokenizer and encoder to the model that it was made f
   expect((await inspectModel(folder)).architecture).toBe('GLiNER')
   await model.savePretrained(join(root, 'saved-with-tokenizer'))
   expect(existsSync(join(root, 'saved-with-tokenizer', 'tokenizer.json'))).toBe(true)
+})
+
+test('local_files_only keeps what a folder refers to from being fetched, too', async () => {
+  const folder = copyOf('bi-encoder', { labels_encoder: 'tiny-org/labels' })
+  rmSync(join(folder, 'labels_encoder'), { recursive: true })
+  await using hub = await serve('tiny-org/labels', filesIn(golden('gliner/bi-encoder/labels_encoder')))
+  const load = (local_files_only: boolean) => pipeline('token-classification', folder, { local_files_only })
+  await expect(load(true)).rejects.toMatchObject({ code: 'LABEL_TOKENIZER_MISSING' })
+  expect(hub.requests).toEqual([])
+  await (await load(false)).dispose()
+  const fetched = hub.requests.length
+  expect(fetched).toBeGreaterThan(0)
+  await (await load(true)).dispose()
+  expect(hub.requests).toHaveLength(fetched)
 })
 
 test('a path is no name of another model', async () => {
