@@ -12,6 +12,8 @@ import { demoModel } from './demo/index.js'
 import {
   AutoModelForCausalLM,
   cacheFolder,
+  compileModel,
+  GLiNER,
   type LoadModelOptions,
   listCompiledModels,
   recipe,
@@ -65,6 +67,15 @@ describe('a second start', () => {
       expect(warm.logits).toEqual(cold.logits)
       for (const { model } of [cold, warm]) await model.dispose()
     }
+  })
+
+  test('of GLiNER does not compile either, where it was compiled beforehand', async () => {
+    const folder = golden('gliner/deberta')
+    expect(await compileModel(folder)).toMatchObject({ kind: 'compiled', method: null })
+    const stages: string[] = []
+    await using model = await GLiNER.fromPretrained(folder, { onProgress: ({ stage }) => stages.push(stage) })
+    await model.predictEntities('Ada', ['person'])
+    expect(stages).toEqual([])
   })
 
   test('does not read the weights', async () => {

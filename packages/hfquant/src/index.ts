@@ -61,7 +61,6 @@ export {
   checkToolChoice,
   checkTools,
   collectAnswer,
-  compileModel,
   createAnswerReader,
   createStopStrings,
   type EmbedOptions,
@@ -128,5 +127,5 @@ export {
   recipeNames,
 } from './backends.js'
 export { HubError, type HubErrorCode, type ResolveModelOptions, resolveModel } from './hub/index.js'
-export { inspectModel, quantizeModel } from './model-folders.js'
+export { compileModel, inspectModel, quantizeModel } from './model-folders.js'
 export * from './pipeline/index.js'

@@ -38,3 +38,18 @@ export const quantizeModel = (
   options: transformers.QuantizeModelOptions = {},
 ): Promise<transformers.QuantizeModelResult> =>
   transformers.quantizeModel(folder, out, options, wantedOf(folder, options?.signal))
+
+/**
+ * Compiles a model of any kind into the cache folder, for starts with the same options; one that is there already is left
+ * as it is. The first use of a model does the same, of a larger one after it has answered. Of a GLiNER that reads labels by
+ * themselves, what reads the texts is compiled; the rest is at the first use.
+ *
+ * @returns what is kept; undefined if somebody has removed it by now.
+ * @throws as `fromPretrained`; CapabilityError NOT_KEPT for a model that is never kept; OutputError when the cache cannot be
+ * written or the disk is full; RuntimeError when the runtime refuses the graph; the reason of `signal`.
+ */
+export const compileModel = (
+  folder: string,
+  options: transformers.LoadModelOptions = {},
+): Promise<transformers.CompiledModel | undefined> =>
+  transformers.compileModel(folder, options, wantedOf(folder, options?.signal))

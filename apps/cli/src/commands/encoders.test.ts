@@ -74,6 +74,8 @@ describe('entities', () => {
 
   test.each([
     ['LABELS_MISSING', [gliner, TEXT]],
+    // Before the model is loaded, which would refuse this dtype.
+    ['LABELS_MISSING', [gliner, TEXT, '--dtype', 'float31']],
     ['OPTIONS_EXCLUSIVE', [gliner, TEXT, '--nested']],
     ['OPTIONS_EXCLUSIVE', [gliner, TEXT, '--labels', 'a', '--file', 'texts.txt']],
     ['MODEL_CLASS', [golden('architectures/bert'), TEXT, '--labels', 'a']],

@@ -1,12 +1,14 @@
 import type { Command } from 'commander'
-import { type EntityGroup, GLiNER, pipeline } from 'hfquant'
+import { type EntityGroup, GLiNER, inspectModel, pipeline, resolveModel } from 'hfquant'
 import { type CommandSetup, type CommonOptions, MODEL, withCommonOptions } from '../command-setup.js'
+import { isGliner } from '../encoders/is-gliner.js'
 import { type LoadingOptions, loadOptions, withLoadingOptions } from '../encoders/load-options.js'
 import { FILE_HELP, readInputs } from '../encoders/read-inputs.js'
 import { names, share } from '../option-values.js'
 import { UsageError } from '../output/failure.js'
 import { formatNumber, formatTable } from '../output/format.js'
 import { printJson, printLines } from '../output/print.js'
+import { showDownload } from '../output/show-download.js'
 
 interface EntitiesOptions extends CommonOptions, LoadingOptions {
   readonly labels?: readonly string[]
@@ -92,9 +94,11 @@ async function ofClasses(
   options: EntitiesOptions,
   setup: CommandSetup,
 ): Promise<readonly (readonly FoundEntity[])[]> {
-  await using classifier = await pipeline('token-classification', model, await loadOptions(options, setup))
-  if ('predictEntities' in classifier.model) throw labelsMissing(model)
-  const groups: EntityGroup[][] = await classifier(texts, { aggregation_strategy: 'simple' })
+  const { terminal, signal } = setup
+  const folder = await resolveModel(model, { signal, onProgress: showDownload(terminal) })
+  if (isGliner(await inspectModel(folder, { signal }))) throw labelsMissing(model)
+  await using classifier = await pipeline('token-classification', folder, await loadOptions(options, setup))
+  const groups: EntityGroup[][] = await classifier(texts, { aggregation_strategy: 'simple', signal })
   return groups.map((own) =>
     own.map(({ entity_group: label, score, word: text }) => ({ text, label, score })),
   )

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { temporaryFolder } from '../testing/checkpoint.fixture.js'
 import { golden, runCli } from '../testing/run-cli.fixture.js'
+import { runProgram } from '../testing/run-program.fixture.js'
 
 const root = temporaryFolder()
 
@@ -63,4 +64,12 @@ it('refuses models that read a text as other tokens', async () => {
   const { error } = JSON.parse((await runCli(['eval', other, token, '--text', text, '--json'])).stdout)
   expect(error.code).toBe('EVAL_OUTPUTS')
   expect(error.message).toContain('reads text 2 as 5 tokens, the first model as 7')
+})
+
+it('refuses GLiNER, whose labels belong to each call', async () => {
+  const float = encoder('bert-token')
+  await expect(runProgram('eval', float, golden('gliner/deberta'), '--text', text)).rejects.toMatchObject({
+    ...{ name: 'CapabilityError', code: 'TASK_UNAVAILABLE' },
+    hint: expect.stringContaining('hfquant entities'),
+  })
 })

@@ -1,5 +1,6 @@
-import { ConfigError, inspectModel, type ModelInspection, resolveModel } from 'hfquant'
+import { CapabilityError, ConfigError, inspectModel, type ModelInspection, resolveModel } from 'hfquant'
 import { bitsPerWeight } from '../bits-per-weight.js'
+import { isGliner } from '../encoders/is-gliner.js'
 import { showDownload } from '../output/show-download.js'
 import type { Terminal } from '../output/terminal.js'
 
@@ -24,7 +25,8 @@ export interface DescribedModel {
 /**
  * Looks at all models.
  *
- * @throws what inspecting them throws; ConfigError EVAL_TASKS for models that compute different things.
+ * @throws what inspecting them throws; CapabilityError TASK_UNAVAILABLE for GLiNER; ConfigError EVAL_TASKS for models that
+ * compute different things.
  */
 export async function openModels(
   models: readonly string[],
@@ -33,7 +35,9 @@ export async function openModels(
   const opened: OpenedModel[] = []
   for (const model of models) {
     const folder = await resolveModel(model, { signal, onProgress: showDownload(terminal) })
-    opened.push({ model, folder, inspection: await inspectModel(folder, { signal }) })
+    const inspection = await inspectModel(folder, { signal })
+    if (isGliner(inspection)) throw withoutClasses(model, folder)
+    opened.push({ model, folder, inspection })
   }
   const [first] = opened
   const other = opened.find(({ inspection }) => inspection.task !== first?.inspection.task)
@@ -48,6 +52,12 @@ export async function openModels(
     },
   )
 }
+
+const withoutClasses = (model: string, folder: string): CapabilityError =>
+  new CapabilityError('TASK_UNAVAILABLE', `${model} is GLiNER, which has no classes to compare`, {
+    file: folder,
+    hint: 'Compare what `hfquant entities` finds with each model.',
+  })
 
 export const describeOpened = ({ model, inspection }: OpenedModel): DescribedModel => ({
   model,

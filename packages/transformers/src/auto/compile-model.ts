@@ -3,6 +3,7 @@ import { compileArtifact, findArtifact } from '@hfquant/onnx'
 import { lowerModel } from '../lower/lower-model.js'
 import { type CompiledModel, listCompiledModels } from './compile/compiled-models.js'
 import { describeArtifact } from './compile/notes.js'
+import type { WantedModel } from './open/demand-kind.js'
 import type { LoadModelOptions } from './open/load-options.js'
 import type { ModelSource } from './open/model-source.js'
 import { type OpenedModel, openModel } from './open/open-model.js'
@@ -13,6 +14,7 @@ import type { Weights } from './weights/weights.js'
  * Compiles a model of any kind into the cache folder, for starts with the same options; one that is there already is left
  * as it is. The first use of a model does the same, of a larger one after it has answered.
  *
+ * @param wanted how the folder is read; default: as config.json says.
  * @returns what is kept; undefined if somebody has removed it by now.
  * @throws as `fromPretrained`; CapabilityError NOT_KEPT for a model that is never kept; OutputError when the cache cannot be
  * written or the disk is full; RuntimeError when the runtime refuses the graph; the reason of `signal`.
@@ -20,8 +22,9 @@ import type { Weights } from './weights/weights.js'
 export async function compileModel(
   source: ModelSource,
   options: LoadModelOptions = {},
+  wanted: WantedModel = {},
 ): Promise<CompiledModel | undefined> {
-  const opened = await openModel(source, options)
+  const opened = await openModel(source, options, wanted)
   try {
     const weights = await loadWeights(opened, options)
     try {
