@@ -1,4 +1,4 @@
-import type { AnswerEvent, GenerationUsage, TokenProbability } from 'hfquant'
+import type { AnswerEvent, GenerationUsage, ScoredToken, TokenProbability } from 'hfquant'
 
 export type FinishReason = 'stop' | 'length' | 'tool_calls'
 
@@ -13,12 +13,14 @@ export interface AnswerUsage extends GenerationUsage {
   readonly reasoningTokens: number
 }
 
-/** What one token adds to an answer. */
+/** What one token adds to an answer, or what is told of the prompt before it. */
 export interface AnswerPart {
   /** What its text, and text that was held back before it, turned out to be. */
   readonly events: readonly AnswerEvent[]
   /** Of the tokens of the content; empty unless they were asked for. */
   readonly logprobs: readonly TokenLogprob[]
+  /** Of the part that comes before all choices of a prompt, where they were asked for; it has no token. */
+  readonly promptScores?: readonly ScoredToken[]
   /** Of the last part of an answer, and of no other. */
   readonly finish?: FinishReason
   readonly stopString?: string

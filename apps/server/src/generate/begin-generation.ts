@@ -1,15 +1,16 @@
 import { createHash } from 'node:crypto'
-import type { GeneratedPiece } from 'hfquant'
 import type { ServerContext } from '../context.js'
 import { ApiError } from '../http/api-error.js'
 import { ClientLeft, type Exchange } from '../http/exchange.js'
 import type { LoadedDecoder } from '../models/loaded-model.js'
 import type { ModelEntry } from '../models/model-entry.js'
 import type { GenerationRequest } from '../openai/generation-request.js'
+import { enterPreparation } from '../queue/enter-preparation.js'
 import type { EncodedPrompt } from '../text/protocol.js'
 import type { ChoicePart } from './answer-parts.js'
 import { answerTokens, generateOptions } from './generation-options.js'
 import { planAnswer } from './plan-answer.js'
+import { behindScores, noAnswer } from './prompt-scores.js'
 import { readAnswer } from './read-answer.js'
 import { runChoices } from './run-choices.js'
 
@@ -111,11 +112,22 @@ export async function beginGeneration(
             choice: choice % request.n,
             maxNewTokens: maxTokens[prompt]!,
           })
-          return readAnswer(reportingCrash(model.generator.generate({ inputIds }, options), entry), {
-            ...{ plan, tokenBytes: model.tokenBytes },
-            stop: plan.readsStops ? (request.stop ?? []) : [],
-            usage: (completionTokens) => ({ promptTokens: inputIds.length, cachedTokens, completionTokens }),
+          const usage = (completionTokens: number) => ({
+            ...{ promptTokens: inputIds.length, cachedTokens, completionTokens },
           })
+          const answer =
+            maxTokens[prompt] === 0
+              ? noAnswer(usage(0))
+              : readAnswer(reportingCrash(model.generator.generate({ inputIds }, options), entry), {
+                  ...{ plan, usage, tokenBytes: model.tokenBytes },
+                  stop: plan.readsStops ? (request.stop ?? []) : [],
+                })
+          if (request.scoresPrompt !== true || choice % request.n > 0) return answer
+          const scoring = { top: request.logprobs, scope, signal: abort }
+          return reportingCrash(
+            behindScores(() => model.generator.score({ inputIds }, scoring), answer),
+            entry,
+          )
         },
       }),
       ...([context, exchange, entry, undoAll] as const),
@@ -132,10 +144,10 @@ export async function beginGeneration(
 }
 
 /** Reports while the slot is still taken: whoever gets it next must not begin on a session that has ended. */
-async function* reportingCrash(
-  pieces: AsyncGenerator<GeneratedPiece>,
+async function* reportingCrash<Piece>(
+  pieces: AsyncGenerator<Piece>,
   entry: ModelEntry,
-): AsyncGenerator<GeneratedPiece> {
+): AsyncGenerator<Piece> {
   try {
     yield* pieces
   } catch (error) {
@@ -163,25 +175,6 @@ function scopeOf(
 ): string | undefined {
   const key = context.keys().size > 1 ? record.key?.name : undefined
   return key === undefined ? cacheSalt : JSON.stringify([key, cacheSalt ?? ''])
-}
-
-/** Requests that are being rendered are bounded, too. */
-function enterPreparation(
-  entry: ModelEntry,
-  { maxQueue, maxSequences }: Pick<ServerContext['settings'], 'maxQueue' | 'maxSequences'>,
-): () => void {
-  const most = Math.max(2 * maxQueue, maxSequences)
-  if (entry.preparing >= most) {
-    throw new ApiError('queue_full', `${most} requests are being prepared already; try again later`, {
-      retryAfter: entry.admission.retryAfter(),
-    })
-  }
-  entry.preparing++
-  let left = false
-  return () => {
-    if (!left) entry.preparing--
-    left = true
-  }
 }
 
 function demandDecoder(model: { readonly kind: string }, { name }: ModelEntry): LoadedDecoder {
@@ -215,6 +208,12 @@ async function* observed(
   let isDone = false
   try {
     for await (const part of parts) {
+      if (part.finish !== undefined) record.finish ??= part.finish
+      if (part.usage !== undefined && part.choice === 0) record.cachedTokens = part.usage.cachedTokens
+      if (part.promptScores !== undefined || part.usage?.completionTokens === 0) {
+        yield part
+        continue
+      }
       const now = performance.now()
       const before = latest.get(part.choice)
       if (before !== undefined) metrics.betweenTokens(name, (now - before) / 1000)
@@ -226,8 +225,6 @@ async function* observed(
       record.completionTokens++
       metrics.token(name)
       for (const { type } of part.events) if (type === 'tool-failure') metrics.toolFailed(name)
-      if (part.finish !== undefined) record.finish ??= part.finish
-      if (part.usage !== undefined && part.choice === 0) record.cachedTokens = part.usage.cachedTokens
       yield part
     }
     isDone = true

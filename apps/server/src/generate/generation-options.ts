@@ -24,7 +24,7 @@ export function answerTokens(
   { defaultMaxTokens, maxTokensLimit = Number.POSITIVE_INFINITY }: TokenLimits,
 ): number {
   const room = contextLength - promptTokens
-  if (room < 1) {
+  if (room < Math.min(request.maxTokens ?? 1, 1)) {
     throw new ApiError(
       'context_length_exceeded',
       `the prompt has ${promptTokens} tokens, and the model takes ${contextLength} with the answer; shorten it`,

@@ -12,7 +12,7 @@ import type { AnswerFormat } from './answer-format.js'
 import type { FileDefaults } from './file-defaults.js'
 
 /** What generates: the part of CausalLM that the server uses. */
-export interface TextGenerator extends Pick<CausalLM, 'contextLength' | 'generate' | 'counters'> {
+export interface TextGenerator extends Pick<CausalLM, 'contextLength' | 'generate' | 'score' | 'counters'> {
   dispose(): Promise<void>
 }
 

@@ -1,4 +1,3 @@
-import { ApiError } from '../http/api-error.js'
 import {
   bodyOf,
   type Fields,
@@ -37,10 +36,12 @@ const MOST_CHOICES = 64
 export function readCompletionRequest(raw: unknown): CompletionRequest {
   const body = bodyOf(raw)
   const ignored = sortFields(body, COMPLETION_FIELDS)
-  const maxTokens = optional(body, 'max_tokens', whole(1)) ?? DEFAULT_MAX_TOKENS
+  const echo = optional(body, 'echo', truth) ?? false
   const logprobs = optional(body, 'logprobs', whole(0, 5))
+  const scoresPrompt = echo && logprobs !== undefined
+  const maxTokens = optional(body, 'max_tokens', whole(scoresPrompt ? 0 : 1)) ?? DEFAULT_MAX_TOKENS
   const generation = readGeneration(body, {
-    ...{ promptField: 'prompt', maxTokens, logprobs, tools: undefined },
+    ...{ promptField: 'prompt', maxTokens, logprobs, scoresPrompt, tools: undefined },
   })
   const prompts = readPrompts(body)
   if (prompts.length * generation.n > MOST_CHOICES) {
@@ -49,12 +50,6 @@ export function readCompletionRequest(raw: unknown): CompletionRequest {
       'prompt',
       `${MOST_CHOICES} answers at most, prompts times n`,
     )
-  }
-  const echo = optional(body, 'echo', truth) ?? false
-  if (echo && logprobs !== undefined) {
-    throw new ApiError('unsupported_value', 'echo with logprobs is not offered; leave out one of the two', {
-      param: 'echo',
-    })
   }
   return {
     ...generation,

@@ -44,6 +44,8 @@ export interface GenerationRequest {
   readonly cacheSalt: string | undefined
   /** Likeliest tokens that are told in place of each one; undefined: no log-probabilities. */
   readonly logprobs: number | undefined
+  /** Tells log-probabilities of the prompt, too. */
+  readonly scoresPrompt?: boolean
   /** What the answer has to be; undefined: any text. */
   readonly responseFormat: GrammarSource | undefined
   /** Undefined: no function may be called. */
@@ -121,7 +123,7 @@ const keepAliveOf: Read<number> = (value, path) => {
  */
 export function readGeneration(
   body: Fields,
-  own: Pick<GenerationRequest, 'promptField' | 'maxTokens' | 'logprobs' | 'tools'>,
+  own: Pick<GenerationRequest, 'promptField' | 'maxTokens' | 'logprobs' | 'scoresPrompt' | 'tools'>,
 ): GenerationRequest {
   const stream = optional(body, 'stream', truth) ?? false
   const streamOptions = optional(body, 'stream_options', object)

@@ -10,12 +10,13 @@ import {
 import { type BegunGeneration, beginGeneration } from '../generate/begin-generation.js'
 import type { Exchange } from '../http/exchange.js'
 import { type Answer, handle } from '../http/handle.js'
+import { wrongValue } from '../http/read-body.js'
 import type { LoadedDecoder } from '../models/loaded-model.js'
 import { answerHeaders } from '../openai/answer-headers.js'
 import type { AnswerHead } from '../openai/chat-answer.js'
 import { type CompletionRequest, readCompletionRequest } from '../openai/completion-request.js'
 import { newId } from '../openai/ids.js'
-import { completionLogprobs } from '../openai/logprobs.js'
+import { answerLogprobs, type CompletionLogprobs, joinLogprobs, promptLogprobs } from '../openai/logprobs.js'
 import { streamAnswer } from '../openai/stream-answer.js'
 import { serverTiming, timingsOf, usageOf } from '../openai/usage.js'
 import type { EncodedPrompt } from '../text/protocol.js'
@@ -29,7 +30,7 @@ export const completions =
       let echoes: readonly string[] = []
       const begun = await beginGeneration(context, exchange, asked, async (model) => {
         if (asked.echo) echoes = await echoed(model, asked)
-        return encodePrompts(model, asked)
+        return checkScored(await encodePrompts(model, asked), asked)
       })
       const head: AnswerHead = {
         id: newId('cmpl'),
@@ -55,6 +56,19 @@ const encodePrompts = (
     ),
   )
 
+/** Tokens of a prompt that is scored. */
+const MOST_SCORED = 2048
+
+/** @throws ApiError invalid_value for a prompt that is too long to be scored. */
+function checkScored(
+  prompts: readonly EncodedPrompt[],
+  { scoresPrompt = false }: Pick<CompletionRequest, 'scoresPrompt'>,
+): readonly EncodedPrompt[] {
+  const longest = Math.max(...prompts.map(({ ids }) => ids.length))
+  if (!scoresPrompt || longest <= MOST_SCORED) return prompts
+  throw wrongValue(`${longest} tokens long`, 'prompt', `${MOST_SCORED} at most with echo and logprobs`)
+}
+
 /** The texts of the prompts; of tokens, what they say. */
 const echoed = ({ texts }: LoadedDecoder, { prompts }: CompletionRequest): Promise<readonly string[]> =>
   Promise.all(
@@ -75,12 +89,17 @@ async function answer(
   const { tokenBytes } = begun.model
   const collected = Array.from({ length: prompts.length * n }, (_, index) => ({
     logprobs: [] as TokenLogprob[],
-    text: echoes[Math.floor(index / n)] ?? '',
+    echo: echoes[Math.floor(index / n)] ?? '',
+    text: '',
     finish: 'length' as FinishReason,
   }))
+  const scores: CompletionLogprobs[] = []
   for await (const part of begun.parts) {
     usage.add(part)
     const one = collected[part.choice]!
+    if (part.promptScores !== undefined) {
+      scores[Math.floor(part.choice / n)] = promptLogprobs(part.promptScores, tokenBytes, one.echo)
+    }
     one.text += contentOf(part.events)
     one.logprobs.push(...part.logprobs)
     one.finish = part.finish ?? one.finish
@@ -89,14 +108,11 @@ async function answer(
     headers: { ...answerHeaders(context, begun, ignored), 'server-timing': serverTiming(exchange.record) },
     body: {
       ...{ ...head, object: 'text_completion' },
-      choices: collected.map(({ text, finish, logprobs }, index) =>
-        choiceOf(
-          index,
-          text,
-          finish,
-          asked === undefined ? null : completionLogprobs(logprobs, tokenBytes, 0),
-        ),
-      ),
+      choices: collected.map(({ echo, text, finish, logprobs }, index) => {
+        const ofPrompt = scores[Math.floor(index / n)]
+        const told = [...(ofPrompt ? [ofPrompt] : []), answerLogprobs(logprobs, tokenBytes, echo.length)]
+        return choiceOf(index, echo + text, finish, asked === undefined ? null : joinLogprobs(told))
+      }),
       usage: usageOf(usage),
     },
   }
@@ -112,7 +128,7 @@ const choiceOf = (
 async function stream(
   context: ServerContext,
   exchange: Exchange,
-  { n, includeUsage, ignored }: CompletionRequest,
+  { n, includeUsage, ignored, scoresPrompt = false }: CompletionRequest,
   begun: BegunGeneration,
   head: AnswerHead,
   echoes: readonly string[],
@@ -128,14 +144,23 @@ async function stream(
         ...{ ...head, object: 'text_completion', choices: [choice] },
         ...(includeUsage && { usage: null }),
       })
-    for (const [prompt, text] of echoes.entries()) {
-      for (let choice = 0; choice < n; choice++) await send(choiceOf(prompt * n + choice, text, null))
+    const echo = async (prompt: number, logprobs: object | null) => {
+      const text = echoes[prompt]!
+      for (let choice = prompt * n; choice < (prompt + 1) * n; choice++) {
+        lengths.set(choice, text.length)
+        await send(choiceOf(choice, text, null, logprobs))
+      }
     }
+    if (!scoresPrompt) for (const prompt of echoes.keys()) await echo(prompt, null)
     for await (const part of begun.parts) {
       usage.add(part)
+      if (part.promptScores !== undefined) {
+        const prompt = Math.floor(part.choice / n)
+        await echo(prompt, promptLogprobs(part.promptScores, tokenBytes, echoes[prompt]!))
+      }
       const sent = lengths.get(part.choice) ?? 0
       lengths.set(part.choice, sent + contentOf(part.events).length)
-      const logprobs = part.logprobs.length === 0 ? null : completionLogprobs(part.logprobs, tokenBytes, sent)
+      const logprobs = part.logprobs.length === 0 ? null : answerLogprobs(part.logprobs, tokenBytes, sent)
       for (const choice of completionChoices(part, logprobs)) await send(choice)
     }
     if (!includeUsage) return

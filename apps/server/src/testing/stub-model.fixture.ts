@@ -119,6 +119,14 @@ export function stubModel(script: StubScript = {}): { readonly load: LoadModel; 
     },
     generator: {
       ...{ contextLength, counters: NO_COUNTERS, dispose: async () => {} },
+      async score(prompt, { top = 0 } = {}) {
+        const { inputIds } = prompt as { readonly inputIds: readonly number[] }
+        return inputIds.map((tokenId, index) =>
+          index === 0
+            ? { tokenId }
+            : { tokenId, logprob: -index, topLogprobs: Array(top).fill({ tokenId, logprob: -index }) },
+        )
+      },
       generate(prompt, options) {
         if (state.isDisposed) throw new HfquantError('MODEL_DISPOSED', 'the model has been disposed of')
         return generate(prompt, options)
