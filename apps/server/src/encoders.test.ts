@@ -1,4 +1,4 @@
-import { cp, mkdtemp, rm } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -9,18 +9,41 @@ import { createServer, type Server } from './server.js'
 
 const golden = (path: string) => fileURLToPath(new URL(`../../../goldens/${path}`, import.meta.url))
 
-/** One server with three kinds of models. */
+/** Texts of at most six tokens behind a prompt of two words, which count for nothing in the mean. */
+async function writeSentenceFiles(path: string): Promise<void> {
+  const prompts = { prompts: { query: 'the dog ' }, default_prompt_name: 'query' }
+  const files = {
+    'config_sentence_transformers.json': prompts,
+    'sentence_bert_config.json': { max_seq_length: 6 },
+    'modules.json': [
+      { type: 'a.Transformer', path: '' },
+      { type: 'a.Pooling', path: '1_Pooling' },
+    ],
+    '1_Pooling/config.json': { pooling_mode: 'mean', include_prompt: false },
+  }
+  await mkdir(join(path, '1_Pooling'), { recursive: true })
+  for (const [name, content] of Object.entries(files))
+    await writeFile(join(path, name), JSON.stringify(content))
+}
+
+/** One server with models of three kinds. */
 let folder: string
 let server: Server
 let client: OpenAI
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'hfquant-encoders-'))
-  for (const [name, source] of Object.entries({ encoder: 'bert', classifier: 'bert-sequence' })) {
+  for (const [name, source] of Object.entries({
+    ...{ encoder: 'bert', sentences: 'bert', classifier: 'bert-sequence' },
+  })) {
     await cp(golden(`architectures/${source}`), join(folder, name), { recursive: true })
     await cp(golden('tokenizer/words'), join(folder, name), { recursive: true })
   }
+  await writeSentenceFiles(join(folder, 'sentences'))
   await cp(golden('gliner/bert'), join(folder, 'gliner'), { recursive: true })
-  const models = ['encoder', 'classifier', 'gliner'].map((name) => [name, { path: join(folder, name) }])
+  const models = ['encoder', 'sentences', 'classifier', 'gliner'].map((name) => [
+    name,
+    { path: join(folder, name) },
+  ])
   server = await createServer(
     { models: Object.fromEntries(models), auth: false },
     { environment: {}, logStream: { write: () => {} } },
@@ -55,6 +78,22 @@ describe('embeddings', () => {
       }
     }
     expect(whole.usage.prompt_tokens).toBe(single.reduce((sum, { usage }) => sum + usage.prompt_tokens, 0))
+  })
+
+  it('are read as sentence-transformers reads texts: behind a prompt, and no longer than its files say', async () => {
+    await using model = await AutoModel.fromPretrained(join(folder, 'sentences'))
+    const texts = ['the cat', 'the cat runs to the dog']
+    const expected = await model.embed(texts)
+    const asked = { model: 'sentences', encoding_format: 'float' }
+    const refused = await post('/v1/embeddings', { ...asked, input: texts })
+    expect(refused.body.error).toMatchObject({ code: 'context_length_exceeded', param: 'input[1]' })
+    const { body } = await post('/v1/embeddings', { ...asked, input: texts, truncate_prompt_tokens: -1 })
+    for (const [index, vector] of expected.entries()) {
+      for (const [place, value] of vector.entries())
+        expect(body.data[index].embedding[place]).toBeCloseTo(value, 5)
+    }
+    const shown = await server.inject({ method: 'GET', url: '/v1/models/sentences' })
+    expect(shown.json()).toMatchObject({ x_kind: 'encoder', x_context_length: 6 })
   })
 
   it('are refused for other models, other sizes and texts that are too long', async () => {

@@ -29,7 +29,7 @@ import {
 } from './read-folder.js'
 import { type Labels, readLabels } from './text/read-labels.js'
 import { type ReadPartsContext, readParts, type TextPart } from './text/read-parts.js'
-import { splitWords } from './text/split-words.js'
+import { splitWords, type Word } from './text/split-words.js'
 
 /** Options of `GLiNER.fromPretrained`. */
 export interface LoadGlinerOptions
@@ -43,6 +43,18 @@ export interface LoadGlinerOptions
 /** The file that options ask for in place of the usual weights. Throws ConfigError as `fromPretrained`. */
 export const weightFileOf = ({ variant, dtype }: LoadGlinerOptions): string | undefined =>
   readVariant(variant, dtype)?.file
+
+/** A text that a model has read with its labels. */
+export interface GlinerDocument {
+  readonly text: string
+  readonly labels: readonly string[]
+  /** Of all its parts, with those of the labels. */
+  readonly tokens: number
+  /** @internal */
+  readonly words: readonly Word[]
+  /** @internal */
+  readonly parts: readonly TextPart[]
+}
 
 /** What was read of a folder beside the weights. */
 interface ReadFolder extends GlinerFolder {
@@ -131,14 +143,59 @@ export class GLiNER extends EncoderModel {
     options: PredictOptions = {},
   ): Promise<readonly (readonly Entity[])[]> {
     checkTexts(texts)
-    const checked = checkPredictOptions(options, texts.length)
+    const { longText, signal, ...others } = checkPredictOptions(options, texts.length)
+    const documents = await this.readDocuments(texts, labels, { longText, signal })
+    return this.predictDocuments(documents, { ...others, signal })
+  }
+
+  /**
+   * Reads texts without computing anything: how long they are is known then, and tokens are made once, however often
+   * entities are asked for.
+   *
+   * @param labels for all texts, or a list for each text.
+   * @throws as `batchPredictEntities`.
+   */
+  async readDocuments(
+    texts: readonly string[],
+    labels: Labels,
+    options: Pick<PredictOptions, 'longText' | 'signal'> = {},
+  ): Promise<readonly GlinerDocument[]> {
+    checkTexts(texts)
+    const { longText, signal } = checkPredictOptions(options, texts.length)
     const lists = readLabels(labels, texts.length, this.#config.entToken)
-    const documents = texts.map((text, index) => ({
-      ...{ text, labels: lists[index]!, words: splitWords(text) },
-      spans: checked.inputSpans?.[index],
-    }))
+    const context = this.readContext(longText, signal)
+    const documents: GlinerDocument[] = []
+    for (const [index, text] of texts.entries()) {
+      const own = lists[index]!
+      const words = splitWords(text)
+      const isEmpty = words.length === 0 || own.length === 0
+      const parts = isEmpty
+        ? []
+        : await readParts(
+            words.map((word) => word.text),
+            own,
+            context,
+          )
+      const tokens = parts.reduce((sum, { encoded }) => sum + encoded.ids.length, 0)
+      documents.push({ text, labels: own, tokens, words, parts })
+    }
+    return documents
+  }
+
+  /**
+   * Entities of texts that this model has read, in the order of the texts.
+   *
+   * @throws ConfigError for options; the reason of `signal`.
+   */
+  async predictDocuments(
+    documents: readonly GlinerDocument[],
+    options: Omit<PredictOptions, 'longText'> = {},
+  ): Promise<readonly (readonly Entity[])[]> {
+    const checked = checkPredictOptions(options, documents.length)
     const candidates = await this.#candidatesOf(documents, checked)
-    return documents.map((document, index) => entitiesOf(document, candidates[index]!, checked))
+    return documents.map((document, index) =>
+      entitiesOf({ ...document, spans: checked.inputSpans?.[index] }, candidates[index]!, checked),
+    )
   }
 
   override async quantize(...how: Parameters<EncoderModel['quantize']>): Promise<void> {
@@ -204,10 +261,10 @@ export class GLiNER extends EncoderModel {
 
   /** Of each document. */
   async #candidatesOf(
-    documents: readonly Document[],
+    documents: readonly GlinerDocument[],
     options: CheckedPredictOptions,
   ): Promise<readonly (readonly Candidate[])[]> {
-    const parts = await this.#partsOf(documents, options)
+    const parts = documents.flatMap((one, document) => one.parts.map((part) => ({ ...part, document })))
     const found = await this.scoreParts(parts, documents, options.signal, (logits, { window }) =>
       this.#candidatesIn(logits, options)
         .map((candidate) => moved(candidate, window.start))
@@ -218,21 +275,6 @@ export class GLiNER extends EncoderModel {
       for (const candidate of found[index]!) byDocument[document]!.push(candidate)
     }
     return byDocument
-  }
-
-  async #partsOf(
-    documents: readonly Document[],
-    { longText, signal }: CheckedPredictOptions,
-  ): Promise<readonly DocumentPart[]> {
-    const context = this.readContext(longText, signal)
-    const parts: DocumentPart[] = []
-    for (const [document, { words, labels }] of documents.entries()) {
-      if (words.length === 0 || labels.length === 0) continue
-      const texts = words.map(({ text }) => text)
-      const own = await readParts(texts, labels, context)
-      for (const part of own) parts.push({ ...part, document })
-    }
-    return parts
   }
 
   /** @internal */

@@ -27,7 +27,14 @@ export {
   RuntimeError,
   registerQuantizer,
 } from '@hfquant/core'
-export type { Entity, Labels, LoadGlinerOptions, PredictOptions, TextSpan } from '@hfquant/gliner'
+export type {
+  Entity,
+  GlinerDocument,
+  Labels,
+  LoadGlinerOptions,
+  PredictOptions,
+  TextSpan,
+} from '@hfquant/gliner'
 export {
   type CompiledGrammar,
   compileGrammar,
@@ -95,6 +102,7 @@ export {
   removeCompiledModels,
   type ScoredToken,
   type ScoreTextOptions,
+  type SentenceInput,
   type SequenceClassifier,
   TOOL_MARKERS,
   type TokenClassifier,

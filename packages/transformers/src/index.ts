@@ -30,7 +30,7 @@ export {
 } from './auto/encoder/from-pretrained.js'
 export { MaskedLM, type MaskedLMOutput } from './auto/encoder/masked-lm.js'
 export { textBatches } from './auto/encoder/run-texts.js'
-export type { EmbedOptions } from './auto/encoder/sentence/embed.js'
+export type { EmbedOptions, SentenceInput } from './auto/encoder/sentence/embed.js'
 export { type ClassifiedText, SequenceClassifier } from './auto/encoder/sequence-classifier.js'
 export type {
   EncoderBatch,

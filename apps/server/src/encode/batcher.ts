@@ -141,7 +141,7 @@ function fits<Input>(item: BatchItem<Input>, batch: readonly BatchItem<Input>[])
   const sizes = [...batch, item].map(({ size }) => size)
   const padded = sizes.length * Math.max(...sizes)
   const filled = sizes.reduce((sum, size) => sum + size, 0)
-  return padded <= MOST_PADDED_TOKENS && (padded - filled) / padded <= MOST_PADDING
+  return padded <= MOST_PADDED_TOKENS && padded - filled <= padded * MOST_PADDING
 }
 
 /** An error stays with its text: those of a batch that failed are computed one by one. */

@@ -6,6 +6,7 @@ const OF_LIBRARY: Readonly<Record<string, ApiErrorCode>> = {
   GENERATION_OPTION_INVALID: 'invalid_value',
   PROMPT_TOO_LONG: 'context_length_exceeded',
   TEXT_TOO_LONG: 'context_length_exceeded',
+  CACHE_BUDGET_EXCEEDED: 'context_length_exceeded',
   INPUT_EMPTY: 'invalid_value',
   TOOLS_INVALID: 'invalid_value',
   SCHEMA_UNSUPPORTED: 'unsupported_schema',
@@ -57,6 +58,7 @@ export function toApiError(error: unknown, requestId: string): ApiError {
 /** The names of the library's options are not those of the API. */
 const PARAMS: Readonly<Record<string, string>> = {
   inputIds: 'prompt',
+  input: 'input',
   prompt: 'prompt',
   messages: 'messages',
   toolChoice: 'tool_choice',

@@ -14,13 +14,14 @@ import {
   inspectModel,
   type LoadModelOptions,
   recipe,
+  type SentenceInput,
 } from 'hfquant'
 import { createGrammarCache } from '../text/grammar-cache.js'
 import { startTextThreads, type TextThreads } from '../text/text-threads.js'
 import { type AnswerFormatSettings, findAnswerFormat } from './answer-format.js'
 import { readChatTemplate } from './chat-template.js'
 import { readFileDefaults } from './file-defaults.js'
-import type { LoadedDecoder, LoadedModel, QuantizationFacts } from './loaded-model.js'
+import type { LoadedDecoder, LoadedEncoder, LoadedModel, QuantizationFacts } from './loaded-model.js'
 
 /** How a model is loaded. */
 export interface ModelPlan {
@@ -65,11 +66,11 @@ export const loadModel: LoadModel = async (plan, signal) => {
   const architecture = await architectureOf(folder)
   if (architecture.endsWith('ForSequenceClassification')) {
     const encoder = await AutoModelForSequenceClassification.fromPretrained(folder, common)
-    return encoderOf(encoder, 'classify', plan)
+    return encoderOf(encoder, 'classify', wholeTexts(encoder), plan)
   }
   if (architecture.endsWith('ForTokenClassification')) {
     const encoder = await AutoModelForTokenClassification.fromPretrained(folder, common)
-    return encoderOf(encoder, 'classify-tokens', plan)
+    return encoderOf(encoder, 'classify-tokens', wholeTexts(encoder), plan)
   }
   try {
     return await loadDecoder(plan, {
@@ -80,20 +81,45 @@ export const loadModel: LoadModel = async (plan, signal) => {
     })
   } catch (error) {
     if (!(ConfigError.isInstance(error) && error.code === 'MODEL_CLASS')) throw error
-    return encoderOf(await AutoModel.fromPretrained(folder, common), 'embed', plan)
+    const encoder = await AutoModel.fromPretrained(folder, common)
+    return encoderOf(encoder, 'embed', encoder.sentenceInput(), plan)
   }
 }
 
-async function encoderOf(
-  encoder: Extract<LoadedModel, { kind: 'encoder' }>['encoder'],
-  task: Extract<LoadedModel, { kind: 'encoder' }>['task'],
+/** @param input how the texts of the task are read. */
+async function encoderOf<Encoder extends LoadedEncoder['encoder'], Task extends LoadedEncoder['task']>(
+  encoder: Encoder,
+  task: Task,
+  input: SentenceInput | Promise<SentenceInput>,
   plan: ModelPlan,
-): Promise<LoadedModel> {
-  return {
-    ...{ kind: 'encoder', encoder, task, contextLength: encoder.maxLength },
-    ...(await factsOf(encoder, plan)),
+) {
+  let texts: TextThreads | undefined
+  try {
+    const { name: model, folder } = plan
+    const reading = await input
+    const contextLength = reading.maxLength
+    if ((await encoder.tokenizer()) !== undefined) {
+      texts = await startTextThreads({ model, folder, chatTemplate: undefined, contextLength })
+    }
+    const facts = await factsOf(encoder, plan)
+    return {
+      ...{ ...facts, kind: 'encoder' as const, encoder, task, contextLength },
+      reading: { ...reading, texts },
+      async dispose() {
+        await Promise.all([texts?.close(), facts.dispose()])
+      },
+    }
+  } catch (error) {
+    await Promise.all([texts?.close(), encoder.dispose()])
+    throw error
   }
 }
+
+/** Texts as they are, as long as the model takes them. */
+const wholeTexts = ({ maxLength }: LoadedEncoder['encoder']): SentenceInput => ({
+  ...{ maxLength, promptTokens: 0 },
+  textOf: (text) => text,
+})
 
 async function loadDecoder(plan: ModelPlan, options: LoadModelOptions): Promise<LoadedDecoder> {
   const { folder } = plan

@@ -4,6 +4,7 @@ import type {
   CompiledGrammar,
   GLiNER,
   GrammarSource,
+  SentenceInput,
   SequenceClassifier,
   TokenClassifier,
 } from 'hfquant'
@@ -49,11 +50,23 @@ export interface LoadedDecoder extends LoadedFacts {
   compileGrammar(source: GrammarSource): Promise<CompiledGrammar>
 }
 
-export interface LoadedEncoder extends LoadedFacts {
-  readonly kind: 'encoder'
-  readonly encoder: BaseEncoder | SequenceClassifier | TokenClassifier
-  readonly task: 'embed' | 'classify' | 'classify-tokens'
+/** How texts become the tokens that an encoder is given. */
+export interface TextReading extends SentenceInput {
+  /** Undefined for a folder without a tokenizer. */
+  readonly texts: TextThreads | undefined
 }
+
+interface LoadedEncoderOf<Task extends string, Encoder> extends LoadedFacts {
+  readonly kind: 'encoder'
+  readonly task: Task
+  readonly encoder: Encoder
+  readonly reading: TextReading
+}
+
+export type LoadedEncoder =
+  | LoadedEncoderOf<'embed', BaseEncoder>
+  | LoadedEncoderOf<'classify', SequenceClassifier>
+  | LoadedEncoderOf<'classify-tokens', TokenClassifier>
 
 export interface LoadedGliner extends LoadedFacts {
   readonly kind: 'gliner'

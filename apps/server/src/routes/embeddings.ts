@@ -1,11 +1,11 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { BaseEncoder, EncoderInput, SequenceClassifier } from 'hfquant'
+import { type EncoderInput, HfquantError } from 'hfquant'
 import type { ServerContext } from '../context.js'
 import type { BatchItem } from '../encode/batcher.js'
-import { runTexts } from '../encode/run-texts.js'
-import { withEncoder } from '../encode/with-encoder.js'
+import { encodeTexts } from '../encode/encode-texts.js'
 import { ApiError } from '../http/api-error.js'
 import { handle } from '../http/handle.js'
+import { jsonPieces } from '../http/json-pieces.js'
 import {
   bodyOf,
   type Fields,
@@ -20,6 +20,7 @@ import {
   wrongType,
   wrongValue,
 } from '../http/read-body.js'
+import type { TextReading } from '../models/loaded-model.js'
 import { ignoredHeader, sortFields } from '../openai/fields.js'
 import { newId } from '../openai/ids.js'
 
@@ -33,7 +34,7 @@ const MOST_TOKENS = 300_000
 export const embeddings =
   (context: ServerContext) =>
   (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> =>
-    handle(context, request, reply, (exchange) => {
+    handle(context, request, reply, async (exchange) => {
       const body = bodyOf(request.body)
       const ignored = sortFields(body, [
         ...['model', 'input', 'encoding_format', 'dimensions', 'truncate_prompt_tokens'],
@@ -41,73 +42,58 @@ export const embeddings =
       const inputs = readInputs(body)
       const format = optional(body, 'encoding_format', oneOf(['float', 'base64'])) ?? 'float'
       const dimensions = optional(body, 'dimensions', whole(1))
-      const truncates = optional(body, 'truncate_prompt_tokens', whole(-1)) !== undefined
-      return withEncoder(
-        ...([context, exchange, modelName(body)] as const),
-        (model) =>
-          model.kind === 'encoder' && model.task === 'embed' ? (model.encoder as BaseEncoder) : undefined,
-        (encoder: BaseEncoder, texts: readonly EncoderInput[]) => encoder.embed(texts),
-        async ({ model, entry, batcher }) => {
-          const { outputs: vectors, tokens } = await runTexts(exchange, batcher, () =>
-            countTokens(inputs, model, truncates, exchange.signal),
-          )
-          const [first] = vectors
-          if (dimensions !== undefined && dimensions !== first?.length) {
-            throw wrongValue(
-              String(dimensions),
-              'dimensions',
-              `${first?.length}, which is what the model gives`,
-            )
-          }
-          return {
-            headers: ignored.length === 0 ? {} : { 'x-hfquant-ignored': ignoredHeader(ignored) },
-            body: {
-              ...{ id: newId('embd'), object: 'list', model: entry.name },
-              data: vectors.map((vector, index) => ({
-                ...{ object: 'embedding', index },
-                embedding: format === 'float' ? [...vector] : base64Of(vector),
-              })),
-              usage: { prompt_tokens: tokens, total_tokens: tokens },
-            },
-          }
+      const truncateTo = readTruncation(body)
+      const { outputs, tokens, entry } = await encodeTexts(context, exchange, modelName(body), {
+        select: (model) => (model.kind === 'encoder' && model.task === 'embed' ? model : undefined),
+        read: ({ reading }, signal) => readTokens(inputs, reading, truncateTo, signal),
+        compute: ({ encoder }, texts: readonly EncoderInput[]) => namingInput(encoder.embed(texts)),
+      })
+      const width = outputs[0]?.length
+      if (dimensions !== undefined && dimensions !== width) {
+        throw wrongValue(String(dimensions), 'dimensions', `${width}, which is what the model gives`)
+      }
+      const embeddingOf = (vector: Float32Array, index: number) => ({
+        ...{ object: 'embedding', index },
+        embedding: format === 'float' ? [...vector] : base64Of(vector),
+      })
+      return {
+        headers: {
+          'content-type': 'application/json; charset=utf-8',
+          ...(ignored.length > 0 && { 'x-hfquant-ignored': ignoredHeader(ignored) }),
         },
-      )
+        body: jsonPieces('data', outputs, embeddingOf, {
+          ...{ id: newId('embd'), object: 'list', model: entry.name },
+          usage: { prompt_tokens: tokens, total_tokens: tokens },
+        }),
+      }
     })
 
 /** `POST /classify`: the class of each text, in the shape of vLLM's. */
 export const classify =
   (context: ServerContext) =>
   (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> =>
-    handle(context, request, reply, (exchange) => {
+    handle(context, request, reply, async (exchange) => {
       const body = bodyOf(request.body)
       const ignored = sortFields(body, ['model', 'input', 'truncate_prompt_tokens'])
       const inputs = readInputs(body)
-      const truncates = optional(body, 'truncate_prompt_tokens', whole(-1)) !== undefined
-      return withEncoder(
-        ...([context, exchange, modelName(body)] as const),
-        (model) =>
-          model.kind === 'encoder' && model.task === 'classify'
-            ? (model.encoder as SequenceClassifier)
-            : undefined,
-        (encoder: SequenceClassifier, texts: readonly EncoderInput[]) =>
-          encoder.classify(texts, { truncation: true }),
-        async ({ model, entry, batcher }) => {
-          const { outputs: results, tokens } = await runTexts(exchange, batcher, () =>
-            countTokens(inputs, model, truncates, exchange.signal),
-          )
-          return {
-            headers: ignored.length === 0 ? {} : { 'x-hfquant-ignored': ignoredHeader(ignored) },
-            body: {
-              ...{ object: 'list', created: Math.floor(Date.now() / 1000), model: entry.name },
-              data: results.map(({ scores }, index) => ({
-                ...{ index, label: scores[0]!.label, num_classes: model.labels.length },
-                probs: model.labels.map((label) => scores.find((one) => one.label === label)!.score),
-              })),
-              usage: { prompt_tokens: tokens, total_tokens: tokens },
-            },
-          }
+      const truncateTo = readTruncation(body)
+      const { outputs, tokens, entry, model } = await encodeTexts(context, exchange, modelName(body), {
+        select: (model) => (model.kind === 'encoder' && model.task === 'classify' ? model : undefined),
+        read: ({ reading }, signal) => readTokens(inputs, reading, truncateTo, signal),
+        compute: ({ encoder }, texts: readonly EncoderInput[]) => namingInput(encoder.classify(texts)),
+      })
+      const { labels } = model.encoder
+      return {
+        headers: ignored.length === 0 ? {} : { 'x-hfquant-ignored': ignoredHeader(ignored) },
+        body: {
+          ...{ object: 'list', created: Math.floor(Date.now() / 1000), model: entry.name },
+          data: outputs.map(({ scores }, index) => ({
+            ...{ index, label: scores[0]!.label, num_classes: labels.length },
+            probs: labels.map((label) => scores.find((one) => one.label === label)!.score),
+          })),
+          usage: { prompt_tokens: tokens, total_tokens: tokens },
         },
-      )
+      }
     })
 
 const modelName = (body: Fields) => optional(body, 'model', text({ most: 256 }))
@@ -127,39 +113,72 @@ function readInputs(body: Fields): readonly EncoderText[] {
   return listOf(input, { least: 1, most: MOST_INPUTS })(value, 'input')
 }
 
-/** Reads the texts in slices; those that are too long are refused unless they may be cut. */
-async function countTokens(
+/** Tokens that longer texts are cut to; infinite: to as many as the model reads. Undefined: longer ones are refused. */
+function readTruncation(body: Fields): number | undefined {
+  const most = optional(body, 'truncate_prompt_tokens', whole(-1))
+  if (most === 0)
+    throw wrongValue('0', 'truncate_prompt_tokens', 'a number of tokens, or -1 for those of the model')
+  return most === -1 ? Number.POSITIVE_INFINITY : most
+}
+
+/** Texts become tokens away from the main thread, one after the other: those of other requests come in between. */
+async function readTokens(
   inputs: readonly EncoderText[],
-  model: Pick<BaseEncoder, 'maxLength' | 'tokenizer'>,
-  truncates: boolean,
+  reading: TextReading,
+  truncation: number | undefined,
   signal: AbortSignal,
 ): Promise<readonly BatchItem<EncoderInput>[]> {
-  const tokenizer = await model.tokenizer()
-  const counts: BatchItem<EncoderInput>[] = []
+  const truncateTo = truncation && Math.min(truncation, reading.maxLength)
+  const items: BatchItem<EncoderInput>[] = []
   let total = 0
   for (const [index, one] of inputs.entries()) {
     signal.throwIfAborted()
-    const found = typeof one === 'string' ? ((await tokenizer?.encodeAsync(one))?.length ?? 0) : one.length
     const where = inputs.length === 1 ? 'input' : `input[${index}]`
-    if (found > model.maxLength && !truncates) {
-      throw new ApiError(
-        'context_length_exceeded',
-        `${where} has ${found} tokens, and the model takes ${model.maxLength}; shorten it, or set truncate_prompt_tokens to -1`,
-        {
-          param: where,
-        },
-      )
-    }
-    const size = Math.min(found, model.maxLength)
+    const input =
+      typeof one === 'string'
+        ? await tokensOfText(one, where, reading, truncateTo)
+        : { inputIds: one.slice(0, truncateTo) }
+    const size = input.inputIds.length
+    if (size > reading.maxLength) throw tooLong(where, `${size}`, reading)
     total += size
     if (total > MOST_TOKENS) throw wrongValue(`more than ${MOST_TOKENS} tokens`, 'input', 'fewer texts')
-    counts.push({
-      input: typeof one === 'string' ? one : { inputIds: one.slice(0, model.maxLength) },
-      ...{ size, kind: '' },
-    })
+    items.push({ input, size, kind: '' })
   }
-  return counts
+  return items
 }
+
+async function tokensOfText(
+  one: string,
+  where: string,
+  reading: TextReading,
+  truncateTo: number | undefined,
+): Promise<{ readonly inputIds: readonly number[]; readonly promptTokens: number }> {
+  const { texts, textOf, promptTokens } = reading
+  if (texts === undefined) {
+    throw new ApiError('unsupported_value', 'the model has no tokenizer; send token ids', { param: where })
+  }
+  const job = { kind: 'text', text: textOf(one), addSpecialTokens: true, truncateTo } as const
+  const { ids } = await texts.run(job).catch((error: unknown) => {
+    throw HfquantError.isInstance(error) && error.code === 'PROMPT_TOO_LONG'
+      ? tooLong(where, `more than ${reading.maxLength}`, reading)
+      : error
+  })
+  return { inputIds: ids, promptTokens }
+}
+
+const tooLong = (where: string, found: string, { maxLength }: TextReading): ApiError =>
+  new ApiError(
+    'context_length_exceeded',
+    `${where} has ${found} tokens, and the model reads ${maxLength}; shorten it, or set truncate_prompt_tokens to -1`,
+    { param: where },
+  )
+
+/** What the library calls its argument is the field `input` here. */
+const namingInput = <Result>(work: Promise<Result>): Promise<Result> =>
+  work.catch((error: unknown) => {
+    if (!HfquantError.isInstance(error) || error.field !== 'inputIds') throw error
+    throw new HfquantError(error.code, error.message, { hint: error.hint, cause: error, field: 'input' })
+  })
 
 /** Little-endian float32, as every machine that ONNX Runtime is built for holds it. */
 const base64Of = ({ buffer, byteOffset, byteLength }: Float32Array): string =>

@@ -1,9 +1,9 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { Entity, GLiNER } from 'hfquant'
+import type { Entity, GLiNER, GlinerDocument } from 'hfquant'
 import type { ServerContext } from '../context.js'
 import type { BatchItem } from '../encode/batcher.js'
-import { runTexts } from '../encode/run-texts.js'
-import { withEncoder } from '../encode/with-encoder.js'
+import { encodeTexts } from '../encode/encode-texts.js'
+import { inTurn } from '../encode/in-turn.js'
 import { ApiError } from '../http/api-error.js'
 import type { Exchange } from '../http/exchange.js'
 import { handle } from '../http/handle.js'
@@ -24,6 +24,8 @@ import {
 import { ignoredHeader } from '../openai/fields.js'
 
 const MOST_TEXTS = 256
+/** With those of the labels. */
+const MOST_TOKENS = 300_000
 
 /** Settings that all texts of a batch share. */
 interface EntitySettings {
@@ -145,27 +147,30 @@ async function findEntities(
   readonly tokens: number
   readonly entities: readonly (readonly Entity[])[]
 }> {
-  return withEncoder(
-    ...([context, exchange, name] as const),
-    (model) => (model.kind === 'gliner' ? model.gliner : undefined),
-    (model: GLiNER, texts: readonly EntityText[], kind: string) =>
-      model.batchPredictEntities(
-        texts.map((one) => one.text),
-        texts.map(({ labels }) => labels),
-        JSON.parse(kind) as EntitySettings,
-      ),
-    async ({ model, entry, batcher }) => {
-      const { outputs, tokens } = await runTexts(exchange, batcher, async () => {
-        const tokenizer = await model.tokenizer()
-        const texts: BatchItem<EntityText>[] = []
-        for (const input of items) {
-          exchange.signal.throwIfAborted()
-          const { length: size } = await tokenizer.encodeAsync(input.text)
-          texts.push({ input, size, kind: JSON.stringify(settings) })
-        }
-        return texts
-      })
-      return { model: entry.name, tokens, entities: outputs }
-    },
-  )
+  const { outputs, tokens, entry } = await encodeTexts(context, exchange, name, {
+    select: (model) => (model.kind === 'gliner' ? model.gliner : undefined),
+    read: (model, signal) => readDocuments(model, items, JSON.stringify(settings), signal),
+    compute: (model, documents: readonly GlinerDocument[], kind) =>
+      model.predictDocuments(documents, JSON.parse(kind) as EntitySettings),
+  })
+  return { model: entry.name, tokens, entities: outputs }
+}
+
+/** Texts of a request, with the limit of those for vectors. */
+async function readDocuments(
+  model: GLiNER,
+  items: readonly EntityText[],
+  kind: string,
+  signal: AbortSignal,
+): Promise<readonly BatchItem<GlinerDocument>[]> {
+  const documents: BatchItem<GlinerDocument>[] = []
+  let total = 0
+  for (const { text, labels } of items) {
+    const [input] = await inTurn(model, () => model.readDocuments([text], [labels], { signal }))
+    const { tokens: size } = input!
+    total += size
+    if (total > MOST_TOKENS) throw wrongValue(`more than ${MOST_TOKENS} tokens`, 'input', 'shorter texts')
+    documents.push({ input: input!, size, kind })
+  }
+  return documents
 }

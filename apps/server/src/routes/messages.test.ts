@@ -127,6 +127,10 @@ describe("Anthropic's Messages", () => {
     const answer = await ask(stub, { max_tokens: undefined }, '/v1/messages/count_tokens')
     expect(answer.json()).toEqual({ input_tokens: 12 })
     expect(stub.watch.options).toEqual([])
+    // No place in the queue bounds them: the thread for texts does.
+    expect(stub.watch.unqueued).toBe(1)
+    await ask(stub)
+    expect(stub.watch.unqueued).toBe(1)
   })
 
   it.each([

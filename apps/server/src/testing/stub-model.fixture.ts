@@ -32,6 +32,8 @@ export interface StubWatch {
   /** Options of every generation, in their order. */
   readonly options: GenerateOptions[]
   readonly jobs: TextJob[]
+  /** Of these, how many no queue bounds. */
+  unqueued: number
   running: number
   disposed: number
 }
@@ -50,7 +52,7 @@ const VOCABULARY = compileVocabulary({
 const LETTERS = 'abcdefghijklmnopqrstuvwxyz'
 
 export function stubModel(script: StubScript = {}): { readonly load: LoadModel; readonly watch: StubWatch } {
-  const watch: StubWatch = { options: [], jobs: [], running: 0, disposed: 0 }
+  const watch: StubWatch = { options: [], jobs: [], unqueued: 0, running: 0, disposed: 0 }
   const contextLength = script.contextLength ?? 4096
 
   async function* generate(prompt: unknown, options: GenerateOptions = {}): AsyncGenerator<GeneratedPiece> {
@@ -103,7 +105,10 @@ export function stubModel(script: StubScript = {}): { readonly load: LoadModel; 
   }
   const texts = {
     run: run as <Job extends TextJob>(job: Job) => Promise<TextAnswers[Job['kind']]>,
-    runUnqueued: run as <Job extends TextJob>(job: Job) => Promise<TextAnswers[Job['kind']]>,
+    runUnqueued: ((job) => {
+      watch.unqueued++
+      return run(job)
+    }) as <Job extends TextJob>(job: Job) => Promise<TextAnswers[Job['kind']]>,
     close: async () => {},
   }
   const chatTemplate = 'chatTemplate' in script ? script.chatTemplate : '{{ messages }}'

@@ -10,7 +10,7 @@ export interface TextWorkerData {
   readonly folder: string
   /** A Jinja template in place of the folder's. */
   readonly chatTemplate: string | undefined
-  /** Positions of the model: a prompt that has more tokens is not worth encoding. */
+  /** Tokens that the model reads at most: a text that has more is not worth encoding. */
   readonly contextLength: number
 }
 
@@ -24,7 +24,13 @@ export interface ChatInput {
 
 export type TextJob =
   | ({ readonly kind: 'chat' } & ChatInput)
-  | { readonly kind: 'text'; readonly text: string; readonly addSpecialTokens: boolean }
+  | {
+      readonly kind: 'text'
+      readonly text: string
+      readonly addSpecialTokens: boolean
+      /** Tokens that a longer text is cut to; absent: it is refused. */
+      readonly truncateTo?: number | undefined
+    }
   | { readonly kind: 'decode'; readonly ids: readonly number[] }
   | { readonly kind: 'tokens'; readonly ids: readonly number[] }
   | {

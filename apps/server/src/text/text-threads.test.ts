@@ -48,6 +48,19 @@ describe('text threads', () => {
     })
   })
 
+  it('do 64 texts at most that no queue bounds', async () => {
+    const results = await Promise.allSettled(
+      Array.from({ length: 70 }, (_, index) => texts.runUnqueued(words(`word ${index}`))),
+    )
+    expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(64)
+    expect(results.find((one) => one.status === 'rejected')?.reason).toMatchObject({ code: 'queue_full' })
+  })
+
+  it('cut a text that may be cut, however long', async () => {
+    const cut = { ...words('word '.repeat(600)), truncateTo: 20 }
+    expect((await texts.run(cut)).ids).toHaveLength(20)
+  })
+
   it('tell long conversations apart by what they begin with', async () => {
     const begin = ' together'.repeat(150)
     const [first, next, other] = await Promise.all(

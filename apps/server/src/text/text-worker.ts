@@ -56,11 +56,11 @@ async function doJob(
     case 'chat': {
       const text = render(job, tokenizer)
       onHalfway()
-      return encode(text, false, tokenizer, longest)
+      return encode({ text, addSpecialTokens: false }, tokenizer, longest)
     }
     case 'text':
       onHalfway()
-      return encode(job.text, job.addSpecialTokens, tokenizer, longest)
+      return encode(job, tokenizer, longest)
     case 'decode':
       onHalfway()
       return tokenizer.decode(job.ids, { skipSpecialTokens: false })
@@ -110,15 +110,15 @@ function render(
 }
 
 async function encode(
-  text: string,
-  addSpecialTokens: boolean,
+  { text, addSpecialTokens, truncateTo }: Omit<Extract<TextJob, { kind: 'text' }>, 'kind'>,
   tokenizer: Tokenizer,
   longest: number,
 ): Promise<EncodedPrompt> {
   const bytes = Buffer.from(text)
-  if (bytes.length > contextLength * longest) throw tooLong()
+  const isCut = truncateTo !== undefined
+  if (!isCut && bytes.length > contextLength * longest) throw tooLong()
   const ids = await tokenizer
-    .encodeAsync(text, { addSpecialTokens, maxTokens: contextLength })
+    .encodeAsync(text, { addSpecialTokens, ...(isCut ? { truncateTo } : { maxTokens: contextLength }) })
     .catch((error) => {
       throw HfquantError.isInstance(error) && error.code === 'TEXT_TOO_LONG' ? tooLong() : error
     })

@@ -1,7 +1,14 @@
 import type { TextTokens } from '@hfquant/onnx'
 import { EncoderModel } from './encoder-model.js'
 import type { TextOutput } from './run-texts.js'
-import { type EmbedOptions, preparedText, promptOf, sentenceVector } from './sentence/embed.js'
+import {
+  checkPromptTokens,
+  type EmbedOptions,
+  preparedText,
+  promptOf,
+  type SentenceInput,
+  sentenceVector,
+} from './sentence/embed.js'
 import { readSentenceSettings, type SentenceSettings } from './sentence/sentence-settings.js'
 import type { EncoderBatch, EncoderInput, EncodeTextsOptions } from './text-input.js'
 
@@ -51,19 +58,32 @@ export class BaseEncoder extends EncoderModel {
   async embed(texts: readonly EncoderInput[], options: EmbedOptions = {}): Promise<readonly Float32Array[]> {
     const settings = await this.#sentenceSettings()
     const { signal, normalize } = options
-    const prompt = promptOf(settings, options)
+    const { maxLength, promptTokens, textOf } = await this.sentenceInput(options)
     const tokens = await this.readTexts(
-      texts.map((text) => (typeof text === 'string' ? preparedText(prompt + text, settings) : text)),
-      { truncation: true, maxLength: settings.maxLength, signal },
+      texts.map((text) => (typeof text === 'string' ? textOf(text) : text)),
+      { truncation: true, maxLength, signal },
     )
-    const promptTokens = settings.pooling.includesPrompt ? 0 : await this.#promptTokens(prompt, settings)
+    const ofPrompts = texts.map((text) => (typeof text === 'string' ? promptTokens : checkPromptTokens(text)))
     const encoded = await this.#encode(tokens, signal)
     return encoded.map((text, index) =>
-      sentenceVector(text, settings, {
-        promptTokens: typeof texts[index] === 'string' ? promptTokens : 0,
-        normalize,
-      }),
+      sentenceVector(text, settings, { promptTokens: ofPrompts[index]!, normalize }),
     )
+  }
+
+  /**
+   * How `embed` reads texts, for who makes tokens of them elsewhere: `{ inputIds, promptTokens }` of `textOf(text)`, cut to
+   * `maxLength`, give the vector of `text`.
+   *
+   * @throws ConfigError PROMPT_UNKNOWN; CapabilityError for a module of the folder that is not offered.
+   */
+  async sentenceInput(options: Pick<EmbedOptions, 'prompt' | 'promptName'> = {}): Promise<SentenceInput> {
+    const settings = await this.#sentenceSettings()
+    const prompt = promptOf(settings, options)
+    return {
+      maxLength: Math.min(settings.maxLength ?? this.maxLength, this.maxLength),
+      promptTokens: settings.pooling.includesPrompt ? 0 : await this.#promptTokens(prompt, settings),
+      textOf: (text) => preparedText(prompt + text, settings),
+    }
   }
 
   /** As sentence-transformers counts them: of the prompt as a text of its own, less the token that ends texts. */

@@ -17,6 +17,8 @@ export interface EncoderTokens {
   readonly inputIds: TokenIds
   /** One for each token; default 0. */
   readonly tokenTypeIds?: TokenIds | undefined
+  /** How many of them, at the beginning, are a prompt: `embed` leaves them out where the folder says so. Default 0. */
+  readonly promptTokens?: number | undefined
 }
 
 /** A batch as Python's tokenizers make it: lists of equal length, shorter texts padded behind their end. */

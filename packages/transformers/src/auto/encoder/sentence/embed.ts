@@ -1,6 +1,7 @@
 import { ConfigError, quote } from '@hfquant/core'
 import { trim } from '../../../jinja/text/white-space.js'
 import type { EncodedText } from '../base-encoder.js'
+import type { EncoderInput, EncoderTokens } from '../text-input.js'
 import { applyDense } from './dense.js'
 import { pool } from './pooling.js'
 import type { SentenceSettings } from './sentence-settings.js'
@@ -14,6 +15,16 @@ export interface EmbedOptions {
   /** Gives vectors the length 1 where the folder does not say so. Default false. */
   readonly normalize?: boolean | undefined
   readonly signal?: AbortSignal | undefined
+}
+
+/** How texts are read that become vectors. */
+export interface SentenceInput {
+  /** Tokens of the longest text; longer ones are cut. */
+  readonly maxLength: number
+  /** Tokens of the prompt, which the pooling leaves out. */
+  readonly promptTokens: number
+  /** What the tokenizer is given. */
+  textOf(text: string): string
 }
 
 /**
@@ -39,6 +50,20 @@ export function promptOf({ prompts, defaultPrompt }: SentenceSettings, options: 
 export function preparedText(text: string, { lowersCase }: SentenceSettings): string {
   const trimmed = trim(text)
   return lowersCase ? trimmed.toLowerCase() : trimmed
+}
+
+/** @throws ConfigError PROMPT_TOKENS. */
+export function checkPromptTokens(input: Exclude<EncoderInput, string>): number {
+  const { promptTokens = 0 } = input as Partial<EncoderTokens>
+  if (Number.isInteger(promptTokens) && promptTokens >= 0) return promptTokens
+  throw new ConfigError(
+    'PROMPT_TOKENS',
+    `promptTokens is ${quote(promptTokens)}, expected a whole number of tokens`,
+    {
+      ...{ field: 'promptTokens', found: promptTokens, expected: 'a whole number' },
+      hint: 'Leave it out where no prompt comes before the text.',
+    },
+  )
 }
 
 /** The vector of a text. */
