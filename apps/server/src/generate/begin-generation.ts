@@ -61,6 +61,7 @@ export async function beginGeneration(
     for (const step of undo.splice(0).reverse()) step()
   }
   try {
+    entry.admission.demandRoom(request.n)
     const leavePreparation = enterPreparation(entry, settings)
     undo.push(leavePreparation)
     const lease = await entry.use(signal)

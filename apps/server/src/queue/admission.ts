@@ -40,6 +40,12 @@ export interface Admission {
    * `refuseAll` gave.
    */
   admit(request: AdmissionRequest): Promise<Admitted>
+  /**
+   * What would not be admitted now is not worth preparing.
+   *
+   * @throws ApiError queue_full
+   */
+  demandRoom(choices: number): void
   /** Ends the wait of requests. Further choices of those that run are waited for. */
   refuseWaiting(error: ApiError): void
   /** Ends the wait of requests, and of further choices. */
@@ -150,6 +156,11 @@ export function createAdmission({ maxSequences, maxQueue, queueTimeout }: Admiss
     if (at >= 0) list.splice(at, 1)
   }
 
+  const demandRoom = (choices: number) => {
+    const runsAtOnce = !held && running < maxSequences && waiting() === 0
+    if (!runsAtOnce && waiting() + choices > maxQueue) throw queueFull(maxQueue, retryAfter())
+  }
+
   const refuseWaiting = (error: ApiError) => {
     for (const entry of [...queues.values()].flat()) entry.refuse(error)
   }
@@ -161,9 +172,9 @@ export function createAdmission({ maxSequences, maxQueue, queueTimeout }: Admiss
     get waiting() {
       return waiting()
     },
+    demandRoom,
     async admit({ key, choices, signal }) {
-      const runsAtOnce = !held && running < maxSequences && waiting() === 0
-      if (!runsAtOnce && waiting() + choices > maxQueue) throw queueFull(maxQueue, retryAfter())
+      demandRoom(choices)
       const first = await wait(
         (entry) => {
           const queue = queues.get(key) ?? []

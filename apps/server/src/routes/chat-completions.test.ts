@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { framesOf, question, stubServer } from '../testing/test-server.fixture.js'
 
@@ -181,6 +182,16 @@ describe('a stream', () => {
     expect(answer.body).not.toContain('secret')
     expect(answer.body).not.toContain('[DONE]')
     expect(frames).toHaveLength(3)
+  })
+
+  it('is not even made tokens of while the queue is full', async () => {
+    await using stub = await stubServer({ delay: 5 }, { maxSequences: 1, maxQueue: 1 })
+    const asked = [1, 2].map(() => stub.post(CHAT, question({ max_tokens: 20 })))
+    while (stub.watch.jobs.length < 2) await sleep(1)
+    const refused = await stub.post(CHAT, question())
+    expect([refused.statusCode, refused.json().error.code]).toEqual([429, 'queue_full'])
+    expect(stub.watch.jobs).toHaveLength(2)
+    expect((await Promise.all(asked)).map(({ statusCode }) => statusCode)).toEqual([200, 200])
   })
 
   it('is refused with a status before it has begun', async () => {
