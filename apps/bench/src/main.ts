@@ -25,6 +25,9 @@ if (command === 'compare-once') {
 } else if (command === 'speculation') {
   const { measureSpeculation } = await import('./speculation/command.js')
   await measureSpeculation(rest)
+} else if (command === 'soak') {
+  const { runSoak } = await import('./soak/command.js')
+  await runSoak(rest)
 } else {
   const { runMeasurement } = await import('./measurements.js')
   await runMeasurement()

@@ -9,6 +9,7 @@ import { measureGptqLayer } from './measure-gptq-layer.js'
 import { measureQuantize, type QuantizeFigures } from './measure-quantize.js'
 import { TEMPLATES_USAGE } from './python-judge/command.js'
 import { TOKENIZERS_USAGE } from './python-judge/tokenizers.js'
+import { SOAK_USAGE } from './soak/command.js'
 import { SPECULATION_USAGE } from './speculation/command.js'
 
 const USAGE = `usage:
@@ -32,6 +33,8 @@ const USAGE = `usage:
 ${SPECULATION_USAGE}
 
 ${ENCODERS_USAGE}
+
+${SOAK_USAGE}
 
 ${COMPARE_USAGE}
 
