@@ -49,7 +49,7 @@ const MAY_IMPORT = {
   '@hfquant/cli': ['hfquant', '@hfquant/server'],
   '@hfquant/server': ['hfquant'],
   // Benchmarks measure the parts, too.
-  '@hfquant/bench': ['hfquant', '@hfquant/testkit', ...LIBRARIES],
+  '@hfquant/bench': ['hfquant', '@hfquant/server', '@hfquant/testkit', ...LIBRARIES],
 }
 
 /** Packages that run with nothing from outside of this workspace. */

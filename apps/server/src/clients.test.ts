@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import Anthropic from '@anthropic-ai/sdk'
 import { AutoModelForCausalLM } from 'hfquant'
 import { demoModel } from 'hfquant/demo'
 import OpenAI from 'openai'
@@ -25,6 +26,13 @@ afterAll(async () => {
   await served?.[Symbol.asyncDispose]()
   await rm(folder, { recursive: true, force: true })
 })
+
+/** Resolves when the server generates nothing. */
+async function untilIdle(): Promise<void> {
+  const isRunning = async () =>
+    !/num_requests_running\{model_name="tiny"\} 0/.test(await (await fetch(`${served.url}/metrics`)).text())
+  while (await isRunning()) await new Promise((resolve) => setTimeout(resolve, 10))
+}
 
 const messages = [{ role: 'user' as const, content: 'Once upon a time' }]
 const greedy = { model: 'tiny', temperature: 0, max_tokens: 24 }
@@ -124,11 +132,7 @@ describe('the client of OpenAI', () => {
       stream: true,
     })
     for await (const _ of stream) break
-    const running = async () =>
-      /num_requests_running\{model_name="tiny"\} (\d+)/.exec(
-        await (await fetch(`${served.url}/metrics`)).text(),
-      )![1]
-    while ((await running()) !== '0') await new Promise((resolve) => setTimeout(resolve, 10))
+    await untilIdle()
   })
 
   it('is told what is wrong with its key and its request', async () => {
@@ -137,6 +141,59 @@ describe('the client of OpenAI', () => {
     await expect(client.completions.create({ ...greedy, prompt: 'word '.repeat(600) })).rejects.toMatchObject(
       { status: 400, code: 'context_length_exceeded' },
     )
+  })
+})
+
+describe('the client of Anthropic', () => {
+  const asked = { model: 'tiny', temperature: 0, max_tokens: 24, messages }
+  const clientOf = (apiKey: string) => new Anthropic({ baseURL: served.url, apiKey, maxRetries: 0 })
+  const own = () => clientOf('secret-of-the-house').messages
+
+  it('gets the same text as that of OpenAI, whole and streamed, and counts tokens', async () => {
+    const { choices, usage } = await client.chat.completions.create({ ...greedy, messages })
+    const text = choices[0]!.message.content!
+    const whole = await own().create(asked)
+    expect(whole).toMatchObject({ content: [{ type: 'text', text }], stop_reason: 'max_tokens' })
+    const { input_tokens, cache_read_input_tokens } = whole.usage
+    expect(input_tokens + cache_read_input_tokens!).toBe(usage!.prompt_tokens)
+    expect(await own().countTokens({ model: 'tiny', messages })).toEqual({
+      input_tokens: usage!.prompt_tokens,
+    })
+    const stream = own().stream(asked)
+    let streamed = ''
+    stream.on('text', (piece) => {
+      streamed += piece
+    })
+    expect(await stream.finalText()).toBe(text)
+    expect(streamed).toBe(text)
+  })
+
+  it('gets the call that it demands', async () => {
+    const input_schema = {
+      type: 'object' as const,
+      properties: { kind: { enum: ['cat', 'dog'] } },
+      required: ['kind'],
+    }
+    const tools = [{ name: 'pet', input_schema }]
+    const tool_choice = { type: 'tool' as const, name: 'pet', disable_parallel_tool_use: true }
+    const message = await own()
+      .stream({ ...asked, max_tokens: 100, tools, tool_choice })
+      .finalMessage()
+    expect(message).toMatchObject({
+      stop_reason: 'tool_use',
+      content: [{ type: 'tool_use', name: 'pet', input: { kind: expect.stringMatching(/^(cat|dog)$/) } }],
+    })
+  })
+
+  it('is told what is wrong in its own form, and frees its place when it leaves', async () => {
+    await expect(clientOf('wrong').messages.create(asked)).rejects.toMatchObject({
+      ...{ status: 401, type: 'authentication_error' },
+    })
+    await expect(own().create({ ...asked, max_tokens: 0 })).rejects.toMatchObject({
+      ...{ status: 400, type: 'invalid_request_error' },
+    })
+    for await (const _ of own().stream({ ...asked, max_tokens: 400 })) break
+    await untilIdle()
   })
 })
 

@@ -80,6 +80,7 @@ describe('text threads', () => {
 
 describe('a template', () => {
   it.each([
+    ['is not there', undefined, 'CHAT_TEMPLATE_MISSING'],
     ['refuses', '{{ raise_exception("no") }}', 'CHAT_TEMPLATE_REFUSED'],
     ['throws', '{{ messages.nothing.there }}', 'CHAT_TEMPLATE_FAILED'],
     [
