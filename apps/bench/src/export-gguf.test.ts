@@ -31,7 +31,17 @@ test('llama.cpp computes families as Python does', async () => {
       'phi3',
       'phi3-longrope',
     ],
-    ...['cohere', 'bloom', 'olmo3', 'ministral3', 'apertus', 'mistral-window'],
+    ...[
+      'cohere',
+      'bloom',
+      'olmo3',
+      'ministral3',
+      'apertus',
+      'mistral-window',
+      'gemma4_text',
+      'gemma4_text-moe',
+    ],
+    ...['granitemoe', 'granitemoehybrid-attention', 'gpt_oss', 'deepseek_v2', 'old-deepseek_v3'],
   ]
   const cases = await Promise.all(names.map((name) => goldenCase(golden(name), join(root, 'goldens'))))
   const verdicts = await checkGguf(cases, root)

@@ -49,7 +49,7 @@ export {
   encoderFamily,
   type HeadParts,
 } from './encoder/encoder-family.js'
-export type { GgufMetadata, GgufModel, GgufPlace, GgufTable, GgufValue } from './gguf/gguf-model.js'
+export type { GgufMetadata, GgufModel, GgufPlace, GgufRows, GgufTable, GgufValue } from './gguf/gguf-model.js'
 export { type Arithmetic, arithmetic, type Numbers } from './ops/arithmetic.js'
 export type { EncoderOps } from './ops/encoder-ops.js'
 export type { AttendCall, ExpertsCall, Heads, LayerOps, Ops, TokenPairs } from './ops/ops.js'

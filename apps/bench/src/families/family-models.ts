@@ -50,13 +50,20 @@ async function tinyOf(goldens: readonly string[], work: string): Promise<[title:
   const [first] = goldens
   if (first === undefined) throw new RangeError('there is no golden of the family to take a config.json from')
   const config = await readConfig(first)
-  const tiny = tinyConfig({ ...config, ...fitting(config) }, { layers: 4, inner: 512 })
+  const tiny = tinyConfig({ ...config, ...fitting(config) }, { layers: TINY_LAYERS, inner: 512 })
   const title = `tiny ${String(config.model_type)}`
   return [title, await writeTinyModel(join(work, title), tiny)]
 }
 
-/** llama.cpp knows small models of these families in one form alone. */
+/** llama.cpp knows small models of these families in one form alone, or in one more than the golden has. */
 const fitting = ({ model_type: type, query_pre_attn_scalar: scalar }: JsonObject): JsonObject => ({
   ...(type === 'exaone4' && { sliding_window: null }),
   ...(scalar !== undefined && { query_pre_attn_scalar: 32 }),
+  ...(/^deepseek/.test(String(type)) && { rms_norm_eps: 1e-6 }),
+  ...(type === 'granitemoehybrid' && {
+    layer_types: Array.from({ length: TINY_LAYERS }, () => 'attention'),
+    ...{ num_local_experts: 4, num_experts_per_tok: 2 },
+  }),
 })
+
+const TINY_LAYERS = 4

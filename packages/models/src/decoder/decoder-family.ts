@@ -47,22 +47,25 @@ export interface DecoderFamily {
   /** What the configuration class has for fields that a file leaves out. */
   readonly defaults?: JsonObject
   choose(read: ConfigReader, sizes: Sizes): DecoderChoices
-  readonly gguf?: DecoderGguf
+  /** How llama.cpp knows the family; a function where it knows variants of it as several. */
+  readonly gguf?: DecoderGguf | ((config: DecoderConfig) => DecoderGguf)
   readonly onnxModelTypes?: readonly string[]
 }
 
 /** A family of decoders that is a row of choices. */
-export const decoderFamily = (family: DecoderFamily): Architecture<DecoderDescription> =>
-  defineArchitecture<DecoderConfig>({
-    ...{ specVersion: 1, names: family.names, modelTypes: family.modelTypes, revision: family.revision },
+export function decoderFamily(family: DecoderFamily): Architecture<DecoderDescription> {
+  const { names, modelTypes, revision, gguf, onnxModelTypes } = family
+  return defineArchitecture<DecoderConfig>({
+    ...{ specVersion: 1, names, modelTypes, revision },
     parseConfig: (json) => readDecoder(family, json),
     facts,
     build: buildDecoder,
     forward: forwardDecoder,
     ignores: isLeftover,
-    ...(family.gguf && { gguf: (config) => decoderGguf(config, family.gguf!) }),
-    ...(family.onnxModelTypes && { onnxModelTypes: family.onnxModelTypes }),
+    ...(gguf && { gguf: (config) => decoderGguf(config, typeof gguf === 'function' ? gguf(config) : gguf) }),
+    ...(onnxModelTypes && { onnxModelTypes }),
   })
+}
 
 function readDecoder({ choose, defaults = {} }: DecoderFamily, json: JsonObject): DecoderConfig {
   const read = configReader(json, defaults)

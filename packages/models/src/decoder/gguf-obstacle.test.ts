@@ -23,6 +23,8 @@ const llama3 = {
   },
 }
 
+const mixture = { num_local_experts: 4, num_experts_per_tok: 2 }
+
 test.each([
   ['llama', { hidden_act: 'gelu' }, /activation is gelu, not silu/],
   ['gpt_neox', { hidden_act: 'relu' }, /activation is relu, not gelu/],
@@ -48,6 +50,15 @@ test.each([
   ['stablelm-qknorm', {}, /norms of queries and keys/],
   ['falcon-alibi', {}, /MLP has biases/],
   ['smollm3', { no_rope_layers: [1, 0, 1, 0, 1] }, /fourth layer/],
+  ['gemma4_text', { attention_bias: true }, /output of its attention has a bias/],
+  ['gemma4_text', { per_layer_config: { 1: { head_dim: 16 } } }, /turn in different ways/],
+  ['gemma4_text', { num_kv_shared_layers: 1 }, /last two layers with a cache/],
+  ['gemma4_text', { vocab_size_per_layer_input: 60 }, /rows of its own/],
+  ['granitemoehybrid-attention', { ...mixture, position_embedding_type: 'nope' }, /no rotary positions/],
+  ['deepseek_v2-groups', {}, /rated by their best expert alone/],
+  ['deepseek_v3', { rope_interleave: false }, /turn halves/],
+  ['deepseek_v3', { num_hidden_layers: 27 }, /two matrices, in 27 layers/],
+  ['deepseek_v3', { first_k_dense_replace: 3 }, /none of its layers has experts/],
 ] as const)('%s with %j is refused', async (golden, change, reason) => {
   await expect(ggufOf(golden, change)).rejects.toMatchObject({
     code: 'EXPORT_VARIANT',
@@ -96,7 +107,7 @@ test('parameters of an activation are lists of the metadata, with a number for e
 
 test('the second norm of a Falcon is that of attention, and a Falcon with one norm has the usual name', async () => {
   const place = async (golden: string, path: string) =>
-    (await ggufOf(golden, { ffn_hidden_size: null })).place(path, 'weight')?.name
+    (await ggufOf(golden, { ffn_hidden_size: null })).places(path, 'weight')[0]?.name
   expect(await place('falcon-new', 'transformer.h.0.ln_attn')).toBe('blk.0.attn_norm_2.weight')
   expect(await place('falcon', 'transformer.h.0.input_layernorm')).toBe('blk.0.attn_norm.weight')
 })

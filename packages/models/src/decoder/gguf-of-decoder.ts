@@ -2,9 +2,9 @@ import { CapabilityError, joinPath } from '@hfquant/core'
 import type { GgufModel, GgufPlace, GgufTable, GgufValue } from '../gguf/gguf-model.js'
 import type { Activation } from '../parts/activation.js'
 import { type Rope, type RopeScaling, ropeFrequencies, yarnAmplitude } from '../parts/rope.js'
-import type { AttentionChoice, DecoderConfig, LayerChoice } from './decoder-config.js'
+import type { DecoderConfig, LayerChoice } from './decoder-config.js'
 import { fullRope, ggufObstacle } from './gguf-obstacle.js'
-import type { DecoderNames } from './names.js'
+import { type GgufNames, ggufPlaces } from './gguf-places.js'
 
 /** How llama.cpp knows a family of decoders. */
 export interface DecoderGguf {
@@ -14,6 +14,13 @@ export interface DecoderGguf {
   readonly turnsNeighbours?: boolean
   /** Names in a layer, in place of the usual ones; a function where they follow from the model. */
   readonly names?: GgufNames | ((config: DecoderConfig) => GgufNames)
+  /**
+   * Names of further tensors: of one in a layer, by its name within the layer, and without that of the layer in front; of one
+   * beside the layers, by its whole name. Places for one that is cut.
+   */
+  tensors?(config: DecoderConfig): Readonly<Record<string, string | readonly GgufPlace[]>>
+  /** A matrix of gate and up projections is two tensors; default one, as it stands. */
+  readonly splitsGate?: boolean
   /** Keys beyond the usual ones, without the prefix. */
   metadata?(config: DecoderConfig): Readonly<Record<string, GgufValue | undefined>>
   /** Full keys of lists with one number for each layer, and the parameter of a layer that holds it, by its path there. */
@@ -33,32 +40,9 @@ export interface DecoderGguf {
   scoreSize?(config: DecoderConfig): number
   /** Another reason why this variant of the family cannot be exported; undefined for one that can. */
   refuses?(config: DecoderConfig): string | undefined
+  /** What llama.cpp does in another way, and what comes of it. */
+  warnings?(config: DecoderConfig): readonly string[]
 }
-
-/** Parts of a layer. */
-type GgufPart = keyof typeof PARTS
-
-type GgufNames = Readonly<Partial<Record<GgufPart, string>>>
-
-const PARTS = {
-  query: 'attn_q',
-  key: 'attn_k',
-  value: 'attn_v',
-  projections: 'attn_qkv',
-  output: 'attn_output',
-  queryNorm: 'attn_q_norm',
-  keyNorm: 'attn_k_norm',
-  gate: 'ffn_gate',
-  up: 'ffn_up',
-  gateUp: 'ffn_up',
-  down: 'ffn_down',
-  router: 'ffn_gate_inp',
-  sharedExpertGate: 'ffn_gate_inp_shexp',
-  attentionIn: 'attn_norm',
-  attentionOut: 'post_attention_norm',
-  mlpIn: 'ffn_norm',
-  mlpOut: 'post_ffw_norm',
-} as const
 
 /** @throws CapabilityError EXPORT_VARIANT for a variant that llama.cpp would compute in another way. */
 export function decoderGguf(config: DecoderConfig, family: DecoderGguf): GgufModel {
@@ -74,11 +58,15 @@ export function decoderGguf(config: DecoderConfig, family: DecoderGguf): GgufMod
   return {
     architecture,
     metadata: metadataOf(config, family),
-    place: placesOf(config, family),
+    places: ggufPlaces(config, family),
     metadataNumbers: layerNumbers(config, family),
     tables: ropeFactors(config),
     outputMatrix: config.tied && family.output !== 'own matrix' ? 'token_embd.weight' : 'output.weight',
-    warnings: [...windowWarnings(config, family), ...ropeWarnings(config)],
+    warnings: [
+      ...windowWarnings(config, family),
+      ...ropeWarnings(config),
+      ...(family.warnings?.(config) ?? []),
+    ],
   }
 }
 
@@ -106,13 +94,13 @@ function metadataOf(config: DecoderConfig, family: DecoderGguf): ReadonlyMap<str
 }
 
 function expertMetadata(layers: readonly LayerChoice[]): Record<string, GgufValue> {
-  const { mlp } = layers.find((layer) => layer.mlp.experts !== undefined) ?? {}
-  if (mlp?.experts === undefined) return {}
-  const { count, routing, shared } = mlp.experts
+  const [mixture] = layers.flatMap(({ mlp, beside }) => (mlp.experts === undefined ? (beside ?? []) : mlp))
+  if (mixture?.experts === undefined) return {}
+  const { count, routing, shared } = mixture.experts
   return {
     expert_count: { u32: count },
     expert_used_count: { u32: routing.chosen },
-    expert_feed_forward_length: { u32: mlp.inner },
+    expert_feed_forward_length: { u32: mixture.inner },
     ...(shared && { expert_shared_feed_forward_length: { u32: shared.inner } }),
   }
 }
@@ -151,77 +139,6 @@ function ropeMetadata(rope: Rope | undefined): Record<string, GgufValue> {
   return base
 }
 
-function placesOf(config: DecoderConfig, family: DecoderGguf): GgufModel['place'] {
-  const { names, norm } = config
-  const base = (name: string) => joinPath(names.base, name)
-  const outside = new Map<string, string>([
-    [base(names.embedding), 'token_embd'],
-    [base(names.embeddingNorm), 'token_embd_norm'],
-    [base(names.positions), 'position_embd'],
-    [base(names.finalNorm), 'output_norm'],
-    [names.head, 'output'],
-  ])
-  const { norms, expert: _x, latent: _l, beside: _s, base: _, embedding: _e, ...others } = names
-  const parts = new Map<string, GgufPart>()
-  for (const [part, name] of Object.entries({ ...others, ...norms })) {
-    if (part in PARTS) parts.set(name, part as GgufPart)
-  }
-  const layers = `${base(names.layers)}.`
-  const { names: ownNames = {} } = family
-  const named = typeof ownNames === 'function' ? ownNames(config) : ownNames
-  const offsetOf = (isNorm: boolean, key: string) => (isNorm && key === 'weight' ? norm.offset : undefined)
-  const ofExperts = expertPlaces(names)
-  return (path, key) => {
-    const known = outside.get(path)
-    if (known !== undefined)
-      return { name: `${known}.${key}`, offset: offsetOf(known.endsWith('_norm'), key) }
-    if (!path.startsWith(layers)) return undefined
-    const [layer = '', ...rest] = path.slice(layers.length).split('.')
-    const expert = ofExperts(rest.join('.'))
-    if (expert !== undefined) return { ...expert, name: `blk.${layer}.${expert.name}.${key}` }
-    if (key === BIAS_OF_CHOICE) return { name: `blk.${layer}.exp_probs_b.bias` }
-    const part = parts.get(rest.join('.'))
-    if (part === undefined) return undefined
-    const name = named[part] ?? PARTS[part]
-    const { attention } = config.layers[Number(layer)]!
-    return {
-      name: `blk.${layer}.${name}.${key}`,
-      offset: offsetOf(/[nN]orm$|In$|Out$/.test(part), key),
-      ...rowOrder(part, attention, family),
-    }
-  }
-}
-
-/** What the choice of experts is biased by, beside the router's weight. */
-const BIAS_OF_CHOICE = 'e_score_correction_bias'
-
-/** Matrices of chosen experts are stacked; those of one that every token meets stand by themselves. */
-function expertPlaces({ experts, sharedExpert, expert }: DecoderNames) {
-  const matrices = new Map([
-    [expert.gate, 'ffn_gate'],
-    [expert.up, 'ffn_up'],
-    [expert.down, 'ffn_down'],
-  ])
-  return (path: string): GgufPlace | undefined => {
-    const cut = path.lastIndexOf('.')
-    const [owner, matrix] = [path.slice(0, cut), matrices.get(path.slice(cut + 1))]
-    if (matrix === undefined) return undefined
-    if (owner === sharedExpert) return { name: `${matrix}_shexp` }
-    const index = owner.startsWith(`${experts}.`) ? Number(owner.slice(experts.length + 1)) : Number.NaN
-    return Number.isInteger(index) ? { name: `${matrix}_exps`, inStack: index } : undefined
-  }
-}
-
-function rowOrder(
-  part: GgufPart,
-  { heads, kvHeads, headSize, projections }: AttentionChoice,
-  { turnsNeighbours }: DecoderGguf,
-): Pick<GgufPlace, 'rotaryHeadSize' | 'groups'> {
-  if (turnsNeighbours && (part === 'query' || part === 'key')) return { rotaryHeadSize: headSize }
-  if (part !== 'projections' || projections !== 'grouped') return {}
-  return { groups: { count: kvHeads, sizes: [(heads / kvHeads) * headSize, headSize, headSize] } }
-}
-
 /**
  * Frequencies that are stretched one by one: llama.cpp reads what each is divided by from a tensor [width / 2]. For
  * longrope there is one for short and one for long contexts.
@@ -230,10 +147,11 @@ function ropeFactors(config: DecoderConfig): readonly GgufTable[] {
   const rope = fullRope(config)
   if (rope === undefined) return []
   const { scaling } = rope
-  if (scaling.type === 'llama3') {
+  if (scaling.type === 'llama3' || scaling.type === 'proportional') {
     const plain = ropeFrequencies({ ...rope, scaling: { type: 'default' } }).frequencies
     const { frequencies } = ropeFrequencies(rope)
-    return [{ name: 'rope_freqs.weight', values: plain.map((each, index) => each / frequencies[index]!) }]
+    const divisors = plain.map((each, index) => Math.min(each / frequencies[index]!, STANDING))
+    return [{ name: 'rope_freqs.weight', values: divisors }]
   }
   if (scaling.type === 'longrope') {
     return [
@@ -243,6 +161,9 @@ function ropeFactors(config: DecoderConfig): readonly GgufTable[] {
   }
   return []
 }
+
+/** What the frequency of a pair that does not turn is divided by. */
+const STANDING = 1e30
 
 function layerNumbers(
   { names, layers }: DecoderConfig,

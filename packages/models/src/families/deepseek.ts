@@ -8,6 +8,7 @@ import { type DecoderChoices, decoderFamily } from '../decoder/decoder-family.js
 import { rmsNorm } from '../parts/norm.js'
 import { type Rope, yarnAmplitude } from '../parts/rope.js'
 import type { Routing } from '../parts/routing.js'
+import { DEEPSEEK_GGUF } from './deepseek-gguf.js'
 
 /** DeepSeek V2 (DeepSeek-AI 2024): latent attention, and experts behind the first layers. */
 export const deepseekV2 = decoderFamily({
@@ -42,6 +43,7 @@ export const deepseekV2 = decoderFamily({
       experts: { ...routing, routing: { ...routing.routing, groups } },
     })
   },
+  gguf: DEEPSEEK_GGUF,
 })
 
 /** DeepSeek V3 and R1 (DeepSeek-AI 2024): experts are chosen by σ, with a bias that their weights do not have. */
@@ -69,6 +71,7 @@ export const deepseekV3 = decoderFamily({
       experts: { count, routing: { ...routing, groups: readGroups(read, count, 'two-best') } },
     })
   },
+  gguf: DEEPSEEK_GGUF,
 })
 
 interface Version {

@@ -8,6 +8,7 @@ import type { BesideChoice } from '../decoder/decoder-config.js'
 import { decoderFamily } from '../decoder/decoder-family.js'
 import { SANDWICH_NORMS } from '../decoder/names.js'
 import { rmsNorm } from '../parts/norm.js'
+import { GEMMA4_GGUF } from './gemma4-gguf.js'
 
 /**
  * Gemma 4, the text model: layers that attend to everything have larger heads, the last layers read keys and values
@@ -75,6 +76,7 @@ export const gemma4 = decoderFamily({
       output: { softCap: read.cap('final_logit_softcapping') },
     }
   },
+  gguf: GEMMA4_GGUF,
 })
 
 function readBeside(read: ConfigReader, hidden: number): BesideChoice {

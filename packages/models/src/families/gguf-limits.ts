@@ -23,6 +23,16 @@ export const gemmaScoreSize = ({ hiddenSize, layers }: DecoderConfig, largest: n
   return layers.length === largest ? hiddenSize / heads : headSize
 }
 
+/** The same for families whose keys must be there: where nothing slides, all positions are in the window. */
+export const windowMetadataAlways = ({
+  layers,
+  maxPositions,
+}: DecoderConfig): Readonly<Record<string, GgufValue>> => ({
+  'attention.sliding_window': { u32: maxPositions },
+  'attention.sliding_window_pattern': { bools: layers.map(() => false) },
+  ...windowMetadata(layers),
+})
+
 /** Windows of the layers that slide, and the base of their ropes. */
 export function windowMetadata(layers: readonly LayerChoice[]): Readonly<Record<string, GgufValue>> {
   const sliding = layers.find(({ attention }) => attention.window !== undefined)

@@ -3,6 +3,7 @@ import { readLayerKinds, readWindows } from '../config/read-layer-kinds.js'
 import { readRope } from '../config/read-rope.js'
 import { decoderFamily } from '../decoder/decoder-family.js'
 import { rmsNorm } from '../parts/norm.js'
+import { windowMetadataAlways } from './gguf-limits.js'
 
 /** GPT-OSS (OpenAI 2025): scores of attention share their weight with a sink, and experts have a clamped gate. */
 export const gptOss = decoderFamily({
@@ -33,6 +34,16 @@ export const gptOss = decoderFamily({
         { from: `mlp.experts.${name}_bias`, to: `mlp.experts.*.${name}.bias` },
       ]),
     }
+  },
+  gguf: {
+    architecture: 'gpt-oss',
+    activation: 'quick-gelu',
+    biases: 'always',
+    output: 'own matrix',
+    splitsGate: true,
+    names: { mlpIn: 'post_attention_norm' },
+    tensors: () => ({ 'self_attn.sinks': 'attn_sinks.weight' }),
+    metadata: windowMetadataAlways,
   },
 })
 

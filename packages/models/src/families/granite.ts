@@ -1,6 +1,7 @@
 import { readRope } from '../config/read-rope.js'
 import { decoderFamily } from '../decoder/decoder-family.js'
 import { rmsNorm } from '../parts/norm.js'
+import { GRANITE_GGUF } from './granite-gguf.js'
 
 /** Granite: Llama with a multiplier of embeddings, branches, scores and logits. */
 export const granite = decoderFamily({
@@ -21,17 +22,6 @@ export const granite = decoderFamily({
       output: { scale: 1 / read.number('logits_scaling', 1) },
     }
   },
-  gguf: {
-    architecture: 'granite',
-    turnsNeighbours: true,
-    biases: 'optional',
-    ropeFactors: ['llama3', 'longrope'],
-    metadata: ({ layers: [layer], input, output, residual }) => ({
-      'attention.scale': { f32: layer!.attention.scale! },
-      embedding_scale: { f32: input.scale! },
-      residual_scale: { f32: residual.multiplier! },
-      logit_scale: { f32: 1 / output.scale! },
-    }),
-  },
+  gguf: GRANITE_GGUF,
   onnxModelTypes: ['granite'],
 })

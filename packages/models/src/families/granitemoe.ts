@@ -2,6 +2,7 @@ import { readRouting } from '../config/read-experts.js'
 import { readRope } from '../config/read-rope.js'
 import { decoderFamily } from '../decoder/decoder-family.js'
 import { rmsNorm } from '../parts/norm.js'
+import { GRANITE_MOE_GGUF } from './granite-gguf.js'
 
 /** Granite with experts, whose projections are one tensor each. */
 export const graniteMoe = decoderFamily({
@@ -26,6 +27,7 @@ export const graniteMoe = decoderFamily({
       checkpoint: GRANITE_TOGETHER,
     }
   },
+  gguf: GRANITE_MOE_GGUF,
 })
 
 export const GRANITE_EXPERTS = {

@@ -4,6 +4,7 @@ import { readLayerKinds } from '../config/read-layer-kinds.js'
 import { readRope } from '../config/read-rope.js'
 import { decoderFamily } from '../decoder/decoder-family.js'
 import { rmsNorm } from '../parts/norm.js'
+import { GRANITE_GGUF, GRANITE_MOE_GGUF } from './granite-gguf.js'
 import { GRANITE_EXPERTS, GRANITE_TOGETHER } from './granitemoe.js'
 
 /** Granite 4 where all layers are attention: an MLP that every token meets, and experts beside it or none. */
@@ -49,6 +50,7 @@ export const graniteMoeHybrid = decoderFamily({
       checkpoint: GRANITE_TOGETHER,
     }
   },
+  gguf: ({ layers: [layer] }) => (layer!.mlp.experts === undefined ? GRANITE_GGUF : GRANITE_MOE_GGUF),
 })
 
 /** @throws CapabilityError LAYER_TYPE for a model with layers that keep a state, which is what the class has by default. */

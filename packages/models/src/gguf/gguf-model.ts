@@ -17,8 +17,8 @@ export interface GgufModel {
   readonly architecture: string
   /** Sizes and constants, by full key. */
   readonly metadata: GgufMetadata
-  /** Where the parameter `key` of the module at `path` goes; undefined for one that llama.cpp has no name for. */
-  place(path: string, key: string): GgufPlace | undefined
+  /** Where the parameter `key` of the module at `path` goes, whole or in parts; nowhere for one that llama.cpp has no name for. */
+  places(path: string, key: string): readonly GgufPlace[]
   /** Keys of the metadata whose numbers are parameters of one number each, by their names: float32, in this order. */
   readonly metadataNumbers?: ReadonlyMap<string, readonly string[]>
   /** Tensors that are computed. */
@@ -37,8 +37,17 @@ export interface GgufPlace {
   readonly offset?: number | undefined
   /** Size of the heads whose rows llama.cpp wants with the two halves of a rotation next to each other. */
   readonly rotaryHeadSize?: number | undefined
-  /** Rows that stand together for each key/value head, and go apart: all queries, all keys, all values. */
-  readonly groups?: { readonly count: number; readonly sizes: readonly number[] } | undefined
+  /** Rows that change places, or of which some go here. */
+  readonly rows?: GgufRows | undefined
+}
+
+/** Rows in groups of one shape: of each group `sizes[0]` rows of a first part, then `sizes[1]` of a second, and so on. */
+export interface GgufRows {
+  readonly sizes: readonly number[]
+  /** The part that goes here, of every group; default all of them, each from every group before the next one. */
+  readonly part?: number | undefined
+  /** The part of each group is a matrix by itself, along a first axis more: as it stands, or transposed. */
+  readonly matrices?: 'plain' | 'transposed' | undefined
 }
 
 /** One dimension of float32. */

@@ -12,6 +12,7 @@ import type { GgufMetadata, GgufModel } from '@hfquant/models'
 import type { OpenedModel } from '../../auto/open/open-model.js'
 import { type FloatWeight, floatWeights } from '../float-weight.js'
 import { unknownFamily } from '../unknown-family.js'
+import { type ArrangedWeight, arrangeWeight } from './arrange-weight.js'
 import { encodeHeader, type GgufTensorInfo } from './encode-header.js'
 import { encodeTensor, type GgufTensor, needsFloat32 } from './encode-tensor.js'
 import { metadataNumbers } from './metadata-numbers.js'
@@ -80,15 +81,19 @@ function tensorsOf(shell: Shell, target: GgufModel): readonly GgufTensor[] {
   const aliases = new Set(shell.ties.map(({ alias }) => alias))
   const inMetadata = new Set([...(target.metadataNumbers?.values() ?? [])].flat())
   const tensors: GgufTensor[] = []
-  const stacks = new Map<string, FloatWeight[]>()
+  const stacks = new Map<string, ArrangedWeight[]>()
   for (const [path, module] of walkModules(shell.root)) {
     for (const [key, weight] of floatWeights(path, module)) {
       if (inMetadata.has(weight.name)) continue
-      const place = target.place(path, key)
-      if (aliases.has(weight.name) && place?.name !== target.outputMatrix) continue
-      if (place === undefined) throw nameless(weight.name)
-      if (place.inStack === undefined) tensors.push({ ...place, weight, shape: weight.shape })
-      else stacks.set(place.name, [...(stacks.get(place.name) ?? []), weight])
+      const places = target.places(path, key)
+      const isOutput = places.some(({ name }) => name === target.outputMatrix)
+      if (aliases.has(weight.name) && !isOutput) continue
+      if (places.length === 0) throw nameless(weight.name)
+      for (const { name, inStack, offset, ...order } of places) {
+        const arranged = arrangeWeight(weight, order)
+        if (inStack === undefined) tensors.push({ name, offset, ...arranged })
+        else stacks.set(name, [...(stacks.get(name) ?? []), arranged])
+      }
     }
   }
   const tables = target.tables.map(({ name, values }) => ({
@@ -98,16 +103,16 @@ function tensorsOf(shell: Shell, target: GgufModel): readonly GgufTensor[] {
 }
 
 /** Matrices of one shape, in the order of the model. */
-function stacked(name: string, weights: readonly FloatWeight[]): GgufTensor {
-  const [first] = weights as [FloatWeight, ...FloatWeight[]]
-  const [rows = 1, ...rest] = first.shape
+function stacked(name: string, matrices: readonly ArrangedWeight[]): GgufTensor {
+  const [first] = matrices as [ArrangedWeight, ...ArrangedWeight[]]
+  const [rows = 1, ...rest] = first.weight.shape
   return {
-    ...{ name, shape: [weights.length, rows, ...rest] },
+    ...{ name, shape: [matrices.length, ...first.shape] },
     weight: {
-      ...first,
-      shape: [weights.length * rows, ...rest],
+      ...first.weight,
+      shape: [matrices.length * rows, ...rest],
       async *chunks() {
-        for (const weight of weights) yield* weight.chunks()
+        for (const { weight } of matrices) yield* weight.chunks()
       },
     },
   }

@@ -21,8 +21,9 @@ export interface TensorShape {
   readonly shape: readonly number[]
 }
 
-/** Small, and felt everywhere; what chooses experts, too. */
-const KEPT = /_norm\.weight$|^position_embd\.weight$|ffn_gate_inp(_shexp)?\.weight$/
+/** Small, and felt everywhere; what chooses experts, and what inputs of all layers are made with, too. */
+const KEPT =
+  /_norm\.weight$|^position_embd\.weight$|ffn_gate_inp(_shexp)?\.weight$|^per_layer_model_proj\.weight$/
 
 /**
  * The rule of llama.cpp's converter: biases, norms, learned positions and everything with one dimension in float32, rows that do not
