@@ -22,6 +22,9 @@ if (command === 'compare-once') {
 } else if (command === 'encoders-once') {
   const { measureTexts } = await import('./encoders/measure-texts.js')
   console.log(JSON.stringify(await measureTexts(JSON.parse(rest[0]!))))
+} else if (command === 'bits') {
+  const { compareBits } = await import('./bits/command.js')
+  await compareBits(rest)
 } else if (command === 'speculation') {
   const { measureSpeculation } = await import('./speculation/command.js')
   await measureSpeculation(rest)

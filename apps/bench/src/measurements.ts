@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { BITS_USAGE } from './bits/command.js'
 import { COMPARE_USAGE } from './compare/command.js'
 import { runMain } from './compare/run-child.js'
 import { ENCODERS_USAGE } from './encoders/command.js'
@@ -41,7 +42,8 @@ ${COMPARE_USAGE}
 ${TEMPLATES_USAGE}
 ${TOKENIZERS_USAGE}
 
-${FAMILIES_USAGE}`
+${FAMILIES_USAGE}
+${BITS_USAGE}`
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
