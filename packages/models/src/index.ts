@@ -12,6 +12,7 @@ export {
 } from './architecture/define-architecture.js'
 export { CLASS_OF_TASK, type EncoderFacts, type EncoderTask } from './architecture/encoder-facts.js'
 export {
+  type DescribeOptions,
   describeBackbone,
   describeModel,
   type ImportArchitecture,

@@ -108,6 +108,8 @@ export interface Architecture<Described extends ModelDescription = ModelDescript
    * @param path of the encoder in that model.
    */
   backbone?(json: JsonObject, path: string): Backbone
+  /** Of decoders, the same family as it makes vectors of texts; absent for one that is offered for generating only. */
+  readonly embedding?: Architecture<EncoderDescription>
 }
 
 /** An encoder within another model, which puts layers of its own on the hidden states. */

@@ -70,18 +70,25 @@ export type ImportArchitecture = (
   | { readonly architecture?: undefined; readonly refused?: string | undefined }
 >
 
+/** What is to be computed, where a configuration leaves it open. */
+export interface DescribeOptions {
+  /** Of an encoder; default: what the file names. */
+  readonly task?: EncoderTask | undefined
+  /** What a decoder is read for, which can also make vectors of texts: default `'generation'`. */
+  readonly decoder?: 'generation' | 'vectors' | undefined
+}
+
 /**
  * The model that a config.json describes: of the family that `architectures` names, any entry of it, or else
  * `model_type`, or else a package of that name; or else the text model in its `text_config`.
  *
- * @param task what is to be computed, if it is an encoder; default: what the file names.
  * @throws ConfigError ARCHITECTURE_UNKNOWN naming what the file asks for and what there is; CapabilityError
  * ARCHITECTURE_LEFT_OUT for a family that is known and cannot be computed; as `Architecture.describe`.
  */
 export async function describeModel(
   json: JsonObject,
   importPackage: ImportArchitecture,
-  task?: EncoderTask,
+  { task, decoder }: DescribeOptions = {},
 ): Promise<ModelDescription> {
   const named = namesIn(json)
   const { model_type: type } = json
@@ -89,9 +96,11 @@ export async function describeModel(
     .flatMap(spellingsOf)
     .map((name) => byName.get(name))
     .find((architecture) => architecture !== undefined)
-  if (known !== undefined) return known.describe(json, task)
+  const describe = ({ embedding, ...family }: Architecture) =>
+    (decoder === 'vectors' && embedding ? embedding : family).describe(json, task)
+  if (known !== undefined) return describe(known)
   const found = await ofType(type, importPackage)
-  if (found.architecture !== undefined) return found.architecture.describe(json, task)
+  if (found.architecture !== undefined) return describe(found.architecture)
   const part = await describePart(json, importPackage)
   if (part === undefined) throw unknown(named, type, found.refused)
   return part

@@ -11,7 +11,7 @@ export function attention(context: LayerContext, choice: AttentionChoice, x: Gra
   const { ops, config, path, index } = context
   const { names } = config
   if (choice.latent !== undefined) return latentAttention(context, choice, choice.latent, x)
-  const { kvHeads, window, scale, softCap, linearBias, cacheOf, relative } = choice
+  const { kvHeads, window, looksBack, scale, softCap, linearBias, cacheOf, relative } = choice
   const heads = { count: choice.heads, size: choice.headSize }
   const own = { count: kvHeads, size: choice.headSize }
   const projected = project(context, choice, x)
@@ -21,7 +21,7 @@ export function attention(context: LayerContext, choice: AttentionChoice, x: Gra
   const attended = ops.attend({
     layer: index,
     query: grown(context, choice, query),
-    ...{ key, value, cacheOf, heads, kvHeads, window, scale, softCap },
+    ...{ key, value, cacheOf, heads, kvHeads, window, looksBack, scale, softCap },
     sinks: choice.sinks ? ops.parameter(joinPath(path, names.sinks), [heads.count]) : undefined,
     slopes:
       linearBias === undefined ? undefined : alibiSlopes(heads.count).map((slope) => slope * linearBias),

@@ -15,10 +15,36 @@ import type { DecoderConfig, PerLayerChoice } from './decoder-config.js'
 
 /** The modules of a decoder on the meta device, in the order of the Python library, which lists of names show. */
 export function buildDecoder(config: DecoderConfig, dtype: FloatDtype): Shell {
-  const { names, hiddenSize, vocabSize, input, output, norm } = config
+  const { names, hiddenSize, vocabSize, input, output } = config
   const { embeddingSize = hiddenSize } = input
   const root = new Module()
-  const base = child(root, names.base, new Module())
+  buildBody(root, config, dtype)
+  child(root, names.head, new Linear(embeddingSize, vocabSize, dtype, { bias: output.bias ?? false }))
+  const inputEmbedding = joinPath(names.base, names.embedding)
+  const headTie = { alias: `${names.head}.weight`, target: `${inputEmbedding}.weight` }
+  const shell: Shell = {
+    ...{ root, dtype, inputEmbedding },
+    basePrefix: names.base.split('.')[0]!,
+    outputEmbedding: names.head,
+    ties: [],
+    ...(config.tiedByFiles && { impliedTies: [headTie] }),
+    checkpoint: checkpointOf(config),
+  }
+  if (config.tied) tie(shell, headTie)
+  return shell
+}
+
+/** Other names that files have for tensors of the model. */
+export const checkpointOf = (config: DecoderConfig): CheckpointMapping => [
+  ...(config.checkpoint ?? []),
+  ...fusedExperts(config),
+]
+
+/** All but the head, below `names.base` of `root`. */
+export function buildBody(root: Module, config: DecoderConfig, dtype: FloatDtype): void {
+  const { names, hiddenSize, vocabSize, input, output, norm } = config
+  const { embeddingSize = hiddenSize } = input
+  const base = names.base === '' ? root : child(root, names.base, new Module())
   child(base, names.embedding, new Embedding(vocabSize, embeddingSize, dtype))
   if (input.norm) child(base, names.embeddingNorm, new Norm([hiddenSize], norm, dtype))
   if (input.positionOffset !== undefined) {
@@ -32,19 +58,6 @@ export function buildDecoder(config: DecoderConfig, dtype: FloatDtype): Shell {
   if (input.perLayer !== undefined) buildPerLayerInputs(base, input.perLayer, config, dtype)
   buildLayers(base, config, dtype)
   if (output.norm !== false) child(base, names.finalNorm, new Norm([hiddenSize], norm, dtype))
-  child(root, names.head, new Linear(embeddingSize, vocabSize, dtype, { bias: output.bias ?? false }))
-  const inputEmbedding = joinPath(names.base, names.embedding)
-  const headTie = { alias: `${names.head}.weight`, target: `${inputEmbedding}.weight` }
-  const shell: Shell = {
-    ...{ root, dtype, inputEmbedding },
-    basePrefix: names.base.split('.')[0]!,
-    outputEmbedding: names.head,
-    ties: [],
-    ...(config.tiedByFiles && { impliedTies: [headTie] }),
-    checkpoint: [...(config.checkpoint ?? []), ...fusedExperts(config)],
-  }
-  if (config.tied) tie(shell, headTie)
-  return shell
 }
 
 /**

@@ -35,6 +35,8 @@ export interface DecoderConfig extends LayersConfig {
   readonly tiedByFiles?: boolean | undefined
   /** Other names that files have for the same tensors. */
   readonly checkpoint?: CheckpointMapping | undefined
+  /** Tokens attend to those behind them as well: the model makes vectors of texts, and generates none. */
+  readonly looksBothWays?: boolean | undefined
 }
 
 export interface ResidualChoice {
@@ -94,6 +96,8 @@ export interface AttentionChoice {
   readonly rope?: Rope | undefined
   /** Tokens that a token attends to, itself included; in an encoder as many on each side; undefined for all. */
   readonly window?: number | undefined
+  /** In an encoder: tokens attend to those before them only, as in a decoder. */
+  readonly looksBack?: boolean | undefined
   /** In an encoder: scores are biased by how far tokens stand from each other. */
   readonly relative?: RelativeChoice | undefined
   /** Default 1 / √Dh. */

@@ -38,6 +38,8 @@ export interface DecoderChoices {
   readonly scalesLayers?: boolean
   readonly names?: Partial<DecoderNames>
   readonly checkpoint?: CheckpointMapping
+  /** Windows are then as wide on each side. */
+  readonly looksBothWays?: boolean
 }
 
 export interface DecoderFamily {
@@ -57,7 +59,11 @@ export function decoderFamily(family: DecoderFamily): Architecture<DecoderDescri
   const { names, modelTypes, revision, gguf, onnxModelTypes } = family
   return defineArchitecture<DecoderConfig>({
     ...{ specVersion: 1, names, modelTypes, revision },
-    parseConfig: (json) => readDecoder(family, json),
+    parseConfig(json) {
+      const config = readDecoder(family, json)
+      if (config.looksBothWays) configReader(json).only('use_bidirectional_attention', false, LOOKS_BACK)
+      return config
+    },
     facts,
     build: buildDecoder,
     forward: forwardDecoder,
@@ -67,7 +73,9 @@ export function decoderFamily(family: DecoderFamily): Architecture<DecoderDescri
   })
 }
 
-function readDecoder({ choose, defaults = {} }: DecoderFamily, json: JsonObject): DecoderConfig {
+const LOOKS_BACK = 'a decoder looks back only; AutoModel makes vectors of texts with the others'
+
+export function readDecoder({ choose, defaults = {} }: DecoderFamily, json: JsonObject): DecoderConfig {
   const read = configReader(json, defaults)
   const sizes = readSizes(read)
   const chosen = choose(read, sizes)
@@ -140,7 +148,7 @@ const layerCache = ({ kvHeads, headSize, window, cacheOf }: AttentionChoice): La
  * Buffers that older versions of the Python library saved, and projections of keys and values of a layer that reads those of
  * another one.
  */
-function isLeftover(name: string, { names, layers }: DecoderConfig): boolean {
+export function isLeftover(name: string, { names, layers }: DecoderConfig): boolean {
   if (/\.(attn|attention|self_attn|self_attention)\.(bias|masked_bias)$/.test(name)) return true
   if (/(^|\.)rotary_emb\.(inv_freq|cos_cached|sin_cached)$/.test(name)) return true
   const found = new RegExp(`(?:^|\\.)${names.layers.replaceAll('.', '\\.')}\\.(\\d+)\\.(.*)$`).exec(name)

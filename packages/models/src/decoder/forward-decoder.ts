@@ -1,5 +1,5 @@
 import { type GraphValue, joinPath } from '@hfquant/core'
-import type { Ops } from '../ops/ops.js'
+import type { LayerOps, Ops } from '../ops/ops.js'
 import type { DecoderConfig } from './decoder-config.js'
 import { forwardLayers } from './forward-layers.js'
 import { perLayerInputs } from './per-layer-inputs.js'
@@ -24,7 +24,7 @@ const hasOwnWidth = ({ input, hiddenSize }: DecoderConfig): boolean =>
   (input.embeddingSize ?? hiddenSize) !== hiddenSize
 
 /** Token ids [B, S] to hidden states [B, S, D]. */
-function embedded(ops: Ops, config: DecoderConfig): GraphValue {
+export function embedded(ops: LayerOps, config: DecoderConfig): GraphValue {
   const { names, input } = config
   const at = (name: string) => joinPath(names.base, name)
   let hidden = ops.embed(at(names.embedding), ops.ids)

@@ -1,12 +1,13 @@
 import { readLayerKinds, readWindows, slidesUnlessEvery } from '../config/read-layer-kinds.js'
 import { readRope } from '../config/read-rope.js'
-import { decoderFamily } from '../decoder/decoder-family.js'
+import { type DecoderFamily, decoderFamily } from '../decoder/decoder-family.js'
+import { embeddingFamily } from '../decoder/embedding-family.js'
 import { SANDWICH_NORMS } from '../decoder/names.js'
 import { rmsNorm } from '../parts/norm.js'
 import { gemmaScoreSize, windowMetadata } from './gguf-limits.js'
 
 /** Gemma 3, the text model: five layers with a window to one without, each kind with a rope of its own. */
-export const gemma3 = decoderFamily({
+const family: DecoderFamily = {
   names: ['Gemma3ForCausalLM'],
   modelTypes: ['gemma3_text'],
   revision: 2,
@@ -22,10 +23,13 @@ export const gemma3 = decoderFamily({
     tie_word_embeddings: true,
   },
   choose(read, { hidden, headSize, positions, layers }) {
-    read.only('use_bidirectional_attention', false, 'a decoder looks back only')
+    const looksBothWays = read.flag('use_bidirectional_attention')
     const period = read.size(['sliding_window_pattern', '_sliding_window_pattern'], 6)
     const kinds = readLayerKinds(read, layers, slidesUnlessEvery(period))
-    const windows = readWindows(read, kinds, positions, 4096)
+    // Half of a window lies on each side of a token that looks both ways.
+    const windows = looksBothWays
+      ? readWindows(read, kinds, 2 * positions, 4096).map((window) => window && Math.floor(window / 2) + 1)
+      : readWindows(read, kinds, positions, 4096)
     const ropes = {
       full_attention: readRope(read, { headSize, positions, theta: 1e6, kind: 'full_attention' }),
       sliding_attention: readRope(read, {
@@ -48,6 +52,7 @@ export const gemma3 = decoderFamily({
       mlp: { activation: read.activation('hidden_activation', 'gelu_pytorch_tanh') },
       input: { scale: Math.fround(Math.sqrt(hidden)) },
       output: { softCap: read.cap('final_logit_softcapping') },
+      looksBothWays,
     }
   },
   gguf: {
@@ -60,4 +65,6 @@ export const gemma3 = decoderFamily({
     }),
   },
   onnxModelTypes: ['gemma3_text'],
-})
+}
+
+export const gemma3 = { ...decoderFamily(family), embedding: embeddingFamily(family, 'Gemma3TextModel') }

@@ -1,10 +1,11 @@
 import { readUpperWindows } from '../config/read-layer-kinds.js'
 import { readRope } from '../config/read-rope.js'
-import { decoderFamily } from '../decoder/decoder-family.js'
+import { type DecoderFamily, decoderFamily } from '../decoder/decoder-family.js'
+import { embeddingFamily } from '../decoder/embedding-family.js'
 import { rmsNorm } from '../parts/norm.js'
 
 /** Qwen 3: norms of queries and keys, head by head. */
-export const qwen3 = decoderFamily({
+const family: DecoderFamily = {
   names: ['Qwen3ForCausalLM'],
   modelTypes: ['qwen3'],
   revision: 2,
@@ -22,4 +23,6 @@ export const qwen3 = decoderFamily({
   },
   gguf: { architecture: 'qwen3' },
   onnxModelTypes: ['qwen3'],
-})
+}
+
+export const qwen3 = { ...decoderFamily(family), embedding: embeddingFamily(family, 'Qwen3Model') }

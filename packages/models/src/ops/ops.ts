@@ -107,6 +107,8 @@ export interface AttendCall {
    * seen where its distance is less than the window.
    */
   readonly window?: number | undefined
+  /** In an encoder: tokens attend to those before them only. */
+  readonly looksBack?: boolean | undefined
   /** cap · tanh(score / cap), before anything is added or masked. */
   readonly softCap?: number | undefined
   /** [heads.count], one more score of each head, whose weight is dropped. */

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { type QuantizationConfigInput, readJsonFile } from '@hfquant/core'
+import { type JsonObject, type QuantizationConfigInput, readJsonFile } from '@hfquant/core'
 import type { Architecture, EncoderTask } from '@hfquant/models'
 import { demand } from '../conformance/breach.js'
 import type { FrontDoor, FrontDoorModel } from '../conformance/front-door.js'
@@ -69,7 +69,7 @@ export function encoderChecks(
   }
   const door = doors['hidden-states']
   const config = async () => (await readJsonFile(join(first, 'config.json'))).value
-  const tiny = async (folder: string) => writeTinyModel(folder, tinyConfig(await config()))
+  const tiny = async (folder: string) => writeTinyEncoder(folder, await config())
   let float: Promise<Float32Array> | undefined
   const statesOfFloat = (from: string) => {
     float ??= statesIn(door, from)
@@ -88,7 +88,7 @@ export function encoderChecks(
       run: async (folder) => {
         for (const [task, golden] of await firstOfTasks(goldens)) {
           const own = (await readJsonFile(join(golden, 'config.json'))).value
-          const model = await writeTinyModel(join(folder, task), tinyConfig(own))
+          const model = await writeTinyEncoder(join(folder, task), own)
           await using loaded = await doors[task].fromPretrained(model)
           await demandSameBesideOthers(loaded)
         }
@@ -118,6 +118,9 @@ export function encoderChecks(
     ...refusals(architecture, config, refused),
   ]
 }
+
+const writeTinyEncoder = (folder: string, config: JsonObject): Promise<string> =>
+  writeTinyModel(folder, tinyConfig(config), { decoder: 'vectors' })
 
 /** Of exact values, as a share of the largest one. */
 const LARGEST_ERROR = 2e-5

@@ -1,5 +1,5 @@
 import type { JsonObject } from '@hfquant/core'
-import { describeModel, type ImportArchitecture } from '@hfquant/models'
+import { type DescribeOptions, describeModel, type ImportArchitecture } from '@hfquant/models'
 import { writeShell } from './write-checkpoint.js'
 
 /** How large a tiny model is. The defaults are divided by every common group and block size. */
@@ -83,8 +83,12 @@ const largerHeads = (layers: JsonObject, headSize: number): JsonObject =>
  *
  * @returns the folder.
  */
-export async function writeTinyModel(folder: string, config: JsonObject): Promise<string> {
-  const model = await describeModel(config, nowhere)
+export async function writeTinyModel(
+  folder: string,
+  config: JsonObject,
+  options: DescribeOptions = {},
+): Promise<string> {
+  const model = await describeModel(config, nowhere, options)
   return writeShell(folder, model.build('float32'), { config })
 }
 

@@ -15,7 +15,7 @@ interface EncoderAttentionRequest extends RunRequest {
 }
 
 /**
- * Attention of tokens to all tokens of their text, whose own length each text is told: what stands behind it changes no bit
+ * Attention of tokens to all tokens of their text, or to those before them, whose own length each text is told: what stands behind it changes no bit
  * of its scores.
  *
  * The outputs of the operator that would be a cache must be declared, or its results are wrong.
@@ -41,7 +41,7 @@ export function encoderAttention({
       rowsOf: () => rows.positions(),
     }),
     attend(call) {
-      const { heads, kvHeads, sinks, window: _, ...rest } = call
+      const { heads, kvHeads, sinks, looksBack, window: _, ...rest } = call
       const padded = withPaddedHeads(graph, heads)
       const [query, key, value] = [call.query, call.key!, call.value!].map(rows.toSequences) as [
         GraphValue,
@@ -61,7 +61,10 @@ export function encoderAttention({
         3,
         {
           domain: 'com.microsoft',
-          attributes: { ...attentionAttributes({ ...rest, heads, kvHeads }), causal: { int: 0 } },
+          attributes: {
+            ...attentionAttributes({ ...rest, heads, kvHeads }),
+            causal: { int: looksBack ? 1 : 0 },
+          },
         },
       )
       return rows.fromSequences(padded.narrow(attended!, heads.count))

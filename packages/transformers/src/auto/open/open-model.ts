@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import {
   AutoQuantizer,
@@ -12,6 +13,7 @@ import {
   folderIdentity,
   type HfQuantizer,
   type JsonFile,
+  type JsonObject,
   type MergedQuantization,
   openCheckpoint,
   publishWarning,
@@ -22,6 +24,7 @@ import {
 } from '@hfquant/core'
 import { describeModel, type ModelDescription, ropeRemark } from '@hfquant/models'
 import type { CacheDtype } from '@hfquant/onnx'
+import { MODULES_FILE } from '../encoder/sentence/sentence-settings.js'
 import { checkPositions } from './check-positions.js'
 import { demandKind, otherKind, type WantedModel } from './demand-kind.js'
 import { importArchitecture } from './import-architecture.js'
@@ -124,12 +127,25 @@ async function describeFound(
   folder: string,
   wanted: WantedModel,
 ): Promise<ModelDescription> {
-  const { task, describe = () => describeModel(value, importArchitecture(folder), task) } = wanted
+  const { task } = wanted
+  const decoder = makesVectors(value, folder, wanted) ? 'vectors' : 'generation'
+  const describe =
+    wanted.describe ?? (() => describeModel(value, importArchitecture(folder), { task, decoder }))
   const model = await inFile(path, async () => demandKind(await describe(value, folder), wanted))
   const remark = ropeRemark(value)
   for (const warning of warnings) publishWarning(warning)
   if (remark !== undefined) publishWarning(`${path}: ${remark}`)
   return model
+}
+
+/**
+ * Whether a decoder is there to make vectors of texts: a folder of sentence-transformers, unless somebody wants a decoder; and
+ * one whose config.json names the class without a head, where hidden states are wanted.
+ */
+function makesVectors({ architectures }: JsonObject, folder: string, { kind, task }: WantedModel): boolean {
+  if (kind === 'decoder') return false
+  if (existsSync(join(folder, MODULES_FILE))) return true
+  return task === 'hidden-states' && [architectures].flat().some((name) => /Model$/.test(String(name)))
 }
 
 /** What the files say about quantization, with what the caller asks for; the tensors may contradict it. */
