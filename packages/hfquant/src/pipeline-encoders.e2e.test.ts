@@ -134,12 +134,17 @@ describe('token-classification', () => {
     await using classifier = await pipeline('ner', folder)
     const every = await classifier(TEXT, { ignore_labels: [] })
     expect(every.map(({ word }) => word).join(' ')).toBe(TEXT)
-    expect(every[0]).toEqual({ entity: expect.any(String), score: expect.any(Number), index: 1, word: 'who' })
+    const first = { index: 1, word: 'who', start: 0, end: 3 }
+    expect(every[0]).toEqual({ entity: expect.any(String), score: expect.any(Number), ...first })
+    expect(every.map(({ start, end }) => TEXT.slice(start, end))).toEqual(every.map(({ word }) => word))
     const found = await classifier(TEXT)
     expect(found).toEqual(every.filter(({ entity }) => entity !== 'O'))
     expect(found.length).toBeGreaterThan(0)
     const groups = await classifier([TEXT], { aggregation_strategy: 'simple' })
     expect(groups[0]!.map(({ word }) => word).join(' ')).toBe(found.map(({ word }) => word).join(' '))
+    expect(groups[0]!.map(({ start, end }) => TEXT.slice(start, end))).toEqual(
+      groups[0]!.map(({ word }) => word),
+    )
     expect(new Set(groups[0]!.map((group) => group.entity_group))).toEqual(
       new Set(found.map(({ entity }) => entity.slice(2))),
     )

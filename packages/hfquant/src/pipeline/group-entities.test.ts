@@ -2,9 +2,12 @@ import { expect, test } from 'vitest'
 import { groupEntities } from './group-entities.js'
 
 const grouped = (...entities: readonly string[]) =>
-  groupEntities(entities.map((entity, index) => ({ entity, index, score: 1, word: String(index) }))).map(
-    ({ tag, tokens }) => `${tag}:${tokens.map(({ word }) => word).join('')}`,
-  )
+  groupEntities(
+    entities.map((entity, index) => ({
+      ...{ entity, index, score: 1, word: String(index) },
+      ...{ start: index, end: index + 1 },
+    })),
+  ).map(({ tag, tokens }) => `${tag}:${tokens.map(({ word }) => word).join('')}`)
 
 test.each([
   [

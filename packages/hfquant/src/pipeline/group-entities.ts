@@ -1,10 +1,13 @@
-/** A token with its class, as @huggingface/transformers gives it. */
+/** A token with its class, as @huggingface/transformers gives it, and its place, as Python does. */
 export interface TokenEntity {
   readonly entity: string
   readonly score: number
   /** Of the token in its text, from 0; the one that begins the text counts. */
   readonly index: number
   readonly word: string
+  /** Where the token begins in its text, and where it ends, in UTF-16 units. */
+  readonly start: number
+  readonly end: number
 }
 
 /** Tokens of one entity; of the class, without the letter that says where in the entity a token stands. */

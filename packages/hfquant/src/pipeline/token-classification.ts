@@ -30,9 +30,9 @@ export interface EntityGroup {
   readonly entity_group: string
   readonly score: number
   readonly word: string
-  /** Of GLiNER: where the entity begins in the text, and where it ends, in UTF-16 units. */
-  readonly start?: number
-  readonly end?: number
+  /** Where the entity begins in the text, and where it ends, in UTF-16 units. */
+  readonly start: number
+  readonly end: number
 }
 
 /**
@@ -86,9 +86,10 @@ function entitiesOf(
   tokenizer: Tokenizer,
   ignored: readonly string[],
 ): readonly TokenEntity[] {
-  return tokens.flatMap(({ tokenId, label: entity, score }, index) => {
-    const word = ignored.includes(entity) ? '' : tokenizer.decode([tokenId])
-    return word === '' ? [] : [{ entity, score, index, word }]
+  return tokens.flatMap(({ tokenId, label: entity, score, start, end }, index) => {
+    if (start === undefined || end === undefined || ignored.includes(entity)) return []
+    const word = tokenizer.decode([tokenId])
+    return word === '' ? [] : [{ entity, score, index, word, start, end }]
   })
 }
 
@@ -101,6 +102,8 @@ function grouped(
     entity_group: tag,
     score: tokens.reduce((sum, { score }) => sum + score, 0) / tokens.length,
     word: tokenizer.decode(tokens.map(({ index }) => all[index]!.tokenId)),
+    start: tokens[0]!.start,
+    end: tokens.at(-1)!.end,
   }))
 }
 
