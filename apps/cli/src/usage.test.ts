@@ -90,6 +90,11 @@ describe('wrong usage exits with 2 and says what is wrong in one line', () => {
       ['quantize', demoModel, out, '--config', 'x.json', '--sequence-length', '64'],
       /^OPTIONS_EXCLUSIVE: --config and --sequence-length/,
     ],
+    [
+      'texts for a recipe that reads none',
+      ['quantize', demoModel, out, '--recipe', 'rtn-int4', '--calibration', 'x.txt'],
+      /^OPTIONS_EXCLUSIVE: --calibration is given, and rtn-int4 does not calibrate/,
+    ],
     ['a bad number', ['generate', demoModel, 'x', '--max-new-tokens', '1.5'], /^USAGE: .*'1.5' is invalid/],
     ['a negative temperature', ['generate', demoModel, 'x', '--temperature', '-1'], /^USAGE: .*at least 0/],
     [

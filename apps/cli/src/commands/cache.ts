@@ -30,8 +30,8 @@ export function addCache(program: Command, setup: CommandSetup): void {
     cache
       .command('warm')
       .description(
-        'Compile a model now. Its first use would answer first and compile it then, in a process of low priority that ' +
-          'goes on for some seconds when the command has ended.',
+        'Compile a model now. Otherwise its first use does; that of a large one answers first, and leaves a process of low ' +
+          'priority behind that compiles it within some seconds.',
       )
       .argument('<model>', MODEL)
       .option('--quantize <recipe>', 'the model as `hfquant generate --quantize` loads it')

@@ -40,5 +40,6 @@ describe('doctor', () => {
     const { status, stdout } = await runCli(['doctor'], { HFQUANT_CACHE: join(file, 'cache') })
     expect(status).toBe(1)
     expect(stdout).toMatch(/^problem: the cache folder .*HFQUANT_CACHE/m)
+    expect(stdout).toMatch(/^mxfp4 +loads what is quantized$/m)
   })
 })

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { nodeEnvironment } from 'hfquant'
+import { type InstalledBackend, nodeEnvironment } from 'hfquant'
 import { type CommandSetup, type CommonOptions, withCommonOptions } from '../command-setup.js'
 import { checkBackends } from '../doctor/backends.js'
 import { checkCacheFolder } from '../doctor/cache-folder.js'
@@ -43,11 +43,17 @@ async function doctor({ json }: CommonOptions, { terminal, signal }: CommandSetu
         ['memory', `${formatBytes(machine.memory.free)} free of ${formatBytes(machine.memory.total)}`],
         ['devices', devices.join(', ')],
         ['cache', `${cache.folder}, ${cache.writable ? 'writable' : 'not writable'}`],
-        ...backends.map(({ method, recipes }) => [method, `recipes ${recipes.join(', ') || 'unavailable'}`]),
+        ...backends.map((backend) => [backend.method, describeBackend(backend)]),
       ]),
       ...problems.map((problem) => `problem: ${problem}`),
       ...(problems.length === 0 ? ['everything is in order'] : []),
     ])
   }
   if (problems.length > 0) process.exitCode = 1
+}
+
+/** A method without recipes is that of checkpoints that others make. */
+function describeBackend({ recipes, problem }: InstalledBackend): string {
+  if (problem !== undefined) return 'cannot be used'
+  return recipes.length === 0 ? 'loads what is quantized' : `recipes ${recipes.join(', ')}`
 }

@@ -67,9 +67,14 @@ describe('entities', () => {
   test('of classes are found by a model that has them', async () => {
     const id2label = { 0: 'O', 1: 'B-PER', 2: 'I-PER', 3: 'B-LOC', 4: 'I-LOC' }
     const folder = encoder('bert-token', { id2label })
-    const [found] = JSON.parse(await runProgram('entities', folder, 'who lives there by the sea', '--json'))
+    const text = 'who lives there by the sea'
+    const [found] = JSON.parse(await runProgram('entities', folder, text, '--json'))
     expect(found.entities.length).toBeGreaterThan(0)
-    for (const { label } of found.entities) expect(['PER', 'LOC']).toContain(label)
+    for (const { label, start, end, text: word } of found.entities) {
+      expect(['PER', 'LOC']).toContain(label)
+      expect(text.slice(start, end)).toBe(word)
+    }
+    expect(await runProgram('entities', folder, text)).toMatch(/^start +end +score/)
   })
 
   test.each([
@@ -117,6 +122,19 @@ describe('embed', () => {
       hint: expect.stringContaining('.jsonl'),
     })
   })
+})
+
+test('a text is UTF-8, or refused; a byte order mark is no part of it', async () => {
+  const folder = encoder('bert')
+  const latin = join(root, 'latin.txt')
+  writeFileSync(latin, Buffer.from('caf\xe9', 'latin1'))
+  await expect(runProgram('embed', folder, latin)).rejects.toMatchObject({
+    code: 'TEXT_ENCODING',
+    file: latin,
+  })
+  await expect(runProgram('eval', folder, '--text', latin)).rejects.toMatchObject({ code: 'TEXT_ENCODING' })
+  const [marked, plain] = [fileWith('marked.txt', '\ufeffhouse'), fileWith('plain.txt', 'house')]
+  expect(await runProgram('embed', folder, marked)).toBe(await runProgram('embed', folder, plain))
 })
 
 describe('classify', () => {

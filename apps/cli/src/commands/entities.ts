@@ -18,10 +18,10 @@ interface EntitiesOptions extends CommonOptions, LoadingOptions {
   readonly multiLabel?: true
 }
 
-/** As `gliner.serve` answers; a model with classes of its own tells no places. */
+/** As `gliner.serve` answers. */
 interface FoundEntity {
-  readonly start?: number
-  readonly end?: number
+  readonly start: number
+  readonly end: number
   readonly text: string
   readonly label: string
   readonly score: number
@@ -100,7 +100,7 @@ async function ofClasses(
   await using classifier = await pipeline('token-classification', folder, await loadOptions(options, setup))
   const groups: EntityGroup[][] = await classifier(texts, { aggregation_strategy: 'simple', signal })
   return groups.map((own) =>
-    own.map(({ entity_group: label, score, word: text }) => ({ text, label, score })),
+    own.map(({ entity_group: label, score, word: text, start, end }) => ({ start, end, text, label, score })),
   )
 }
 
@@ -112,22 +112,14 @@ const labelsMissing = (model: string): UsageError =>
 
 /** A text is named by its number, where there are several. */
 function tableOf(found: readonly (readonly FoundEntity[])[]): string[] {
-  const hasPlaces = found.some((own) => own.some(({ start }) => start !== undefined))
   const isOne = found.length === 1
   const rows = found.flatMap((own, index) =>
     own.map(({ start, end, text, label, score }) => [
       ...(isOne ? [] : [String(index + 1)]),
-      ...(hasPlaces ? [String(start), String(end)] : []),
-      ...[formatNumber(score, 4), label, text],
+      ...[String(start), String(end), formatNumber(score, 4), label, text],
     ]),
   )
   if (rows.length === 0) return ['no entities']
-  const heads = [
-    ...(isOne ? [] : ['text']),
-    ...(hasPlaces ? ['start', 'end'] : []),
-    'score',
-    'label',
-    'entity',
-  ]
+  const heads = [...(isOne ? [] : ['text']), 'start', 'end', 'score', 'label', 'entity']
   return formatTable([heads, ...rows])
 }

@@ -1,7 +1,6 @@
-import { readFile } from 'node:fs/promises'
-import { text as readStream } from 'node:stream/consumers'
 import { ConfigError } from 'hfquant'
 import { UsageError } from '../output/failure.js'
+import { readText } from '../read-text.js'
 
 const HINT = 'Write one text per line; in a .jsonl file, a string or an object with "text".'
 
@@ -12,7 +11,7 @@ export const FILE_HELP = 'texts, one per line, or .jsonl with strings or { "text
  * The texts of a command: its arguments, or the lines of a file or of standard input, blank ones left out.
  *
  * @param file undefined for standard input, where no text is an argument
- * @throws UsageError TEXT_MISSING, OPTIONS_EXCLUSIVE; ConfigError TEXT_UNREADABLE, TEXT_INVALID, TEXT_EMPTY.
+ * @throws UsageError TEXT_MISSING, OPTIONS_EXCLUSIVE; ConfigError TEXT_INVALID, TEXT_EMPTY; as `readText`.
  */
 export async function readInputs(
   texts: readonly string[],
@@ -31,7 +30,7 @@ export async function readInputs(
       hint: 'Give texts as arguments or in a file, or send them to standard input.',
     })
   }
-  const lines = linesOf(isStream ? await readStream(process.stdin) : await readContent(file))
+  const lines = linesOf(await readText(isStream ? undefined : file))
   const read = !isStream && file.endsWith('.jsonl') ? lines.map((line) => textIn(line, file)) : lines
   if (read.length > 0) return read.map(({ text }) => text)
   const name = isStream ? 'standard input' : file
@@ -70,12 +69,3 @@ function parse(json: string): unknown {
     return undefined
   }
 }
-
-const readContent = (file: string): Promise<string> =>
-  readFile(file, 'utf8').catch((cause: NodeJS.ErrnoException) => {
-    throw new ConfigError('TEXT_UNREADABLE', `the texts ${file} cannot be read (${cause.code})`, {
-      file,
-      cause,
-      hint: 'Give the path of a text file.',
-    })
-  })

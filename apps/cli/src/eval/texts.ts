@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises'
 import { ConfigError } from 'hfquant'
 import { storyList } from 'hfquant/demo'
+import { readText } from '../read-text.js'
 
 export const DEFAULT_STORIES = 200
 
@@ -10,7 +10,7 @@ const EVALUATION_SEED = 2
 /**
  * The texts to evaluate, one sequence each: the paragraphs of a file, or stories of the demo.
  *
- * @throws ConfigError TEXT_UNREADABLE, TEXT_EMPTY.
+ * @throws ConfigError TEXT_EMPTY; as `readText`.
  */
 export async function readTexts({
   text: file,
@@ -20,13 +20,7 @@ export async function readTexts({
   readonly stories?: number
 }): Promise<readonly string[]> {
   if (file === undefined) return storyList({ seed: EVALUATION_SEED, stories })
-  const content = await readFile(file, 'utf8').catch((cause: NodeJS.ErrnoException) => {
-    throw new ConfigError('TEXT_UNREADABLE', `the text ${file} cannot be read (${cause.code})`, {
-      file,
-      cause,
-      hint: 'Give --text the path of a text file.',
-    })
-  })
+  const content = await readText(file)
   const paragraphs = content.split(/\r?\n(?:[ \t]*\r?\n)+/).map((paragraph) => paragraph.trim())
   const texts = paragraphs.filter((paragraph) => paragraph !== '')
   if (texts.length > 0) return texts

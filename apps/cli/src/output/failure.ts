@@ -33,8 +33,8 @@ export function describeFailure(error: unknown, signal: AbortSignal): Failure | 
     return { code: 'INTERRUPTED', message, hint: undefined, stack, exitCode: interruptedStatus(signal) }
   }
   if (HfquantError.isInstance(error)) {
-    const { code, message, hint } = error
-    return { code, message, hint, stack, exitCode: isWrongUsage(error) ? 2 : 1 }
+    const { code, message } = error
+    return { code, message, hint: commandHint(error), stack, exitCode: isWrongUsage(error) ? 2 : 1 }
   }
   const message = error instanceof Error ? error.message : String(error)
   const hint = 'This is a fault of hfquant; report it with the output of --verbose.'
@@ -69,6 +69,24 @@ const usageHint = ({ code }: CommanderError): string =>
   code === 'commander.unknownOption'
     ? 'Add --help to see what is offered; a text that begins with a dash goes after "--".'
     : 'Add --help to see what is offered.'
+
+/** What the class that a hint names is on the command line. */
+const COMMANDS: Readonly<Record<string, string>> = {
+  AutoModelForCausalLM: 'generate',
+  AutoModel: 'embed',
+  AutoModelForSequenceClassification: 'classify',
+  AutoModelForTokenClassification: 'entities',
+  GLiNER: 'entities',
+}
+
+/** The hint of an error; that of a model for another class names the commands for it, where there are some. */
+function commandHint({ code, hint }: HfquantError): string | undefined {
+  if (code !== 'MODEL_CLASS') return hint
+  const commands = hint?.match(/\w+/g)?.flatMap((word) => COMMANDS[word] ?? []) ?? []
+  return commands.length === 0
+    ? hint
+    : `It is a model for ${commands.map((name) => `hfquant ${name}`).join(' or ')}.`
+}
 
 const isWrongUsage = (error: HfquantError): boolean =>
   error.code === 'RECIPE_UNKNOWN' || UsageError.isInstance(error)

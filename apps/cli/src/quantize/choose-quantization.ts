@@ -22,17 +22,43 @@ export function checkChoice(choice: QuantizationChoice, recipes: readonly string
       hint: `Add --recipe with one of ${recipes.join(', ')}.`,
     })
   }
-  if (choice.config === undefined) return
+  if (choice.config === undefined) {
+    checkCalibration(choice, recipes)
+    return
+  }
   const exclusive = (['recipe', 'samples', 'sequenceLength'] as const).find(
     (name) => choice[name] !== undefined,
   )
   if (exclusive === undefined) return
-  const option = exclusive === 'sequenceLength' ? 'sequence-length' : exclusive
+  const option = optionName(exclusive)
   throw new UsageError('OPTIONS_EXCLUSIVE', `--config and --${option} cannot be given together`, {
     field: option,
     hint: 'Leave out one of them.',
   })
 }
+
+/** Who gives texts to a recipe that reads none expects another result. */
+function checkCalibration(choice: QuantizationChoice, recipes: readonly string[]): void {
+  const name = choice.recipe!
+  const stray = (['calibration', 'samples', 'sequenceLength'] as const).find(
+    (one) => choice[one] !== undefined,
+  )
+  if (stray === undefined || name.startsWith(CALIBRATES) || !recipes.includes(name)) return
+  throw new UsageError(
+    'OPTIONS_EXCLUSIVE',
+    `--${optionName(stray)} is given, and ${name} does not calibrate`,
+    {
+      field: optionName(stray),
+      expected: recipes.filter((recipe) => recipe.startsWith(CALIBRATES)),
+      hint: 'Leave it out, or take one of the recipes that begin with gptq-.',
+    },
+  )
+}
+
+/** What the names of recipes that calibrate begin with. */
+const CALIBRATES = 'gptq-'
+
+const optionName = (name: string): string => (name === 'sequenceLength' ? 'sequence-length' : name)
 
 /** @throws ConfigError RECIPE_UNKNOWN with the list of recipes; as `readConfig` for a file. */
 export async function chooseQuantization(
