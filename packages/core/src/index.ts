@@ -111,6 +111,7 @@ export {
   registerQuantizer,
 } from './dispatch/registry.js'
 export { settleQuantization } from './dispatch/settle-quantization.js'
+export { checkOptions } from './errors/check-options.js'
 export { closestName } from './errors/closest-name.js'
 export {
   CapabilityError,

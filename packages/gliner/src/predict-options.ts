@@ -1,4 +1,4 @@
-import { ConfigError, quote } from '@hfquant/core'
+import { ConfigError, checkOptions, quote } from '@hfquant/core'
 
 /** A part of a text. */
 export interface TextSpan {
@@ -54,17 +54,10 @@ const NAMES = [
 
 /**
  * @param texts of the call: there are as many lists of spans
- * @throws ConfigError OPTION_UNKNOWN or OPTION_VALUE naming the option.
+ * @throws ConfigError OPTIONS_TYPE, OPTION_UNKNOWN or OPTION_VALUE naming the option.
  */
 export function checkPredictOptions(options: PredictOptions, texts: number): CheckedPredictOptions {
-  const unknown = Object.keys(options).find((name) => !(NAMES as readonly string[]).includes(name))
-  if (unknown !== undefined) {
-    throw new ConfigError('OPTION_UNKNOWN', `there is no option "${unknown}"`, {
-      field: unknown,
-      expected: NAMES,
-      hint: `The options are ${NAMES.join(', ')}.`,
-    })
-  }
+  checkOptions(options, NAMES)
   const { threshold = 0.5, flatNer = true, multiLabel = false } = options
   const { longText = 'windows', offsets = 'utf16', inputSpans, returnClassProbs = false, signal } = options
   const isProbability = typeof threshold === 'number' && threshold >= 0 && threshold <= 1

@@ -1,3 +1,4 @@
+import { checkOptions } from '@hfquant/core'
 import * as gliner from '@hfquant/gliner'
 import * as transformers from '@hfquant/transformers'
 import { parseModelId } from './hub/model-id.js'
@@ -45,7 +46,9 @@ const fromHub = <Model, Options extends transformers.LoadModelOptions>(
   loader: Loader<Model, Options>,
   weightsOf: (options: Options) => string | undefined = () => undefined,
 ): AutoClass<Model, Options> => ({
-  async fromPretrained(model, { revision, ...given } = {} as Options & HubOptions) {
+  async fromPretrained(model, all = {} as Options & HubOptions) {
+    checkOptions(all)
+    const { revision, ...given } = all
     const options = given as unknown as Options
     const find = () => ({ revision, weights: weightsOf(options) })
     return loader.fromPretrained(hubSource(model, options, find), options)
@@ -91,7 +94,9 @@ export const AutoTokenizer = {
    * into the Hugging Face cache, and no weights.
    * @throws TokenizerFileError; HubError when a tokenizer cannot be had.
    */
-  async fromPretrained(model: string, { revision }: HubOptions = {}): Promise<transformers.Tokenizer> {
+  async fromPretrained(model: string, options: HubOptions = {}): Promise<transformers.Tokenizer> {
+    checkOptions(options, ['revision'])
+    const { revision } = options
     return transformers.AutoTokenizer.fromPretrained(
       await resolveModel(model, { revision, files: 'tokenizer' }),
     )

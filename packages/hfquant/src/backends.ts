@@ -1,9 +1,11 @@
 import {
   ConfigError,
+  checkOptions,
   closestName,
   type LazyQuantizer,
   type QuantizationConfig,
   type QuantizerBackend,
+  quote,
   registerLazyQuantizer,
 } from '@hfquant/core'
 import { isPrecision, registerInt8 } from '@hfquant/transformers'
@@ -138,6 +140,7 @@ export async function recipeNames(): Promise<readonly string[]> {
  * RECIPE_UNAVAILABLE for a recipe of other tools that cannot be made on this runtime.
  */
 export async function recipe(name: string, options: RecipeOptions = {}): Promise<QuantizationConfig> {
+  checkOptions(options, ['calibration', 'samples', 'sequenceLength'])
   const known = await allRecipes()
   const make = Object.hasOwn(known, name) ? known[name] : undefined
   if (make !== undefined) return make(options)
@@ -148,7 +151,7 @@ export async function recipe(name: string, options: RecipeOptions = {}): Promise
   const names = Object.keys(known)
   throw new ConfigError(
     'RECIPE_UNKNOWN',
-    `recipe "${name}" is unknown, expected one of ${names.join(', ')}`,
+    `recipe ${quote(name)} is unknown, expected one of ${names.join(', ')}`,
     {
       field: 'recipe',
       found: name,
@@ -159,7 +162,8 @@ export async function recipe(name: string, options: RecipeOptions = {}): Promise
 }
 
 /** A name that was begun and not ended is likelier than a misspelt one; a precision is neither. */
-function suggestion(name: string, names: readonly string[]): string {
+function suggestion(name: unknown, names: readonly string[]): string {
+  if (typeof name !== 'string') return `Pass a name, such as recipe('nf4').`
   if (isPrecision(name))
     return `It is a precision, not a quantization: dtype, on the command line --dtype ${name}.`
   return `Did you mean "${names.find((known) => known.startsWith(name)) ?? closestName(name, names)}"?`

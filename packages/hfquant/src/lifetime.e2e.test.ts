@@ -90,6 +90,7 @@ describe('arguments of the wrong type are typed errors', () => {
     await expect(model.forward({} as never)).rejects.toMatchObject({ code: 'INPUT_TYPE' })
     await expect(generate(undefined)).rejects.toMatchObject({ code: 'PROMPT_TYPE' })
     await expect(generate([1, 2])).rejects.toMatchObject({ code: 'PROMPT_TYPE' })
+    await expect(generate({ inputIds: [[1, 2]] })).rejects.toMatchObject({ code: 'PROMPT_TYPE' })
     await expect(generate({ inputIds: new DataView(new ArrayBuffer(8)) })).rejects.toMatchObject({
       code: 'PROMPT_TYPE',
     })

@@ -23,14 +23,14 @@ export const inspectModel = (
   folder: string,
   options: { readonly signal?: AbortSignal | undefined } = {},
 ): Promise<transformers.ModelInspection> =>
-  transformers.inspectModel(folder, options, wantedOf(folder, options.signal))
+  transformers.inspectModel(folder, options, wantedOf(folder, options?.signal))
 
 /**
  * Quantizes a model folder into another one, weight by weight, straight from file to file. Memory is bounded by the
  * byte budget and the largest tensor that a method completes in memory, not by the model.
  *
- * @throws as `fromPretrained` and `savePretrained`, and ConfigError MODEL_QUANTIZED for a model that is quantized already,
- * in whichever way; `out` is complete, or as it was before.
+ * @throws as `fromPretrained` and `savePretrained`, and ConfigError MODEL_QUANTIZED or QUANT_METHOD_CONFLICT for a model
+ * that is quantized already, in whichever way; `out` is complete, or as it was before.
  */
 export const quantizeModel = (
   folder: string,

@@ -75,7 +75,7 @@ export const AutoQuantizer = {
           field: 'quant_method',
           found: request.config.quantMethod,
           expected: method,
-          hint: 'Leave quantizationConfig out to load the checkpoint as it is, or start from the float checkpoint.',
+          hint: 'Start from the float checkpoint, or load this one as it is, without a config.',
         },
       )
     }

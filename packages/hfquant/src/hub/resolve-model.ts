@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { ConfigError, listNames, publishInfo, recoverFolder } from '@hfquant/core'
+import { ConfigError, checkOptions, listNames, publishInfo, recoverFolder } from '@hfquant/core'
 import { type CachedModel, cachedModel, isComplete, linkIntoSnapshot, tidy, writeRef } from './cache.js'
 import { findSnapshot } from './cached-snapshot.js'
 import { downloadBlob } from './download-blob.js'
@@ -29,6 +29,15 @@ export interface ResolveModelOptions {
   readonly signal?: AbortSignal | undefined
   readonly onProgress?: ((progress: DownloadProgress) => void) | undefined
 }
+
+const NAMES = [
+  'revision',
+  'files',
+  'weights',
+  'localFilesOnly',
+  'signal',
+  'onProgress',
+] as const satisfies readonly (keyof ResolveModelOptions)[]
 
 /** At most one progress report per this many bytes, and one at the end. */
 const PROGRESS_STEP_BYTES = 1024 * 1024
@@ -61,6 +70,7 @@ export async function resolveModel(model: string, options: ResolveModelOptions =
       field: 'model',
     })
   }
+  checkOptions(options, NAMES)
   options.signal?.throwIfAborted()
   const wanted = options.files ?? 'model'
   await recoverFolder(model)

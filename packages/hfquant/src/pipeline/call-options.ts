@@ -1,4 +1,4 @@
-import { ConfigError, closestName, quote } from '@hfquant/core'
+import { ConfigError, checkOptions, quote } from '@hfquant/core'
 
 /** Options of the calls of every task. */
 export interface CallOptions {
@@ -16,25 +16,11 @@ export function knownOptions<Options extends CallOptions>(
   options: Options | undefined,
   own: readonly (keyof Options & string)[],
 ): Options {
-  const names: readonly string[] = [...own, 'signal']
   if (options === undefined) return {} as Options
-  if (typeof options !== 'object' || options === null) {
-    throw new ConfigError('OPTIONS_TYPE', `the options are ${quote(options)}, expected an object`, {
-      found: options,
-      hint: `Pass an object with ${names.join(', ')}.`,
-    })
-  }
-  const unknown = Object.keys(options).find((name) => !names.includes(name))
-  if (unknown === undefined) {
-    const { signal } = options
-    checkOption('signal', signal, signal === undefined || signal instanceof AbortSignal, 'an AbortSignal')
-    return options
-  }
-  throw new ConfigError('OPTION_UNKNOWN', `there is no option "${unknown}"`, {
-    field: unknown,
-    expected: names,
-    hint: `Did you mean "${closestName(unknown, names)}"? The options are ${names.join(', ')}.`,
-  })
+  checkOptions(options, [...own, 'signal'])
+  const { signal } = options
+  checkOption('signal', signal, signal === undefined || signal instanceof AbortSignal, 'an AbortSignal')
+  return options
 }
 
 /** @throws ConfigError OPTION_VALUE naming the option. */

@@ -1,4 +1,4 @@
-import { ConfigError, closestName, quote } from '@hfquant/core'
+import { ConfigError, checkOptions, closestName, quote } from '@hfquant/core'
 import { type GenerationOptions, generationOptionNames } from '@hfquant/transformers'
 import type { Streamer } from './text-streamer.js'
 
@@ -59,6 +59,7 @@ const OF_SEARCHES = ['num_beams', 'num_beam_groups']
 
 /** @throws ConfigError GENERATION_OPTION_UNKNOWN with the likeliest name, or GENERATION_OPTION_INVALID. */
 export function readGenerationArguments(options: TextGenerationOptions = {}): GenerationArguments {
+  checkOptions(options)
   const {
     num_return_sequences: count = 1,
     return_full_text = true,

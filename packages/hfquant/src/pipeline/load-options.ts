@@ -1,4 +1,4 @@
-import { ConfigError, publishWarning, quote } from '@hfquant/core'
+import { ConfigError, checkOptions, publishWarning, quote } from '@hfquant/core'
 import type { LoadModelOptions } from '@hfquant/transformers'
 import type { HubOptions } from '../auto.js'
 import { recipe } from '../backends.js'
@@ -67,6 +67,7 @@ export async function readPipelineOptions(
   model: string,
   options: PipelineOptions,
 ): Promise<ReadPipelineOptions> {
+  checkOptions(options)
   const { dtype, device, progress_callback, local_files_only = false, revision, ...rest } = options
   checkDevice(device)
   warnOfOnnx(rest)

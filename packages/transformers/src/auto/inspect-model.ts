@@ -1,4 +1,5 @@
 import {
+  checkOptions,
   elementCount,
   type FloatDtype,
   type JsonObject,
@@ -76,9 +77,11 @@ export interface InspectedModule {
  */
 export async function inspectModel(
   folder: string,
-  { signal }: { readonly signal?: AbortSignal | undefined } = {},
+  options: { readonly signal?: AbortSignal | undefined } = {},
   wanted: WantedModel = {},
 ): Promise<ModelInspection> {
+  checkOptions(options, ['signal'])
+  const { signal } = options
   const opened = await openModel(folder, { signal }, wanted)
   const { checkpoint, model, dtype, merged } = opened
   try {

@@ -4,6 +4,7 @@ import {
   ConfigError,
   cacheFolder,
   carriedFiles,
+  checkOptions,
   checkOutputFolder,
   createScratchStore,
   type JsonObject,
@@ -14,7 +15,7 @@ import {
 } from '@hfquant/core'
 import type { ModelInspection } from './inspect-model.js'
 import type { WantedModel } from './open/demand-kind.js'
-import { asksToQuantize, checkSaveOptions, type LoadModelOptions } from './open/load-options.js'
+import { asksToQuantize, checkSaveOptions, LOAD_OPTIONS, type LoadModelOptions } from './open/load-options.js'
 import { type OpenedModel, openModel } from './open/open-model.js'
 import { saveFilled } from './shared/save.js'
 import { fillModel } from './weights/fill-model.js'
@@ -54,8 +55,8 @@ export interface QuantizeModelResult {
  * byte budget and the largest tensor that a method completes in memory, not by the model.
  *
  * @param wanted how the folder is read; default: as config.json says.
- * @throws as `fromPretrained` and `savePretrained`, and ConfigError MODEL_QUANTIZED for a model that is quantized already,
- * in whichever way; `out` is complete, or as it was before.
+ * @throws as `fromPretrained` and `savePretrained`, and ConfigError MODEL_QUANTIZED or QUANT_METHOD_CONFLICT for a model
+ * that is quantized already, in whichever way; `out` is complete, or as it was before.
  */
 export async function quantizeModel(
   folder: string,
@@ -63,6 +64,7 @@ export async function quantizeModel(
   options: QuantizeModelOptions = {},
   wanted: WantedModel = {},
 ): Promise<QuantizeModelResult> {
+  checkOptions(options, [...LOAD_OPTIONS, 'maxShardBytes', 'dryRun'])
   const { maxShardBytes, dryRun, ...loadOptions } = options
   checkSaveOptions(out, { maxShardBytes })
   const opened = await openModel(folder, loadOptions, wanted)

@@ -1,4 +1,11 @@
-import { ConfigError, cacheFolder, createScratchStore, type OnProgress, oneOf } from '@hfquant/core'
+import {
+  ConfigError,
+  cacheFolder,
+  checkOptions,
+  createScratchStore,
+  type OnProgress,
+  oneOf,
+} from '@hfquant/core'
 import { openModel } from '../auto/open/open-model.js'
 import { fillModel } from '../auto/weights/fill-model.js'
 import { exportGguf } from './gguf/export-gguf.js'
@@ -63,7 +70,7 @@ export async function exportModel(
   out: string,
   options: ExportModelOptions,
 ): Promise<ExportModelResult> {
-  checkOptions(out, options)
+  checkExport(out, options)
   const { signal, onProgress, pure = false } = options
   const opened = await openModel(folder, { signal })
   const store = createScratchStore(cacheFolder())
@@ -91,14 +98,24 @@ export async function exportModel(
   }
 }
 
-function checkOptions(out: string, options: ExportModelOptions): void {
+const OPTIONS = [
+  'format',
+  'type',
+  'pure',
+  'signal',
+  'onProgress',
+] as const satisfies readonly (keyof ExportModelOptions)[]
+
+function checkExport(out: string, options: ExportModelOptions): void {
   if (typeof out !== 'string') {
     throw new ConfigError('OUTPUT_TYPE', `the place to write is ${typeof out}, expected a path`, {
       field: 'out',
       found: out,
     })
   }
+  checkOptions(options)
   oneOf(options.format, ['gguf', 'onnx'], 'format')
+  checkOptions(options, options.format === 'gguf' ? [...OPTIONS, 'name', 'preTokenizer'] : OPTIONS)
   if (options.format === 'onnx') {
     oneOf(options.type ?? 'fp32', ONNX_TYPES, 'type')
     return

@@ -1,3 +1,4 @@
+import { checkOptions } from '@hfquant/core'
 import type { ChatMessage, ChatTemplateInput } from './chat-template.js'
 import { createChatRenderer, readChatTemplates } from './chat-templates.js'
 import { cleanUp, createCleanUpStream } from './clean-up.js'
@@ -175,28 +176,36 @@ export function createTokenizer(files: TokenizerFiles, markers: readonly string[
     modelMaxLength: readMaxLength(files.config),
     tokenToId: (token) => engine.idOf(token),
 
-    encode(text, { addSpecialTokens = true, truncateTo } = {}) {
+    encode(text, options = {}) {
+      const { addSpecialTokens = true, truncateTo } = known(options, ENCODE_OPTIONS)
       return runAtOnce(engine.encode(checkText(text), { addSpecialTokens, truncateTo }))
     },
 
-    async encodeAsync(text, { addSpecialTokens = true, truncateTo, maxTokens, signal } = {}) {
+    async encodeAsync(text, options = {}) {
+      const { addSpecialTokens = true, truncateTo, maxTokens, signal } = known(options, SLICED_OPTIONS)
       return runInSlices(engine.encode(checkText(text), { addSpecialTokens, truncateTo, maxTokens }), signal)
     },
 
-    async encodePairAsync(first, second, { truncateTo, signal } = {}) {
+    async encodePairAsync(first, second, options = {}) {
+      const { truncateTo, signal } = known(options, CUT_OPTIONS)
       return runInSlices(engine.encodePair(checkText(first), checkText(second), { truncateTo }), signal)
     },
 
-    async encodeWithOffsetsAsync(text, { truncateTo, signal } = {}) {
+    async encodeWithOffsetsAsync(text, options = {}) {
+      const { truncateTo, signal } = known(options, CUT_OPTIONS)
       return runInSlices(engine.encodeTraced(checkText(text), { truncateTo }), signal)
     },
 
-    async encodeWordsAsync(words, { truncateTo, signal } = {}) {
+    async encodeWordsAsync(words, options = {}) {
+      const { truncateTo, signal } = known(options, CUT_OPTIONS)
       return runInSlices(engine.encodeWords(words.map(checkText), { truncateTo }), signal)
     },
 
-    decode(ids, { skipSpecialTokens = true } = {}) {
-      const kept = Array.from(ids, checkId).filter((id) => !(skipSpecialTokens && engine.specialIds.has(id)))
+    decode(ids, options = {}) {
+      const { skipSpecialTokens = true } = known(options, ['skipSpecialTokens'])
+      const kept = Array.from(checkIds(ids), checkId).filter(
+        (id) => !(skipSpecialTokens && engine.specialIds.has(id)),
+      )
       const text = engine.decode(kept)
       return cleansUp ? cleanUp(text) : text
     },
@@ -220,7 +229,7 @@ export function createTokenizer(files: TokenizerFiles, markers: readonly string[
     },
 
     applyChatTemplate(messages, options = {}) {
-      checkChatOptions(options)
+      checkChatOptions(known(options, CHAT_OPTIONS))
       const input: ChatTemplateInput = {
         messages: checkMessages(messages),
         addGenerationPrompt: options.addGenerationPrompt ?? false,
@@ -237,12 +246,35 @@ export function createTokenizer(files: TokenizerFiles, markers: readonly string[
       return tokenizer.encode(tokenizer.applyChatTemplate(messages, options), { addSpecialTokens: false })
     },
 
-    async encodeChatAsync(messages, { signal, ...options } = {}) {
-      const text = tokenizer.applyChatTemplate(messages, options)
+    async encodeChatAsync(messages, options = {}) {
+      const { signal, ...others } = known(options, [...CHAT_OPTIONS, 'signal'])
+      const text = tokenizer.applyChatTemplate(messages, others)
       return tokenizer.encodeAsync(text, { addSpecialTokens: false, signal })
     },
   }
   return tokenizer
+}
+
+const ENCODE_OPTIONS = ['addSpecialTokens', 'truncateTo'] as const
+const SLICED_OPTIONS = [...ENCODE_OPTIONS, 'maxTokens', 'signal'] as const
+const CUT_OPTIONS = ['truncateTo', 'signal'] as const
+const CHAT_OPTIONS = [
+  'addGenerationPrompt',
+  'continueFinalMessage',
+  'tools',
+  'documents',
+  'chatTemplate',
+  'variables',
+  'now',
+] as const satisfies readonly (keyof ChatTemplateOptions)[]
+
+/** @throws ConfigError OPTIONS_TYPE, OPTION_UNKNOWN. */
+function known<Options extends object>(
+  options: Options,
+  names: readonly (keyof Options & string)[],
+): Options {
+  checkOptions(options, names)
+  return options
 }
 
 /** Python writes 1e30 for "no limit". */
@@ -255,6 +287,15 @@ function checkText(text: unknown): string {
   throw new TokenizerError('TEXT_INVALID', `the text to encode is ${describe(text)}, expected a string`, {
     field: 'text',
     hint: 'Encode several texts one by one.',
+  })
+}
+
+function checkIds(ids: Iterable<number>): Iterable<number> {
+  if (typeof ids === 'object' && ids !== null && Symbol.iterator in ids) return ids
+  throw new TokenizerError('TOKEN_INVALID', `the ids are ${describe(ids)}, expected a list of them`, {
+    field: 'ids',
+    found: ids,
+    hint: 'Pass a single id as a list of one.',
   })
 }
 

@@ -4,6 +4,7 @@ import {
   cacheFolder,
   listEntries,
   pruneEntries,
+  quote,
   removeEntry,
 } from '@hfquant/core'
 
@@ -30,10 +31,18 @@ export const listCompiledModels = async (): Promise<readonly CompiledModel[]> =>
  * `maxBytes`. A model that is in use goes on working, and what another process is writing is not touched.
  *
  * @returns those that were removed.
- * @throws OutputError when the cache folder cannot be written.
+ * @throws ConfigError OPTION_VALUE for what is no number of bytes; OutputError when the cache folder cannot be written.
  */
-export const pruneCompiledModels = async (maxBytes: number): Promise<readonly CompiledModel[]> =>
-  (await pruneEntries(cacheFolder(), maxBytes)).map(toCompiledModel)
+export async function pruneCompiledModels(maxBytes: number): Promise<readonly CompiledModel[]> {
+  if (typeof maxBytes !== 'number' || !(maxBytes >= 0)) {
+    throw new ConfigError('OPTION_VALUE', `maxBytes is ${quote(maxBytes)}, expected a number from 0 on`, {
+      field: 'maxBytes',
+      found: maxBytes,
+      hint: 'Pass bytes: 5e9 for 5 GB, 0 to remove everything.',
+    })
+  }
+  return (await pruneEntries(cacheFolder(), maxBytes)).map(toCompiledModel)
+}
 
 /**
  * Removes every compiled model of a name, or the one of an id.
@@ -45,11 +54,12 @@ export const pruneCompiledModels = async (maxBytes: number): Promise<readonly Co
 export async function removeCompiledModels(name: string): Promise<readonly CompiledModel[]> {
   const all = await listCompiledModels()
   const isMeant = ({ id, model, source }: CompiledModel) =>
-    name === model || name === source || (name.length >= 6 && id.startsWith(name))
+    typeof name === 'string' &&
+    (name === model || name === source || (name.length >= 6 && id.startsWith(name)))
   const meant = all.filter(isMeant)
   if (meant.length === 0) {
     const known = [...new Set(all.map(({ id, model }) => model ?? id))]
-    throw new ConfigError('COMPILED_MODEL_UNKNOWN', `no compiled model is called "${name}"`, {
+    throw new ConfigError('COMPILED_MODEL_UNKNOWN', `no compiled model is called ${quote(name)}`, {
       field: 'name',
       found: name,
       expected: known,

@@ -1,4 +1,4 @@
-import type { JsonObject } from '@hfquant/core'
+import { checkOptions, type JsonObject } from '@hfquant/core'
 import { type CompiledGrammar, compileGrammar, type Vocabulary } from '@hfquant/grammar'
 import {
   type DecoderSession,
@@ -100,6 +100,7 @@ export class CausalLM extends PretrainedModel<DecoderSession> {
    * RuntimeError MODEL_CHANGED when the model is quantized or dequantized meanwhile; the reason of `signal`.
    */
   async *generate(prompt: Prompt, options: GenerateOptions = {}): AsyncGenerator<GeneratedPiece> {
+    checkOptions(options)
     const { signal, assistantModel, scope, onAdmitted, keptTokenIds, schema, grammar, ...settings } = options
     checkSignal(signal)
     checkCallOptions(options)
@@ -173,8 +174,8 @@ export class CausalLM extends PretrainedModel<DecoderSession> {
    * CACHE_BUDGET_EXCEEDED for one that does not fit into `kvCacheMemory`; the reason of `signal`.
    */
   async score(text: Prompt, options: ScoreTextOptions = {}): Promise<readonly ScoredToken[]> {
-    const { signal } = options
     checkScoreOptions(options)
+    const { signal } = options
     const ids = await promptTokens(text, await this.tokenizer(), { maxTokens: this.contextLength, signal })
     checkTokens(ids, this.opened.model.facts)
     const session = await untilAborted(this.state.session(), signal)
@@ -191,6 +192,8 @@ export class CausalLM extends PretrainedModel<DecoderSession> {
     text: Prompt,
     options: { readonly stride?: number; readonly maxLength?: number; readonly signal?: AbortSignal } = {},
   ): Promise<Likelihood> {
+    checkOptions(options, ['stride', 'maxLength', 'signal'])
+    checkSignal(options.signal)
     const ids = await promptTokens(text, await this.tokenizer(), { signal: options.signal })
     return scoreTokens(ids, (inputIds) => this.forward({ inputIds }), {
       ...options,

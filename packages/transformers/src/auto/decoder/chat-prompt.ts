@@ -1,4 +1,4 @@
-import { ConfigError } from '@hfquant/core'
+import { ConfigError, checkOptions } from '@hfquant/core'
 import type { ChatMessage, ChatTemplateOptions, Tokenizer } from '../../tokenizer/index.js'
 import type { Prompt } from './check-tokens.js'
 import type { GenerateOptions } from './generate-options.js'
@@ -16,6 +16,7 @@ export async function chatPrompt(
   options: ChatOptions,
   tokenizer: Tokenizer | undefined,
 ): Promise<readonly [Prompt, GenerateOptions]> {
+  checkOptions(options)
   const { continueFinalMessage = false, addGenerationPrompt = !continueFinalMessage, ...rest } = options
   const { tools, documents, chatTemplate, variables, now, ...generation } = rest
   if (tokenizer === undefined) {

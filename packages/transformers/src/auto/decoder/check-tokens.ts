@@ -36,8 +36,9 @@ export async function promptTokens(
 ): Promise<readonly number[]> {
   if (typeof prompt !== 'string') {
     const ids = tokenNumbers(prompt?.inputIds)
-    if (ids !== undefined) return ids
-    throw new ConfigError('PROMPT_TYPE', 'the prompt is neither a text nor { inputIds }', {
+    // A list of lists is a batch of `forward`.
+    if (ids !== undefined && !ids.some((id) => typeof id === 'object')) return ids
+    throw new ConfigError('PROMPT_TYPE', 'the prompt is neither a text nor one list of inputIds', {
       field: 'prompt',
       found: prompt,
       hint: 'Pass a string, or token ids as { inputIds: [1, 2, 3] }.',

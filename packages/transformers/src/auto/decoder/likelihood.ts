@@ -35,6 +35,10 @@ export async function scoreTokens(
       {
         field: ids.length < 2 ? 'text' : 'stride',
         expected: 'at least two tokens, and a stride of 1 to maxLength',
+        hint:
+          ids.length < 2
+            ? 'Give a longer text.'
+            : 'Choose a stride from 1 to maxLength, and a maxLength of at least 2.',
       },
     )
   }

@@ -1,4 +1,4 @@
-import { ConfigError, quote } from '@hfquant/core'
+import { ConfigError, checkOptions, quote } from '@hfquant/core'
 import type { TokenLogprobs } from '@hfquant/onnx'
 import { checkSignal } from '../open/load-options.js'
 import { probabilities, type TokenProbability } from './generate-text.js'
@@ -24,7 +24,9 @@ export interface ScoreTextOptions {
 const MOST = 20
 
 /** @throws ConfigError OPTION_VALUE naming the option. */
-export function checkScoreOptions({ top = 0, scope, signal }: ScoreTextOptions): void {
+export function checkScoreOptions(options: ScoreTextOptions): void {
+  checkOptions(options, ['top', 'scope', 'signal'])
+  const { top = 0, scope, signal } = options
   checkSignal(signal)
   if (!(Number.isSafeInteger(top) && top >= 0 && top <= MOST))
     throw wrongValue('top', top, `a whole number from 0 to ${MOST}`)

@@ -1,8 +1,10 @@
+import { checkOptions } from '@hfquant/core'
 import type { TextTokens } from '@hfquant/onnx'
 import { EncoderModel } from './encoder-model.js'
 import type { TextOutput } from './run-texts.js'
 import {
   checkPromptTokens,
+  EMBED_OPTIONS,
   type EmbedOptions,
   preparedText,
   promptOf,
@@ -10,7 +12,7 @@ import {
   sentenceVector,
 } from './sentence/embed.js'
 import { readSentenceSettings, type SentenceSettings } from './sentence/sentence-settings.js'
-import type { EncoderBatch, EncoderInput, EncodeTextsOptions } from './text-input.js'
+import { checkTexts, type EncoderBatch, type EncoderInput, type EncodeTextsOptions } from './text-input.js'
 
 /** The hidden states of one text. */
 export interface EncodedText {
@@ -56,6 +58,8 @@ export class BaseEncoder extends EncoderModel {
    * @throws ConfigError PROMPT_UNKNOWN; CapabilityError for a module of the folder that is not offered; as `encode`.
    */
   async embed(texts: readonly EncoderInput[], options: EmbedOptions = {}): Promise<readonly Float32Array[]> {
+    checkTexts(texts)
+    checkOptions(options, EMBED_OPTIONS)
     const settings = await this.#sentenceSettings()
     const { signal, normalize } = options
     const { maxLength, promptTokens, textOf } = await this.sentenceInput(options)

@@ -8,7 +8,7 @@ import { type RunTexts, runTexts, type TextOutput } from './run-texts.js'
 import {
   type EncoderBatch,
   type EncoderInput,
-  type ReadOptions,
+  type EncodeTextsOptions,
   type ReadText,
   readBatch,
   readInputs,
@@ -48,9 +48,10 @@ export abstract class EncoderModel extends PretrainedModel<EncoderSession> {
   /** @internal */
   protected async readTexts(
     inputs: readonly EncoderInput[],
-    options: ReadOptions,
+    options: EncodeTextsOptions,
+    traces = false,
   ): Promise<readonly ReadText[]> {
-    return readInputs(inputs, () => this.tokenizer(), this.description, options)
+    return readInputs(inputs, () => this.tokenizer(), { ...this.description, traces }, options)
   }
 
   /** @internal */

@@ -1,4 +1,4 @@
-import { ConfigError } from '@hfquant/core'
+import { ConfigError, checkOptions } from '@hfquant/core'
 import type { EncoderFacts, ModelFacts } from '@hfquant/models'
 import type { TextTokens } from '@hfquant/onnx'
 import type { EncodedWithOffsets, Tokenizer } from '../../tokenizer/index.js'
@@ -38,10 +38,11 @@ export interface EncodeTextsOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-/** With `traces`, texts come with the offsets of their tokens. */
-export interface ReadOptions extends EncodeTextsOptions {
-  readonly traces?: boolean | undefined
-}
+export const ENCODE_TEXTS_OPTIONS = [
+  'truncation',
+  'maxLength',
+  'signal',
+] as const satisfies readonly (keyof EncodeTextsOptions)[]
 
 /** The tokens of a text. */
 export interface ReadText extends TextTokens {
@@ -54,6 +55,11 @@ export interface EncoderLimits {
   readonly encoder: EncoderFacts
 }
 
+/** With `traces`, texts come with the offsets of their tokens. */
+interface Reading extends EncoderLimits {
+  readonly traces: boolean
+}
+
 /**
  * The tokens of texts.
  *
@@ -63,10 +69,11 @@ export interface EncoderLimits {
 export async function readInputs(
   inputs: readonly EncoderInput[],
   tokenizer: () => Promise<Tokenizer | undefined>,
-  limits: EncoderLimits,
-  options: ReadOptions = {},
+  limits: Reading,
+  options: EncodeTextsOptions,
 ): Promise<readonly ReadText[]> {
-  if (!Array.isArray(inputs)) throw wrongInput('texts', inputs)
+  checkTexts(inputs)
+  checkOptions(options, ENCODE_TEXTS_OPTIONS)
   checkMaxLength(options.maxLength)
   const maxTokens = Math.min(options.maxLength ?? limits.encoder.maxTokens, limits.encoder.maxTokens)
   const ofTexts = { ...limits, encoder: { ...limits.encoder, maxTokens } }
@@ -78,6 +85,11 @@ export async function readInputs(
     } else texts.push(checkedTokens(input, limits))
   }
   return texts
+}
+
+/** @throws ConfigError INPUT_TYPE for what is no list. */
+export function checkTexts(inputs: unknown): asserts inputs is readonly EncoderInput[] {
+  if (!Array.isArray(inputs)) throw wrongInput('texts', inputs)
 }
 
 function checkMaxLength(maxLength: unknown): void {
@@ -95,8 +107,8 @@ const isText = (input: EncoderInput): input is string | TextPair =>
 async function tokensOf(
   input: string | TextPair,
   tokenizer: () => Promise<Tokenizer | undefined>,
-  { encoder }: EncoderLimits,
-  { truncation = false, signal, traces = false }: ReadOptions,
+  { encoder, traces }: Reading,
+  { truncation = false, signal }: EncodeTextsOptions,
 ): Promise<EncoderTokens & Pick<ReadText, 'offsets'>> {
   const known = await tokenizer()
   if (known === undefined) throw tokenizerMissing()

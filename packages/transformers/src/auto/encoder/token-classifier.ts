@@ -1,8 +1,14 @@
-import { oneOf } from '@hfquant/core'
+import { checkOptions, oneOf } from '@hfquant/core'
 import { codePointOffsets } from '../../tokenizer/index.js'
 import { type LabelScore, ranked, scoresOf } from './classes.js'
 import { EncoderModel } from './encoder-model.js'
-import type { EncoderBatch, EncoderInput, EncodeTextsOptions, ReadText } from './text-input.js'
+import {
+  ENCODE_TEXTS_OPTIONS,
+  type EncoderBatch,
+  type EncoderInput,
+  type EncodeTextsOptions,
+  type ReadText,
+} from './text-input.js'
 
 /** The class of a token. */
 export interface ClassifiedToken extends LabelScore {
@@ -46,10 +52,11 @@ export class TokenClassifier extends EncoderModel {
     texts: readonly EncoderInput[],
     options: ClassifyTokensOptions = {},
   ): Promise<readonly ClassifiedTokens[]> {
-    const { offsets = 'utf16', signal } = options
+    checkOptions(options, [...ENCODE_TEXTS_OPTIONS, 'offsets'])
+    const { offsets = 'utf16', ...reading } = options
     oneOf(offsets, ['utf16', 'codePoints'], 'offsets')
-    const read = await this.readTexts(texts, { ...options, traces: true })
-    return this.#classify(offsets === 'utf16' ? read : read.map(inCodePoints(texts)), signal)
+    const read = await this.readTexts(texts, reading, true)
+    return this.#classify(offsets === 'utf16' ? read : read.map(inCodePoints(texts)), options.signal)
   }
 
   /**

@@ -1,11 +1,13 @@
 import {
   ConfigError,
+  checkOptions,
   type DeviceMap,
   type FloatDtype,
   type OnProgress,
   oneOf,
   parseFloatDtype,
   type QuantizationConfigInput,
+  quote,
 } from '@hfquant/core'
 import type { CacheDtype, Compute } from '@hfquant/onnx'
 import { checkQuantize } from './quantize-argument.js'
@@ -57,7 +59,8 @@ export interface LoadModelOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-const NAMES = [
+/** Names of all options of `fromPretrained`. */
+export const LOAD_OPTIONS = [
   'quantizationConfig',
   'quantize',
   'quantizeLmHead',
@@ -77,7 +80,14 @@ const NAMES = [
   'signal',
 ] as const satisfies readonly (keyof LoadModelOptions)[]
 
-const POSITIVE = ['kvCacheMemory', 'maxSequences', 'maxInFlightBytes', 'workers', 'threads'] as const
+/** Options that are positive whole numbers, and of what. */
+const COUNTS = {
+  kvCacheMemory: 'bytes',
+  maxSequences: 'sequences',
+  maxInFlightBytes: 'bytes',
+  workers: 'threads',
+  threads: 'threads',
+} as const satisfies { readonly [Name in keyof LoadModelOptions]?: string }
 
 /**
  * Checks everything that can be checked before a file is touched.
@@ -85,7 +95,7 @@ const POSITIVE = ['kvCacheMemory', 'maxSequences', 'maxInFlightBytes', 'workers'
  * @throws ConfigError naming the option.
  */
 export function checkLoadOptions(options: LoadModelOptions): void {
-  refuseUnknown('fromPretrained', options, NAMES)
+  checkOptions(options, LOAD_OPTIONS)
   oneOf(options.compute ?? 'fast', ['fast', 'exact'], 'compute')
   oneOf(options.memory ?? 'auto', ['auto', 'low'], 'memory')
   oneOf(options.kvCacheDtype ?? 'float32', ['float32', 'float16'], 'kvCacheDtype')
@@ -94,12 +104,13 @@ export function checkLoadOptions(options: LoadModelOptions): void {
   checkKind('onProgress', options.onProgress, 'a function', (value) => typeof value === 'function')
   checkKind('cache', options.cache, 'a boolean', (value) => typeof value === 'boolean')
   checkSignal(options.signal)
-  for (const name of POSITIVE) {
-    const value = options[name]
+  for (const [name, unit] of Object.entries(COUNTS)) {
+    const value = options[name as keyof typeof COUNTS]
     if (value === undefined || (Number.isSafeInteger(value) && value > 0)) continue
-    throw new ConfigError('OPTION_VALUE', `${name} is ${value}, expected a positive integer`, {
+    throw new ConfigError('OPTION_VALUE', `${name} is ${quote(value)}, expected a positive integer`, {
       field: name,
       found: value,
+      hint: `Pass a number of ${unit}, or leave it out.`,
     })
   }
 }
@@ -111,6 +122,7 @@ export const asksToQuantize = ({ quantize, quantizationConfig }: LoadModelOption
 function checkQuantization(options: LoadModelOptions): void {
   const { quantize, quantizationConfig, quantizeLmHead } = options
   if (quantize != null) checkQuantize(quantize)
+  if (quantizationConfig != null) checkConfigType(quantizationConfig)
   if (quantize != null && quantizationConfig != null) {
     throw new ConfigError('OPTIONS_EXCLUSIVE', 'quantize and quantizationConfig cannot be given together', {
       field: 'quantize',
@@ -125,6 +137,21 @@ function checkQuantization(options: LoadModelOptions): void {
       hint: 'Pass a quantizationConfig, too.',
     })
   }
+}
+
+/** A name, or a promise of a configuration, is what `recipe` takes and gives. */
+function checkConfigType(given: unknown): void {
+  const isName = typeof given === 'string'
+  if (!isName && !(given instanceof Promise)) return
+  throw new ConfigError(
+    'QUANTIZATION_CONFIG_TYPE',
+    `quantizationConfig is ${isName ? quote(given) : 'a promise'}, expected an object`,
+    {
+      field: 'quantizationConfig',
+      found: given,
+      hint: `A recipe is awaited: quantizationConfig: await recipe(${isName ? quote(given) : "'nf4'"}).`,
+    },
+  )
 }
 
 /** Options of `savePretrained`. */
@@ -145,26 +172,10 @@ export function checkSaveOptions(out: string, options: SaveOptions): void {
       found: out,
     })
   }
-  refuseUnknown('savePretrained', options, SAVE_NAMES)
+  checkOptions(options, SAVE_NAMES)
   checkKind('maxShardBytes', options.maxShardBytes, 'a positive number', (value) => Number(value) > 0)
   checkKind('onProgress', options.onProgress, 'a function', (value) => typeof value === 'function')
   checkSignal(options.signal)
-}
-
-function refuseUnknown(method: string, options: object, names: readonly string[]): void {
-  if (typeof options !== 'object' || options === null) {
-    throw new ConfigError(
-      'OPTIONS_TYPE',
-      `the options are ${options === null ? 'null' : typeof options}, expected an object`,
-    )
-  }
-  const unknown = Object.keys(options).find((name) => !names.includes(name))
-  if (unknown === undefined) return
-  throw new ConfigError('OPTION_UNKNOWN', `${method} has no option "${unknown}"`, {
-    field: unknown,
-    expected: names,
-    hint: `The options are ${names.join(', ')}.`,
-  })
 }
 
 /** @throws ConfigError OPTION_VALUE unless it is absent or an AbortSignal. */

@@ -1,4 +1,5 @@
 import {
+  checkOptions,
   folderIdentity,
   type JsonObject,
   type LoadingReport,
@@ -115,6 +116,7 @@ export abstract class PretrainedModel<Session extends ModelSession> implements A
     how: 'int8' | QuantizationConfigInput | (string & {}) = 'int8',
     options: { readonly signal?: AbortSignal | undefined } = {},
   ): Promise<void> {
+    checkOptions(options, ['signal'])
     checkSignal(options.signal)
     await this.state.change(
       (version, signal) => quantizeVersion(version, how, { ...this.#options, signal }),
@@ -127,6 +129,7 @@ export abstract class PretrainedModel<Session extends ModelSession> implements A
    * then writes a float checkpoint. A model that is not quantized is left as it is.
    */
   async dequantize(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
+    checkOptions(options, ['signal'])
     checkSignal(options.signal)
     await this.state.change(
       (version, signal) => dequantizeVersion(version, () => this.state.fill(signal), signal),

@@ -17,6 +17,13 @@ export interface EmbedOptions {
   readonly signal?: AbortSignal | undefined
 }
 
+export const EMBED_OPTIONS = [
+  'prompt',
+  'promptName',
+  'normalize',
+  'signal',
+] as const satisfies readonly (keyof EmbedOptions)[]
+
 /** How texts are read that become vectors. */
 export interface SentenceInput {
   /** Tokens of the longest text; longer ones are cut. */
