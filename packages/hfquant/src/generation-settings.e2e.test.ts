@@ -46,6 +46,16 @@ describe('settings in generation_config.json', () => {
     expect((await generated(folder, { suppressTokens: [] })).ids).toEqual(plain.ids)
   })
 
+  it('are known before anything is generated', async () => {
+    await using model = await AutoModelForCausalLM.fromPretrained(
+      await demoWith({ top_k: 7, max_new_tokens: 30 }),
+    )
+    expect(await model.generationConfig({ temperature: 0.5 })).toMatchObject({
+      ...{ doSample: true, temperature: 0.5, topK: 7, maxNewTokens: 30 },
+    })
+    await expect(model.generationConfig({ topP: 2 })).rejects.toMatchObject({ field: 'topP' })
+  })
+
   it('keep the end away until there are enough tokens', async () => {
     const end = plain.ids[3]!
     const folder = await demoWith({ eos_token_id: end, min_new_tokens: 8 })

@@ -1,33 +1,19 @@
 import {
-  type AnswerReaderOptions,
-  afterReasoning,
-  beginsInReasoning,
+  type AnswerFormat,
   type CompiledGrammar,
   type GrammarSource,
   HfquantError,
-  TOOL_MARKERS,
-  type Tool,
-  type ToolFormat,
-  toolGrammar,
+  type AnswerPlan as PlannedAnswer,
+  planAnswer as plan,
 } from 'hfquant'
 import { ApiError } from '../http/api-error.js'
-import type { AnswerFormat } from '../models/answer-format.js'
 import type { LoadedDecoder } from '../models/loaded-model.js'
 import type { GenerationRequest } from '../openai/generation-request.js'
-import type { ToolUse } from '../openai/tool-fields.js'
 
 /** How the answers to a request are constrained and read. */
-export interface AnswerPlan {
+export interface AnswerPlan extends Omit<PlannedAnswer, 'grammar'> {
   /** Undefined: any text. */
   readonly grammar: CompiledGrammar | undefined
-  /** What is told apart in the text. */
-  readonly reader: AnswerReaderOptions
-  /** Special tokens that are read as text. */
-  readonly keptTokenIds: readonly number[]
-  /** The first complete call ends the answer. */
-  readonly endsWithCall: boolean
-  /** Stop strings count in the content alone, so that they are looked for when the answer has been read. */
-  readonly readsStops: boolean
 }
 
 /**
@@ -39,63 +25,22 @@ export async function planAnswer(
   model: Pick<LoadedDecoder, 'format' | 'defaults' | 'compileGrammar'>,
   ending: string,
 ): Promise<AnswerPlan> {
-  const { format } = model
-  const { responseFormat, tools } = request
-  const toolFormat = tools && demandToolFormat(format)
-  const markers = request.promptField === 'messages' ? format.reasoning : undefined
-  const reasoning = markers && { markers, begun: beginsInReasoning(ending, markers) }
-  const answer = sourceOf(responseFormat, tools, toolFormat, format)
-  const source =
-    answer && reasoning
-      ? afterReasoning(reasoning.markers, reasoning.begun, format.specialTokenId, answer)
-      : answer
-  return {
-    grammar: source && (await compile(source, request, model)),
-    reader: {
-      tools: toolFormat && { format: toolFormat, names: tools!.tools.map(({ function: { name } }) => name) },
-      reasoning,
-    },
-    keptTokenIds: format.tokenIds([
-      ...(toolFormat === undefined ? [] : TOOL_MARKERS[toolFormat]),
-      ...(markers === undefined ? [] : [markers.opener, markers.closer]),
-    ]),
-    endsWithCall: tools?.parallel === false,
-    readsStops: toolFormat !== undefined || reasoning !== undefined,
-  }
+  const { responseFormat, tools, promptField } = request
+  if (tools !== undefined) demandToolFormat(model.format)
+  // What continues a text is none of a conversation's answers.
+  const format = promptField === 'messages' ? model.format : { ...model.format, reasoning: undefined }
+  const { grammar, ...planned } = plan({ format, ending, responseFormat, tools })
+  return { ...planned, grammar: grammar && (await compile(grammar, request, model)) }
 }
 
-function demandToolFormat({ tools }: AnswerFormat): ToolFormat {
-  if (tools !== undefined) return tools
+function demandToolFormat({ tools }: AnswerFormat): void {
+  if (tools !== undefined) return
   throw new ApiError(
     'unsupported_field',
     'the chat template of the model has no calls of functions; leave tools out, or start the server with --tool-format',
     { param: 'tools' },
   )
 }
-
-/** Undefined where nothing is constrained. */
-function sourceOf(
-  responseFormat: GrammarSource | undefined,
-  use: ToolUse | undefined,
-  toolFormat: ToolFormat | undefined,
-  { namesFirst, specialTokenId }: AnswerFormat,
-): GrammarSource | undefined {
-  if (use === undefined || toolFormat === undefined) return responseFormat
-  const options = { ...use, ...{ format: toolFormat, namesFirst, specialTokenId } }
-  if (responseFormat === undefined || use.choice !== 'auto') return toolGrammar(options)
-  // A call, or else an answer in the format.
-  const calls = toolGrammar({ ...options, choice: 'required', tools: use.tools.map(unlessStrict) })
-  return { type: 'choice', options: [responseFormat, calls!] }
-}
-
-/** Functions that are not strict take any object. */
-const unlessStrict = (tool: Tool): Tool =>
-  tool.function.strict === true
-    ? tool
-    : {
-        ...tool,
-        function: { ...tool.function, parameters: { type: 'object', additionalProperties: true } },
-      }
 
 async function compile(
   source: GrammarSource,

@@ -1,4 +1,4 @@
-import type { GrammarSource } from 'hfquant'
+import type { GrammarSource, ToolUse } from 'hfquant'
 import { ApiError } from '../http/api-error.js'
 import {
   type Fields,
@@ -12,7 +12,7 @@ import {
   truth,
 } from '../http/read-body.js'
 import { readSchema } from '../openai/response-format.js'
-import { type ToolUse, toolUse } from '../openai/tool-fields.js'
+import { toolUse } from '../openai/tool-fields.js'
 
 /**
  * The functions that an answer may call; undefined for none.

@@ -3,12 +3,14 @@ import { existsSync } from 'node:fs'
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
+  type AnswerFormatSettings,
   AutoModel,
   AutoModelForCausalLM,
   AutoModelForSequenceClassification,
   AutoModelForTokenClassification,
   type CausalLM,
   ConfigError,
+  findAnswerFormat,
   GLiNER,
   HfquantError,
   inspectModel,
@@ -18,7 +20,6 @@ import {
 } from 'hfquant'
 import { createGrammarCache } from '../text/grammar-cache.js'
 import { startTextThreads, type TextThreads } from '../text/text-threads.js'
-import { type AnswerFormatSettings, findAnswerFormat } from './answer-format.js'
 import { readChatTemplate } from './chat-template.js'
 import { readFileDefaults } from './file-defaults.js'
 import type { LoadedDecoder, LoadedEncoder, LoadedModel, QuantizationFacts } from './loaded-model.js'

@@ -1,4 +1,5 @@
 import type {
+  AnswerFormat,
   BaseEncoder,
   CausalLM,
   CompiledGrammar,
@@ -9,7 +10,6 @@ import type {
   TokenClassifier,
 } from 'hfquant'
 import type { TextThreads } from '../text/text-threads.js'
-import type { AnswerFormat } from './answer-format.js'
 import type { FileDefaults } from './file-defaults.js'
 
 /** What generates: the part of CausalLM that the server uses. */

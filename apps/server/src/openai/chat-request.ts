@@ -1,3 +1,4 @@
+import { reasoningVariables } from 'hfquant'
 import { ApiError } from '../http/api-error.js'
 import { bodyOf, type Fields, object, optional, text, truth, whole } from '../http/read-body.js'
 import { readMessages, type TemplateMessage } from './chat-messages.js'
@@ -93,7 +94,7 @@ function readVariables(body: Fields): Fields {
   }
   const effort = optional(body, 'reasoning_effort', text({ most: 64 }))
   if (effort === undefined) return variables
-  return { ...variables, reasoning_effort: effort, ...(effort === 'none' && { enable_thinking: false }) }
+  return { ...variables, ...reasoningVariables(effort) }
 }
 
 function readLogprobs(body: Fields): number | undefined {

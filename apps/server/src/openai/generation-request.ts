@@ -1,4 +1,4 @@
-import type { GrammarSource } from 'hfquant'
+import type { GrammarSource, ToolUse } from 'hfquant'
 import { ApiError } from '../http/api-error.js'
 import {
   type Fields,
@@ -16,7 +16,6 @@ import {
 } from '../http/read-body.js'
 import { duration } from '../settings/parse-values.js'
 import { readResponseFormat } from './response-format.js'
-import type { ToolUse } from './tool-fields.js'
 
 /** What a request says about how its answer is generated, whatever the route. Undefined: the model's own default. */
 export interface GenerationRequest {

@@ -1,13 +1,5 @@
-import { checkToolChoice, checkTools, type Tool, type ToolChoice } from 'hfquant'
+import { checkToolChoice, checkTools, type ToolUse } from 'hfquant'
 import { type Fields, listOf, object, optional, type Read, truth, wrongValue } from '../http/read-body.js'
-
-/** The functions that an answer may call. */
-export interface ToolUse {
-  readonly tools: readonly Tool[]
-  readonly choice: Exclude<ToolChoice, 'none'>
-  /** More than one call in an answer. */
-  readonly parallel: boolean
-}
 
 /** Characters of all schemas as JSON. */
 const MOST_SCHEMAS = 256 * 1024

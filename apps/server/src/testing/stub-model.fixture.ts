@@ -2,11 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import {
   compileGrammar,
   compileVocabulary,
+  findAnswerFormat,
   type GeneratedPiece,
   type GenerateOptions,
   HfquantError,
 } from 'hfquant'
-import { findAnswerFormat } from '../models/answer-format.js'
 import type { LoadModel } from '../models/load-model.js'
 import type { LoadedDecoder } from '../models/loaded-model.js'
 import type { TextAnswers, TextJob } from '../text/protocol.js'

@@ -22,6 +22,12 @@ export function findReasoning(
   )
 }
 
+/** What templates read that let a model think more or less: an effort such as "low", or "none". */
+export const reasoningVariables = (effort: string) => ({
+  reasoning_effort: effort,
+  ...(effort === 'none' && { enable_thinking: false }),
+})
+
 /** True if an answer to this prompt begins with reasoning: some templates write the opener themselves. */
 export const beginsInReasoning = (prompt: string, { opener }: ReasoningMarkers): boolean =>
   prompt.trimEnd().endsWith(opener)

@@ -60,6 +60,7 @@ describe('chat templates', () => {
     const tokenizer = await load({ 'tokenizer_config.json': { chat_template: list } })
     expect(tokenizer.applyChatTemplate([user])).toBe('the default template')
     expect(tokenizer.applyChatTemplate([user], { tools: [{}] })).toBe('the tool_use template')
+    expect(tokenizer.getChatTemplate({ tools: [{}] })).toBe('the tool_use template')
     expect(tokenizer.applyChatTemplate([user], { chatTemplate: 'rag' })).toBe('the rag template')
     expect(tokenizer.applyChatTemplate([user], { chatTemplate: '{{ messages[0].content }}!' })).toBe('Hello!')
     const error = failure(() => tokenizer.applyChatTemplate([user], { chatTemplate: 'rga' }))

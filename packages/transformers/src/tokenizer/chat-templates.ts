@@ -27,13 +27,10 @@ export function readChatTemplates(config: JsonObject, templateFiles: ChatTemplat
 /** Templates that stay compiled: a tokenizer has few, and a caller may pass another one with every call. */
 const MAX_COMPILED = 16
 
-/** Renders with the asked-for template, compiling those in use once. */
-export function createChatRenderer(
-  templates: ChatTemplates,
-): (input: ChatTemplateInput, chatTemplate?: string) => string {
+/** Renders with a template, compiling those in use once. */
+export function createChatRenderer(): (input: ChatTemplateInput, source: string) => string {
   const compiled = new Map<string, ReturnType<typeof compileChatTemplate>>()
-  return (input, chatTemplate) => {
-    const source = selectTemplate(templates, chatTemplate, input.tools !== undefined)
+  return (input, source) => {
     const known = compiled.get(source)
     if (known !== undefined) return known(input)
     const render = compileChatTemplate(source)
@@ -44,7 +41,11 @@ export function createChatRenderer(
 }
 
 /** As get_chat_template of transformers: a name or a whole template; tools prefer the template named "tool_use". */
-function selectTemplate(templates: ChatTemplates, wanted: string | undefined, hasTools: boolean): string {
+export function selectTemplate(
+  templates: ChatTemplates,
+  wanted: string | undefined,
+  hasTools: boolean,
+): string {
   if (wanted !== undefined) {
     const named = templates.get(wanted)
     if (named !== undefined) return named

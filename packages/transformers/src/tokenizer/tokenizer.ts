@@ -1,6 +1,6 @@
 import { checkOptions } from '@hfquant/core'
 import type { ChatMessage, ChatTemplateInput } from './chat-template.js'
-import { createChatRenderer, readChatTemplates } from './chat-templates.js'
+import { createChatRenderer, readChatTemplates, selectTemplate } from './chat-templates.js'
 import { cleanUp, createCleanUpStream } from './clean-up.js'
 import { createEngine } from './engine/engine.js'
 import { runAtOnce, runInSlices } from './engine/steps.js'
@@ -143,6 +143,8 @@ export interface Tokenizer {
   tokenBytes(id: number): Uint8Array
   /** Decodes token by token. The text of `after` and the pieces together equal `decode` of all ids. */
   createStreamDecoder(options?: StreamDecoderOptions): StreamDecoder
+  /** The text of the template that a conversation is written with. Throws ChatTemplateError CHAT_TEMPLATE_MISSING. */
+  getChatTemplate(options?: Pick<ChatTemplateOptions, 'chatTemplate' | 'tools'>): string
   /** The prompt for a conversation. It contains the special tokens already. Throws ChatTemplateError. */
   applyChatTemplate(messages: readonly ChatMessage[], options?: ChatTemplateOptions): string
   /** The token ids of `applyChatTemplate`. */
@@ -165,7 +167,8 @@ export function createTokenizer(files: TokenizerFiles, markers: readonly string[
   const idOf = (token: string | undefined) => (token === undefined ? undefined : engine.idOf(token))
   // Byte-pair text already has its spaces in place: transformers ignores the setting there, too.
   const cleansUp = files.config.clean_up_tokenization_spaces === true && !isBytePair(json)
-  const renderChat = createChatRenderer(readChatTemplates(files.config, files.templateFiles))
+  const chatTemplates = readChatTemplates(files.config, files.templateFiles)
+  const renderChat = createChatRenderer()
 
   const tokenizer: Tokenizer = {
     vocabSize: engine.size,
@@ -228,6 +231,9 @@ export function createTokenizer(files: TokenizerFiles, markers: readonly string[
       }
     },
 
+    getChatTemplate: ({ chatTemplate, tools } = {}) =>
+      selectTemplate(chatTemplates, chatTemplate, tools !== undefined),
+
     applyChatTemplate(messages, options = {}) {
       checkChatOptions(known(options, CHAT_OPTIONS))
       const input: ChatTemplateInput = {
@@ -239,7 +245,7 @@ export function createTokenizer(files: TokenizerFiles, markers: readonly string[
         variables: { ...special, ...options.variables },
         now: options.now ?? new Date(),
       }
-      return renderChat(input, options.chatTemplate)
+      return renderChat(input, tokenizer.getChatTemplate(options))
     },
 
     encodeChat(messages, options) {

@@ -1,11 +1,6 @@
-import {
-  findReasoning,
-  findToolFormat,
-  type ReasoningMarkers,
-  TOOL_MARKERS,
-  type Tokenizer,
-  type ToolFormat,
-} from 'hfquant'
+import type { Tokenizer } from '../tokenizer/index.js'
+import { findReasoning, type ReasoningMarkers } from './reasoning.js'
+import { findToolFormat, TOOL_MARKERS, type ToolFormat } from './tool-format.js'
 
 /** How a model writes what is not plain text. */
 export interface AnswerFormat {
@@ -21,7 +16,7 @@ export interface AnswerFormat {
   specialTokenId(marker: string): number | undefined
 }
 
-/** What an operator says about it. */
+/** What somebody who knows better says about it. */
 export interface AnswerFormatSettings {
   readonly toolFormat: 'auto' | ToolFormat
   readonly reasoning: 'auto' | 'off'
