@@ -48,6 +48,7 @@ const MAY_IMPORT = {
   'create-hfquant-backend': [],
   '@hfquant/cli': ['hfquant', '@hfquant/server'],
   '@hfquant/server': ['hfquant'],
+  '@hfquant/ai-sdk': ['hfquant'],
   // Benchmarks measure the parts, too.
   '@hfquant/bench': ['hfquant', '@hfquant/server', '@hfquant/testkit', ...LIBRARIES],
 }

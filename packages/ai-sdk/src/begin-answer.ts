@@ -1,0 +1,110 @@
+import type { SharedV3Warning } from '@ai-sdk/provider'
+import {
+  type AnswerToken,
+  type CausalLM,
+  ConfigError,
+  findAnswerFormat,
+  type GenerateOptions,
+  type GenerationOptions,
+  planAnswer,
+  readAnswer,
+  reasoningVariables,
+  type Tokenizer,
+} from 'hfquant'
+import type { CallOptions } from './call-options.js'
+import { readPrompt } from './read-prompt.js'
+import { readSettings } from './read-settings.js'
+import { readTools } from './read-tools.js'
+import type { LanguageModelSettings } from './settings.js'
+
+/** An answer whose first token is there: what the model refuses has been refused. */
+export interface BegunAnswer {
+  /** Settings that are not honoured. */
+  readonly warnings: SharedV3Warning[]
+  /** To be read to its end, or returned. */
+  readonly tokens: AsyncGenerator<AnswerToken>
+}
+
+/** Tokens at the end of a prompt among which an opener of reasoning stands, if the template has written one. */
+const ENDING_TOKENS = 32
+
+/**
+ * Takes a call to where its answer begins.
+ *
+ * @param load the model, which others may be waiting for as well.
+ * @throws HfquantError as the library; errors of the AI SDK for what the library is not asked; the reason of the signal.
+ */
+export async function beginAnswer(
+  options: CallOptions,
+  { chatTemplate, toolFormat, reasoning = 'auto' }: LanguageModelSettings,
+  load: (signal: AbortSignal | undefined) => Promise<CausalLM>,
+): Promise<BegunAnswer> {
+  const { abortSignal: signal, reasoning: effort = 'provider-default' } = options
+  const warnings: SharedV3Warning[] = []
+  const messages = readPrompt(options.prompt)
+  const { generation, stop, responseFormat, parallelToolCalls, ...own } = readSettings(options, warnings)
+  const tools = readTools(options, parallelToolCalls, warnings)
+  const model = await load(signal)
+  const tokenizer = await demandTokenizer(model)
+  const conversation = { ...(chatTemplate && { chatTemplate }), ...(tools && { tools: listOf(tools) }) }
+  const template = tokenizer.getChatTemplate(conversation)
+  const variables = { ...effortVariables(effort, template, warnings), ...own.variables }
+  const inputIds = await tokenizer.encodeChatAsync(messages, {
+    ...{ ...conversation, variables, signal },
+    addGenerationPrompt: true,
+  })
+  const ending = tokenizer.decode(inputIds.slice(-ENDING_TOKENS), { skipSpecialTokens: false })
+  const format = findAnswerFormat(template, tokenizer, { toolFormat: toolFormat ?? 'auto', reasoning })
+  const plan = planAnswer({ format, ending, responseFormat, tools })
+  let cachedTokens = 0
+  const pieces = model.generate({ inputIds }, {
+    ...(await withLimit(generation, model)),
+    ...{ grammar: plan.grammar, keptTokenIds: plan.keptTokenIds, signal },
+    ...(stop.length > 0 && !plan.readsStops && { stop }),
+    onAdmitted: (admission) => {
+      cachedTokens = admission.cachedTokens
+    },
+  } satisfies GenerateOptions)
+  const tokens = readAnswer(pieces, {
+    ...{ plan, stop: plan.readsStops ? stop : [] },
+    usage: (completionTokens) => ({ promptTokens: inputIds.length, cachedTokens, completionTokens }),
+  })
+  return { warnings, tokens: resumed(await tokens.next(), tokens) }
+}
+
+const listOf = ({ tools }: { readonly tools: readonly object[] }) => tools.map((tool) => ({ ...tool }))
+
+async function demandTokenizer(model: CausalLM): Promise<Tokenizer> {
+  const tokenizer = await model.tokenizer()
+  if (tokenizer !== undefined) return tokenizer
+  throw new ConfigError('TOKENIZER_MISSING', 'the model folder has no tokenizer.json, so it cannot chat', {
+    hint: 'Add the tokenizer files to the folder.',
+  })
+}
+
+/** As long as the model says where the call does not; where neither does, to the end of the context. */
+async function withLimit(generation: GenerationOptions, model: CausalLM): Promise<GenerationOptions> {
+  const { maxNewTokens, maxLength } = await model.generationConfig(generation)
+  const isOpen = maxNewTokens === undefined && maxLength === undefined
+  return isOpen ? { ...generation, maxNewTokens: model.contextLength } : generation
+}
+
+function effortVariables(effort: string, template: string, warnings: SharedV3Warning[]): object {
+  if (effort === 'provider-default') return {}
+  const variables = reasoningVariables(effort)
+  if (!Object.keys(variables).some((name) => template.includes(name))) {
+    const details = 'The chat template of the model cannot be told how much to think.'
+    warnings.push({ type: 'unsupported', feature: 'reasoning', details })
+  }
+  return variables
+}
+
+async function* resumed<T>(first: IteratorResult<T>, rest: AsyncGenerator<T>): AsyncGenerator<T> {
+  try {
+    if (first.done === true) return
+    yield first.value
+    yield* rest
+  } finally {
+    await rest.return(undefined)
+  }
+}
