@@ -1,10 +1,7 @@
 import { readdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { GPTQConfig } from '@hfquant/gptq'
 import { testFolder } from '@hfquant/testkit'
 import { describe, expect, test } from 'vitest'
-import { AutoModelForCausalLM } from './index.js'
-import { golden } from './testing/golden.fixture.js'
 import { type Change, logitsOf, type StoredTensors, variant } from './testing/gptq.fixture.js'
 
 const folder = testFolder()
@@ -47,15 +44,3 @@ describe('a checkpoint with', () => {
     await expect(logitsOf(model)).rejects.toMatchObject({ code: 'WEIGHTS_PICKLED' })
   })
 })
-
-test.each([['inputs of single layers', 'gemma4_text', 'model.layers.0']])(
-  'a model with %s is not calibrated: its blocks read more than hidden states',
-  async (_, name, module) => {
-    const dataset = [Array.from({ length: 16 }, (_, at) => at)]
-    const quantizationConfig = new GPTQConfig({ bits: 4, groupSize: -1, dataset })
-    const loading = AutoModelForCausalLM.fromPretrained(golden(`architectures/${name}`), {
-      quantizationConfig,
-    })
-    await expect(loading).rejects.toMatchObject({ code: 'CALIBRATION_SIDE_INPUTS', module })
-  },
-)

@@ -2,6 +2,8 @@
 export interface HiddenStates {
   readonly data: Float32Array
   readonly shape: readonly [sequences: number, tokens: number, width: number]
+  /** Which call of `embed` they come from, counted from 0: what blocks read beside them is kept for it. */
+  readonly batch: number
 }
 
 /** Linear layers that read the same values, each time that they are run. */

@@ -12,10 +12,9 @@ export interface HiddenStore {
 }
 
 /** Where the states of a batch lie: `position` counts values in memory, bytes in the file. */
-interface Place {
+interface Place extends Omit<HiddenStates, 'data'> {
   readonly where: 'memory' | 'file'
   readonly position: number
-  readonly shape: HiddenStates['shape']
 }
 
 export interface HiddenStoreOptions {
@@ -36,14 +35,14 @@ export function createHiddenStore({ folder, maxBytes, tokens }: HiddenStoreOptio
   let end = 0
   let file: number | undefined
 
-  const placeFor = ({ data, shape }: HiddenStates): Place => {
-    memory ??= new Float32Array(Math.min(Math.floor(maxBytes / 4), tokens * shape[2]))
+  const placeFor = ({ data, ...states }: HiddenStates): Place => {
+    memory ??= new Float32Array(Math.min(Math.floor(maxBytes / 4), tokens * states.shape[2]))
     if (kept + data.length <= memory.length) {
       kept += data.length
-      return { where: 'memory', position: kept - data.length, shape }
+      return { ...states, where: 'memory', position: kept - data.length }
     }
     end += data.byteLength
-    return { where: 'file', position: end - data.byteLength, shape }
+    return { ...states, where: 'file', position: end - data.byteLength }
   }
   const write = async (bytes: Uint8Array, position: number) => {
     try {
@@ -68,12 +67,12 @@ export function createHiddenStore({ folder, maxBytes, tokens }: HiddenStoreOptio
       else await write(bytesOf(hidden.data), place.position)
     },
     async get(batch) {
-      const { where, position, shape } = places.get(batch)!
-      const count = shape[0] * shape[1] * shape[2]
-      if (where === 'memory') return { data: memory!.slice(position, position + count), shape }
+      const { where, position, ...states } = places.get(batch)!
+      const count = states.shape.reduce((product, size) => product * size, 1)
+      if (where === 'memory') return { ...states, data: memory!.slice(position, position + count) }
       const data = new Float32Array(count)
       await read(bytesOf(data), position)
-      return { data, shape }
+      return { ...states, data }
     },
     async close() {
       memory = undefined

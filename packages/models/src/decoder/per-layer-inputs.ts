@@ -24,10 +24,11 @@ export function perLayerInputs(
   const looked = ops.mul(ops.embed(at(names.perLayerTable), ops.ids), Math.fround(Math.sqrt(size)))
   const projected = ops.mul(ops.linear(at(names.perLayerProjection), hidden), hiddenSize ** -0.5)
   const normed = ops.fromHeads(ops.norm(at(names.perLayerNorm), ops.toHeads(projected, each)), each)
-  return ops.split(
+  const inputs = ops.split(
     ops.mul(ops.add(normed, looked), Math.SQRT1_2),
     layers.map(() => size),
   )
+  return inputs.map((input) => ops.besideHidden(input))
 }
 
 /** A layer's output joined by its own input: x += N(project(act(gate x) · input)). */

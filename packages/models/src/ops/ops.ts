@@ -51,15 +51,17 @@ export interface LayerOps {
   /** Integers [B, S] as floats [B, S, 1]. */
   toFloats(integers: GraphValue): GraphValue
   /**
-   * A block: `hidden` is all that it is computed from. Where `body` hands hidden states to `cut`, which returns them,
-   * they are all that the rest of it is computed from. A model whose blocks read more runs as any other, and is refused
-   * where blocks are run one by one, for calibration.
+   * A block: `hidden`, and what is told by `besideHidden`, is all that it is computed from. Where `body` hands hidden states
+   * to `cut`, which returns them, they are all that the rest of it is computed from. A model whose blocks read more runs as
+   * any other, and is refused where blocks are run one by one, for calibration.
    */
   block(
     path: string,
     hidden: GraphValue,
     body: (hidden: GraphValue, cut: (hidden: GraphValue) => GraphValue) => GraphValue,
   ): GraphValue
+  /** Tells that blocks further on read a value [B, S, channels]; returns it. Caches of other layers are known as it is. */
+  besideHidden(value: GraphValue): GraphValue
 }
 
 /** What a decoder is computed with, from tokens to logits. */

@@ -8,7 +8,7 @@ function lowered(module: Module) {
   const input = graph.input('x', module instanceof Embedding ? 'int64' : 'float32', ['N', 4])
   const seen: unknown[] = []
   const trace = {
-    ...{ blockBegins: () => {}, blockContinues: () => {}, blocksEnd: () => {} },
+    ...{ blockBegins: () => {}, blockContinues: () => {}, blocksEnd: () => {}, sideValue: () => {} },
     moduleLowered: (...call: unknown[]) => seen.push(call),
   }
   const output = lower(module, 'layers.0', input, { graph, compute: 'exact', memory: 'auto', trace })

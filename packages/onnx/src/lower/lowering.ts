@@ -23,12 +23,14 @@ export interface LoweringContext {
 
 /** Hidden states are [B, S, D]. */
 export interface LoweringTrace {
-  /** These hidden states are all that a block and everything behind it are computed from. */
+  /** These hidden states, and side values, are all that a block and everything behind it are computed from. */
   blockBegins(path: string, hidden: GraphValue): void
   /** The same for what is left of the block that began last. */
   blockContinues(hidden: GraphValue): void
   /** The same for what comes behind the blocks. */
   blocksEnd(hidden: GraphValue): void
+  /** A value [B, S, channels] that blocks read beside hidden states, made before them or in one of them. */
+  sideValue(value: GraphValue): void
   moduleLowered(path: string, input: GraphValue, output: GraphValue): void
 }
 

@@ -3,6 +3,7 @@ import {
   type CalibrationStage,
   ConfigError,
   type ConstantTensor,
+  cacheFolder,
   checkpointSource,
   type DeferredWeight,
   type GraphValue,
@@ -28,6 +29,8 @@ import {
 import { levelsBetween, type ValueGroup } from './levels.js'
 import { openMomentsPass } from './moments-pass.js'
 import { refuseSideInputs } from './refuse-blocks.js'
+import { createSideStore } from './side-store.js'
+import { createSideValues, type SideValues } from './side-values.js'
 import { createTrace, type TracedBlock } from './trace-blocks.js'
 
 export interface CalibrationOptions {
@@ -61,9 +64,12 @@ export function createCalibration(
     cacheDtype: 'float32',
   } as const
   const graph = lowerOnce(exact, { trace })
-  const { blocks: traced, end, modules } = model()
+  const whole = model()
+  const { blocks: traced, end, modules } = whole
   if (traced.length === 0 || end === undefined) return undefined
-  refuseSideInputs(graph, traced, description.name)
+  const sideStore = createSideStore(cacheFolder())
+  const sides = createSideValues(graph, whole, sideStore)
+  refuseSideInputs(graph, traced, sides, description.name)
 
   const weights = new Map(deferred.map((weight) => [weight.module.info.path, weight]))
   const floats = new Map(
@@ -78,17 +84,17 @@ export function createCalibration(
   let loadedTokenizer: Promise<Tokenizer | undefined> | undefined
   const widthOf = (path: string) => weights.get(path)?.module.info.inFeatures
   const stage = (from: GraphValue, to: GraphValue, isLast: boolean): CalibrationStage => {
-    const levels = levelsBetween({ graph, from, to, modules, widthOf })
+    const levels = levelsBetween({ graph, from, to, before: sides.before(from), modules, widthOf })
     const openMoments = (groups: readonly LinearGroup[], panelRows: number) =>
       openMomentsPass({
         ...{ graph, from, groups: groups as readonly ValueGroup[], panelRows },
-        ...{ sideInputs, open: opened },
+        ...{ sides, sideInputs, open: opened },
       })
     if (isLast) return { levels, openMoments }
     return {
       levels,
       openMoments,
-      openOutput: () => openOutputPass({ graph, from, to, sideInputs, open: opened }),
+      openOutput: () => openOutputPass({ graph, from, to, sides, sideInputs, open: opened }),
     }
   }
   // A head that is quantized comes last: nothing reads what it makes of the hidden states.
@@ -101,10 +107,13 @@ export function createCalibration(
     ...behind.map(({ path, output }) => ({ paths: [path], cuts: [end, output] })),
   ]
   let embedding: Promise<{ readonly session: GraphSession; readonly part: Graph }> | undefined
+  let embedded = 0
   const first = traced[0]!.cuts[0]!
+  const forBlocks = sides.made(undefined, first)
   const openEmbedding = async () => {
-    const part = graph.cut('embedding', [], [first])
+    const part = graph.cut('embedding', [], [first, ...forBlocks.values])
     part.output('hidden', first, 'float32', HIDDEN_SHAPE)
+    forBlocks.addOutputs(part)
     return { part, session: await opened(part) }
   }
 
@@ -145,10 +154,14 @@ export function createCalibration(
         ...sideInputs(part, { sequences, tokens }),
         [DECODER.inputIds]: int64(ids, [sequences, tokens]),
       }
-      return hiddenStates(await session.run(feeds, ['hidden']))
+      const result = await session.run(feeds, ['hidden', ...forBlocks.outputs])
+      const batch = embedded++
+      await forBlocks.keep(result, batch)
+      return hiddenStates(result, batch)
     },
     settle: (path) => void floats.delete(`${path}.weight.float32`),
     async close() {
+      sideStore.close()
       await graphThreads.close()
     },
   }
@@ -158,28 +171,40 @@ interface OutputRequest {
   readonly graph: Graph
   readonly from: GraphValue
   readonly to: GraphValue
+  readonly sides: SideValues
   readonly sideInputs: SideInputs
   readonly open: (part: Graph) => Promise<GraphSession>
 }
 
-async function openOutputPass({ graph, from, to, sideInputs, open }: OutputRequest): Promise<OutputPass> {
-  const part = graph.cut('block', [{ value: from, dtype: 'float32', shape: HIDDEN_SHAPE }], [to])
+async function openOutputPass(request: OutputRequest): Promise<OutputPass> {
+  const { graph, from, to, sides, sideInputs, open } = request
+  const made = sides.made(from, to)
+  const read = sides.read(from, [to, ...made.values])
+  const begin = [{ value: from, dtype: 'float32', shape: HIDDEN_SHAPE } as const, ...read.cuts]
+  const part = graph.cut('block', begin, [to, ...made.values])
   part.output('hidden', to, 'float32', HIDDEN_SHAPE)
+  made.addOutputs(part)
   const session = await open(part)
   return {
     async run(hidden) {
       const [sequences, tokens] = hidden.shape
-      const feeds = { ...sideInputs(part, { sequences, tokens }), [from.id]: hiddenTensor(hidden) }
-      return hiddenStates(await session.run(feeds, ['hidden']))
+      const feeds = {
+        ...sideInputs(part, { sequences, tokens }),
+        ...(await read.feeds(hidden.batch)),
+        [from.id]: hiddenTensor(hidden),
+      }
+      const result = await session.run(feeds, ['hidden', ...made.outputs])
+      await made.keep(result, hidden.batch)
+      return hiddenStates(result, hidden.batch)
     },
     close: () => session.close(),
   }
 }
 
-function hiddenStates(result: Awaited<ReturnType<GraphSession['run']>>): HiddenStates {
+function hiddenStates(result: Awaited<ReturnType<GraphSession['run']>>, batch: number): HiddenStates {
   const { data, shape } = result.hidden!
   const [sequences, tokens, width] = shape as [number, number, number]
-  return { data: data as Float32Array, shape: [sequences, tokens, width] }
+  return { data: data as Float32Array, shape: [sequences, tokens, width], batch }
 }
 
 /** The weight as it was before quantization: in the dtype that quantization starts from, widened to float32. */

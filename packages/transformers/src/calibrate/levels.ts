@@ -14,6 +14,8 @@ export interface LevelsRequest {
   readonly graph: Graph
   readonly from: GraphValue
   readonly to: GraphValue
+  /** What was made before, and is read between them. */
+  readonly before: readonly GraphValue[]
   readonly modules: readonly TracedModule[]
   /** Input features of a module; undefined for one that is not wanted. */
   readonly widthOf: (path: string) => number | undefined
@@ -24,8 +26,9 @@ export interface LevelsRequest {
  * them, level n one of level n - 1. Modules of a level that read the same values form a group. What a module depends on is
  * told from its first run: in a later one it depends on what it has made itself.
  */
-export function levelsBetween({ graph, from, to, modules, widthOf }: LevelsRequest): readonly ValueGroup[][] {
-  const border = new Set([from.id])
+export function levelsBetween(request: LevelsRequest): readonly ValueGroup[][] {
+  const { graph, from, to, before: earlier, modules, widthOf } = request
+  const border = new Set([from.id, ...earlier.map(({ id }) => id)])
   const inside = graph.ancestors(to, border)
   const runs = new Map<string, { readonly values: GraphValue[]; readonly output: GraphValue }>()
   for (const { path, input, output } of modules) {

@@ -10,6 +10,7 @@ import {
 } from '@hfquant/onnx'
 import { HIDDEN_SHAPE, hiddenTensor, type SideInputs } from './block-session.js'
 import type { ValueGroup } from './levels.js'
+import type { ReadSides, SideValues } from './side-values.js'
 
 /** What the modules of a group read in one of their runs. */
 interface GroupInput {
@@ -35,6 +36,7 @@ export interface MomentsRequest {
   readonly groups: readonly ValueGroup[]
   /** Rows of the panels in which the sums are added up and handed out. */
   readonly panelRows: number
+  readonly sides: SideValues
   readonly sideInputs: SideInputs
   readonly open: (part: Graph) => Promise<GraphSession>
 }
@@ -44,8 +46,12 @@ export interface MomentsRequest {
  * triangle only, which is little more than half of the work and of the memory.
  */
 export async function openMomentsPass(request: MomentsRequest): Promise<MomentsPass> {
-  const { from, groups, panelRows, sideInputs, open } = request
-  const part = inputsGraph(request)
+  const { from, groups, panelRows, sides, sideInputs, open } = request
+  const read = sides.read(
+    from,
+    groups.flatMap(({ values }) => values),
+  )
+  const part = inputsGraph(request, read)
   const session = await open(part)
   const panels = groups.map(({ width }) => lowerPanels(width, panelRows))
   const sums = await open(momentsGraph(groups, panels))
@@ -61,7 +67,11 @@ export async function openMomentsPass(request: MomentsRequest): Promise<MomentsP
     tokens: counts,
     async add(hidden) {
       const [sequences, tokens] = hidden.shape
-      const feeds = { ...sideInputs(part, { sequences, tokens }), [from.id]: hiddenTensor(hidden) }
+      const feeds = {
+        ...sideInputs(part, { sequences, tokens }),
+        ...(await read.feeds(hidden.batch)),
+        [from.id]: hiddenTensor(hidden),
+      }
       const start = performance.now()
       const results = await session.run(feeds, names, rooms.take(sequences, tokens))
       const middle = performance.now()
@@ -128,11 +138,11 @@ function createRooms(inputs: readonly GroupInput[]) {
 }
 
 /** From the hidden states to the inputs x of the groups, and Σ x², which is finite if all products of them are. */
-function inputsGraph({ graph, from, groups }: MomentsRequest): Graph {
+function inputsGraph({ graph, from, groups }: MomentsRequest, { cuts }: ReadSides): Graph {
   const inputs = inputsOf(groups)
   const part = graph.cut(
     'inputs',
-    [{ value: from, dtype: 'float32', shape: HIDDEN_SHAPE }],
+    [{ value: from, dtype: 'float32', shape: HIDDEN_SHAPE }, ...cuts],
     inputs.map(({ value }) => value),
   )
   for (const input of inputs) {

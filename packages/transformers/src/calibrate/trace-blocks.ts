@@ -20,12 +20,15 @@ export interface TracedModel {
   /** What comes out of the last block. */
   readonly end: GraphValue | undefined
   readonly modules: readonly TracedModule[]
+  /** What blocks read beside hidden states. */
+  readonly sides: readonly GraphValue[]
 }
 
 /** Collects where blocks and modules lie while a model is lowered. */
 export function createTrace(): { readonly trace: LoweringTrace; readonly model: () => TracedModel } {
   const blocks: { path: string; cuts: GraphValue[] }[] = []
   const modules: TracedModule[] = []
+  const sides = new Map<string, GraphValue>()
   let end: GraphValue | undefined
   const trace: LoweringTrace = {
     blockBegins(path, hidden) {
@@ -37,9 +40,11 @@ export function createTrace(): { readonly trace: LoweringTrace; readonly model: 
       blocks.at(-1)?.cuts.push(hidden)
       end = hidden
     },
+    sideValue: (value) => void sides.set(value.id, value),
     moduleLowered: (path, input, output) => void modules.push({ path, input, output }),
   }
-  return { trace, model: () => ({ blocks: joinRepeated(blocks), end, modules }) }
+  const model = () => ({ blocks: joinRepeated(blocks), end, modules, sides: [...sides.values()] })
+  return { trace, model }
 }
 
 /** From the first run of a layer to its last one all is one block: its weights are fitted to what they see in every run. */

@@ -22,7 +22,7 @@ import type { RunRequest } from './run-ops.js'
 export function createAttention(
   request: RunRequest & { readonly rows: TokenRows },
 ): Pick<Ops, 'attend' | 'rotate'> {
-  const { graph, facts, rows, cacheDtype } = request
+  const { graph, facts, rows, cacheDtype, trace } = request
   /** From the float32 in which everything else is computed. */
   const toCache = (value: GraphValue) => convert(graph, value, 'float32', cacheDtype)
   const readsPrompt = once(() => graph.input(DECODER.readsPrompt, 'bool', []))
@@ -32,7 +32,11 @@ export function createAttention(
   const caches = new Map<number, CacheValues>()
 
   const cacheOf = ({ layer, key, value, kvHeads, heads, cacheOf: other }: AttendCall): CacheValues => {
-    if (other !== undefined) return caches.get(other)!
+    if (other !== undefined) {
+      const known = caches.get(other)!
+      for (const value of [known.newKey, known.newValue]) trace?.sideValue(value)
+      return known
+    }
     const padded = withPaddedHeads(graph, heads)
     const made: CacheValues = {
       newKey: toCache(rows.toSequences(padded.widen(key!, kvHeads))),

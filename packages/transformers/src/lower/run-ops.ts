@@ -94,6 +94,10 @@ export function layerOps(
         return middle
       })
     },
+    besideHidden(value) {
+      trace?.sideValue(value)
+      return value
+    },
   }
 }
 

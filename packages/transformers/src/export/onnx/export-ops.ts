@@ -62,6 +62,7 @@ export function exportLayerOps(
     expandsLatents: false,
     experts: (call) => splitByExpert(graph, call, { inPairs: false }),
     block: (_path, hidden, body) => body(hidden, (middle) => middle),
+    besideHidden: (value) => value,
   }
 }
 
