@@ -21,6 +21,7 @@ afterAll(() => rm(root, { recursive: true, force: true }))
 const NAMES = [
   ...['llama', 'llama-bias', 'llama-tied-rope3', 'gpt2', 'gpt_neox', 'gemma3_text', 'phi3', 'phi3-longrope'],
   ...['cohere', 'bloom', 'falcon', 'falcon-alibi', 'gpt_bigcode', 'gpt_neo', 'stablelm-qknorm', 'apertus'],
+  ...['gemma4_text', 'gpt_oss', 'deepseek_v3', 'granitemoehybrid-attention'],
 ]
 
 test('@huggingface/transformers computes families as Python does', async () => {

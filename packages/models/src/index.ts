@@ -9,6 +9,7 @@ export {
   type ExpertFacts,
   type ModelDescription,
   type ModelFacts,
+  type OnnxWhole,
 } from './architecture/define-architecture.js'
 export { CLASS_OF_TASK, type EncoderFacts, type EncoderTask } from './architecture/encoder-facts.js'
 export {
@@ -53,7 +54,7 @@ export {
 export type { GgufMetadata, GgufModel, GgufPlace, GgufRows, GgufTable, GgufValue } from './gguf/gguf-model.js'
 export { type Arithmetic, arithmetic, type Numbers } from './ops/arithmetic.js'
 export type { EncoderOps } from './ops/encoder-ops.js'
-export type { AttendCall, ExpertsCall, Heads, LayerOps, Ops, TokenPairs } from './ops/ops.js'
+export type { AttendCall, ExpertsCall, Heads, LayerOps, Ops, TokenPairs, WideOps } from './ops/ops.js'
 export { type FloatTable, type RopeTables, ropeTables } from './ops/rope-tables.js'
 export { type Activation, parseActivation } from './parts/activation.js'
 export { layerNorm, Norm, type NormKind, rmsNorm } from './parts/norm.js'

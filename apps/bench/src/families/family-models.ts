@@ -1,10 +1,10 @@
-import { readdir, readFile } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { JsonObject } from '@hfquant/core'
 import type { Architecture } from '@hfquant/models'
 import { tinyConfig, writeTinyModel } from '@hfquant/testkit'
 import { type EncoderCase, goldenEncoderCase, ownEncoderCase } from '../peers/check-encoders.js'
-import { type ExportCase, goldenCase, ownCase } from '../peers/export-cases.js'
+import { type ExportCase, goldenCase, ownCase, readConfig } from '../peers/export-cases.js'
 import { repositoryPath } from '../repository.js'
 
 const GOLDENS = repositoryPath('goldens/architectures')
@@ -21,9 +21,6 @@ export async function goldensOf({ names }: Architecture): Promise<readonly strin
   )
   return named.flat().sort()
 }
-
-const readConfig = async (folder: string): Promise<JsonObject> =>
-  JSON.parse(await readFile(join(folder, 'config.json'), 'utf8'))
 
 /**
  * What is exported of a family: its goldens, and a model of sizes that every library takes, as the sizes of the goldens

@@ -1,10 +1,10 @@
-import { cp, readFile, writeFile } from 'node:fs/promises'
+import { cp, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { JsonObject } from '@hfquant/core'
 import { exportModel } from 'hfquant'
 import { askPeer, type PeerAnswer, type PeerFailure, type PeerRequest } from './ask-peer.js'
 import { compareChoices, relativeError } from './expected.js'
-import { type ExportCase, ownCase, refusal, type Verdict } from './export-cases.js'
+import { type ExportCase, ownCase, readConfig, refusal, type Verdict } from './export-cases.js'
 
 /** Largest error of a logit, as a share of the largest one, where silu is between the products: sums in another order. */
 const LARGEST_ERROR = 2e-5
@@ -56,9 +56,6 @@ interface Asked {
   readonly tokens: number
   readonly bound: number
 }
-
-const readConfig = async (folder: string): Promise<JsonObject> =>
-  JSON.parse(await readFile(join(folder, 'config.json'), 'utf8'))
 
 async function usesSilu(folder: string): Promise<boolean> {
   const { hidden_act: name } = await readConfig(folder)

@@ -1,14 +1,21 @@
 import { join } from 'node:path'
+import type { JsonObject } from '@hfquant/core'
 import { exportModel } from 'hfquant'
 import { askPeer, type PeerAnswer, type PeerFailure, type PeerRequest } from './ask-peer.js'
-import { compareChoices, relativeError } from './expected.js'
-import { type ExportCase, refusal, untilEnd, type Verdict } from './export-cases.js'
+import { compareChoices, quantile, relativeError, tokenErrors } from './expected.js'
+import { type ExportCase, readConfig, refusal, untilEnd, type Verdict } from './export-cases.js'
 
 /**
  * Largest error of an output by precision, from the unrounded model; float32 is held to the same tokens, too. Four bits leave
  * little of random weights, so that their bound tells no more than that logits are numbers.
  */
-export const ONNX_ERRORS = { fp32: 2e-5, fp16: 2e-2, q4: 2, q4f16: 2 } as const
+export const ONNX_ERRORS = { fp32: 2e-5, fp16: 3e-2, q4: 2, q4f16: 2 } as const
+
+/**
+ * Share of the tokens of a mixture that must be so near in float16: one of two experts that are about as good may be chosen in
+ * place of the other, and tokens further on read what it made.
+ */
+const NEAR_TOKENS = 0.8
 
 type CheckedType = keyof typeof ONNX_ERRORS
 
@@ -43,28 +50,36 @@ async function exportCase(each: ExportCase, type: CheckedType, work: string): Pr
     const request = { model, sequences, ...(type === 'fp32' && { greedy: { prompts, count: 16 } }) }
     // A sequence that grows across the length of a longrope goes on in another way, as a warning says.
     const length = warnings.map((text) => /grows beyond (\d+) tokens/.exec(text)?.[1]).find(Boolean)
-    return { title, each, type, request, tokens: length === undefined ? 16 : Number(length) - 8 + 1 }
+    const isLoose = type !== 'fp32' && hasExperts(await readConfig(each.folder))
+    return { title, each, type, request, isLoose, tokens: length === undefined ? 16 : Number(length) - 8 + 1 }
   } catch (error) {
     return refusal(title, error)
   }
 }
+
+const hasExperts = (config: JsonObject): boolean =>
+  Object.entries(config).some(([key, value]) => /num_experts|_experts$/.test(key) && Number(value) > 0)
 
 interface Asked {
   readonly title: string
   readonly each: ExportCase
   readonly type: CheckedType
   readonly request: PeerRequest
+  /** Whether some tokens may differ. */
+  readonly isLoose: boolean
   /** How many of the decoded tokens are to be the same. */
   readonly tokens: number
 }
 
 function judge(
-  { title, each: { expected }, type, tokens }: Asked,
+  { title, each: { expected }, type, isLoose, tokens }: Asked,
   answer: PeerAnswer<number[][]> | PeerFailure,
 ): Verdict {
   if (answer.error !== undefined) return { title, state: 'different', reason: answer.error }
-  const error = relativeError(answer.logits, expected.logits)
-  const [choice] = compareChoices(answer.logits, expected.logits, ONNX_ERRORS[type]).different
+  const error = isLoose
+    ? quantile(tokenErrors(answer.logits, expected.logits), NEAR_TOKENS)
+    : relativeError(answer.logits, expected.logits)
+  const [choice] = isLoose ? [] : compareChoices(answer.logits, expected.logits, ONNX_ERRORS[type]).different
   const [found] = answer.greedy.map((row) => untilEnd(row.slice(0, tokens)))
   const greedy = untilEnd(expected.greedy.slice(8, 8 + tokens))
   const reason = !(error <= ONNX_ERRORS[type])

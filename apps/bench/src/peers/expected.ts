@@ -28,6 +28,24 @@ export function relativeError(found: Logits, wanted: Logits): number {
   return testkit.relativeError(flattened(rows), flattened(wanted))
 }
 
+/** The same of each token, from the smallest on. */
+export function tokenErrors(found: Logits, wanted: Logits): readonly number[] {
+  const largest = flattened(wanted).reduce((most, value) => Math.max(most, Math.abs(value)), 0)
+  const errors = wanted.flatMap((rows, index) =>
+    rows.map((row, token) => {
+      const differences = Array.from(row, (value, id) =>
+        Math.abs(value - (found[index]?.[token]?.[id] ?? Number.POSITIVE_INFINITY)),
+      )
+      return Math.max(...differences) / largest
+    }),
+  )
+  return errors.toSorted((left, right) => left - right)
+}
+
+/** The smallest of sorted numbers that a share of them do not exceed. */
+export const quantile = (sorted: readonly number[], share: number): number =>
+  sorted[Math.ceil(share * sorted.length) - 1]!
+
 /** JSON has null for what is not a number. */
 const flattened = (logits: Logits): Float32Array =>
   Float32Array.from(logits.flat().flatMap((row) => Array.from(row, (value) => value ?? Number.NaN)))

@@ -1,5 +1,6 @@
 import { cp, readFile, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
+import type { JsonObject } from '@hfquant/core'
 import { AutoModelForCausalLM } from 'hfquant'
 import { type Expected, inRows, readExpected } from './expected.js'
 
@@ -20,6 +21,9 @@ export interface Verdict {
   /** Largest error of a logit, as a share of the largest one. */
   readonly error?: number
 }
+
+export const readConfig = async (folder: string): Promise<JsonObject> =>
+  JSON.parse(await readFile(join(folder, 'config.json'), 'utf8'))
 
 /** A folder that the Python library wrote, with what it computed. */
 export async function goldenCase(from: string, work: string): Promise<ExportCase> {
@@ -45,7 +49,7 @@ export async function ownCase(title: string, folder: string): Promise<ExportCase
 
 /** Tiny models come without a tokenizer, and llama.cpp loads none without: `<s>`, `</s>`, `t2`, `t3`, … */
 async function addTokenizer(folder: string): Promise<number> {
-  const { vocab_size: size } = JSON.parse(await readFile(join(folder, 'config.json'), 'utf8'))
+  const size = Number((await readConfig(folder)).vocab_size)
   const added_tokens = ['<s>', '</s>'].map((content, id) => ({ id, content, special: true }))
   const vocab = Object.fromEntries(
     Array.from({ length: size }, (_, id) => [added_tokens[id]?.content ?? `t${id}`, id]),
@@ -65,6 +69,6 @@ export function untilEnd(tokens: readonly number[], endToken = 1): readonly numb
 /** What is refused because a format has no place for it, and nothing else. */
 export function refusal(title: string, error: unknown): Verdict {
   const { code = '', message } = error as { readonly code?: string; readonly message: string }
-  const state = /^EXPORT_(ARCHITECTURE|VARIANT|CACHE)$/.test(code) ? 'refused' : 'different'
+  const state = /^EXPORT_(ARCHITECTURE|VARIANT)$/.test(code) ? 'refused' : 'different'
   return { title, state, reason: message }
 }

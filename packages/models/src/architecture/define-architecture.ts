@@ -61,6 +61,18 @@ interface CommonDefinition<Config> {
   gguf?(config: Config): GgufModel
   /** Values of `model_type` by which `@huggingface/transformers` runs an exported folder; absent where it does not. */
   readonly onnxModelTypes?: readonly string[]
+  /**
+   * The model that it knows the family as a part of: it loads it by that name, and has the tables that tokens look up in a
+   * graph of their own.
+   */
+  readonly onnxPartOf?: OnnxWhole | undefined
+}
+
+/** A model around a text model. */
+export interface OnnxWhole {
+  /** Entry of `architectures`. */
+  readonly name: string
+  readonly modelType: string
 }
 
 /**
@@ -145,6 +157,7 @@ interface CommonDescription {
   readonly gguf: (() => GgufModel) | undefined
   /** None for a model that `@huggingface/transformers` has no class for. */
   readonly onnxModelTypes: readonly string[]
+  readonly onnxPartOf: OnnxWhole | undefined
 }
 
 export interface DecoderDescription extends CommonDescription {
@@ -193,10 +206,10 @@ export function defineArchitecture<Config>(
 }
 
 function describeCommon<Config>(definition: CommonDefinition<Config>, config: Config): CommonDescription {
-  const { names, modelTypes, revision, onnxModelTypes = [], ignores } = definition
+  const { names, modelTypes, revision, onnxModelTypes = [], onnxPartOf, ignores } = definition
   const ignoring = ignores && { ignores: (name: string) => ignores(name, config) }
   return {
-    ...{ name: names[0] ?? modelTypes[0] ?? '', revision, onnxModelTypes },
+    ...{ name: names[0] ?? modelTypes[0] ?? '', revision, onnxModelTypes, onnxPartOf },
     facts: definition.facts(config),
     build: (dtype) => ({ ...definition.build(config, dtype), ...ignoring }),
     isPart: false,

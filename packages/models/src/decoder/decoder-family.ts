@@ -5,6 +5,7 @@ import {
   defineArchitecture,
   type ExpertFacts,
   type ModelFacts,
+  type OnnxWhole,
 } from '../architecture/define-architecture.js'
 import { type ConfigReader, configReader } from '../config/config-reader.js'
 import { demandDivisor, readSizes, type Sizes } from '../config/read-sizes.js'
@@ -52,11 +53,12 @@ export interface DecoderFamily {
   /** How llama.cpp knows the family; a function where it knows variants of it as several. */
   readonly gguf?: DecoderGguf | ((config: DecoderConfig) => DecoderGguf)
   readonly onnxModelTypes?: readonly string[]
+  readonly onnxPartOf?: OnnxWhole
 }
 
 /** A family of decoders that is a row of choices. */
 export function decoderFamily(family: DecoderFamily): Architecture<DecoderDescription> {
-  const { names, modelTypes, revision, gguf, onnxModelTypes } = family
+  const { names, modelTypes, revision, gguf, onnxModelTypes, onnxPartOf } = family
   return defineArchitecture<DecoderConfig>({
     ...{ specVersion: 1, names, modelTypes, revision },
     parseConfig(json) {
@@ -69,7 +71,7 @@ export function decoderFamily(family: DecoderFamily): Architecture<DecoderDescri
     forward: forwardDecoder,
     ignores: isLeftover,
     ...(gguf && { gguf: (config) => decoderGguf(config, typeof gguf === 'function' ? gguf(config) : gguf) }),
-    ...(onnxModelTypes && { onnxModelTypes }),
+    ...(onnxModelTypes && { onnxModelTypes, onnxPartOf }),
   })
 }
 

@@ -27,8 +27,7 @@ const hasOwnWidth = ({ input, hiddenSize }: DecoderConfig): boolean =>
 export function embedded(ops: LayerOps, config: DecoderConfig): GraphValue {
   const { names, input } = config
   const at = (name: string) => joinPath(names.base, name)
-  let hidden = ops.embed(at(names.embedding), ops.ids)
-  if (input.scale !== undefined) hidden = ops.mul(hidden, input.scale)
+  let hidden = ops.embed(at(names.embedding), ops.ids, input.scale)
   if (hasOwnWidth(config)) hidden = ops.linear(at(names.projectIn), hidden)
   const { positionOffset } = input
   if (positionOffset !== undefined) {

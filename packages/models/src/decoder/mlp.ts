@@ -85,7 +85,7 @@ export function mlpBeside(
   const { graph } = ops
   const plain = ops.mul(ops.norm(at(beside.routerNorm), stream), routerScale)
   const read = ops.mul(plain, ops.parameter(at(beside.routerScale), [config.hiddenSize]))
-  const routed = route(graph, ops.linear(at(names.router), read), experts.count, experts.routing)
+  const routed = routedBy(context, experts.routing, experts.count, read)
   const scales = ops.parameter(at(beside.expertScale), [experts.count])
   const weights = ops.mul(routed.weights, graph.node('Gather', [scales, routed.experts]))
   const x = ops.norm(at(beside.expertsIn), stream)
@@ -117,7 +117,10 @@ function routedBy(
   count: number,
   x: GraphValue,
 ): Routed {
+  const { wide, graph } = ops
   const router = joinPath(path, config.names.router)
-  const bias = routing.bias === undefined ? undefined : ops.parameter(joinPath(router, routing.bias), [count])
-  return route(ops.graph, ops.linear(router, x), count, routing, bias)
+  const bias =
+    routing.bias === undefined ? undefined : wide.parameter(joinPath(router, routing.bias), [count])
+  const { experts, weights } = route(graph, wide.linear(router, x), count, routing, bias)
+  return { experts, weights: wide.narrow(weights) }
 }

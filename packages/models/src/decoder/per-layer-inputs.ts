@@ -21,7 +21,7 @@ export function perLayerInputs(
   const at = (name: string) => joinPath(names.base, name)
   const { size } = perLayer
   const each = { count: layers.length, size }
-  const looked = ops.mul(ops.embed(at(names.perLayerTable), ops.ids), Math.fround(Math.sqrt(size)))
+  const looked = ops.embed(at(names.perLayerTable), ops.ids, Math.fround(Math.sqrt(size)))
   const projected = ops.mul(ops.linear(at(names.perLayerProjection), hidden), hiddenSize ** -0.5)
   const normed = ops.fromHeads(ops.norm(at(names.perLayerNorm), ops.toHeads(projected, each)), each)
   const inputs = ops.split(

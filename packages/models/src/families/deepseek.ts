@@ -72,6 +72,7 @@ export const deepseekV3 = decoderFamily({
     })
   },
   gguf: DEEPSEEK_GGUF,
+  onnxModelTypes: ['deepseek_v3'],
 })
 
 interface Version {

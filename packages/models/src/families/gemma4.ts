@@ -77,6 +77,8 @@ export const gemma4 = decoderFamily({
     }
   },
   gguf: GEMMA4_GGUF,
+  onnxModelTypes: ['gemma4_text'],
+  onnxPartOf: { name: 'Gemma4ForConditionalGeneration', modelType: 'gemma4' },
 })
 
 function readBeside(read: ConfigReader, hidden: number): BesideChoice {

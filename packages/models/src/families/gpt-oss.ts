@@ -45,6 +45,7 @@ export const gptOss = decoderFamily({
     tensors: () => ({ 'self_attn.sinks': 'attn_sinks.weight' }),
     metadata: windowMetadataAlways,
   },
+  onnxModelTypes: ['gpt_oss'],
 })
 
 /** What the class has where a file has no rope settings. */

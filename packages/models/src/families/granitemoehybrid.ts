@@ -51,6 +51,7 @@ export const graniteMoeHybrid = decoderFamily({
     }
   },
   gguf: ({ layers: [layer] }) => (layer!.mlp.experts === undefined ? GRANITE_GGUF : GRANITE_MOE_GGUF),
+  onnxModelTypes: ['granitemoehybrid'],
 })
 
 /** @throws CapabilityError LAYER_TYPE for a model with layers that keep a state, which is what the class has by default. */

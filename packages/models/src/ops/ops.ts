@@ -14,14 +14,16 @@ export interface LayerOps {
   readonly ids: GraphValue
   /** The place of each token in its sequence, from 0, int64 [B, S]. */
   readonly positions: GraphValue
-  /** Rows of the table at `path`. */
-  embed(path: string, indices: GraphValue): GraphValue
+  /** Rows of the table at `path`, times `scale`; default 1. */
+  embed(path: string, indices: GraphValue, scale?: number): GraphValue
   /** The matrix of the linear layer at `path`, [out, in], in the dtype of the hidden states. */
   matrix(path: string): GraphValue
   /** Whether keys and values of latent attention are made for every head, as calibration wants them, or never. */
   readonly expandsLatents: boolean
   /** x·Wᵀ + b of the linear layer at `path`. */
   linear(path: string, x: GraphValue): GraphValue
+  /** What is computed in float32 whatever the dtype of the hidden states: another choice of experts is no small error. */
+  readonly wide: WideOps
   /** The norm at `path`, over the last axis. */
   norm(path: string, x: GraphValue): GraphValue
   /** Turns every head of queries or keys by its position. x: [B, S, heads · headSize] */
@@ -64,6 +66,15 @@ export interface LayerOps {
   besideHidden(value: GraphValue): GraphValue
 }
 
+export interface WideOps {
+  /** x·Wᵀ + b in float32, of an x in the dtype of the hidden states. */
+  linear(path: string, x: GraphValue): GraphValue
+  /** A parameter in float32. */
+  parameter(name: string, shape: readonly number[]): GraphValue
+  /** A float32 value in the dtype of the hidden states. */
+  narrow(value: GraphValue): GraphValue
+}
+
 /** What a decoder is computed with, from tokens to logits. */
 export interface Ops extends LayerOps {
   /** Of what the last block gives, the tokens whose logits are wanted. */
@@ -84,7 +95,7 @@ export interface ExpertsCall {
   readonly chosen: number
   /** Their indices, int64 [B, S, chosen]. */
   readonly experts: GraphValue
-  /** Float32 [B, S, chosen]. */
+  /** [B, S, chosen], in the dtype of the hidden states. */
   readonly weights: GraphValue
   readonly x: GraphValue
   /** What an expert makes of rows; any number of them, also none. */

@@ -77,13 +77,16 @@ export function layerOps(
   const { graph, shell, layout, trace } = request
   const module = (path: string) => findModule(shell.root, path)!
   const apply = (path: string, input: GraphValue) => lower(module(path), path, input, request)
+  const own = arithmetic(numbersOf(request))
   return {
-    ...arithmetic(numbersOf(request)),
+    ...own,
     ...attention,
     graph,
     ids: rows.ids,
-    embed: apply,
+    embed: (path, indices, scale) =>
+      scale === undefined ? apply(path, indices) : own.mul(apply(path, indices), scale),
     linear: apply,
+    wide: { linear: apply, parameter: own.parameter, narrow: (value) => value },
     matrix: (path) => graph.constant(floatMatrix(module(path), path)),
     expandsLatents: trace !== undefined,
     experts: (call) => splitByExpert(graph, call, { inPairs: layout !== 'sequences' }),

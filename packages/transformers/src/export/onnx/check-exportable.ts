@@ -3,13 +3,14 @@ import type { ModelDescription } from '@hfquant/models'
 import { unknownFamily } from '../unknown-family.js'
 
 /**
- * `@huggingface/transformers` chooses the class of a model, and the shape of its cache, by `model_type`.
+ * `@huggingface/transformers` chooses the class of a model, and the names of its caches, by `model_type`; their shapes are
+ * those of the graph.
  *
  * @throws CapabilityError EXPORT_ARCHITECTURE for a family that it does not know, EXPORT_MODEL_TYPE for a config.json
- * that it would refuse, EXPORT_CACHE for layers whose caches differ in shape.
+ * that it would refuse.
  */
 export function checkExportable(model: ModelDescription, config: JsonObject): void {
-  const { name, onnxModelTypes, facts } = model
+  const { name, onnxModelTypes } = model
   if (onnxModelTypes.length === 0) {
     throw unknownFamily(name, 'ONNX', (architecture) => architecture.onnxModelTypes.length > 0)
   }
@@ -23,17 +24,6 @@ export function checkExportable(model: ModelDescription, config: JsonObject): vo
         found: type,
         expected: onnxModelTypes,
         hint: 'Set it in config.json: @huggingface/transformers chooses the class of a model by it.',
-      },
-    )
-  }
-  if (new Set(facts.layers.map((layer) => JSON.stringify({ ...layer, window: 0 }))).size > 1) {
-    throw new CapabilityError(
-      'EXPORT_CACHE',
-      `${name} has layers with caches of different shapes, which ONNX folders have not`,
-      {
-        field: 'model_type',
-        found: type,
-        hint: 'Save it as a folder of safetensors instead: hfquant runs it from there.',
       },
     )
   }

@@ -10,7 +10,6 @@ import { floatConstant } from './float-constant.js'
 import { BATCH, PAST, PORTS, TOTAL, tokenInput } from './ports.js'
 
 interface AttentionRequest extends ExportRequest {
-  readonly ids: GraphValue
   readonly positions: GraphValue
 }
 
@@ -23,6 +22,8 @@ interface AttentionRequest extends ExportRequest {
 export function createAttention(request: AttentionRequest): Pick<Ops, 'attend' | 'rotate'> {
   const { graph, float } = request
   const inputs = attentionInputs(request)
+  /** Of each layer that has its own. */
+  const caches = new Map<number, readonly GraphValue[]>()
   const withSlopes = (slopes: readonly number[], newTokens: GraphValue) => {
     const { lastPosition: last, totalLength: total } = inputs
     const linear = positionBias(graph, { slopes, last, total, newTokens })
@@ -36,26 +37,33 @@ export function createAttention(request: AttentionRequest): Pick<Ops, 'attend' |
       rowsOf: rotaryRows(request, inputs.tokens),
     }),
     attend(call) {
-      const { layer, heads, kvHeads, slopes } = call
+      const { layer, heads, kvHeads, slopes, cacheOf } = call
       const padded = withPaddedHeads(graph, heads)
       const query = padded.widen(call.query, heads.count)
       const shape = (length: string) => [BATCH, kvHeads, length, padded.size]
       const bias = slopes === undefined ? inputs.bias : withSlopes(slopes, query)
+      const makeCache = () => [
+        ...[padded.widen(call.key!, kvHeads), padded.widen(call.value!, kvHeads)],
+        ...[PORTS.pastKey(layer), PORTS.pastValue(layer)].map((name) =>
+          graph.input(name, float, shape(PAST)),
+        ),
+      ]
+      const cache = cacheOf === undefined ? makeCache() : caches.get(cacheOf)!
       const [attended, presentKey, presentValue] = graph.nodes(
         'GroupQueryAttention',
         [
-          ...[query, padded.widen(call.key!, kvHeads), padded.widen(call.value!, kvHeads)],
-          ...[PORTS.pastKey(layer), PORTS.pastValue(layer)].map((name) =>
-            graph.input(name, float, shape(PAST)),
-          ),
+          ...[query, ...cache],
           ...[inputs.lastPosition, inputs.totalLength],
           ...optionalInputs(bias, call.sinks),
         ],
         3,
         { domain: 'com.microsoft', attributes: attentionAttributes(call) },
       )
-      graph.output(PORTS.presentKey(layer), presentKey!, float, shape(TOTAL))
-      graph.output(PORTS.presentValue(layer), presentValue!, float, shape(TOTAL))
+      if (cacheOf === undefined) {
+        caches.set(layer, cache)
+        graph.output(PORTS.presentKey(layer), presentKey!, float, shape(TOTAL))
+        graph.output(PORTS.presentValue(layer), presentValue!, float, shape(TOTAL))
+      }
       return padded.narrow(attended!, heads.count)
     },
   }
@@ -72,11 +80,11 @@ interface AttentionInputs {
   readonly tokens: GraphValue
 }
 
-function attentionInputs({ graph, ids, float }: AttentionRequest): AttentionInputs {
+function attentionInputs({ graph, positions, float }: AttentionRequest): AttentionInputs {
   const mask = tokenInput(graph, PORTS.attentionMask, TOTAL)
   const dimension = (value: GraphValue, axis: number) =>
     graph.node('Gather', [graph.node('Shape', [value]), graph.literal('int64', [1], [axis])]) // [1]
-  const [batch, sequence, total] = [dimension(ids, 0), dimension(ids, 1), dimension(mask, 1)]
+  const [batch, sequence, total] = [dimension(positions, 0), dimension(positions, 1), dimension(mask, 1)]
   const one = graph.literal('int64', [1], [1])
   const last = cast(graph, graph.node('Sub', [total, one]), 'int32')
   return {

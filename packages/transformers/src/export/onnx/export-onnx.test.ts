@@ -101,6 +101,39 @@ test('a model without a tokenizer takes ids, and the warnings say so', async () 
   ])
 })
 
+test('tables of a model that the library knows as a part of another one are a graph of their own', async () => {
+  const out = join(root, 'part')
+  await exportModel(golden('architectures/gemma4_text'), out, { format: 'onnx', type: 'q4' })
+  expect((await readdir(join(out, 'onnx'))).sort()).toEqual(
+    ['decoder_model_merged', 'embed_tokens'].flatMap((name) => [`${name}_q4.onnx`, `${name}_q4.onnx_data`]),
+  )
+  const { text_config, ...config } = await readJson(join(out, 'config.json'))
+  expect(config).toEqual({
+    architectures: ['Gemma4ForConditionalGeneration'],
+    model_type: 'gemma4',
+    'transformers.js_config': {
+      dtype: 'q4',
+      use_external_data_format: { 'embed_tokens_q4.onnx': 1, 'decoder_model_merged_q4.onnx': 1 },
+    },
+  })
+  expect(text_config).toEqual(await readJson(join(golden('architectures/gemma4_text'), 'config.json')))
+  const decoder = (await readFile(join(out, 'onnx', 'decoder_model_merged_q4.onnx'))).toString('latin1')
+  const has = (name: string) => decoder.includes(name)
+  expect(['inputs_embeds', 'per_layer_inputs', 'past_key_values.3.key'].filter((name) => !has(name))).toEqual(
+    [],
+  )
+  // The last layers read caches of earlier ones.
+  expect(['input_ids', 'past_key_values.4.key'].filter(has)).toEqual([])
+})
+
+test('kinds of layers that the library knows by older names are left to the graph', async () => {
+  const out = join(root, 'kinds')
+  await exportModel(golden('architectures/granitemoehybrid-attention'), out, { format: 'onnx' })
+  const config = await readJson(join(out, 'config.json'))
+  expect(config.model_type).toBe('granitemoehybrid')
+  expect(config.layer_types).toBeUndefined()
+})
+
 test.each([
   ['an unknown type', demoModel, { type: 'q3' }, {}, 'FIELD_VALUE'],
   ['a model type without a class', demoModel, {}, { model_type: 'lama' }, 'EXPORT_MODEL_TYPE'],

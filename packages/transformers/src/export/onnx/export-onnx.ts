@@ -51,29 +51,36 @@ export async function exportOnnx(
   const graph = createGraph(model.name)
   const precision: OnnxPrecision = PRECISIONS[type]
   const linear = linearIn(graph, precision, pure)
-  const request = { graph, shell: loaded.shell, linear, facts: model.facts, float: precision.float }
+  const tables = model.onnxPartOf && createGraph(`${model.name}: tables`)
+  const request = { graph, tables, shell: loaded.shell, linear, facts: model.facts, float: precision.float }
   const remarks: string[] = []
   if (model.kind === 'encoder') {
     const sentences = await sentencesOf(opened, model, (remark) => remarks.push(remark))
     model.forward(exportEncoderOps(request, model.encoder, sentences))
   } else model.forward(exportOps(request))
-  const name = `model${precision.suffix}.onnx`
-  const files = { model: name, weights: `${name}_data` }
+  const graphs =
+    tables === undefined ? { model: graph } : { embed_tokens: tables, decoder_model_merged: graph }
   const staged = await stageFolder(out)
   try {
     const folder = join(staged.path, 'onnx')
     await mkdir(folder)
-    await writeArtifact(folder, graph, {
-      files,
-      signal,
-      onProgress: onProgress && ((event) => onProgress({ ...event, stage: 'export' })),
-    })
+    const modelFiles: string[] = []
+    for (const [base, part] of Object.entries(graphs)) {
+      const name = `${base}${precision.suffix}.onnx`
+      await writeArtifact(folder, part, {
+        files: { model: name, weights: `${name}_data` },
+        signal,
+        onProgress: onProgress && ((event) => onProgress({ ...event, stage: 'export' })),
+      })
+      modelFiles.push(name)
+    }
     const { folder: source, folderIdentity } = opened
     const maxTokens = model.kind === 'encoder' ? model.encoder.maxTokens : undefined
     const copy = () => copyTokenizer(source, staged.path, maxTokens)
     const warnings = await readUnreplaced(source, folderIdentity, copy)
-    await writeConfig(staged.path, configFile, { type, modelFile: files.model })
-    const sizes = await Promise.all(Object.values(files).map((file) => syncedSize(join(folder, file))))
+    await writeConfig(staged.path, configFile, { type, modelFiles, partOf: model.onnxPartOf })
+    const files = modelFiles.flatMap((name) => [name, `${name}_data`])
+    const sizes = await Promise.all(files.map((file) => syncedSize(join(folder, file))))
     await staged.commit(isExportedFile)
     const bytes = sizes.reduce((sum, size) => sum + size, 0)
     return { bytes, warnings: [...warnings, ...remarks, ...growthWarnings(model.facts)] }

@@ -6,18 +6,23 @@ import {
   type Norm,
   type Numbers,
   type Ops,
+  type WideOps,
 } from '@hfquant/models'
-import { cast, convert, type Graph, lower } from '@hfquant/onnx'
+import { cast, convert, type Graph } from '@hfquant/onnx'
 import { splitByExpert } from '../../lower/split-by-expert.js'
 import { type FloatWeight, floatWeights } from '../float-weight.js'
 import { createAttention } from './export-attention.js'
 import { floatConstant } from './float-constant.js'
-import type { LowerLinear } from './linear.js'
+import { type LowerLinear, wideLinear } from './linear.js'
+import { lookUp } from './look-up.js'
 import type { OnnxFloat } from './onnx-type.js'
 import { BATCH, PORTS, SEQUENCE, tokenInput } from './ports.js'
+import { tokenTables } from './token-tables.js'
 
 export interface ExportRequest {
   readonly graph: Graph
+  /** Where the rows of tokens are looked up in a graph of their own. */
+  readonly tables?: Graph | undefined
   readonly shell: Shell
   readonly facts: ModelFacts
   /** Of everything between token ids and outputs; those are float32 always. */
@@ -27,12 +32,13 @@ export interface ExportRequest {
 
 /** Computes a decoder behind the inputs and outputs that `@huggingface/transformers` expects, in its floats. */
 export function exportOps(request: ExportRequest): Ops {
-  const { graph, facts, float } = request
-  const ids = tokenInput(graph, PORTS.inputIds, SEQUENCE)
+  const { graph, tables, facts, float } = request
+  const ids = tokenInput(tables ?? graph, PORTS.inputIds, SEQUENCE)
   const positions = tokenInput(graph, PORTS.positionIds, SEQUENCE)
   return {
     ...exportLayerOps(request, ids),
-    ...createAttention({ ...request, ids, positions }),
+    ...createAttention({ ...request, positions }),
+    ...(tables && { embed: tokenTables(request, tables) }),
     positions,
     wanted: (hidden) => lastRows(graph, hidden),
     logits(path, hidden, finish = (products) => products) {
@@ -56,8 +62,9 @@ export function exportLayerOps(
   return {
     ...arithmetic(numbersOf(request)),
     ...{ graph, ids },
-    embed: (path, indices) => lookUp(path, indices, request),
+    embed: (path, indices, scale) => lookUp(request, path, indices, scale),
     linear: (path, x) => linear(module(path), path, x),
+    wide: wideOps(request),
     matrix: (path) => floatConstant(graph, floatWeights(path, module(path)).get('weight')!, float),
     expandsLatents: false,
     experts: (call) => splitByExpert(graph, call, { inPairs: false }),
@@ -65,6 +72,16 @@ export function exportLayerOps(
     besideHidden: (value) => value,
   }
 }
+
+/** In float32 whatever the precision: neither floats are narrowed there nor weights rounded to blocks. */
+const wideOps = ({ graph, shell, float }: ExportRequest): WideOps => ({
+  linear: (path, x) => wideLinear(graph, float, [findModule(shell.root, path)!, path], x),
+  parameter(name) {
+    const { path, module, key } = locateParameter(shell, name)
+    return floatConstant(graph, floatWeights(path, module).get(key)!, 'float32')
+  },
+  narrow: (value) => convert(graph, value, 'float32', float),
+})
 
 /** Products with the matrix of the vocabulary at `path`. */
 export const outputProducts = (
@@ -94,17 +111,6 @@ function numbersOf({ graph, shell, float }: ExportRequest): Numbers {
     toFloats: (integers) => cast(graph, integers, float),
     normAt: (path) => findModule(shell.root, path) as Norm,
   }
-}
-
-/**
- * Indices [B, S] -> [B, S, D]. A float32 graph keeps the table as it is stored and widens the rows that it looks up; a
- * float16 one converts the table, so that no bfloat16 is left in it.
- */
-function lookUp(path: string, indices: GraphValue, { graph, shell, float }: ExportRequest): GraphValue {
-  const embedding = findModule(shell.root, path)!
-  if (float === 'float32') return lower(embedding, path, indices, { graph, compute: 'exact', memory: 'auto' })
-  const table = floatWeights(path, embedding).get('weight')!
-  return graph.node('Gather', [floatConstant(graph, table, float), indices])
 }
 
 /** What the output matrix goes by: a tied one by the name of the table, so that one constant can serve as both. */

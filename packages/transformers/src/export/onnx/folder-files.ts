@@ -9,6 +9,7 @@ import {
   readJsonFile,
   toNode,
 } from '@hfquant/core'
+import type { OnnxWhole } from '@hfquant/models'
 import type { OnnxType } from './onnx-type.js'
 
 /**
@@ -18,15 +19,19 @@ import type { OnnxType } from './onnx-type.js'
 export async function writeConfig(
   folder: string,
   { document }: JsonFile,
-  { type, modelFile }: { readonly type: OnnxType; readonly modelFile: string },
+  { type, modelFiles, partOf }: ConfigChanges,
 ): Promise<void> {
-  const entries = new Map(document.entries)
-  entries.delete('quantization_config')
+  const own = new Map(document.entries)
+  own.delete('quantization_config')
   // By it the library would look for a cache with keys and values in one tensor.
-  entries.delete('multi_query')
-  // Browsers open the weights file only when they are told that there is one.
-  const settings = { dtype: type, use_external_data_format: { [modelFile]: 1 } }
-  entries.set('transformers.js_config', toNode(settings))
+  own.delete('multi_query')
+  const modelType = own.get('model_type')
+  // Of this type the library knows kinds of layers by older names; without them it looks for the caches that there are.
+  if (modelType?.kind === 'string' && modelType.value === 'granitemoehybrid') own.delete('layer_types')
+  const entries = partOf === undefined ? own : wrapped(own, partOf)
+  // Browsers open weights files only when they are told that there are some.
+  const external = Object.fromEntries(modelFiles.map((name) => [name, 1]))
+  entries.set('transformers.js_config', toNode({ dtype: type, use_external_data_format: external }))
   await writeJson(join(folder, 'config.json'), entries)
 }
 
@@ -34,6 +39,24 @@ async function writeJson(path: string, entries: ReadonlyMap<string, JsonNode>): 
   await writeFile(path, formatJson({ kind: 'object', entries }), { flush: true }).catch((cause) => {
     throw outputError(cause, path)
   })
+}
+
+interface ConfigChanges {
+  readonly type: OnnxType
+  readonly modelFiles: readonly string[]
+  /** The model whose text model it is to be. */
+  readonly partOf: OnnxWhole | undefined
+}
+
+function wrapped(
+  entries: ReadonlyMap<string, JsonNode>,
+  { name, modelType }: OnnxWhole,
+): Map<string, JsonNode> {
+  return new Map([
+    ['architectures', toNode([name])],
+    ['model_type', toNode(modelType)],
+    ['text_config', { kind: 'object', entries }],
+  ])
 }
 
 /**

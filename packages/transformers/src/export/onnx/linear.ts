@@ -1,6 +1,6 @@
 import { elementCount, type GraphValue, type Module } from '@hfquant/core'
 import { castFloats, GGUF_BLOCK, GGUF_BLOCK_BYTES, type GgufBlockType, runKernel } from '@hfquant/kernels'
-import { type Graph, lower } from '@hfquant/onnx'
+import { convert, type Graph, lower } from '@hfquant/onnx'
 import { type FloatWeight, floatWeights, inGroups, notFinite, rowBytes } from '../float-weight.js'
 import { floatConstant } from './float-constant.js'
 import type { OnnxFloat, OnnxPrecision } from './onnx-type.js'
@@ -34,17 +34,32 @@ export const linearIn =
     }
     const product = inBlocks
       ? matMulNBits(graph, weight, { blocks: chosen, float }, input)
-      : halfProduct(graph, weight, input)
+      : floatProduct(graph, weight, 'float16', input)
     const bias = weights.get('bias')
     return bias === undefined ? product : graph.node('Add', [product, floatConstant(graph, bias, float)])
   }
 
+/** A linear layer in float32, in a graph whose floats are `float`. */
+export function wideLinear(
+  graph: Graph,
+  float: OnnxFloat,
+  [module, path]: readonly [module: Module, path: string],
+  input: GraphValue,
+): GraphValue {
+  if (float === 'float32') return lower(module, path, input, { graph, compute: 'exact', memory: 'auto' })
+  const weights = floatWeights(path, module)
+  const x = convert(graph, input, float, 'float32')
+  const product = floatProduct(graph, weights.get('weight')!, 'float32', x)
+  const bias = weights.get('bias')
+  return bias === undefined ? product : graph.node('Add', [product, floatConstant(graph, bias, 'float32')])
+}
+
 /**
- * x·Wᵀ in float16, which is mostly asked for to run on a graphics card: ONNX Runtime's WebGPU backend has no kernel for
- * the fused product of the float32 graph. The runtime transposes the weight once, when it loads the model.
+ * x·Wᵀ in graphs of float16, which are mostly asked for to run on a graphics card: ONNX Runtime's WebGPU backend has no kernel
+ * for the fused product of the float32 graph. The runtime transposes the weight once, when it loads the model.
  */
-function halfProduct(graph: Graph, weight: FloatWeight, input: GraphValue): GraphValue {
-  const stored = floatConstant(graph, weight, 'float16') // [outFeatures, inFeatures]
+function floatProduct(graph: Graph, weight: FloatWeight, float: OnnxFloat, input: GraphValue): GraphValue {
+  const stored = floatConstant(graph, weight, float) // [outFeatures, inFeatures]
   const turned = graph.node('Transpose', [stored], { attributes: { perm: { ints: [1, 0] } } })
   return graph.node('MatMul', [input, turned])
 }

@@ -6,6 +6,9 @@ export const PORTS = {
   inputIds: 'input_ids', // int64 [batch_size, sequence_length]
   attentionMask: 'attention_mask', // int64 [batch_size, total_sequence_length]
   tokenTypes: 'token_type_ids', // int64 [batch_size, sequence_length], of encoders
+  // Of decoders whose tables are a graph of their own, what it gives.
+  embeddings: 'inputs_embeds', // [batch_size, sequence_length, hiddenSize]
+  layerInputs: 'per_layer_inputs', // [batch_size, sequence_length, layers, size]
   positionIds: 'position_ids', // int64 [batch_size, sequence_length]
   logitsToKeep: 'num_logits_to_keep', // int64 []: rows from the end, 0 for all
   pastKey: (layer: number) => `past_key_values.${layer}.key`, // [batch_size, heads, past, headSize]
