@@ -44,6 +44,7 @@ export type {
 } from './decoder/decoder-config.js'
 export { type DecoderChoices, type DecoderFamily, decoderFamily } from './decoder/decoder-family.js'
 export type { DecoderGguf } from './decoder/gguf-of-decoder.js'
+export type { CompleteLayer, LayerAddition } from './decoder/layer-addition.js'
 export { AFTER_NORMS, type DecoderNames, type LayerNormNames, SANDWICH_NORMS } from './decoder/names.js'
 export {
   type EncoderChoices,

@@ -11,7 +11,7 @@ import {
 import { Norm } from '../parts/norm.js'
 import { child } from '../parts/place-module.js'
 import { buildLayers } from './build-layers.js'
-import type { DecoderConfig, PerLayerChoice } from './decoder-config.js'
+import type { DecoderConfig } from './decoder-config.js'
 
 /** The modules of a decoder on the meta device, in the order of the Python library, which lists of names show. */
 export function buildDecoder(config: DecoderConfig, dtype: FloatDtype): Shell {
@@ -55,7 +55,7 @@ export function buildBody(root: Module, config: DecoderConfig, dtype: FloatDtype
     child(base, names.projectIn, new Linear(embeddingSize, hiddenSize, dtype))
     child(base, names.projectOut, new Linear(hiddenSize, embeddingSize, dtype))
   }
-  if (input.perLayer !== undefined) buildPerLayerInputs(base, input.perLayer, config, dtype)
+  config.addition?.build(base, dtype)
   buildLayers(base, config, dtype)
   if (output.norm !== false) child(base, names.finalNorm, new Norm([hiddenSize], norm, dtype))
 }
@@ -72,18 +72,4 @@ function fusedExperts({ names, layers }: DecoderConfig): CheckpointMapping {
     { from: 'experts.gate_up_proj', to: `experts.*.${up}.weight`, part: 'rows 2/2', readOnly: true },
     { from: 'experts.down_proj', to: `experts.*.${down}.weight`, readOnly: true },
   ]
-}
-
-/** Projections outside of blocks stay in float, as the output matrix does. */
-function buildPerLayerInputs(
-  base: Module,
-  { size, vocabSize }: PerLayerChoice,
-  { names, norm, layers, hiddenSize }: DecoderConfig,
-  dtype: FloatDtype,
-): void {
-  const width = layers.length * size
-  child(base, names.perLayerTable, new Embedding(vocabSize, width, dtype))
-  const projection = new Linear(hiddenSize, width, dtype, { quantizable: false })
-  child(base, names.perLayerProjection, projection)
-  child(base, names.perLayerNorm, new Norm([size], norm, dtype))
 }

@@ -36,13 +36,7 @@ function buildLayer(layer: Module, choice: LayerChoice, config: LayersConfig, dt
   buildMlp(layer, choice.mlp, config, dtype)
   if (choice.beside !== undefined) buildBeside(layer, choice.mlp, choice.beside, config, dtype)
   for (const name of [attentionIn, attentionOut, mlpIn, mlpOut]) addNorm(name)
-  const { perLayer } = config.input
-  if (perLayer !== undefined) {
-    child(layer, names.perLayerGate, new Linear(hiddenSize, perLayer.size, dtype))
-    child(layer, names.perLayerOutput, new Linear(perLayer.size, hiddenSize, dtype))
-    addNorm(names.perLayerOutputNorm)
-  }
-  if (config.scalesLayers) layer.parameter(names.layerScale, dtype, [1])
+  config.addition?.buildLayer(layer, dtype)
 }
 
 function buildAttention(

@@ -3,6 +3,7 @@ import type { Activation } from '../parts/activation.js'
 import type { NormKind } from '../parts/norm.js'
 import type { Rope } from '../parts/rope.js'
 import type { Routing } from '../parts/routing.js'
+import type { LayerAddition } from './layer-addition.js'
 import type { DecoderNames, LayerNormNames } from './names.js'
 
 /**
@@ -16,10 +17,7 @@ export interface LayersConfig {
   readonly layers: readonly LayerChoice[]
   /** Projections within layers are stored [in, out], with a bias, as GPT-2 does. */
   readonly storesColumns?: boolean | undefined
-  /** What a layer gives is multiplied with a number of its own, a parameter [1]. */
-  readonly scalesLayers?: boolean | undefined
-  /** Inputs of single layers. */
-  readonly input: Pick<InputChoice, 'perLayer'>
+  readonly addition?: LayerAddition | undefined
   readonly names: DecoderNames
 }
 
@@ -219,16 +217,6 @@ export interface InputChoice {
   readonly embeddingSize?: number | undefined
   /** A norm behind the table. */
   readonly norm?: boolean | undefined
-  /** Every layer has an input of its own for each token. */
-  readonly perLayer?: PerLayerChoice | undefined
-}
-
-/** How inputs of single layers are made: from a table of their own and from the hidden states before the first layer. */
-export interface PerLayerChoice {
-  /** Channels of the input of one layer. */
-  readonly size: number
-  /** Rows of the table, [vocabSize, layers · size]. */
-  readonly vocabSize: number
 }
 
 export interface OutputChoice {

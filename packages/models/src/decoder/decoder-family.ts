@@ -22,6 +22,7 @@ import type {
 } from './decoder-config.js'
 import { forwardDecoder } from './forward-decoder.js'
 import { type DecoderGguf, decoderGguf } from './gguf-of-decoder.js'
+import type { LayerAddition } from './layer-addition.js'
 import { type DecoderNames, LLAMA_NAMES } from './names.js'
 
 /** What tells a decoder from Llama: every choice that is left out is Llama's. */
@@ -36,7 +37,7 @@ export interface DecoderChoices {
   readonly input?: InputChoice
   readonly output?: OutputChoice
   readonly storesColumns?: boolean
-  readonly scalesLayers?: boolean
+  readonly addition?: LayerAddition
   readonly names?: Partial<DecoderNames>
   readonly checkpoint?: CheckpointMapping
   /** Windows are then as wide on each side. */

@@ -2,14 +2,14 @@ import { type GraphValue, joinPath } from '@hfquant/core'
 import type { LayerOps, Ops } from '../ops/ops.js'
 import type { DecoderConfig } from './decoder-config.js'
 import { forwardLayers } from './forward-layers.js'
-import { perLayerInputs } from './per-layer-inputs.js'
 
 /** The arithmetic of a decoder, from token ids to logits. */
 export function forwardDecoder(ops: Ops, config: DecoderConfig): void {
   const { names, output } = config
   const at = (name: string) => joinPath(names.base, name)
   const begin = embedded(ops, config) // [B, S, D]
-  const hidden = forwardLayers(ops, config, at(names.layers), begin, perLayerInputs(ops, config, begin))
+  const complete = config.addition?.begin(ops, names.base, begin)
+  const hidden = forwardLayers(ops, config, at(names.layers), begin, complete)
   // Only the rows whose logits are wanted pass through the head, which is the largest product of all.
   let rows = ops.wanted(hidden) // [B, R, D]
   if (output.norm !== false) rows = ops.norm(at(names.finalNorm), rows)

@@ -2,29 +2,27 @@ import { type GraphValue, joinPath } from '@hfquant/core'
 import type { LayerOps } from '../ops/ops.js'
 import { attention } from './attention.js'
 import type { LayerChoice, LayersConfig } from './decoder-config.js'
+import type { CompleteLayer } from './layer-addition.js'
 import { mlp, mlpBeside } from './mlp.js'
-import { joinInput } from './per-layer-inputs.js'
 
 /**
  * Layer after layer, each a block. [B, S, D] to [B, S, D]
  *
  * @param layersPath of the layers, which are numbered below it.
- * @param inputs of single layers, for a model that has some.
+ * @param complete what the output of a layer passes through, for a family that adds to it.
  */
 export function forwardLayers(
   ops: LayerOps,
   config: LayersConfig,
   layersPath: string,
   begin: GraphValue,
-  inputs?: readonly GraphValue[],
+  complete: CompleteLayer = (_layer, output) => output,
 ): GraphValue {
   let hidden = begin
   for (const [index, layer] of config.layers.entries()) {
     const path = joinPath(layersPath, layer.storedAs ?? String(index))
-    const context = { ops, config, path, index, input: inputs?.[index] }
-    hidden = ops.block(path, hidden, (x, cut) =>
-      completed(context, layer, forwardLayer(context, layer, x, cut)),
-    )
+    const context = { ops, config, path, index }
+    hidden = ops.block(path, hidden, (x, cut) => complete(context, forwardLayer(context, layer, x, cut)))
   }
   return hidden
 }
@@ -36,8 +34,6 @@ export interface LayerContext {
   /** Of the layer. */
   readonly path: string
   readonly index: number
-  /** [B, S, size], of a layer that has an input of its own. */
-  readonly input: GraphValue | undefined
 }
 
 function forwardLayer(
@@ -72,12 +68,4 @@ function forwardLayer(
       ? mlp(context, layer.mlp, z)
       : mlpBeside(context, layer.mlp, beside, { stream: between, normed: z })
   return join(ofNormed ? z : between, branch, norms.mlpOut)
-}
-
-/** What comes behind both branches. */
-function completed(context: LayerContext, { mlp }: LayerChoice, x: GraphValue): GraphValue {
-  const { ops, config, path, input } = context
-  const joined = input === undefined ? x : joinInput(context, mlp.activation, x, input)
-  if (!config.scalesLayers) return joined
-  return ops.mul(joined, ops.parameter(joinPath(path, config.names.layerScale), [1]))
 }

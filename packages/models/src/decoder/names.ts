@@ -43,16 +43,6 @@ export interface DecoderNames {
   /** Of an activation with parameters. */
   readonly activation: string
   readonly norms: LayerNormNames
-  /** The parameter that scales a layer. */
-  readonly layerScale: string
-  /** Of inputs of single layers: their table, what projects hidden states, and its norm, relative to the base model. */
-  readonly perLayerTable: string
-  readonly perLayerProjection: string
-  readonly perLayerNorm: string
-  /** What such an input meets in its layer. */
-  readonly perLayerGate: string
-  readonly perLayerOutput: string
-  readonly perLayerOutputNorm: string
 }
 
 export interface BesideNames {
@@ -145,13 +135,6 @@ export const LLAMA_NAMES: DecoderNames = {
   },
   activation: 'mlp.act_fn',
   norms: { attentionIn: 'input_layernorm', mlpIn: 'post_attention_layernorm' },
-  layerScale: 'layer_scalar',
-  perLayerTable: 'embed_tokens_per_layer',
-  perLayerProjection: 'per_layer_model_projection',
-  perLayerNorm: 'per_layer_projection_norm',
-  perLayerGate: 'per_layer_input_gate',
-  perLayerOutput: 'per_layer_projection',
-  perLayerOutputNorm: 'post_per_layer_input_norm',
 }
 
 /** Norms before and behind both branches, as Gemma 2 names them. */

@@ -132,7 +132,6 @@ function readEncoder(family: EncoderFamily, json: JsonObject): EncoderConfig {
     className,
     ...{ hiddenSize: sizes.hidden, vocabSize: sizes.vocabulary, maxPositions: sizes.positions, norm, layers },
     residual: { kind: residual },
-    input: {},
     tokens: withRows({ size: sizes.hidden, positions: sizes.positions, types, ...tokens }),
     finalNorm: chosen.finalNorm ?? false,
     pooler: chosen.pooler && { ...chosen.pooler, path: joinPath(base, chosen.pooler.path) },

@@ -1,5 +1,6 @@
 import type { DecoderConfig, LayerChoice } from '../decoder/decoder-config.js'
 import type { DecoderGguf } from '../decoder/gguf-of-decoder.js'
+import type { Gemma4Additions } from './gemma4-additions.js'
 import { windowMetadataAlways } from './gguf-limits.js'
 
 /** How llama.cpp knows Gemma 4: sizes of heads by kind of layer, and the layers without a cache of their own last. */
@@ -23,7 +24,7 @@ export const GEMMA4_GGUF: DecoderGguf = {
     'router.per_expert_scale': 'ffn_down_exps.scale',
   }),
   metadata(config) {
-    const { layers, input, output } = config
+    const { layers, output } = config
     const [full, sliding] = [layers.find(isFull), layers.find((layer) => !isFull(layer))]
     const large = (full ?? sliding)!.attention
     const small = (sliding ?? full)!.attention
@@ -37,7 +38,7 @@ export const GEMMA4_GGUF: DecoderGguf = {
       'attention.value_length_swa': { u32: small.headSize },
       'rope.dimension_count_swa': { u32: small.rope!.width },
       'attention.shared_kv_layers': { u32: layers.length - ownerCount(config) },
-      embedding_length_per_layer_input: { u32: input.perLayer?.size ?? 0 },
+      embedding_length_per_layer_input: { u32: inputsOf(config)?.size ?? 0 },
       ...(output.softCap !== undefined && { final_logit_softcapping: { f32: output.softCap } }),
     }
   },
@@ -62,7 +63,9 @@ function sharingObstacle(config: DecoderConfig): string | undefined {
     : 'its last two layers with a cache are not one that slides and one that does not'
 }
 
-const inputsObstacle = ({ input: { perLayer }, vocabSize }: DecoderConfig): string | undefined =>
-  perLayer === undefined || perLayer.vocabSize === vocabSize
+const inputsOf = ({ addition }: DecoderConfig) => (addition as Gemma4Additions).inputs
+
+const inputsObstacle = (config: DecoderConfig): string | undefined =>
+  [config.vocabSize, undefined].includes(inputsOf(config)?.vocabSize)
     ? undefined
     : 'the table of its inputs of single layers has rows of its own'

@@ -8,6 +8,7 @@ import type { BesideChoice } from '../decoder/decoder-config.js'
 import { decoderFamily } from '../decoder/decoder-family.js'
 import { SANDWICH_NORMS } from '../decoder/names.js'
 import { rmsNorm } from '../parts/norm.js'
+import { gemma4Additions } from './gemma4-additions.js'
 import { GEMMA4_GGUF } from './gemma4-gguf.js'
 
 /**
@@ -68,11 +69,11 @@ export const gemma4 = decoderFamily({
         to: `experts.*.${name}.weight`,
       })),
       mlp: (index) => ({ activation, inner: wide && index >= owners ? 2 * inner : inner }),
-      scalesLayers: true,
-      input: {
-        scale: Math.fround(Math.sqrt(hidden)),
-        perLayer: size === 0 ? undefined : { size, vocabSize },
-      },
+      addition: gemma4Additions({
+        ...{ layers, hidden, norm, activation },
+        inputs: size === 0 ? undefined : { size, vocabSize },
+      }),
+      input: { scale: Math.fround(Math.sqrt(hidden)) },
       output: { softCap: read.cap('final_logit_softcapping') },
     }
   },
