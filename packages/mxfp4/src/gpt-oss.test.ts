@@ -5,6 +5,7 @@ import { registerQuantizer } from '@hfquant/core'
 import {
   type CheckpointChange,
   changeCheckpoint,
+  readExpected,
   readTensorFile,
   relativeError,
   type StoredTensor,
@@ -12,12 +13,14 @@ import {
 } from '@hfquant/testkit'
 import { AutoModelForCausalLM, quantizeModel } from '@hfquant/transformers'
 import { beforeAll, describe, expect, test } from 'vitest'
+import { E2M1_VALUES } from './e2m1.js'
 import { Mxfp4Config, mxfp4 } from './index.js'
 import { golden } from './testing/golden.fixture.js'
 
 registerQuantizer(mxfp4)
 const folder = testFolder()
 const published = golden('tiny-gpt-oss-mxfp4')
+const older = golden('gpt_oss-mxfp4')
 const tensorsOf = async (path: string, file = 'model') =>
   (await readTensorFile(join(path, `${file}.safetensors`))).tensors
 const tensors = await tensorsOf(published)
@@ -42,6 +45,17 @@ const changed = (name: string, change: CheckpointChange) =>
 describe('a model as it is on the hub', () => {
   test('gives the logits of Python', async () => {
     expect(relativeError(await logitsOf(published), wanted)).toBeLessThan(2e-5)
+  })
+
+  test('gives logits and tokens of Python where config.json is an older one, and all but experts is float32', async () => {
+    const { sequences, logits, greedy } = await readExpected(older)
+    await using model = await AutoModelForCausalLM.fromPretrained(older, { compute: 'exact' })
+    const found = await model.forward({ inputIds: sequences.map((ids) => [...ids]) })
+    expect(relativeError(found.logits, logits)).toBeLessThan(2e-5)
+    const tokens = [...greedy.slice(0, 8)]
+    const options = { maxNewTokens: greedy.length - 8, temperature: 0, ignoreEos: true }
+    for await (const { tokenId } of model.generate({ inputIds: [...tokens] }, options)) tokens.push(tokenId)
+    expect(tokens).toEqual([...greedy])
   })
 
   test('computes fast with the codes of its experts, off by the rounding of activations alone', async () => {
@@ -84,6 +98,35 @@ describe('a float model', () => {
     expect(found.get(`${EXPERTS}.gate_up_proj`)).toMatchObject({ dtype: 'BF16', shape: [4, 64, 64] })
     expect(found.get(`${EXPERTS}.down_proj`)).toMatchObject({ dtype: 'BF16', shape: [4, 32, 64] })
     expect(relativeError(await logitsOf(float), wanted)).toBeLessThan(2e-5)
+  })
+
+  test('has the values of the codes, each of them, rows and columns in turn', async () => {
+    const out = join(folder, 'older')
+    await using model = await AutoModelForCausalLM.fromPretrained(older)
+    await model.dequantize()
+    await model.savePretrained(out)
+    const [floats, stored] = [await tensorsOf(out), await tensorsOf(older)]
+    for (const name of ['gate_up_proj', 'down_proj']) {
+      const { dtype, shape, bytes } = floats.get(`${EXPERTS}.${name}`)!
+      const [experts, columns, rows] = shape as [number, number, number]
+      expect(dtype).toBe('F32')
+      const values = new Float32Array(bytes.slice().buffer)
+      const [codes, scales] = ['blocks', 'scales'].map(
+        (key) => stored.get(`${EXPERTS}.${name}_${key}`)!.bytes,
+      )
+      const expected = values.map((_, at) => {
+        const [expert, column, row] = [
+          Math.floor(at / columns / rows),
+          Math.floor(at / rows) % columns,
+          at % rows,
+        ]
+        const place = (expert * rows + row) * columns + column
+        const code = (codes![place >> 1]! >> (4 * (place % 2))) & 15
+        return E2M1_VALUES[code]! * 2 ** (scales![place >> 5]! - 127)
+      })
+      expect(values.length).toBe(experts * columns * rows)
+      expect(values).toEqual(expected)
+    }
   })
 
   test('is quantized into the layout of the hub, experts and nothing else', async () => {
