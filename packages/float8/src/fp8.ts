@@ -3,10 +3,12 @@ import {
   type CheckpointHeaders,
   type DefinedQuantizer,
   defineQuantizer,
+  skip,
   unknownKeysRemark,
   type WeightInfo,
 } from '@hfquant/core'
-import { madeFormat } from './made-format.js'
+import { WEIGHT } from './layout.js'
+import { madeFormat, SCALE } from './made-format.js'
 import { recoverBlock } from './recover-block.js'
 import { type Float8Settings, formatSettings, readSettings } from './settings.js'
 import { storedFormat } from './stored-format.js'
@@ -28,11 +30,14 @@ export const fp8: DefinedQuantizer<Float8Settings> = defineQuantizer<Float8Setti
   ],
   skipModules: ({ modulesToNotConvert }) => modulesToNotConvert,
   withSkipModules: (settings, resolved) => ({ ...settings, modulesToNotConvert: resolved }),
+  stackedComponents: [WEIGHT, SCALE],
   formatFor(weight, settings, { preQuantized, stored }) {
     if (preQuantized) {
       const codeDtype = settings.fmt === 'e4m3' ? 'float8_e4m3fn' : 'float8_e5m2'
       return storedFormat(weight, stored!, { codeDtype, block: settings.weightBlockSize })
     }
+    if (weight.stacked && weight.hasBias)
+      return skip('is an expert with a bias, which Python reads in float only')
     return madeFormat(weight, blockToMake(weight, settings))
   },
   recoverConfig(headers: CheckpointHeaders) {
@@ -43,7 +48,7 @@ export const fp8: DefinedQuantizer<Float8Settings> = defineQuantizer<Float8Setti
 
 /** @throws CapabilityError for what can be read and not made. */
 function blockToMake(
-  { path, inFeatures }: WeightInfo,
+  { path, inFeatures, outFeatures, stacked }: WeightInfo,
   { weightBlockSize, activationScheme, fmt, scaleFmt }: Float8Settings,
 ): readonly [number, number] {
   const refused = [
@@ -59,19 +64,29 @@ function blockToMake(
       hint: 'What is made has blocks, dynamic activations, e4m3 and scales of any size.',
     })
   }
-  const [, columns] = weightBlockSize!
-  if (inFeatures % columns === 0) return weightBlockSize!
-  throw new CapabilityError(
-    'BLOCK_INDIVISIBLE',
-    `${path} has ${inFeatures} input features, no multiple of the ${columns} columns of a block`,
-    {
-      ...{
-        module: path,
-        field: 'weight_block_size',
-        found: inFeatures,
-        expected: `a multiple of ${columns}`,
+  const [rows, columns] = weightBlockSize!
+  const hint =
+    'Choose smaller blocks, or name the module in modulesToNotConvert: servers refuse such a matrix.'
+  if (inFeatures % columns !== 0) {
+    throw new CapabilityError(
+      'BLOCK_INDIVISIBLE',
+      `${path} has ${inFeatures} input features, no multiple of the ${columns} columns of a block`,
+      {
+        ...{ module: path, field: 'weight_block_size', found: inFeatures },
+        ...{ expected: `a multiple of ${columns}`, hint },
       },
-      hint: 'Choose smaller blocks, or name the module in modulesToNotConvert: servers refuse such a matrix.',
-    },
-  )
+    )
+  }
+  // transformers keeps two rows of scales at least where it has gate and up projections of experts in one tensor.
+  if (stacked && outFeatures <= rows) {
+    throw new CapabilityError(
+      'BLOCK_INDIVISIBLE',
+      `${path} has ${outFeatures} output features, all of them within the ${rows} rows of a block`,
+      {
+        ...{ module: path, field: 'weight_block_size', found: outFeatures },
+        ...{ expected: `more than ${rows}`, hint },
+      },
+    )
+  }
+  return weightBlockSize!
 }

@@ -3,7 +3,7 @@ import { toE4m3 } from './e4m3.js'
 import { float8Format } from './float8-format.js'
 import { WEIGHT } from './layout.js'
 
-const SCALE = 'weight_scale_inv'
+export const SCALE = 'weight_scale_inv'
 
 /** The largest number of E4M3. */
 const LARGEST = 448

@@ -33,8 +33,10 @@ export const mxfp4: Mxfp4Backend = defineQuantizer<Mxfp4Settings>({
   loadingAttributes: ['dequantize'],
   skipModules: skipEntries,
   // The list in a file says what Python leaves alone; it is of experts only that a part of it matters.
-  withSkipModules: (settings, _resolved, isDefault) =>
-    isDefault ? { ...settings, modulesToNotConvert: NOT_CONVERTED } : settings,
+  withSkipModules: (settings) => ({
+    ...settings,
+    modulesToNotConvert: settings.modulesToNotConvert ?? NOT_CONVERTED,
+  }),
   stackedComponents: [BLOCKS, SCALES],
   tensorName: refuseOriginalName,
   async formatFor(weight, _settings, { preQuantized, stored }) {

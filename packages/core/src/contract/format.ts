@@ -13,6 +13,8 @@ export interface WeightInfo {
   readonly dtype: FloatDtype
   /** Set for one of the weights that a file keeps in one tensor, such as those of all experts of a layer. */
   readonly stacked?: true
+  /** Set for a weight with a bias beside it. */
+  readonly hasBias?: true
 }
 
 /** One tensor of a quantized weight, as stored on disk. */

@@ -102,7 +102,10 @@ export interface QuantizerDefinition<Config> {
   skipModules?(config: Config): readonly string[] | undefined
   /** True when the list of `skipModules` replaces the default one instead of adding to it. */
   replacesDefaultSkips?(config: Config): boolean
-  /** The config to be saved, with the resolved skip list; `isDefault` when the defaults alone produced it. */
+  /**
+   * The config to be saved, with the resolved skip list: what is on it, and what stays in float whatever is on it, such as
+   * routers. `isDefault` when the defaults alone produced it.
+   */
   withSkipModules?(config: Config, resolved: readonly string[], isDefault: boolean): Config
   /** True when the size of a component is known only after quantizing; the file is then laid out after that. */
   sizesDependOnValues?(config: Config): boolean
@@ -114,7 +117,8 @@ export interface QuantizerDefinition<Config> {
   untiesEmbeddings?(config: Config): boolean
   /**
    * Components that weights which a file keeps in one tensor have in common: component `key` of all weights of a tensor
-   * `T` is the tensor `T_key`, whose first axis counts them. Without it, such weights stay in float.
+   * `T` is the tensor `T_key`, whose first axis counts them, "weight" is `T` itself, and "weight_scale" is `T_scale`. Without
+   * it, such weights stay in float.
    */
   readonly stackedComponents?: readonly string[]
   /** The name that a tensor of a quantized checkpoint has in the current layout, for files in an older one. */

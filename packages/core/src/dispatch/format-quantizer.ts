@@ -5,7 +5,7 @@ import { CapabilityError, CheckpointError } from '../errors/families.js'
 import { type Checkpoint, storedWeight } from '../load/checkpoint.js'
 import { missingTensors } from '../load/missing-tensors.js'
 import { isFloating } from '../shell/dtype.js'
-import { walkModules } from '../shell/module.js'
+import { findModule, walkModules } from '../shell/module.js'
 import {
   describeWeight,
   type ModelWeight,
@@ -91,7 +91,10 @@ export class FormatQuantizer<Config extends object> extends HfQuantizer {
       if (this.preQuantized) this.refuseFloat(checkpoint, skips, skipped)
       else this.#useless = uselessOf(shell, skipped)
     }
-    this.recordSkips(shell, skips)
+    this.recordSkips(shell, skips, [
+      ...kept.map(({ module }) => module),
+      ...stackedOf(candidates).filter((path) => skipped.some(({ module }) => module === path)),
+    ])
     this.settleConfig(checkpoint)
     const warnings = [
       ...(this.definition.warnings?.(this.config.value) ?? []),
@@ -260,14 +263,25 @@ export class FormatQuantizer<Config extends object> extends HfQuantizer {
     this.#isSettled = true
   }
 
-  private recordSkips(shell: Shell, skips: SkipList): void {
+  /** @param others paths of modules that stay in float though no list names them: Python would look for quantized ones. */
+  private recordSkips(shell: Shell, skips: SkipList, others: readonly string[]): void {
     const { definition, config } = this
     if (this.preQuantized || definition.withSkipModules === undefined) return
-    const isDefault = definition.skipModules?.(config.value) === undefined
-    const value = definition.withSkipModules(config.value, skippedLinears(shell, skips), isDefault)
+    const isDefault = definition.skipModules?.(config.value) === undefined && others.length === 0
+    const listed = new Set([...skippedLinears(shell, skips), ...withoutNumbers(shell, others)])
+    const value = definition.withSkipModules(config.value, [...listed], isDefault)
     this.config = this.toConfig(value, config.explicitKeys)
   }
 }
+
+const stackedOf = (candidates: readonly ModelWeight[]): readonly string[] =>
+  candidates.filter(({ slot }) => slot.stacked).map(({ modulePath }) => modulePath)
+
+/** Weights that are one tensor belong to one module in Python: "mlp.experts.3.down_proj" to "mlp.experts". */
+const withoutNumbers = (shell: Shell, paths: readonly string[]): readonly string[] =>
+  paths.map((path) =>
+    findModule(shell.root, path)?.slot?.stacked ? path.replace(/\.\d+\.[^.]+$/, '') : path,
+  )
 
 const ALWAYS_FLOAT = 'stays in float with every method'
 

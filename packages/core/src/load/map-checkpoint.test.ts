@@ -210,10 +210,10 @@ describe('weights that files keep in one tensor', () => {
     expect(await bytesOf(model.shell)).toEqual(await bytesOf(apart.shell))
     const out = await save(join(folder, 'stacked-int8'), whole, model)
     await using opened = await openSafetensorsCheckpoint(join(out, 'model.safetensors'))
-    expect(opened.tensors.get(`${MLP}.experts.gate_up_proj_weight`)!.entry).toMatchObject({
+    expect(opened.tensors.get(`${MLP}.experts.gate_up_proj`)!.entry).toMatchObject({
       ...{ dtype: 'I8', shape: [COUNT, 2 * INNER, HIDDEN] },
     })
-    expect(opened.tensors.get(`${MLP}.experts.down_proj_weight_scale`)!.entry.shape).toEqual([COUNT, HIDDEN])
+    expect(opened.tensors.get(`${MLP}.experts.down_proj_scale`)!.entry.shape).toEqual([COUNT, HIDDEN])
     const again = await load(out, shellWith(CUT, true))
     expect(await bytesOf(again.shell)).toEqual(await bytesOf(model.shell))
   })

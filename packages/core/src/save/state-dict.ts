@@ -33,9 +33,7 @@ function withWholes(
   entries: readonly StateEntry[],
   { checkpoint = [], components = [] }: Shell,
 ): readonly StateEntry[] {
-  const cuts = entries.map(({ name, quantized }) =>
-    savedCut(quantized === undefined ? checkpoint : components, name),
-  )
+  const cuts = entries.map(({ name }) => savedCut([...components, ...checkpoint], name))
   const counts = new Map<string, number>()
   for (const cut of cuts) if (cut !== undefined) counts.set(cut.name, (counts.get(cut.name) ?? 0) + 1)
   return entries.map((entry, at) => {

@@ -90,17 +90,21 @@ export function savedCut(
 
 /**
  * How the components of weights that are kept in one tensor are kept: those called "blocks" of the weights in a tensor
- * "experts.up_proj" are the tensor "experts.up_proj_blocks".
+ * "experts.up_proj" are the tensor "experts.up_proj_blocks". A component called "weight" takes the tensor's own name, and
+ * "weight_scale" follows it.
  */
 export const componentRules = (mapping: CheckpointMapping, keys: readonly string[]): CheckpointMapping =>
   mapping
     .filter((rule) => isCutting(rule) && !rule.readOnly && rule.to.endsWith('.weight'))
     .flatMap((rule) =>
-      keys.map((key) => ({
-        ...rule,
-        from: `${rule.from}_${key}`,
-        to: rule.to.slice(0, -'weight'.length) + key,
-      })),
+      keys
+        // It goes by the rule itself.
+        .filter((key) => key !== 'weight')
+        .map((key) => ({
+          ...rule,
+          from: `${rule.from}_${key.replace(/^weight_/, '')}`,
+          to: rule.to.slice(0, -'weight'.length) + key,
+        })),
     )
 
 /** Index and number of the shares, counted from 0. */

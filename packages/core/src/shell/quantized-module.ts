@@ -58,11 +58,12 @@ export function weightOf(modulePath: string, module: Module): ModelWeight | unde
 export const tensorName = ({ modulePath }: ModelWeight): string => joinPath(modulePath, 'weight')
 
 /** The weight as a format sees it: [outFeatures, inFeatures], however the model stores it. */
-export const describeWeight = ({ modulePath, slot, parameter }: ModelWeight): WeightInfo => ({
+export const describeWeight = ({ modulePath, module, slot, parameter }: ModelWeight): WeightInfo => ({
   ...{ path: modulePath, kind: slot.kind },
   ...{ outFeatures: slot.outFeatures, inFeatures: slot.inFeatures },
   dtype: parameter.dtype as FloatDtype,
   ...(slot.stacked && { stacked: true }),
+  ...(module.parameters.has('bias') && { hasBias: true }),
 })
 
 /** Puts a quantized module in the place of the float one. */
