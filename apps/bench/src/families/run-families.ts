@@ -75,7 +75,7 @@ async function runChecks(
       subject,
       await run(folder).then(
         () => ({ works: true }),
-        ({ message }: Error) => ({ works: false, reason: `${title}: ${message}` }),
+        ({ message }: Error) => ({ works: false, reason: `${title}: ${message.split('\n', 1)[0]}` }),
       ),
     )
   }

@@ -6,7 +6,7 @@ import { Norm, type NormKind } from '../parts/norm.js'
 import { child } from '../parts/place-module.js'
 
 /** How inputs of single layers are made: from a table of their own and from the hidden states before the first layer. */
-export interface LayerInputs {
+interface LayerInputs {
   /** Channels of the input of one layer. */
   readonly size: number
   /** Rows of the table, [vocabSize, layers · size]. */

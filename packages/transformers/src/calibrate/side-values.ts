@@ -20,7 +20,7 @@ export interface ReadSides {
 }
 
 /** What later parts read. */
-export interface MadeSides {
+interface MadeSides {
   readonly values: readonly GraphValue[]
   addOutputs(part: Graph): void
   /** Of `addOutputs`. */
