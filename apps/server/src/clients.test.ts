@@ -3,7 +3,9 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { createOpenAICompatible } from '@ai-sdk/openai-compatible'
 import Anthropic from '@anthropic-ai/sdk'
+import { generateText, jsonSchema, Output, stepCountIs, streamText, tool } from 'ai'
 import { AutoModelForCausalLM } from 'hfquant'
 import { demoModel } from 'hfquant/demo'
 import OpenAI from 'openai'
@@ -193,6 +195,62 @@ describe('the client of Anthropic', () => {
       ...{ status: 400, type: 'invalid_request_error' },
     })
     for await (const _ of own().stream({ ...asked, max_tokens: 400 })) break
+    await untilIdle()
+  })
+})
+
+describe('the AI SDK', () => {
+  const provider = () =>
+    createOpenAICompatible({
+      ...{ name: 'hfquant', baseURL: `${served.url}/v1`, apiKey: 'secret-of-the-house' },
+      ...{ includeUsage: true, supportsStructuredOutputs: true },
+    })
+  const asked = () => ({
+    model: provider()('tiny'),
+    prompt: 'Once upon a time',
+    temperature: 0,
+    maxRetries: 0,
+  })
+  const petSchema = jsonSchema<{ kind: string }>({
+    ...{ type: 'object', required: ['kind'], additionalProperties: false },
+    properties: { kind: { enum: ['cat', 'dog'] } },
+  })
+
+  it('gets the same text whole and streamed, with what it took', async () => {
+    const { text, usage, finishReason } = await generateText({ ...asked(), maxOutputTokens: 24 })
+    expect([finishReason, usage.outputTokens]).toEqual(['length', 24])
+    const stream = streamText({ ...asked(), maxOutputTokens: 24 })
+    expect(await stream.text).toBe(text)
+    expect((await stream.usage).outputTokens).toBe(24)
+  })
+
+  it('gets an object of its schema, and calls a tool in a step of its own', async () => {
+    const { output } = await generateText({
+      ...{ ...asked(), maxOutputTokens: 100 },
+      output: Output.object({ schema: petSchema }),
+    })
+    expect(output.kind).toMatch(/^(cat|dog)$/)
+    const seen: string[] = []
+    const pet = tool({
+      inputSchema: petSchema,
+      execute: async ({ kind }: { kind: string }) => {
+        seen.push(kind)
+        return 'done'
+      },
+    })
+    const { steps } = await generateText({
+      ...{ ...asked(), maxOutputTokens: 60, tools: { pet }, stopWhen: stepCountIs(2) },
+      prepareStep: ({ stepNumber }) => ({ toolChoice: stepNumber === 0 ? 'required' : 'none' }),
+    })
+    expect(steps.map(({ toolCalls }) => toolCalls.length)).toEqual([expect.any(Number), 0])
+    expect(seen.length).toBe(steps[0]!.toolCalls.length)
+    expect(steps[0]!.finishReason).toBe('tool-calls')
+  })
+
+  it('frees its place when it is told to stop', async () => {
+    const stop = new AbortController()
+    const { textStream } = streamText({ ...asked(), maxOutputTokens: 400, abortSignal: stop.signal })
+    for await (const _ of textStream) stop.abort()
     await untilIdle()
   })
 })
