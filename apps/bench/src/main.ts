@@ -28,6 +28,18 @@ if (command === 'compare-once') {
 } else if (command === 'speculation') {
   const { measureSpeculation } = await import('./speculation/command.js')
   await measureSpeculation(rest)
+} else if (command === 'serve') {
+  const { measureServing } = await import('./serve/command.js')
+  await measureServing(rest)
+} else if (command === 'serve-peer') {
+  const { servePeer } = await import('./serve/peer.js')
+  await servePeer(JSON.parse(rest[0]!))
+} else if (command === 'serve-in-process') {
+  const { generateInProcess } = await import('./serve/in-process.js')
+  await generateInProcess(JSON.parse(rest[0]!))
+} else if (command === 'drills') {
+  const { runDrills } = await import('./drills/command.js')
+  await runDrills(rest)
 } else if (command === 'soak') {
   const { runSoak } = await import('./soak/command.js')
   await runSoak(rest)

@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util'
 import { BITS_USAGE } from './bits/command.js'
 import { COMPARE_USAGE } from './compare/command.js'
 import { runMain } from './compare/run-child.js'
+import { DRILLS_USAGE } from './drills/command.js'
 import { ENCODERS_USAGE } from './encoders/command.js'
 import { FAMILIES_USAGE } from './families/command.js'
 import { makeCheckpoint, SHAPES } from './make-checkpoint.js'
@@ -10,6 +11,7 @@ import { measureGptqLayer } from './measure-gptq-layer.js'
 import { measureQuantize, type QuantizeFigures } from './measure-quantize.js'
 import { TEMPLATES_USAGE } from './python-judge/command.js'
 import { TOKENIZERS_USAGE } from './python-judge/tokenizers.js'
+import { SERVE_USAGE } from './serve/command.js'
 import { SOAK_USAGE } from './soak/command.js'
 import { SPECULATION_USAGE } from './speculation/command.js'
 
@@ -35,7 +37,11 @@ ${SPECULATION_USAGE}
 
 ${ENCODERS_USAGE}
 
+${SERVE_USAGE}
+
 ${SOAK_USAGE}
+
+${DRILLS_USAGE}
 
 ${COMPARE_USAGE}
 

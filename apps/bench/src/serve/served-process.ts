@@ -11,24 +11,35 @@ export interface ServedProcess {
   readonly readyAfter: number
   /** Asks it to end, as a platform does; its exit status. */
   stop(): Promise<number | null>
+  /** The end of what it wrote to standard error. */
+  log(): string
 }
 
 /** What is the same for all servers that are measured. */
-const COMMON = ['--port', '0', '--no-auth', '--json', '--log-level', 'error', '--shutdown-delay', '0']
+const COMMON = ['--port', '0', '--json', '--log-level', 'error', '--shutdown-delay', '0']
 
-/** `hfquant serve`, as it is installed; on a free port of this machine. */
-export const serveHfquant = (args: readonly string[]): Promise<ServedProcess> =>
-  startServer([repositoryPath('apps/cli/bin/hfquant.js'), 'serve', ...args, ...COMMON])
+/** `hfquant serve`, as it is installed; on a free port of this machine, for everybody on it unless there is a key. */
+export const serveHfquant = (args: readonly string[], apiKey?: string): Promise<ServedProcess> =>
+  startServer(
+    [
+      ...[repositoryPath('apps/cli/bin/hfquant.js'), 'serve', ...args, ...COMMON],
+      ...(apiKey === undefined ? ['--no-auth'] : []),
+    ],
+    apiKey === undefined ? {} : { HFQUANT_API_KEY: apiKey },
+  )
 
 /**
  * Starts a program that prints `{"url"}` as JSON over several lines once it is ready.
  *
  * @throws Error with what it wrote to standard error, when it ends before.
  */
-export async function startServer(args: readonly string[]): Promise<ServedProcess> {
+export async function startServer(
+  args: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): Promise<ServedProcess> {
   const since = performance.now()
   const child = spawn(process.execPath, args, {
-    env: { ...process.env, HF_HUB_OFFLINE: '1' },
+    env: { ...process.env, HF_HUB_OFFLINE: '1', ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let log = ''
@@ -39,6 +50,7 @@ export async function startServer(args: readonly string[]): Promise<ServedProces
   const url = await readUrl(child)
   if (url === undefined) throw new Error(`the server did not start: ${log}`)
   return {
+    log: () => log,
     ...{ url, pid: child.pid!, readyAfter: performance.now() - since },
     stop() {
       child.kill('SIGTERM')

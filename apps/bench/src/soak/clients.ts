@@ -33,7 +33,11 @@ function question(chance: Chance, tokens: number, more: object = {}) {
   return { path: isChat ? '/v1/chat/completions' : '/v1/completions', body }
 }
 
-const tokensOf = (chance: Chance) => 8 + chance.whole(40)
+const [LEAST_TOKENS, MOST_TOKENS] = [8, 48]
+const tokensOf = (chance: Chance) => LEAST_TOKENS + chance.whole(MOST_TOKENS - LEAST_TOKENS)
+
+/** Of a patient client's answer, in the mean. */
+export const MEAN_TOKENS = (LEAST_TOKENS + MOST_TOKENS) / 2
 const STREAM = { stream: true, stream_options: { include_usage: true } }
 
 /** Waits for its whole answer. */

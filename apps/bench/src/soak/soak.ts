@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { hangUp } from '../serve/ask.js'
 import { percentile } from '../serve/verdict.js'
 import { readMetrics, type Second, watchProcess } from '../serve/watch-process.js'
-import { type ClientReport, type Outcome, patient, pickClient } from './clients.js'
+import { type ClientReport, MEAN_TOKENS, type Outcome, patient, pickClient } from './clients.js'
 import { createChance } from './random.js'
 
 export interface SoakOptions {
@@ -18,7 +18,7 @@ export interface SoakOptions {
 export interface SoakFigures {
   /** Requests a second, and tokens a second, of as many patient clients as run and wait. */
   readonly capacity: { readonly requests: number; readonly tokens: number }
-  /** Clients a second. */
+  /** Clients a second, in the mean. */
   readonly rate: number
   readonly outcomes: Readonly<Record<Outcome, number>>
   /** What was lost or wrong, and how often. */
@@ -37,7 +37,15 @@ export interface SoakFigures {
   readonly after: Second
 }
 
+/** Tokens a second from the first of some seconds to the last. */
+function tokenRate(some: readonly Second[]): number {
+  const [first, last] = [some[0]!, some.at(-1)!]
+  return (last.tokens - first.tokens) / Math.max(last.at - first.at, 1)
+}
+
 const CALIBRATION = 20_000
+/** Seconds that say what the server can do now: another program of the machine may have ended meanwhile. */
+const RECENT = 10
 const MOST_OPEN = 800
 const MOST_RATE = 500
 
@@ -48,8 +56,7 @@ export async function soak(
 ): Promise<SoakFigures> {
   const chance = createChance()
   const capacity = await measureCapacity(server.url, 2 * maxSequences)
-  const rate = Math.min(times * capacity.requests, MOST_RATE)
-  report(`capacity ${capacity.requests.toFixed(1)} requests/s; ${rate.toFixed(1)} clients a second follow`)
+  report(`capacity ${capacity.requests.toFixed(1)} requests/s, ${capacity.tokens.toFixed(0)} tokens/s`)
 
   const outcomes: Record<Outcome, number> = { answered: 0, refused: 0, left: 0, caught: 0, lost: 0, wrong: 0 }
   const notes: Record<string, number> = {}
@@ -61,9 +68,14 @@ export async function soak(
   }
 
   const seconds: Second[] = []
+  let rate = times * capacity.requests
   const watched = new AbortController()
   const watching = watchProcess(server, watched.signal, (second) => {
     seconds.push(second)
+    rate = Math.min(
+      times * Math.max(capacity.requests, tokenRate(seconds.slice(-RECENT)) / MEAN_TOKENS),
+      MOST_RATE,
+    )
     if (seconds.length % 60 === 0) report(lineOf(seconds.slice(-60), outcomes))
   })
   hangUp()
@@ -72,10 +84,12 @@ export async function soak(
   const since = performance.now()
   const open = new Set<Promise<void>>()
   let skipped = 0
+  let clients = 0
   let next = since
   while (next - since < minutes * 60_000) {
     next += chance.gap(rate) * 1000
     if (next > performance.now()) await sleep(next - performance.now())
+    clients++
     if (open.size >= MOST_OPEN) {
       skipped++
       continue
@@ -87,7 +101,7 @@ export async function soak(
   }
   const last = seconds.at(-1)!
   const ended = performance.now()
-  const tokens = (last.tokens - before.tokens) / (last.at - before.at)
+  const tokens = tokenRate([before, last])
   // The metrics are read while clients that stall are still waiting to be caught.
   let idleAfter = Number.NaN
   while (Number.isNaN(idleAfter)) {
@@ -103,7 +117,17 @@ export async function soak(
   await watching
   const after = seconds.at(-1)!
   return {
-    ...{ capacity, rate, outcomes, notes, refusedAfter, seconds, skipped, tokens, idleAfter },
+    ...{
+      rate: clients / (last.at - before.at),
+      capacity,
+      outcomes,
+      notes,
+      refusedAfter,
+      seconds,
+      skipped,
+      tokens,
+      idleAfter,
+    },
     ...{ before, after },
   }
 }

@@ -2,7 +2,28 @@ import { getLlama, type LlamaContextSequence, LlamaLogLevel, type Token } from '
 import type { Engine, EngineOptions } from './engine.js'
 
 export async function openLlamaCpp(options: EngineOptions): Promise<Engine> {
-  const { path, threads, contextSize, sequences } = options
+  const { slots, close } = await openLlamaSlots(options)
+  return {
+    generate: (prompt, count) => slots[0]!.generate(prompt, count),
+    async generateTogether(prompts, count) {
+      await Promise.all(
+        prompts.map(async (prompt, index) => {
+          for await (const _ of slots[index]!.generate(prompt, count));
+        }),
+      )
+    },
+    close,
+  }
+}
+
+/** One of the sequences that a context computes together. */
+export interface LlamaSlot {
+  /** Greedy tokens, of which the end token is none; nothing is kept from earlier prompts. */
+  generate(prompt: readonly number[], count: number): AsyncGenerator<Token>
+}
+
+/** A model with room for several sequences. */
+export async function openLlamaSlots({ path, threads, contextSize, sequences }: EngineOptions) {
   const llama = await getLlama({
     gpu: false,
     build: 'never',
@@ -11,7 +32,6 @@ export async function openLlamaCpp(options: EngineOptions): Promise<Engine> {
   })
   const model = await llama.loadModel({ modelPath: path })
   const context = await model.createContext({ contextSize, threads, sequences })
-  const slots = Array.from({ length: sequences }, () => context.getSequence())
 
   async function* generate(slot: LlamaContextSequence, prompt: readonly number[], count: number) {
     await slot.clearHistory()
@@ -24,15 +44,9 @@ export async function openLlamaCpp(options: EngineOptions): Promise<Engine> {
     }
   }
 
-  return {
-    generate: (prompt, count) => generate(slots[0]!, prompt, count),
-    async generateTogether(prompts, count) {
-      await Promise.all(
-        prompts.map(async (prompt, index) => {
-          for await (const _ of generate(slots[index]!, prompt, count));
-        }),
-      )
-    },
-    close: () => llama.dispose(),
-  }
+  const slots = Array.from({ length: sequences }, (): LlamaSlot => {
+    const slot = context.getSequence()
+    return { generate: (prompt, count) => generate(slot, prompt, count) }
+  })
+  return { slots, textOf: (token: Token) => model.detokenize([token]), close: () => llama.dispose() }
 }

@@ -1,0 +1,66 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { AutoModelForCausalLM } from 'hfquant'
+
+/** What is to be generated together, greedily, to the last token. */
+export interface Work {
+  readonly prompts: readonly (readonly number[])[]
+  readonly tokens: number
+}
+
+/** Milliseconds from the beginning. */
+export interface WorkTimes {
+  readonly firstToken: number
+  readonly all: number
+}
+
+/** A process that generates without a server, one work after the other. */
+export interface InProcess {
+  generate(work: Work): Promise<WorkTimes>
+  stop(): void
+}
+
+export async function startInProcess(folder: string, threads: number): Promise<InProcess> {
+  const child = fork(process.argv[1]!, ['serve-in-process', JSON.stringify({ folder, threads })], {
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  })
+  await answerOf(child)
+  return {
+    async generate(work) {
+      child.send(work)
+      return (await answerOf(child)) as WorkTimes
+    },
+    stop: () => void child.kill(),
+  }
+}
+
+async function answerOf(child: ChildProcess): Promise<unknown> {
+  const ended = once(child, 'exit').then(() => {
+    throw new Error('the process that generates ended')
+  })
+  const [message] = await Promise.race([once(child, 'message'), ended])
+  return message
+}
+
+/** The other side. */
+export async function generateInProcess(request: {
+  readonly folder: string
+  readonly threads: number
+}): Promise<void> {
+  const model = await AutoModelForCausalLM.fromPretrained(request.folder, { threads: request.threads })
+  for await (const _ of model.generate({ inputIds: [1, 2, 3] }, { maxNewTokens: 2, temperature: 0 }));
+  process.on('message', async ({ prompts, tokens }: Work) => {
+    const since = performance.now()
+    let firstToken = 0
+    await Promise.all(
+      prompts.map(async (inputIds) => {
+        const options = { maxNewTokens: tokens, temperature: 0, ignoreEos: true }
+        for await (const _ of model.generate({ inputIds }, options)) {
+          if (firstToken === 0) firstToken = performance.now() - since
+        }
+      }),
+    )
+    process.send!({ firstToken, all: performance.now() - since } satisfies WorkTimes)
+  })
+  process.send!('ready')
+}
