@@ -80,15 +80,6 @@ export class CausalLM extends PretrainedModel<DecoderSession> {
   }
 
   /**
-   * What `generate` makes of its options: generation_config.json has a say about those that are left out.
-   *
-   * @throws GenerationConfigError for an option, or a field of the file.
-   */
-  async generationConfig(options: GenerationOptions = {}): Promise<GenerationConfig> {
-    return resolveGenerationConfig(await this.#generationSettings(), options)
-  }
-
-  /**
    * Logits of every position of one or more sequences of equal length. Nothing is cached.
    *
    * @throws ConfigError for ragged or empty sequences, tokens outside of the vocabulary, or too many positions.
