@@ -81,6 +81,7 @@ describe('kvCacheMemory', () => {
     expect(filled.tokens).toEqual((await answer(free, ids)).tokens.slice(0, 16))
     await expect(answer(model, prompt(256, 5))).rejects.toMatchObject({
       ...{ code: 'PROMPT_TOO_LONG', found: 256, expected: 256 },
+      message: expect.stringContaining(`keys and values need ${free.kvCacheBytes(257)} bytes`),
       hint: expect.stringContaining('kvCacheMemory'),
     })
   })

@@ -1,5 +1,6 @@
+import { totalmem } from 'node:os'
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { type Batch, type Beginning, createSequences, type Sequence, type Sequences } from './sequences.js'
 
 const layer = { kind: 'kv', heads: 2, headSize: 3 } as const
@@ -288,11 +289,21 @@ describe('a budget', () => {
   })
 
   test('is what a sequence alone can fill', () => {
-    expect(createSequences(flat).longest).toBe(Number.POSITIVE_INFINITY)
     const sequences = createSequences(flat, budgetOf(4) + one)
     expect(sequences.longest).toBe(1024)
     expect(sequences.begin(prompt(1025))).toBeUndefined()
     expect(sequences.begin(prompt(1024))).toBeDefined()
     expect(createSequences(flat, 10).longest).toBe(0)
+  })
+
+  test('is the memory of the machine, or of its container, where nobody gives one', () => {
+    const container = vi.spyOn(process, 'constrainedMemory').mockReturnValue(budgetOf(4) + one)
+    expect(createSequences(flat).longest).toBe(1024)
+    container.mockReturnValue(0)
+    const { longest } = createSequences(flat)
+    expect(longest).toBe(createSequences(flat, totalmem()).longest)
+    container.mockReturnValue(2 ** 60)
+    expect(createSequences(flat).longest, 'no limit of a container').toBe(longest)
+    container.mockRestore()
   })
 })

@@ -6,6 +6,7 @@ import {
   type Place,
 } from './cache-slots.js'
 import type { KeyValuePool } from './key-value-pool.js'
+import { machineMemory } from './machine-memory.js'
 import type { CacheShape } from './protocol.js'
 
 /** A sequence of tokens whose keys and values are kept. */
@@ -87,9 +88,9 @@ const LEAST_REST = 2
 /** Where nothing limits caches, sequences that have ended are kept while all caches together stay below this. */
 const KEPT_BYTES = 256 * 2 ** 20
 
-/** @param budget bytes that all caches may take; default: what sequences need. */
+/** @param budget bytes that all caches may take; default: what sequences need, as far as the machine has it. */
 export function createSequences(shape: CacheShape, budget?: number): Sequences {
-  const limits: CacheLimits = { kept: budget ?? KEPT_BYTES, total: budget ?? Number.POSITIVE_INFINITY }
+  const limits: CacheLimits = { kept: budget ?? KEPT_BYTES, total: budget ?? machineMemory() }
   const slots = createCacheSlots(shape, limits)
   const isLong = (length: number) => length > (shape.longRope ?? Number.POSITIVE_INFINITY)
   /** Tokens that are read together when tokens that come one by one make a sequence a long one; see `extend`. */

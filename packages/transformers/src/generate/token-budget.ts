@@ -24,12 +24,21 @@ export function tokenBudget(
 /**
  * How many of `budget` tokens have room behind a prompt in a cache for sequences of `longest` tokens. At least 1. Throws
  * GenerationConfigError if the prompt leaves no room.
+ *
+ * @param bytesOf bytes of keys and values of a sequence of so many tokens.
  */
-export function roomInCache(budget: number, promptLength: number, longest: number): number {
+export function roomInCache(
+  budget: number,
+  promptLength: number,
+  { longest, bytesOf }: { readonly longest: number; readonly bytesOf: (tokens: number) => number },
+): number {
   const room = longest - promptLength
-  const hint = 'Shorten the prompt, or load the model with more kvCacheMemory.'
-  if (room < 1)
-    throw promptTooLong(promptLength, 'the most that keys and values have room for', longest, hint)
+  if (room < 1) {
+    const needed = `for it and an answer, keys and values need ${bytesOf(promptLength + 1)} bytes, and the most tokens that they have room for`
+    const hint =
+      'Shorten the prompt, or load the model with more kvCacheMemory, as far as the machine has it.'
+    throw promptTooLong(promptLength, needed, longest, hint)
+  }
   return Math.min(budget, room)
 }
 

@@ -121,7 +121,10 @@ export class CausalLM extends PretrainedModel<DecoderSession> {
       signal,
     )
     const session = await opening
-    const budget = roomInCache(wanted, promptIds.length, session.longest)
+    const budget = roomInCache(wanted, promptIds.length, {
+      longest: session.longest,
+      bytesOf: (tokens) => this.kvCacheBytes(tokens),
+    })
     const { constraints, eosTokenIds } = config
     const rules = constraints && {
       ...constraints,

@@ -40,7 +40,7 @@ export interface LoadModelOptions {
   /**
    * Bytes that keys and values may take: of sequences that are generated, of those that have ended and are kept for prompts
    * that begin alike, and of the copy of an array that grows. A sequence for which there is no room waits; see
-   * docs/many-sequences.md. Default: what sequences need.
+   * docs/many-sequences.md. Default: what sequences need, as far as the machine, or its container, has memory.
    */
   readonly kvCacheMemory?: number | undefined
   /** Sequences that are generated at the same time; further ones wait. Default: any number. */
