@@ -136,6 +136,14 @@ const CASES: readonly {
 const plain = (result: unknown) =>
   result instanceof Tensor ? { type: result.type, dims: result.dims, data: Array.from(result.data) } : result
 
+/** Entities without their places, which that library does not tell. */
+function withoutPlaces(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutPlaces)
+  const { start, end, ...entity } = value as { readonly start: number; readonly end: number }
+  expect(end, JSON.stringify(value)).toBeGreaterThan(start)
+  return entity
+}
+
 /** The same, with numbers that may differ by what two orders of summation make. */
 function closely(value: unknown): unknown {
   if (typeof value === 'number') return Number.isInteger(value) ? value : expect.closeTo(value, 4)
@@ -160,7 +168,9 @@ test('pipelines give what those of @huggingface/transformers give, field by fiel
     const { results } = answer as { readonly results: readonly unknown[] }
     expect(results).toHaveLength(calls.length)
     for (const [place, call] of calls.entries()) {
-      expect(plain(await run(...call)), `${task} of ${JSON.stringify(call)}`).toEqual(closely(results[place]))
+      const result = plain(await run(...call))
+      const found = task === 'token-classification' ? withoutPlaces(result) : result
+      expect(found, `${task} of ${JSON.stringify(call)}`).toEqual(closely(results[place]))
     }
   }
 })
