@@ -2,9 +2,9 @@ import type { SharedV3Warning } from '@ai-sdk/provider'
 import {
   type AnswerToken,
   type CausalLM,
+  type ChatTemplateAsyncOptions,
   ConfigError,
   findAnswerFormat,
-  type GenerateOptions,
   type GenerationOptions,
   planAnswer,
   readAnswer,
@@ -12,7 +12,7 @@ import {
   type Tokenizer,
 } from 'hfquant'
 import type { CallOptions } from './call-options.js'
-import { readPrompt } from './read-prompt.js'
+import { readPrompt, type TemplateMessage } from './read-prompt.js'
 import { readSettings } from './read-settings.js'
 import { readTools } from './read-tools.js'
 import type { LanguageModelSettings } from './settings.js'
@@ -45,26 +45,28 @@ export async function beginAnswer(
   const { generation, stop, responseFormat, parallelToolCalls, ...own } = readSettings(options, warnings)
   const tools = readTools(options, parallelToolCalls, warnings)
   const model = await load(signal)
-  const tokenizer = await demandTokenizer(model)
-  const conversation = { ...(chatTemplate && { chatTemplate }), ...(tools && { tools: listOf(tools) }) }
-  const template = tokenizer.getChatTemplate(conversation)
-  const variables = { ...effortVariables(effort, template, warnings), ...own.variables }
-  const inputIds = await tokenizer.encodeChatAsync(messages, {
-    ...{ ...conversation, variables, signal },
-    addGenerationPrompt: true,
+  const { tokenizer, template, inputIds } = await writeConversation(messages, model, {
+    ...{ chatTemplate, signal, variables: own.variables },
+    tools: tools?.tools.map((tool) => ({ ...tool })),
+    variablesOf: (text) => effortVariables(effort, text, warnings),
   })
-  const ending = tokenizer.decode(inputIds.slice(-ENDING_TOKENS), { skipSpecialTokens: false })
-  const format = findAnswerFormat(template, tokenizer, { toolFormat: toolFormat ?? 'auto', reasoning })
-  const plan = planAnswer({ format, ending, responseFormat, tools })
+  const plan = planAnswer({
+    ...{ responseFormat, tools },
+    format: findAnswerFormat(template, tokenizer, { toolFormat: toolFormat ?? 'auto', reasoning }),
+    ending: tokenizer.decode(inputIds.slice(-ENDING_TOKENS), { skipSpecialTokens: false }),
+  })
+  const settings = await withLimit({ ...generation, ...(stop.length > 0 && { stop }) }, model)
   let cachedTokens = 0
-  const pieces = model.generate({ inputIds }, {
-    ...(await withLimit(generation, model)),
-    ...{ grammar: plan.grammar, keptTokenIds: plan.keptTokenIds, signal },
-    ...(stop.length > 0 && !plan.readsStops && { stop }),
-    onAdmitted: (admission) => {
-      cachedTokens = admission.cachedTokens
+  const pieces = model.generate(
+    { inputIds },
+    {
+      ...{ ...settings, grammar: plan.grammar, keptTokenIds: plan.keptTokenIds, signal },
+      ...(plan.readsStops && { stop: undefined }),
+      onAdmitted: (admission) => {
+        cachedTokens = admission.cachedTokens
+      },
     },
-  } satisfies GenerateOptions)
+  )
   const tokens = readAnswer(pieces, {
     ...{ plan, stop: plan.readsStops ? stop : [] },
     usage: (completionTokens) => ({ promptTokens: inputIds.length, cachedTokens, completionTokens }),
@@ -72,7 +74,28 @@ export async function beginAnswer(
   return { warnings, tokens: resumed(await tokens.next(), tokens) }
 }
 
-const listOf = ({ tools }: { readonly tools: readonly object[] }) => tools.map((tool) => ({ ...tool }))
+interface Writing extends Omit<ChatTemplateAsyncOptions, 'chatTemplate' | 'tools'> {
+  readonly chatTemplate: string | undefined
+  readonly tools: ChatTemplateAsyncOptions['tools'] | undefined
+  /** Variables that depend on the text of the template; those of the call win. */
+  variablesOf(template: string): object
+}
+
+/** The prompt of a conversation, which ends where the answer begins. */
+async function writeConversation(
+  messages: readonly TemplateMessage[],
+  model: CausalLM,
+  { chatTemplate, tools, variables, variablesOf, signal }: Writing,
+) {
+  const tokenizer = await demandTokenizer(model)
+  const chosen = { ...(chatTemplate !== undefined && { chatTemplate }), ...(tools && { tools }) }
+  const template = tokenizer.getChatTemplate(chosen)
+  const inputIds = await tokenizer.encodeChatAsync(messages, {
+    ...{ ...chosen, signal, addGenerationPrompt: true },
+    variables: { ...variablesOf(template), ...variables },
+  })
+  return { tokenizer, template, inputIds }
+}
 
 async function demandTokenizer(model: CausalLM): Promise<Tokenizer> {
   const tokenizer = await model.tokenizer()

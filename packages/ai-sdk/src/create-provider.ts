@@ -2,8 +2,9 @@ import { NoSuchModelError } from '@ai-sdk/provider'
 import { createEmbeddingModel, type EmbeddingModel } from './embedding-model.js'
 import { createLanguageModel, type LanguageModel } from './language-model.js'
 import { loadEncoder, loadLanguageModel } from './load-model.js'
-import { createModelPool } from './model-pool.js'
+import { createModelPool, type ModelPool } from './model-pool.js'
 import type { LanguageModelSettings, ModelSettings } from './settings.js'
+import { type ModelSubject, toModelError } from './to-sdk-error.js'
 
 /** Local models as a provider of the AI SDK; the versions of its interface differ in what models are called with. */
 export interface Provider<Version> extends AsyncDisposable {
@@ -44,16 +45,14 @@ export function createProvider<Version>(
   const languageModel = (modelId: string, settings: LanguageModelSettings = {}) => {
     const { chatTemplate, toolFormat, reasoning, ...own } = settings
     const loading = { ...defaults, ...own }
-    const writing = { chatTemplate, toolFormat, reasoning }
-    return createLanguageModel(specificationVersion, modelId, writing, (signal) =>
-      languageModels.use(modelId, loading, signal),
-    )
+    const subject = { modelId, modelType: 'languageModel', settings: loading } as const
+    const load = useOf(languageModels, subject)
+    return createLanguageModel(specificationVersion, modelId, { chatTemplate, toolFormat, reasoning }, load)
   }
   const embeddingModel = (modelId: string, settings: ModelSettings = {}) => {
     const loading = { ...defaults, ...settings }
-    return createEmbeddingModel(specificationVersion, modelId, (signal) =>
-      encoders.use(modelId, loading, signal),
-    )
+    const subject = { modelId, modelType: 'embeddingModel', settings: loading } as const
+    return createEmbeddingModel(specificationVersion, modelId, useOf(encoders, subject))
   }
   const dispose = async () => {
     await Promise.all([languageModels.dispose(), encoders.dispose()])
@@ -70,3 +69,17 @@ export function createProvider<Version>(
     },
   )
 }
+
+/** Takes a model out of the pool; what cannot be had is told as the AI SDK does. */
+const useOf =
+  <Model>(
+    pool: ModelPool<ModelSettings, Model>,
+    subject: ModelSubject & { readonly settings: ModelSettings },
+  ) =>
+  async (signal: AbortSignal | undefined): Promise<Model> => {
+    try {
+      return await pool.use(subject.modelId, subject.settings, signal)
+    } catch (error) {
+      throw toModelError(error, subject)
+    }
+  }

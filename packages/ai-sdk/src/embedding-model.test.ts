@@ -40,9 +40,9 @@ it('takes the options of the library, and warns of what was cut', async () => {
   const ask = (value: string, hfquant = {}) => embed({ model, value, providerOptions: { hfquant } })
   const { embedding } = await ask('the cat', { normalize: true })
   expect(Math.hypot(...embedding)).toBeCloseTo(1)
-  expect((await ask('the cat', { prompt: 'the dog ' })).embedding).not.toEqual(
-    (await ask('the cat')).embedding,
-  )
+  const asked = await ask('the cat', { prompt: 'the dog ' })
+  expect(asked.usage.tokens).toBe((await ask('the dog the cat')).usage.tokens)
+  expect(asked.embedding).not.toEqual((await ask('the cat')).embedding)
   const { warnings } = await ask('the cat '.repeat(400))
   expect(warnings).toEqual([{ type: 'other', message: expect.stringMatching(/^values\[0\] has \d+ tokens/) }])
 })
@@ -55,6 +55,8 @@ it('refuses what is wrong with errors of the AI SDK', async () => {
   expect(unknown.message).toContain('prompt, promptName, normalize')
   const prompt = await failure({ providerOptions: { hfquant: { promptName: 'query' } } })
   expect(prompt).toMatchObject({ argument: 'promptName', cause: { code: 'PROMPT_UNKNOWN' } })
+  const dimensions = provider.embedding(folder).doEmbed({ values: ['the cat'], dimensions: 3 })
+  await expect(dimensions).rejects.toMatchObject({ argument: 'dimensions' })
   const decoder = await failure({ model: provider.embedding(demoModel) })
   expect(NoSuchModelError.isInstance(decoder)).toBe(true)
   expect(decoder).toMatchObject({ modelType: 'embeddingModel', message: expect.stringContaining('decoder') })

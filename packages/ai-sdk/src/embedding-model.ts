@@ -4,10 +4,10 @@ import {
   InvalidArgumentError,
   type SharedV3Warning,
 } from '@ai-sdk/provider'
-import type { BaseEncoder, EmbedOptions } from 'hfquant'
+import type { BaseEncoder, EmbedOptions, EncoderInput } from 'hfquant'
 import type { ProviderOptions } from './call-options.js'
 import { PROVIDER, readOwnOptions } from './own-options.js'
-import { toSdkError } from './to-sdk-error.js'
+import { toCallError } from './to-sdk-error.js'
 
 /** `providerOptions.hfquant` of an embedding model. */
 export type EmbeddingModelOptions = Omit<EmbedOptions, 'signal'>
@@ -48,13 +48,13 @@ export const createEmbeddingModel = <Version>(
     try {
       const own = readOwnOptions<EmbeddingModelOptions>(options.providerOptions, OWN)
       const model = await load(signal)
-      const vectors = await model.embed(values, { ...own, signal })
+      const { inputs, ...read } = await readValues(values, model, { ...own, signal })
+      const vectors = await model.embed(inputs, { normalize: own.normalize, signal })
       const [first] = vectors
       if (first !== undefined) checkDimensions(options.dimensions, first.length)
-      const { tokens, warnings } = await countTokens(values, model, signal)
-      return { embeddings: vectors.map((vector) => [...vector]), usage: { tokens }, warnings }
+      return { embeddings: vectors.map((vector) => [...vector]), ...read }
     } catch (error) {
-      throw toSdkError(error, { modelId, modelType: 'embeddingModel', prompt: values })
+      throw toCallError(error, { prompt: values, given: options.providerOptions?.[PROVIDER] ?? {} })
     }
   },
 })
@@ -67,21 +67,35 @@ function checkDimensions(wanted: number | undefined, found: number): void {
   })
 }
 
-/** Tokens that were read; of texts that are longer than the model takes, their beginnings. */
-async function countTokens(
+interface ReadValues {
+  readonly inputs: readonly EncoderInput[]
+  readonly usage: { tokens: number }
+  readonly warnings: SharedV3Warning[]
+}
+
+/** Texts as tokens, which are counted; those that are longer than the model takes are cut as `embed` cuts them. */
+async function readValues(
   values: readonly string[],
-  model: Pick<BaseEncoder, 'maxLength' | 'tokenizer'>,
-  signal: AbortSignal | undefined,
-): Promise<{ readonly tokens: number; readonly warnings: SharedV3Warning[] }> {
+  model: Pick<BaseEncoder, 'sentenceInput' | 'tokenizer'>,
+  { signal, ...options }: EmbedOptions,
+): Promise<ReadValues> {
+  const { textOf, maxLength, promptTokens } = await model.sentenceInput(options)
   const tokenizer = await model.tokenizer()
+  const usage = { tokens: 0 }
   const warnings: SharedV3Warning[] = []
-  let tokens = 0
+  // Embedding says then what is missing.
+  if (tokenizer === undefined) return { inputs: values, usage, warnings }
+  const inputs: EncoderInput[] = []
   for (const [index, value] of values.entries()) {
-    const { length } = (await tokenizer?.encodeAsync(value, { signal })) ?? []
-    tokens += Math.min(length, model.maxLength)
-    if (length <= model.maxLength) continue
-    const message = `values[${index}] has ${length} tokens, of which the model reads the first ${model.maxLength}`
+    const text = textOf(value)
+    const inputIds = await tokenizer.encodeAsync(text, { signal, truncateTo: maxLength })
+    inputs.push({ inputIds, promptTokens })
+    usage.tokens += inputIds.length
+    if (inputIds.length < maxLength) continue
+    const { length } = await tokenizer.encodeAsync(text, { signal })
+    if (length === maxLength) continue
+    const message = `values[${index}] has ${length} tokens, of which the model reads the first ${maxLength}`
     warnings.push({ type: 'other', message })
   }
-  return { tokens, warnings }
+  return { inputs, usage, warnings }
 }

@@ -1,3 +1,5 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import {
   generateObject,
   generateText,
@@ -279,6 +281,19 @@ describe('an object', () => {
   })
 })
 
+describe('a stream', () => {
+  it('that nobody reads to its end gives back its place', async () => {
+    await using others = createHfquant({ threads: 1, maxSequences: 1 })
+    const model = others(demoModel, { chatTemplate: '{{ messages[0].content }}' })
+    const prompt = [{ role: 'user' as const, content: [{ type: 'text' as const, text: 'Once' }] }]
+    const { stream } = await model.doStream({ prompt })
+    const reader = stream.getReader()
+    expect((await reader.read()).value).toMatchObject({ type: 'stream-start' })
+    await reader.cancel()
+    expect((await generateText({ ...greedy, model })).finishReason).toBe('length')
+  })
+})
+
 describe('an abort', () => {
   it('ends a stream, and leaves the model to others', async () => {
     const stop = new AbortController()
@@ -329,6 +344,7 @@ describe('what is wrong with a call', () => {
       /an object/,
     ],
     ['too long a prompt', { prompt: 'word '.repeat(600) }, InvalidPromptError, /tokens/],
+    ['an empty stop sequence', { stopSequences: [''] }, InvalidArgumentError, /non-empty/],
     ['a file', { messages: image, prompt: undefined }, UnsupportedFunctionalityError, /prompt\[0\].*"file"/],
   ])('is told by an error of the AI SDK: %s', async (_, call, kind, message) => {
     const fetched = vi.spyOn(globalThis, 'fetch')
@@ -356,6 +372,24 @@ describe('what is wrong with a call', () => {
     expect(failure.message).toMatch(message)
     expect(kind.isInstance(failure)).toBe(true)
     expect(HfquantError.isInstance(failure.cause)).toBe(true)
+  })
+
+  it('or with how it is said to write calls', () => {
+    expect(() => provider(demoModel, { toolFormat: 'qwen' as 'hermes' })).toThrow(
+      /"qwen", expected one of hermes/,
+    )
+  })
+
+  it('is told as the library does where no caller has said it', async () => {
+    await using broken = await scriptedModel({})
+    const config = join(broken.folder, 'config.json')
+    await writeFile(
+      config,
+      (await readFile(config, 'utf8')).replace('"hidden_size": 256', '"hidden_size": -1'),
+    )
+    const failure = await error({}, provider(broken.folder))
+    expect(failure).toMatchObject({ message: expect.stringContaining('hidden_size') })
+    expect(HfquantError.isInstance(failure)).toBe(true)
   })
 
   it('or with its tools', async () => {

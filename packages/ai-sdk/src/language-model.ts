@@ -1,5 +1,9 @@
-import type { LanguageModelV3FinishReason, SharedV3Warning } from '@ai-sdk/provider'
-import type { CausalLM } from 'hfquant'
+import {
+  InvalidArgumentError,
+  type LanguageModelV3FinishReason,
+  type SharedV3Warning,
+} from '@ai-sdk/provider'
+import { type CausalLM, TOOL_MARKERS } from 'hfquant'
 import { type BegunAnswer, beginAnswer } from './begin-answer.js'
 import type { CallOptions } from './call-options.js'
 import { PROVIDER } from './own-options.js'
@@ -13,7 +17,7 @@ import {
   type Usage,
   usageOf,
 } from './stream-parts.js'
-import { toSdkError } from './to-sdk-error.js'
+import { toCallError } from './to-sdk-error.js'
 
 /** A language model in one of the versions of the interface, which differ in what they are called with. */
 export interface LanguageModel<Version> {
@@ -33,15 +37,22 @@ interface GenerateResult {
   response: { timestamp: Date; modelId: string }
 }
 
-/** @param load the model of this name. */
+/**
+ * @param load the model of this name.
+ * @throws InvalidArgumentError for a format of calls that is none.
+ */
 export function createLanguageModel<Version>(
   specificationVersion: Version,
   modelId: string,
   settings: LanguageModelSettings,
   load: (signal: AbortSignal | undefined) => Promise<CausalLM>,
 ): LanguageModel<Version> {
-  const asSdkError = (error: unknown, { prompt }: CallOptions) =>
-    toSdkError(error, { modelId, modelType: 'languageModel', prompt })
+  checkToolFormat(settings.toolFormat)
+  const asSdkError = (error: unknown, options: CallOptions) =>
+    toCallError(error, {
+      prompt: options.prompt,
+      given: { ...options, ...settings, ...options.providerOptions?.[PROVIDER] },
+    })
 
   async function begin(options: CallOptions): Promise<BegunAnswer> {
     try {
@@ -100,4 +111,11 @@ async function* partsOf(
     yield* writer.end()
     yield { type: 'finish', finishReason: finishReasonOf(finish), usage: usageOf(usage!) }
   }
+}
+
+function checkToolFormat(format: string | undefined): void {
+  if (format === undefined || Object.hasOwn(TOOL_MARKERS, format)) return
+  const known = Object.keys(TOOL_MARKERS).join(', ')
+  const message = `toolFormat is ${JSON.stringify(format)}, expected one of ${known}.`
+  throw new InvalidArgumentError({ argument: 'toolFormat', message })
 }

@@ -4,13 +4,21 @@ import {
   NoSuchModelError,
   UnsupportedFunctionalityError,
 } from '@ai-sdk/provider'
-import { ConfigError, HfquantError } from 'hfquant'
+import { HfquantError } from 'hfquant'
 
-/** What a call was about. */
-export interface CallSubject {
+/** What a model was asked for. */
+export interface ModelSubject {
   readonly modelId: string
   readonly modelType: 'languageModel' | 'embeddingModel'
+  readonly settings: object
+}
+
+/** What a call of a model says. */
+export interface CallSubject {
+  /** Texts or messages. */
   readonly prompt: unknown
+  /** Names and values that the caller has given. */
+  readonly given: object
 }
 
 const NO_MODEL = new Set([
@@ -41,24 +49,44 @@ const UNSUPPORTED: Readonly<Record<string, string>> = {
   GRAMMAR_TOO_COMPLEX: 'the schema',
 }
 
-/**
- * Errors about what a caller said become those of the AI SDK, with the library's as their cause; all others stay what they are:
- * broken files, lack of memory, an ended thread, the reason of a signal.
- */
-export function toSdkError(error: unknown, { modelId, modelType, prompt }: CallSubject): unknown {
-  if (!HfquantError.isInstance(error)) return error
-  const { code, field, hint } = error
-  const message = hint === undefined ? error.message : `${error.message}. ${hint}`
-  if (NO_MODEL.has(code)) return caused(new NoSuchModelError({ modelId, modelType, message }), error)
-  if (OF_PROMPT.has(code)) return new InvalidPromptError({ prompt, message, cause: error })
-  const functionality = Object.hasOwn(UNSUPPORTED, code) ? UNSUPPORTED[code] : undefined
-  if (functionality !== undefined)
-    return caused(new UnsupportedFunctionalityError({ functionality, message }), error)
-  // With a file it is the model that says something wrong.
-  if (ConfigError.isInstance(error) && error.file === undefined && field !== undefined)
-    return new InvalidArgumentError({ argument: field, message, cause: error })
-  return error
+/** What the AI SDK, or this provider, calls options of the library. */
+const ARGUMENTS: Readonly<Record<string, string>> = {
+  maxNewTokens: 'maxOutputTokens',
+  stop: 'stopSequences',
+  recipe: 'quantize',
 }
+
+/**
+ * Errors of loading that are about what the caller said become those of the AI SDK, with the library's as their cause; all others
+ * stay what they are, such as broken files or too little memory.
+ */
+export function toModelError(error: unknown, { modelId, modelType, settings }: ModelSubject): unknown {
+  if (!HfquantError.isInstance(error)) return error
+  if (!NO_MODEL.has(error.code)) return invalidArgument(error, settings) ?? error
+  return caused(new NoSuchModelError({ modelId, modelType, message: messageOf(error) }), error)
+}
+
+/** The same of errors of a call: an ended thread, for one, and the reason of a signal stay what they are. */
+export function toCallError(error: unknown, { prompt, given }: CallSubject): unknown {
+  if (!HfquantError.isInstance(error)) return error
+  const message = messageOf(error)
+  if (OF_PROMPT.has(error.code)) return new InvalidPromptError({ prompt, message, cause: error })
+  const functionality = Object.hasOwn(UNSUPPORTED, error.code) ? UNSUPPORTED[error.code] : undefined
+  if (functionality === undefined) return invalidArgument(error, given) ?? error
+  return caused(new UnsupportedFunctionalityError({ functionality, message }), error)
+}
+
+/** Undefined for an error about a field that is none of the caller's: of a file, for example. */
+function invalidArgument(error: HfquantError, given: object): InvalidArgumentError | undefined {
+  const [field = ''] = (error.field ?? '').split(/[.[]/)
+  const name = Object.hasOwn(ARGUMENTS, field) ? ARGUMENTS[field]! : field
+  if (error.file !== undefined || !Object.hasOwn(given, name)) return undefined
+  const argument = name === field ? error.field! : name
+  return new InvalidArgumentError({ argument, message: messageOf(error), cause: error })
+}
+
+const messageOf = ({ message, hint }: HfquantError): string =>
+  hint === undefined ? message : `${message}. ${hint}`
 
 /** Not every error of the AI SDK takes its cause. */
 const caused = <Failure extends Error>(failure: Failure, cause: HfquantError): Failure =>

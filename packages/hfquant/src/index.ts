@@ -69,6 +69,7 @@ export {
   type CausalLM,
   type ChatAnswer,
   type ChatAnswerReader,
+  type ChatTemplateAsyncOptions,
   type ClassifiedText,
   type ClassifiedToken,
   type ClassifiedTokens,

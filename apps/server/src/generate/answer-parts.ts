@@ -1,6 +1,4 @@
-import type { AnswerEvent, GenerationUsage, ScoredToken, TokenProbability } from 'hfquant'
-
-export type FinishReason = 'stop' | 'length' | 'tool_calls'
+import type { AnswerEvent, AnswerToken, ScoredToken, TokenProbability } from 'hfquant'
 
 /** How likely one token of an answer was. */
 export interface TokenLogprob extends TokenProbability {
@@ -8,23 +6,12 @@ export interface TokenLogprob extends TokenProbability {
   readonly top: readonly TokenProbability[]
 }
 
-export interface AnswerUsage extends GenerationUsage {
-  /** Of the completion tokens, those up to the end of the reasoning. */
-  readonly reasoningTokens: number
-}
-
 /** What one token adds to an answer, or what is told of the prompt before it. */
-export interface AnswerPart {
-  /** What its text, and text that was held back before it, turned out to be. */
-  readonly events: readonly AnswerEvent[]
+export interface AnswerPart extends Omit<AnswerToken, 'piece' | 'place'> {
   /** Of the tokens of the content; empty unless they were asked for. */
   readonly logprobs: readonly TokenLogprob[]
   /** Of the part that comes before all choices of a prompt, where they were asked for; it has no token. */
   readonly promptScores?: readonly ScoredToken[]
-  /** Of the last part of an answer, and of no other. */
-  readonly finish?: FinishReason
-  readonly stopString?: string
-  readonly usage?: AnswerUsage
 }
 
 /** A part of one of the choices of a request. */

@@ -1,5 +1,5 @@
-import { type AnswerEvent, collectAnswer } from 'hfquant'
-import type { ChoicePart, FinishReason, TokenLogprob } from '../generate/answer-parts.js'
+import { type AnswerEvent, type AnswerFinish, collectAnswer } from 'hfquant'
+import type { ChoicePart, TokenLogprob } from '../generate/answer-parts.js'
 import type { ServerSettings } from '../settings/options.js'
 import { chatLogprobs } from './logprobs.js'
 
@@ -39,14 +39,14 @@ export interface CollectedChat {
     readonly index: number
     readonly message: object
     readonly logprobs: object | null
-    readonly finish_reason: FinishReason
+    readonly finish_reason: AnswerFinish
   }[]
 }
 
 export function collectChat(choices: number, style: ChatStyle): CollectedChat {
   const collected = Array.from({ length: choices }, () => ({
     events: [] as AnswerEvent[],
-    finish: 'length' as FinishReason,
+    finish: 'length' as AnswerFinish,
     logprobs: [] as TokenLogprob[],
   }))
   return {

@@ -1,12 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { AnswerFinish } from 'hfquant'
 import type { ServerContext } from '../context.js'
-import {
-  type ChoicePart,
-  contentOf,
-  countUsage,
-  type FinishReason,
-  type TokenLogprob,
-} from '../generate/answer-parts.js'
+import { type ChoicePart, contentOf, countUsage, type TokenLogprob } from '../generate/answer-parts.js'
 import { type BegunGeneration, beginGeneration } from '../generate/begin-generation.js'
 import type { Exchange } from '../http/exchange.js'
 import { type Answer, handle } from '../http/handle.js'
@@ -91,7 +86,7 @@ async function answer(
     logprobs: [] as TokenLogprob[],
     echo: echoes[Math.floor(index / n)] ?? '',
     text: '',
-    finish: 'length' as FinishReason,
+    finish: 'length' as AnswerFinish,
   }))
   const scores: CompletionLogprobs[] = []
   for await (const part of begun.parts) {
@@ -121,7 +116,7 @@ async function answer(
 const choiceOf = (
   index: number,
   text: string,
-  finish_reason: FinishReason | null,
+  finish_reason: AnswerFinish | null,
   logprobs: object | null = null,
 ) => ({ index, text, logprobs, finish_reason })
 
