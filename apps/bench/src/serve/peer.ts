@@ -6,6 +6,8 @@ type Decoder = Extract<Awaited<ReturnType<Load>>, { readonly kind: 'decoder' }>
 
 export interface PeerRequest {
   readonly file: string
+  /** What the file was exported from: a server has no model without a folder. */
+  readonly folder: string
   readonly threads: number
   readonly contextSize: number
   readonly sequences: number
@@ -15,11 +17,17 @@ export interface PeerRequest {
  * Serves a GGUF file with node-llama-cpp behind the server of hfquant: HTTP, frames and queue are the same, so that the
  * engine alone differs. Prompts are token ids.
  */
-export async function servePeer({ file, threads, contextSize, sequences }: PeerRequest): Promise<void> {
+export async function servePeer({
+  file,
+  folder,
+  threads,
+  contextSize,
+  sequences,
+}: PeerRequest): Promise<void> {
   const llama = await openLlamaSlots({ path: file, threads, contextSize, sequences })
   const free = [...llama.slots]
   const server = await createServer(
-    { models: { bench: { path: '.' } }, auth: false, maxSequences: sequences, logLevel: 'error' },
+    { models: { bench: { path: folder } }, auth: false, maxSequences: sequences, logLevel: 'error' },
     { load: async () => decoder(free, contextSize, llama) },
   )
   process.once('SIGTERM', async () => {

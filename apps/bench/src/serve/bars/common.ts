@@ -28,11 +28,11 @@ export const TOGETHER = 8
 export const serve = (path: string, threads: number, more: readonly string[] = []): Promise<ServedProcess> =>
   serveHfquant([`bench=${path}`, '--threads', `${threads}`, ...more])
 
-export const servePeer = (file: string, threads: number): Promise<ServedProcess> =>
+export const servePeer = (file: string, folder: string, threads: number): Promise<ServedProcess> =>
   startServer([
     process.argv[1]!,
     'serve-peer',
-    JSON.stringify({ file, threads, contextSize: 1024, sequences: TOGETHER }),
+    JSON.stringify({ file, folder, threads, contextSize: 1024, sequences: TOGETHER }),
   ])
 
 export const median = (values: readonly number[]): number => spread(values).median

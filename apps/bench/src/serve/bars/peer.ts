@@ -18,19 +18,21 @@ export const peer =
   async ({ models, threads, rounds, vocabulary, report }) => {
     const prompt = createPrompts(vocabulary)
     const ours = await serve(bits === 4 ? models.fourBit : models.eightBit, threads)
-    const theirs = await servePeer(bits === 4 ? models.q4 : models.q8, threads)
+    const theirs = await servePeer(bits === 4 ? models.q4 : models.q8, models.float, threads)
     const figures: Record<string, { ours: number; theirs: number }[]> = { alone: [], together: [], first: [] }
     const memory = { ours: 0, theirs: 0 }
     try {
       for (let round = 0; round < rounds; round++) {
         const found = { ours: {} as Record<string, number>, theirs: {} as Record<string, number> }
-        for (const [name, { url }] of Object.entries({ ours, theirs }) as [
+        for (const [name, { url, pid }] of Object.entries({ ours, theirs }) as [
           'ours' | 'theirs',
           ServedProcess,
         ][]) {
           const alone = await streamTogether(url, { prompts: [prompt(SHORT)], tokens: 32 })
           const prompts = Array.from({ length: TOGETHER }, () => prompt(SHORT))
           const together = await streamTogether(url, { prompts, tokens: 24 })
+          // What is kept of later prompts is the choice of an operator.
+          if (round === 0) memory[name] = anonymousMemory(pid)
           const first = await streamTogether(url, { prompts: [prompt(512)], tokens: 2 })
           found[name] = {
             ...{ alone: alone.tokensPerSecond, together: together.tokensPerSecond },
@@ -41,7 +43,6 @@ export const peer =
           all.push({ ours: found.ours[figure]!, theirs: found.theirs[figure]! })
         report(`round ${round + 1}: ${JSON.stringify(found)}`)
       }
-      Object.assign(memory, { ours: anonymousMemory(ours.pid), theirs: anonymousMemory(theirs.pid) })
     } finally {
       await ours.stop()
       await theirs.stop()
