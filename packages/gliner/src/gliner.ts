@@ -1,5 +1,5 @@
 import { basename, join } from 'node:path'
-import { ConfigError, publishWarning, quote, type TokenizerElsewhere } from '@hfquant/core'
+import { publishWarning, type TokenizerElsewhere } from '@hfquant/core'
 import {
   EncoderModel,
   type LoadModelOptions,
@@ -11,13 +11,15 @@ import {
 } from '@hfquant/transformers'
 import { CONFIG_NAME, type GlinerConfig } from './config/gliner-config.js'
 import { readVariant } from './config/variant.js'
-import type { Candidate, TextLogits } from './decode/candidate.js'
+import { type Candidate, moved, type TextLogits } from './decode/candidate.js'
 import { type Document, type Entity, entitiesOf } from './decode/entities.js'
 import { spanCandidates } from './decode/span-candidates.js'
 import { tokenCandidates } from './decode/token-candidates.js'
 import { describeLabels, gliner } from './model/architecture.js'
 import { LabelEncoder } from './model/label-encoder.js'
+import { lazyLabelEncoder } from './model/lazy-label-encoder.js'
 import { scoreTexts } from './model/score-texts.js'
+import { sumMemory } from './model/sum-memory.js'
 import { pairValues } from './model/token-head.js'
 import { type CheckedPredictOptions, checkPredictOptions, type PredictOptions } from './predict-options.js'
 import {
@@ -27,9 +29,10 @@ import {
   readGlinerFolder,
   readLabelTokenizer,
 } from './read-folder.js'
+import { checkTexts } from './text/check-texts.js'
+import { type GlinerDocument, readDocument } from './text/read-document.js'
 import { type Labels, readLabels } from './text/read-labels.js'
-import { type ReadPartsContext, readParts, type TextPart } from './text/read-parts.js'
-import { splitWords, type Word } from './text/split-words.js'
+import type { ReadPartsContext, TextPart } from './text/read-parts.js'
 
 /** Options of `GLiNER.fromPretrained`. */
 export interface LoadGlinerOptions
@@ -44,18 +47,6 @@ export interface LoadGlinerOptions
 export const weightFileOf = ({ variant, dtype }: LoadGlinerOptions): string | undefined =>
   readVariant(variant, dtype)?.file
 
-/** A text that a model has read with its labels. */
-export interface GlinerDocument {
-  readonly text: string
-  readonly labels: readonly string[]
-  /** Of all its parts, with those of the labels. */
-  readonly tokens: number
-  /** @internal */
-  readonly words: readonly Word[]
-  /** @internal */
-  readonly parts: readonly TextPart[]
-}
-
 /** What was read of a folder beside the weights. */
 interface ReadFolder extends GlinerFolder {
   readonly labels: LabelTokenizer | undefined
@@ -65,7 +56,12 @@ interface ReadFolder extends GlinerFolder {
 export class GLiNER extends EncoderModel {
   readonly #read: ReadFolder
   readonly #options: LoadModelOptions
-  #labelEncoder: Promise<LabelEncoder> | undefined
+  /** Its graph is another one over the same weights. */
+  readonly #labelEncoder = lazyLabelEncoder(async () => {
+    const { labels, json } = this.#read
+    const weights = await this.sharedWeights(describeLabels(json))
+    return new LabelEncoder(weights, this.#options, labels!.tokenizer)
+  })
 
   /** @internal */
   constructor(weights: Weights, options: LoadModelOptions, read: ReadFolder) {
@@ -166,18 +162,7 @@ export class GLiNER extends EncoderModel {
     const context = this.readContext(longText, signal)
     const documents: GlinerDocument[] = []
     for (const [index, text] of texts.entries()) {
-      const own = lists[index]!
-      const words = splitWords(text)
-      const isEmpty = words.length === 0 || own.length === 0
-      const parts = isEmpty
-        ? []
-        : await readParts(
-            words.map((word) => word.text),
-            own,
-            context,
-          )
-      const tokens = parts.reduce((sum, { encoded }) => sum + encoded.ids.length, 0)
-      documents.push({ text, labels: own, tokens, words, parts })
+      documents.push(await readDocument(text, lists[index]!, context))
     }
     return documents
   }
@@ -201,24 +186,24 @@ export class GLiNER extends EncoderModel {
   override async quantize(...how: Parameters<EncoderModel['quantize']>): Promise<void> {
     const { opened } = this
     await super.quantize(...how)
-    if (this.opened !== opened) await this.#closeLabelEncoder()
+    if (this.opened !== opened) await this.#labelEncoder.close()
   }
 
   override async dequantize(...options: Parameters<EncoderModel['dequantize']>): Promise<void> {
     const { opened } = this
     await super.dequantize(...options)
-    if (this.opened !== opened) await this.#closeLabelEncoder()
+    if (this.opened !== opened) await this.#labelEncoder.close()
   }
 
   /** Of a bi-encoder, with both of its compiled graphs. */
   override async memoryUsage(): Promise<ModelMemory> {
     const own = await super.memoryUsage()
-    const labels = await (await this.#labelEncoder)?.memoryUsage()
-    return labels === undefined ? own : { ...own, compiled: sumOf(own.compiled, labels.compiled) }
+    const labels = await (await this.#labelEncoder.opened)?.memoryUsage()
+    return labels === undefined ? own : { ...own, compiled: sumMemory(own.compiled, labels.compiled) }
   }
 
   override async dispose(): Promise<void> {
-    await Promise.all([super.dispose(), this.#closeLabelEncoder()])
+    await Promise.all([super.dispose(), this.#labelEncoder.close()])
   }
 
   /** @internal */
@@ -231,28 +216,6 @@ export class GLiNER extends EncoderModel {
         ? []
         : [{ folder: labels.folder, into: LABELS_FOLDER }]),
     ]
-  }
-
-  /** Its graph is another one over the same weights; undefined unless the labels have an encoder of their own. */
-  #labels(): Promise<LabelEncoder> | undefined {
-    const { labels, json } = this.#read
-    if (labels === undefined) return undefined
-    if (this.#labelEncoder !== undefined) return this.#labelEncoder
-    const opening = this.sharedWeights(describeLabels(json)).then(
-      (weights) => new LabelEncoder(weights, this.#options, labels.tokenizer),
-    )
-    // A failure is not kept: the next call tries again.
-    opening.catch(() => {
-      if (this.#labelEncoder === opening) this.#labelEncoder = undefined
-    })
-    this.#labelEncoder = opening
-    return opening
-  }
-
-  async #closeLabelEncoder(): Promise<void> {
-    const closing = this.#labelEncoder
-    this.#labelEncoder = undefined
-    await (await closing?.catch(() => undefined))?.dispose()
   }
 
   get #config(): GlinerConfig {
@@ -297,7 +260,7 @@ export class GLiNER extends EncoderModel {
     if (parts.length === 0) return []
     const session = await this.state.session()
     const all = [...new Set(parts.flatMap(({ document }) => documents[document]!.labels))]
-    const vectors = await (await this.#labels())?.encode(all, signal)
+    const vectors = this.#read.labels && (await (await this.#labelEncoder.get()).encode(all, signal))
     const vectorOf = vectors && new Map(all.map((label, index) => [label, vectors[index]!]))
     const inputs = parts.map(({ encoded, document }) => {
       const { labels } = documents[document]!
@@ -334,37 +297,4 @@ export class GLiNER extends EncoderModel {
 interface DocumentPart extends TextPart {
   /** Index of its document. */
   readonly document: number
-}
-
-/** Null where the system does not tell. */
-const sumOf = (one: ModelMemory['compiled'], other: ModelMemory['compiled']): ModelMemory['compiled'] => {
-  const add = (a: number | null, b: number | null) => (a === null || b === null ? null : a + b)
-  return {
-    fileSize: one.fileSize + other.fileSize,
-    mapped: add(one.mapped, other.mapped),
-    resident: add(one.resident, other.resident),
-    proportional: add(one.proportional, other.proportional),
-  }
-}
-
-const moved = (candidate: Candidate, words: number): Candidate => ({
-  ...candidate,
-  start: candidate.start + words,
-  end: candidate.end + words,
-})
-
-function checkTexts(texts: unknown): asserts texts is readonly string[] {
-  const wrong = Array.isArray(texts) ? texts.findIndex((text) => typeof text !== 'string') : -1
-  if (Array.isArray(texts) && wrong === -1) return
-  const field = Array.isArray(texts) ? `texts[${wrong}]` : 'texts'
-  const found = Array.isArray(texts) ? texts[wrong] : texts
-  throw new ConfigError(
-    'TEXT_INVALID',
-    `${field} is ${quote(found)}, expected ${Array.isArray(texts) ? 'a string' : 'a list of strings'}`,
-    {
-      field,
-      found,
-      hint: 'Pass one text to predictEntities, and a list of texts to batchPredictEntities.',
-    },
-  )
 }

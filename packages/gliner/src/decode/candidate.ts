@@ -23,3 +23,10 @@ export interface TextLogits {
   /** Words that can be part of an entity. */
   readonly words: number
 }
+
+/** The same behind so many words. */
+export const moved = (candidate: Candidate, words: number): Candidate => ({
+  ...candidate,
+  start: candidate.start + words,
+  end: candidate.end + words,
+})
