@@ -16,6 +16,7 @@ import {
 } from '../shell/quantized-module.js'
 import type { Shell } from '../shell/shell.js'
 import type { WeightSlot } from '../shell/weight-slot.js'
+import { checkFormat } from './check-format.js'
 import type { DefinedConfig } from './define-quantizer.js'
 import {
   HfQuantizer,
@@ -241,6 +242,7 @@ export class FormatQuantizer<Config extends object> extends HfQuantizer {
     if (preQuantized && isPlain(stored)) return { skip: listed ?? 'is stored in float' }
     const context = { stored, metadata: checkpoint.metadata, preQuantized, listed }
     const choice = await definition.formatFor(weight, this.config.value, context)
+    checkFormat(choice, weight, this.quantMethod)
     if (!preQuantized && !('skip' in choice) && !choice.quantize && !choice.quantizeKernel) {
       throw new CapabilityError(
         'FORMAT_LOAD_ONLY',
