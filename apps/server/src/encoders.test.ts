@@ -163,6 +163,8 @@ describe('entities', () => {
     expect([reserved.status, reserved.body.error]).toMatchObject([
       ...[400, { code: 'invalid_value', param: 'labels' }],
     ])
+    const book = { model: 'gliner', input: 'a '.repeat(400_000), labels }
+    expect((await post('/v1/entities', book)).body.error.code).toBe('context_length_exceeded')
     const many = Array.from({ length: 101 }, (_, index) => `label ${index}`)
     expect(
       (await post('/v1/entities', { model: 'gliner', input: text, labels: many })).body.error.param,

@@ -149,12 +149,16 @@ export class GLiNER extends EncoderModel {
    * entities are asked for.
    *
    * @param labels for all texts, or a list for each text.
-   * @throws as `batchPredictEntities`.
+   * @param options `maxWords`: of each text.
+   * @throws as `batchPredictEntities`; ConfigError TEXT_TOO_LONG for a text of more words.
    */
   async readDocuments(
     texts: readonly string[],
     labels: Labels,
-    options: Pick<PredictOptions, 'longText' | 'signal'> = {},
+    {
+      maxWords: most,
+      ...options
+    }: Pick<PredictOptions, 'longText' | 'signal'> & { readonly maxWords?: number } = {},
   ): Promise<readonly GlinerDocument[]> {
     checkTexts(texts)
     const { longText, signal } = checkPredictOptions(options, texts.length)
@@ -162,7 +166,7 @@ export class GLiNER extends EncoderModel {
     const context = this.readContext(longText, signal)
     const documents: GlinerDocument[] = []
     for (const [index, text] of texts.entries()) {
-      documents.push(await readDocument(text, lists[index]!, context))
+      documents.push(await readDocument(text, lists[index]!, { ...context, most }))
     }
     return documents
   }

@@ -166,7 +166,9 @@ async function readDocuments(
   const documents: BatchItem<GlinerDocument>[] = []
   let total = 0
   for (const { text, labels } of items) {
-    const [input] = await inTurn(model, () => model.readDocuments([text], [labels], { signal }))
+    // A word has a token at least.
+    const maxWords = MOST_TOKENS - total
+    const [input] = await inTurn(model, () => model.readDocuments([text], [labels], { signal, maxWords }))
     const { tokens: size } = input!
     total += size
     if (total > MOST_TOKENS) throw wrongValue(`more than ${MOST_TOKENS} tokens`, 'input', 'shorter texts')

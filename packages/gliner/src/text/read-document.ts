@@ -1,5 +1,5 @@
 import { type ReadPartsContext, readParts, type TextPart } from './read-parts.js'
-import { splitWords, type Word } from './split-words.js'
+import { splitWordsAsync, type Word } from './split-words.js'
 
 /** A text that a model has read with its labels. */
 export interface GlinerDocument {
@@ -16,14 +16,15 @@ export interface GlinerDocument {
 /**
  * Reads a text. One without words, or without labels, has no parts.
  *
- * @throws as `readParts`.
+ * @param context `most`: words that it may have.
+ * @throws as `readParts`; ConfigError TEXT_TOO_LONG for more words; the reason of `signal`.
  */
 export async function readDocument(
   text: string,
   labels: readonly string[],
-  context: ReadPartsContext,
+  context: ReadPartsContext & { readonly most?: number | undefined },
 ): Promise<GlinerDocument> {
-  const words = splitWords(text)
+  const words = await splitWordsAsync(text, context)
   const texts = words.map((word) => word.text)
   const parts = words.length === 0 || labels.length === 0 ? [] : await readParts(texts, labels, context)
   const tokens = parts.reduce((sum, { encoded }) => sum + encoded.ids.length, 0)

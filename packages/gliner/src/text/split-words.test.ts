@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { splitWords } from './split-words.js'
+import { splitWords, splitWordsAsync } from './split-words.js'
 
 const wordsOf = (text: string) => splitWords(text).map((word) => word.text)
 
@@ -23,4 +23,17 @@ test('a word may be as long as the text', () => {
     [0, long.length + 2],
     [long.length + 3, long.length + 4],
   ])
+})
+
+test('a long text is split between the turns of others, as far as it is of use', async () => {
+  let turns = 0
+  const ticking = setInterval(() => turns++, 1)
+  const text = `a-b ${'. '.repeat(100_000)}${' '.repeat(100_000)}c`
+  const words = await splitWordsAsync(text)
+  clearInterval(ticking)
+  expect(words).toEqual(splitWords(text))
+  expect(turns).toBeGreaterThan(0)
+  await expect(splitWordsAsync(text, { most: 1000 })).rejects.toMatchObject({
+    ...{ code: 'TEXT_TOO_LONG', expected: 1000 },
+  })
 })
