@@ -43,6 +43,10 @@ export async function measureServing(args: string[]): Promise<void> {
   const verdicts: Verdict[] = []
   for (const name of names) {
     report(`${name}, load of the machine ${loadavg()[0]!.toFixed(1)}`)
+    // What cannot be measured leaves the other figures.
+    const failed = (error: Error): Verdict[] => [
+      { what: name, bar: '', found: error.message.slice(0, 200), isMet: undefined },
+    ]
     verdicts.push(
       ...(await BARS[name]!({
         models: {
@@ -55,7 +59,7 @@ export async function measureServing(args: string[]): Promise<void> {
           vocabulary: config.vocab_size,
           report,
         },
-      })),
+      }).catch(failed)),
     )
   }
   console.log(formatVerdicts(verdicts))

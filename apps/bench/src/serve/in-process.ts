@@ -1,4 +1,4 @@
-import { type ChildProcess, fork } from 'node:child_process'
+import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { AutoModelForCausalLM } from 'hfquant'
 
@@ -24,22 +24,22 @@ export async function startInProcess(folder: string, threads: number): Promise<I
   const child = fork(process.argv[1]!, ['serve-in-process', JSON.stringify({ folder, threads })], {
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   })
-  await answerOf(child)
-  return {
-    async generate(work) {
-      child.send(work)
-      return (await answerOf(child)) as WorkTimes
-    },
-    stop: () => void child.kill(),
-  }
-}
-
-async function answerOf(child: ChildProcess): Promise<unknown> {
   const ended = once(child, 'exit').then(() => {
     throw new Error('the process that generates ended')
   })
-  const [message] = await Promise.race([once(child, 'message'), ended])
-  return message
+  ended.catch(() => {})
+  const answer = async () => {
+    const [message] = await Promise.race([once(child, 'message'), ended])
+    return message as WorkTimes
+  }
+  await answer()
+  return {
+    async generate(work) {
+      child.send(work)
+      return answer()
+    },
+    stop: () => void child.kill(),
+  }
 }
 
 /** The other side. */

@@ -1,3 +1,6 @@
+import { mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { createPrompts } from '../../compare/prompts.js'
 import { streamTogether } from '../streams.js'
 import { judge } from '../verdict.js'
@@ -6,7 +9,8 @@ import { type Bar, median, range, SHORT, serve, TOGETHER } from './common.js'
 /** 11: answers that a schema describes. */
 export const grammar: Bar = async ({ models, threads, rounds, vocabulary }) => {
   const prompt = createPrompts(vocabulary)
-  const server = await serve(models.fourBit, threads)
+  const folder = await withEnd(models.fourBit)
+  const server = await serve(folder, threads)
   const shares: number[] = []
   const properties = { text: { type: 'string', minLength: 400 } }
   const schema = { type: 'object', required: ['text'], additionalProperties: false, properties }
@@ -24,6 +28,16 @@ export const grammar: Bar = async ({ models, threads, rounds, vocabulary }) => {
     }
   } finally {
     await server.stop()
+    await rm(folder, { recursive: true, force: true })
   }
   return [judge('11: eight streams, schema-bound over free', median(shares), { least: 0.9 }, range(shares))]
+}
+
+/** A folder of the same files that says which token ends an answer: what a schema describes has an end. */
+async function withEnd(folder: string): Promise<string> {
+  const made = await mkdtemp(join(tmpdir(), 'hfquant-end-'))
+  for (const name of await readdir(folder)) await symlink(join(folder, name), join(made, name))
+  await rm(join(made, 'generation_config.json'), { force: true })
+  await writeFile(join(made, 'generation_config.json'), '{"eos_token_id": 2}')
+  return made
 }
