@@ -9,20 +9,15 @@ import { isBuiltin } from 'node:module'
 import { dirname, join, relative, resolve, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { importsOf } from './imports-of.mjs'
+import { backendPackages } from './list-backends.mjs'
 
 const FORMATS = ['@hfquant/safetensors', '@hfquant/torch-checkpoint', '@hfquant/kernels']
 const RUNNING = ['@hfquant/core', '@hfquant/kernels', '@hfquant/onnx']
-const BACKENDS = [
-  '@hfquant/torchao',
-  '@hfquant/bitsandbytes',
-  '@hfquant/gptq',
-  '@hfquant/mxfp4',
-  '@hfquant/float8',
-]
+const BACKENDS = backendPackages()
 
 const LIBRARIES = [
   ...FORMATS,
-  ...['@hfquant/core', '@hfquant/grammar', '@hfquant/models', '@hfquant/onnx'],
+  ...['@hfquant/core', '@hfquant/calibrate', '@hfquant/grammar', '@hfquant/models', '@hfquant/onnx'],
   ...['@hfquant/transformers', '@hfquant/gliner'],
   ...BACKENDS,
 ]
@@ -34,15 +29,12 @@ const MAY_IMPORT = {
   '@hfquant/kernels': [],
   '@hfquant/core': FORMATS,
   '@hfquant/grammar': ['@hfquant/core'],
+  '@hfquant/calibrate': ['@hfquant/core'],
   '@hfquant/onnx': ['@hfquant/core', '@hfquant/kernels', '@hfquant/grammar'],
   '@hfquant/models': ['@hfquant/core'],
   '@hfquant/transformers': [...RUNNING, '@hfquant/models', '@hfquant/grammar'],
   '@hfquant/gliner': [...RUNNING, '@hfquant/models', '@hfquant/transformers'],
-  '@hfquant/torchao': RUNNING,
-  '@hfquant/bitsandbytes': RUNNING,
-  '@hfquant/gptq': RUNNING,
-  '@hfquant/mxfp4': RUNNING,
-  '@hfquant/float8': RUNNING,
+  ...Object.fromEntries(BACKENDS.map((name) => [name, [...RUNNING, '@hfquant/calibrate']])),
   hfquant: LIBRARIES,
   '@hfquant/testkit': ['@hfquant/core', '@hfquant/models', '@hfquant/safetensors', '@hfquant/onnx'],
   'create-hfquant-backend': [],
@@ -55,6 +47,9 @@ const MAY_IMPORT = {
 
 /** Packages that run with nothing from outside of this workspace. */
 const WITHOUT_OUTSIDERS = ['@hfquant/core', ...FORMATS]
+
+/** The door of core for what loads, saves and runs models. */
+const RUNTIME = '@hfquant/core/runtime'
 
 /** Names that no line of core holds: it must not know which backends exist. */
 const BACKEND_NAMES =
@@ -111,6 +106,9 @@ function checkImport(specifier, file, member, workspace) {
   }
   const allowed = MAY_IMPORT[member.name] ?? []
   if (![...allowed, ...forTests].includes(name)) return `not allowed, may import ${listed(allowed)}`
+  if (specifier === RUNTIME && !file.isTest && BACKENDS.includes(member.name)) {
+    return 'not allowed, a method needs no more than @hfquant/core'
+  }
   if (!sibling.doors.includes(`.${specifier.slice(name.length)}`)) {
     return `not allowed, may import ${listed(sibling.doors.map((door) => name + door.slice(1)))}`
   }

@@ -48,6 +48,13 @@ describe('the import rules', () => {
     expect(violationsWith({})).toEqual([])
   })
 
+  it('hold the door of a method', () => {
+    const text = `import { a } from '@hfquant/core/runtime'\n`
+    expect(violationsWith({ 'packages/torchao/src/more.ts': text })).toEqual([
+      'packages/torchao/src/more.ts:1 imports @hfquant/core/runtime: not allowed, a method needs no more than @hfquant/core',
+    ])
+  })
+
   it.each([
     ['static', `import { a } from '@hfquant/torchao'`],
     ['type-only', `import type { A } from '@hfquant/torchao'`],

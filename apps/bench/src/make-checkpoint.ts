@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type JsonObject, stateDict } from '@hfquant/core'
+import { type JsonObject, stateDict } from '@hfquant/core/runtime'
 import { describeModel } from '@hfquant/models'
 import { createSafetensorsFile, layoutSafetensors, type TensorSpec } from '@hfquant/safetensors'
 

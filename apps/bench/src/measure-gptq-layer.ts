@@ -51,7 +51,13 @@ export async function measureGptqLayer(folder: string, run: GptqLayerRun): Promi
       quantizationConfig,
       onProgress({ stage, tensor, loss, relativeError, seconds = {} }) {
         if (stage !== 'calibrate') return
-        const { forward = 0, hessian = 0, factorization = 0, columns = 0, javascript = 0 } = seconds
+        const {
+          forward = 0,
+          statistics: hessian = 0,
+          factorization = 0,
+          columns = 0,
+          javascript = 0,
+        } = seconds
         const phases = { forward, hessian, factorization, columns, javascript }
         const peakRssMebibytes = process.resourceUsage().maxRSS / 1024
         modules.push({ module: tensor, ...phases, loss, relativeError, peakRssMebibytes })

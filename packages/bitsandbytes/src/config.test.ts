@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { ConfigError, formatJson, type JsonObject, toNode } from '@hfquant/core'
+import { ConfigError, formatJson, type JsonObject, toNode } from '@hfquant/core/runtime'
 import { describe, expect, test } from 'vitest'
 import { BitsAndBytesConfig, bitsandbytes, recipes } from './index.js'
 
@@ -47,7 +47,11 @@ describe('the block in config.json', () => {
     const config = bitsandbytes.parseConfig(json)
     expect(config.toDict()).toMatchObject({ load_in_8bit: false, bnb_4bit_compute_dtype: 'bfloat16' })
     expect(config.toDict()).toMatchObject({ future: [1] })
-    const remarks = bitsandbytes.definition.warnings?.(bitsandbytes.definition.parseConfig(json))
+    const outcome = { quantized: [], float: [], kept: [], isDefault: true, head: 'lm_head' }
+    const remarks = bitsandbytes.definition.config.warnings?.(
+      bitsandbytes.definition.config.parse(json),
+      outcome,
+    )
     expect(remarks).toEqual([expect.stringContaining('kept, without effect: "future"')])
   })
 })

@@ -1,10 +1,9 @@
-import type { FormatContext, QuantizedFormat, WeightInfo } from '@hfquant/core'
+import { type FormatContext, incompleteFormat, type QuantizedFormat, type WeightInfo } from '@hfquant/core'
 import { STATE_PREFIX, stateKey } from './four-bit/layout.js'
 import { storedFourBitFormat } from './four-bit/stored-format.js'
 import { ABS_MAX as INT8_ABS_MAX } from './int8/int8-format.js'
 import { storedInt8Format } from './int8/stored-int8.js'
 import type { BitsAndBytesSettings } from './settings.js'
-import { incompleteFormat } from './stored-part.js'
 
 /**
  * The format of a weight in a quantized checkpoint. The tensors decide which, not config.json: its skip list is often

@@ -21,24 +21,26 @@ interface FbgemmSettings {
 
 /** `quant_method` "fbgemm_fp8": weights of eight-bit floats with a scale for each row. Read, not made. */
 export const fbgemmFp8: DefinedQuantizer<FbgemmSettings> = defineQuantizer<FbgemmSettings>({
-  specVersion: 1,
+  specVersion: 2,
   revision: 1,
   quantMethod: 'fbgemm_fp8',
-  parseConfig(json) {
-    if (json.quant_method != null) oneOf(json.quant_method, ['fbgemm_fp8'], 'quant_method')
-    return {
-      activationScaleUb: readNumber(json, 'activation_scale_ub', 1200),
-      modulesToNotConvert: readStrings(json, 'modules_to_not_convert', undefined),
-      others: unknownEntries(json, ['quant_method', 'activation_scale_ub', 'modules_to_not_convert']),
-    }
+  config: {
+    parse(json) {
+      if (json.quant_method != null) oneOf(json.quant_method, ['fbgemm_fp8'], 'quant_method')
+      return {
+        activationScaleUb: readNumber(json, 'activation_scale_ub', 1200),
+        modulesToNotConvert: readStrings(json, 'modules_to_not_convert', undefined),
+        others: unknownEntries(json, ['quant_method', 'activation_scale_ub', 'modules_to_not_convert']),
+      }
+    },
+    format: ({ others, activationScaleUb, modulesToNotConvert }) => ({
+      ...others,
+      activation_scale_ub: activationScaleUb,
+      modules_to_not_convert: modulesToNotConvert ?? null,
+    }),
+    warnings: ({ others }) => unknownKeysRemark(others),
   },
-  formatConfig: ({ others, activationScaleUb, modulesToNotConvert }) => ({
-    ...others,
-    activation_scale_ub: activationScaleUb,
-    modules_to_not_convert: modulesToNotConvert ?? null,
-  }),
-  warnings: ({ others }) => unknownKeysRemark(others),
-  skipModules: ({ modulesToNotConvert }) => modulesToNotConvert,
+  select: ({ modulesToNotConvert }) => ({ keep: modulesToNotConvert }),
   formatFor(weight, _settings, { preQuantized, stored }) {
     if (preQuantized) return storedFormat(weight, stored!, { codeDtype: 'float8_e4m3fn', block: null })
     throw new CapabilityError(
@@ -50,8 +52,10 @@ export const fbgemmFp8: DefinedQuantizer<FbgemmSettings> = defineQuantizer<Fbgem
       },
     )
   },
-  recoverConfig({ tensors }) {
-    const isScaled = [...tensors.keys()].some((name) => name.endsWith('.input_scale_ub'))
-    return isScaled ? { activationScaleUb: 1200, modulesToNotConvert: undefined, others: {} } : undefined
+  files: {
+    recover({ tensors }) {
+      const isScaled = [...tensors.keys()].some((name) => name.endsWith('.input_scale_ub'))
+      return isScaled ? { activationScaleUb: 1200, modulesToNotConvert: undefined, others: {} } : undefined
+    },
   },
 })

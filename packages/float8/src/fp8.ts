@@ -1,6 +1,5 @@
 import {
   CapabilityError,
-  type CheckpointHeaders,
   type DefinedQuantizer,
   defineQuantizer,
   skip,
@@ -15,22 +14,25 @@ import { storedFormat } from './stored-format.js'
 
 /** `quant_method` "fp8": weights of eight-bit floats with a scale for each block, as of DeepSeek V3, or for each weight. */
 export const fp8: DefinedQuantizer<Float8Settings> = defineQuantizer<Float8Settings>({
-  specVersion: 1,
+  specVersion: 2,
   revision: 1,
   quantMethod: 'fp8',
-  parseConfig: readSettings,
-  formatConfig: formatSettings,
-  loadingAttributes: ['dequantize'],
-  recipeKeys: ['weight_block_size', 'fmt'],
-  warnings: ({ others, dequantize }) => [
-    ...(dequantize
-      ? ["dequantize changes nothing: compute: 'exact' computes with the restored weights"]
-      : []),
-    ...unknownKeysRemark(others),
-  ],
-  skipModules: ({ modulesToNotConvert }) => modulesToNotConvert,
-  withSkipModules: (settings, resolved) => ({ ...settings, modulesToNotConvert: resolved }),
-  stackedComponents: [WEIGHT, SCALE],
+  config: {
+    parse: readSettings,
+    format: formatSettings,
+    loading: ['dequantize'],
+    recipe: ['weight_block_size', 'fmt'],
+    warnings: ({ others, dequantize }) => [
+      ...(dequantize
+        ? ["dequantize changes nothing: compute: 'exact' computes with the restored weights"]
+        : []),
+      ...unknownKeysRemark(others),
+    ],
+  },
+  select: (settings) => ({
+    keep: settings.modulesToNotConvert,
+    record: ({ kept }) => ({ ...settings, modulesToNotConvert: kept }),
+  }),
   formatFor(weight, settings, { preQuantized, stored }) {
     if (preQuantized) {
       const codeDtype = settings.fmt === 'e4m3' ? 'float8_e4m3fn' : 'float8_e5m2'
@@ -40,9 +42,12 @@ export const fp8: DefinedQuantizer<Float8Settings> = defineQuantizer<Float8Setti
       return skip('is an expert with a bias, which Python reads in float only')
     return madeFormat(weight, blockToMake(weight, settings))
   },
-  recoverConfig(headers: CheckpointHeaders) {
-    const block = recoverBlock(headers)
-    return block === undefined ? undefined : readSettings({ weight_block_size: block })
+  files: {
+    stacked: [WEIGHT, SCALE],
+    recover(headers) {
+      const block = recoverBlock(headers)
+      return block === undefined ? undefined : readSettings({ weight_block_size: block })
+    },
   },
 })
 

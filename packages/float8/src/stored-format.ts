@@ -1,12 +1,13 @@
 import {
-  CheckpointError,
-  type Component,
+  type CheckpointError,
+  describePart,
   isFloatDtype,
   type QuantizedFormat,
   type Skip,
-  type StoredTensor,
+  type StoredTensors,
   type StoredWeight,
   skip,
+  storedTensors,
   type WeightInfo,
 } from '@hfquant/core'
 import type { Float8Dtype } from '@hfquant/kernels'
@@ -30,34 +31,33 @@ export async function storedFormat(
   stored: StoredWeight,
   { codeDtype, block: promised }: Promised,
 ): Promise<QuantizedFormat | Skip> {
-  const { path, outFeatures, inFeatures } = weight
-  const codes = stored.tensors.get(WEIGHT)
-  const scaleKey = SCALE_KEYS.find((key) => stored.tensors.has(key))
-  if (codes === undefined) throw missing(`${path}.${WEIGHT}`, stored)
-  if (scaleKey === undefined && isFloatDtype(codes.dtype)) return skip('is stored in float')
-  const shape = [outFeatures, inFeatures]
-  if (codes.dtype !== codeDtype || `${codes.shape}` !== `${shape}`)
-    throw mismatch(`${path}.${WEIGHT}`, codes, `${codeDtype} [${shape.join(', ')}]`)
-  if (scaleKey === undefined) throw missing(`${path}.${SCALE_KEYS[0]}`, stored)
-  const scales = stored.tensors.get(scaleKey)!
+  const tensors = storedTensors(weight, stored)
+  const scaleKey = SCALE_KEYS.find((key) => tensors.has(key))
+  if (scaleKey === undefined && isFloatDtype(tensors.part(WEIGHT).dtype)) return skip('is stored in float')
+  tensors.expect(WEIGHT, [codeDtype], [weight.outFeatures, weight.inFeatures], SETTINGS_HINT)
+  const scales = tensors.part(scaleKey ?? SCALE_KEYS[0])
   const block = blockOf(scales.shape, weight, promised)
-  if (block === undefined || !isScaleDtype(scales.dtype))
-    throw mismatch(`${path}.${scaleKey}`, scales, expectedScales(weight, promised))
-  if (!stored.trusted) {
-    const values = readScales(await stored.read(scaleKey), scales.dtype)
+  if (block === undefined || !isScaleDtype(scales.dtype)) {
+    const problem = { found: describePart(scales), expected: expectedScales(weight, promised) }
+    throw tensors.mismatch(scales.key, { ...problem, hint: SETTINGS_HINT })
+  }
+  if (!tensors.trusted) {
+    const values = readScales(await tensors.read(scales.key), scales.dtype)
     const at = values.findIndex((value) => !(value > 0 && Number.isFinite(value)))
-    if (at >= 0) throw invalidScale(`${path}.${scaleKey}`, scales, values[at]!, at)
+    if (at >= 0) throw invalidScale(tensors, scales.key, values[at]!, at)
   }
   const layout: Float8Layout = {
-    ...{ codeDtype, block, scaleKey, scaleDtype: scales.dtype },
-    components: [...stored.tensors].flatMap(([key, part]) => componentOf(key, part)),
+    ...{ codeDtype, block, scaleKey: scales.key, scaleDtype: scales.dtype },
+    // Scales of activations and the like are kept as well, so that what is saved is what was loaded.
+    components: [...stored.tensors.keys()]
+      .filter((key) => key !== 'bias')
+      .map((key) => tensors.component(key, key === WEIGHT ? 'rows' : 'whole')),
   }
   return float8Format(layout, weight)
 }
 
-/** Scales of activations and the like are kept as well, so that what is saved is what was loaded. */
-const componentOf = (key: string, { dtype, shape }: StoredTensor): readonly Component[] =>
-  key === 'bias' ? [] : [{ key, dtype, shape, layout: key === WEIGHT ? 'rows' : 'whole' }]
+const SETTINGS_HINT =
+  'weight_block_size or fmt of config.json do not belong to these weights; take both from the same revision.'
 
 /** Rows and columns that share a scale: the shape of the scales decides. */
 function blockOf(
@@ -82,34 +82,10 @@ function expectedScales(weight: WeightInfo, block: readonly [number, number] | n
   return `${SCALE_DTYPES.join(', ')} ${shape}`
 }
 
-const within = ({ file }: StoredTensor): string => (file === undefined ? '' : ` in ${file}`)
-
-function mismatch(tensor: string, part: StoredTensor, expected: string): CheckpointError {
-  const found = `${part.dtype} [${part.shape.join(', ')}]`
-  return new CheckpointError(
-    'TENSOR_MISMATCH',
-    `"${tensor}"${within(part)} is ${found}, expected ${expected}`,
-    {
-      ...{ tensor, file: part.file, found, expected },
-      hint: 'weight_block_size or fmt of config.json do not belong to these weights; take both from the same revision.',
-    },
-  )
-}
-
-const missing = (tensor: string, { files = [] }: StoredWeight): CheckpointError =>
-  new CheckpointError(
-    'TENSOR_MISSING',
-    `"${tensor}" is in none of the checkpoint's files (${files.join(', ')}): a part of a quantized weight is missing`,
-    {
-      tensor,
-      expected: SCALE_KEYS,
-      hint: 'The download may be incomplete, or the file was converted in part.',
-    },
-  )
-
-const invalidScale = (tensor: string, part: StoredTensor, found: number, at: number): CheckpointError =>
-  new CheckpointError(
+const invalidScale = (tensors: StoredTensors, key: string, found: number, at: number): CheckpointError =>
+  tensors.wrong(
     Number.isFinite(found) ? 'SCALE_INVALID' : 'TENSOR_NOT_FINITE',
-    `"${tensor}"${within(part)} holds ${found} at element ${at}, expected finite scales above 0`,
-    { tensor, file: part.file, found, hint: 'The file is damaged; download it again.' },
+    key,
+    `holds ${found} at element ${at}, expected finite scales above 0`,
+    { found, expected: 'finite scales above 0', hint: 'The file is damaged; download it again.' },
   )

@@ -1,5 +1,5 @@
 import { basename, join } from 'node:path'
-import { publishWarning, type TokenizerElsewhere } from '@hfquant/core'
+import { publishWarning, type TokenizerElsewhere } from '@hfquant/core/runtime'
 import {
   EncoderModel,
   type LoadModelOptions,

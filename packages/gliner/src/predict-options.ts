@@ -1,4 +1,4 @@
-import { ConfigError, checkOptions, quote } from '@hfquant/core'
+import { ConfigError, checkOptions, quote } from '@hfquant/core/runtime'
 
 /** A part of a text. */
 export interface TextSpan {

@@ -1,6 +1,13 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { CheckpointError, HfquantError, type JsonObject, liesIn, quote, readJsonFile } from '@hfquant/core'
+import {
+  CheckpointError,
+  HfquantError,
+  type JsonObject,
+  liesIn,
+  quote,
+  readJsonFile,
+} from '@hfquant/core/runtime'
 import type { EncoderDescription } from '@hfquant/models'
 import { AutoTokenizer, type Tokenizer, type WantedModel } from '@hfquant/transformers'
 import { CONFIG_NAME, type GlinerConfig, namesOf, readGlinerConfig } from './config/gliner-config.js'

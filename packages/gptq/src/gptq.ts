@@ -1,23 +1,88 @@
-import type { JsonObject, QuantizationConfig, QuantizerBackend } from '@hfquant/core'
+import { calibrateBlocks } from '@hfquant/calibrate'
+import {
+  CapabilityError,
+  ConfigError,
+  type ConfigUse,
+  type DefinedQuantizer,
+  defineQuantizer,
+  type ModelOutline,
+} from '@hfquant/core'
+import { gptqCalibration } from './calibrate/gptq-calibration.js'
+import { withHeadRule } from './config/dynamic-rules.js'
+import { refuseMixedBlocks, stateFloatLayers } from './config/float-layers.js'
+import { formatSettings } from './config/format-settings.js'
 import { readSettings } from './config/read-settings.js'
 import { refuseLostConfig } from './config/refuse-lost-config.js'
-import { type GptqConfiguration, GptqQuantizer, toConfiguration } from './gptq-quantizer.js'
+import { remarksOn } from './config/remarks.js'
+import type { GptqSettings } from './config/settings.js'
+import { chooseFormat } from './format/choose-format.js'
+import { settleZeroPoints } from './format/settle-zero-points.js'
 
-/** The backend of `quant_method` "gptq". */
-export const gptq: QuantizerBackend = {
+/** `quant_method` "gptq": weights are packed as they are, rounded, or calibrated once the whole model is in place. */
+export const gptq: DefinedQuantizer<GptqSettings> = defineQuantizer<GptqSettings>({
+  specVersion: 2,
+  revision: 2,
   quantMethod: 'gptq',
-  loadingAttributes: ['backend', 'max_input_length'],
-  recipeKeys: ['bits', 'group_size', 'sym', 'desc_act'],
-  withOutputProjection(config) {
-    const { value, explicitKeys } = own(config)
-    return toConfiguration({ ...value, lmHead: true }, explicitKeys)
+  config: {
+    parse: readSettings,
+    format: formatSettings,
+    loading: ['backend', 'max_input_length'],
+    recipe: ['bits', 'group_size', 'sym', 'desc_act'],
+    check: requireData,
+    withHead: (settings) => ({ ...settings, lmHead: true }),
+    warnings: remarksOn,
   },
-  parseConfig: (json: JsonObject) => toConfiguration(readSettings(json), new Set(Object.keys(json))),
-  recoverConfig: refuseLostConfig,
-  create: (config: QuantizationConfig, preQuantized: boolean) => new GptqQuantizer(own(config), preQuantized),
+  select: (settings) => ({
+    // The head is on the default skip list; asking for it takes the list's place.
+    keep: settings.lmHead ? [] : undefined,
+    replaceDefaults: settings.lmHead,
+    // A config made here begins without what a file said.
+    adapt: (model) => ({ ...(settings.lmHead ? withHead(settings, model) : settings), source: null }),
+    record: (outcome) => stateFloatLayers(settings, outcome),
+  }),
+  formatFor: chooseFormat,
+  files: {
+    // The dtype of the scales, and the one that every reader expects.
+    dtype: 'float16',
+    weights: weightFiles,
+    recover: refuseLostConfig,
+    sidecars: (settings) => ({ 'quantize_config.json': formatSettings(settings) }),
+    checkSavable: (_settings, outcome) => refuseMixedBlocks(outcome),
+  },
+  calibrate: {
+    defers: ({ method }) => method !== 'rtn',
+    async run(settings, context) {
+      if (context.waiting.length > 0) await calibrateBlocks(gptqCalibration(settings), context)
+      const format = await settleZeroPoints(settings.format, context.placed())
+      return { ...settings, format, dataset: null }
+    },
+  },
+})
+
+function requireData({ method, dataset }: GptqSettings, { preQuantized }: ConfigUse): void {
+  if (preQuantized || method === 'rtn' || dataset !== null) return
+  throw new ConfigError('CALIBRATION_MISSING', 'GPTQ quantizes with calibration data, and there is none', {
+    field: 'dataset',
+    expected: 'texts, lists of token ids, or { file }',
+    hint: "Pass `dataset` (`--calibration FILE` on the command line), or use `method: 'rtn'`.",
+  })
 }
 
-const own = (config: QuantizationConfig): GptqConfiguration =>
-  'value' in config
-    ? (config as GptqConfiguration)
-    : toConfiguration(readSettings(config.toDict()), config.explicitKeys)
+/** @throws CapabilityError LM_HEAD_TIED */
+function withHead(settings: GptqSettings, { head, headIsTied }: ModelOutline): GptqSettings {
+  if (!headIsTied) return { ...settings, dynamic: withHeadRule(settings.dynamic, head) }
+  throw new CapabilityError(
+    'LM_HEAD_TIED',
+    `lm_head is true, but ${head} shares its weight with the embedding`,
+    { module: head, field: 'lm_head', hint: 'Leave lm_head out.' },
+  )
+}
+
+/** The names that AutoGPTQ gave: that of the config, and the one that it made of the settings. */
+function weightFiles({ modelFileBaseName, bits, groupSize }: GptqSettings): readonly string[] {
+  const names = [modelFileBaseName, `gptq_model-${bits}bit-${groupSize}g`]
+  return names.flatMap((name) => (name === null ? [] : ENDINGS.map((ending) => `${name}${ending}`)))
+}
+
+/** In the order of the usual names. */
+const ENDINGS = ['.safetensors', '.safetensors.index.json', '.bin', '.bin.index.json', '.pt']

@@ -1,4 +1,4 @@
-export type { CalibrationData, CalibrationSample } from './config/calibration-data.js'
+export type { CalibrationData, CalibrationSample } from '@hfquant/calibrate'
 export { GPTQConfig, type GPTQConfigOptions } from './config/gptq-config.js'
 export type { GptqSettings, ModuleSettings } from './config/settings.js'
 export { gptq, gptq as quantizer } from './gptq.js'

@@ -1,4 +1,4 @@
-import type { CalibrationData } from './config/calibration-data.js'
+import type { CalibrationData } from '@hfquant/calibrate'
 import { GPTQConfig, type GPTQConfigOptions } from './config/gptq-config.js'
 
 /** What a recipe that calibrates has to be given, and what it may be. */

@@ -2,17 +2,20 @@ import {
   ConfigError,
   checkOptions,
   closestName,
-  type LazyQuantizer,
+  type MethodSigns,
   type QuantizationConfig,
   type QuantizerBackend,
   quote,
   registerLazyQuantizer,
-} from '@hfquant/core'
+} from '@hfquant/core/runtime'
 import { isPrecision, registerInt8 } from '@hfquant/transformers'
+import { shippedBackends } from './shipped-backends.js'
 
 /** What every shipped backend package exports. */
 interface BackendModule {
   readonly quantizer: QuantizerBackend
+  /** Of a package with several methods. */
+  readonly quantizers?: readonly QuantizerBackend[]
   /** Named configurations, the ones that the command line offers. */
   readonly recipes: Readonly<Record<string, (options?: RecipeOptions) => QuantizationConfig>>
   /** Names that other tools give to what cannot be made here; each throws a CapabilityError that says why. */
@@ -33,70 +36,26 @@ export interface RecipeOptions {
   readonly sequenceLength?: number | undefined
 }
 
-interface ShippedBackend
-  extends Pick<LazyQuantizer, 'quantMethod' | 'packageName' | 'claims' | 'recognizes' | 'ownsClass'> {
+/** A package with backends that come with hfquant. Its package.json puts it into the list of `shippedBackends`. */
+export interface ShippedPackage {
+  readonly packageName: string
+  /** Of each method of the package. */
+  readonly signs: readonly MethodSigns[]
   import(): Promise<BackendModule>
 }
 
-const hasTensor =
-  (pattern: RegExp): NonNullable<LazyQuantizer['recognizes']> =>
-  ({ tensors }) =>
-    [...tensors.keys()].some((name) => pattern.test(name))
-
-/** The backends that come with hfquant. Adding one is adding an entry. */
-const shipped: readonly ShippedBackend[] = [
-  {
-    quantMethod: 'torchao',
-    packageName: '@hfquant/torchao',
-    import: () => import('@hfquant/torchao'),
-    recognizes: ({ metadata }) => metadata.tensor_names !== undefined,
-    ownsClass: (className) => className.startsWith('torchao.'),
-  },
-  {
-    quantMethod: 'bitsandbytes',
-    packageName: '@hfquant/bitsandbytes',
-    import: () => import('@hfquant/bitsandbytes'),
-    claims: (json) => json.load_in_4bit === true || json.load_in_8bit === true,
-    recognizes: hasTensor(/\.SCB$|\.quant_state\.bitsandbytes__/),
-  },
-  {
-    quantMethod: 'gptq',
-    packageName: '@hfquant/gptq',
-    import: () => import('@hfquant/gptq'),
-    recognizes: hasTensor(/\.qweight$/),
-    // quantize_config.json of older tools does not name its method.
-    claims: (json) =>
-      json.quant_method === undefined &&
-      json.bits !== undefined &&
-      (json.group_size ?? json.q_group_size) !== undefined,
-  },
-  {
-    quantMethod: 'mxfp4',
-    packageName: '@hfquant/mxfp4',
-    import: () => import('@hfquant/mxfp4'),
-    recognizes: hasTensor(/\.experts\.\w+_blocks$/),
-  },
-  {
-    quantMethod: 'fp8',
-    packageName: '@hfquant/float8',
-    import: () => import('@hfquant/float8'),
-    recognizes: hasTensor(/\.weight_scale_inv$/),
-  },
-  {
-    quantMethod: 'fbgemm_fp8',
-    packageName: '@hfquant/float8',
-    import: async () => ({ quantizer: (await import('@hfquant/float8')).fbgemmFp8, recipes: {} }),
-    recognizes: hasTensor(/\.input_scale_ub$/),
-  },
-]
-
 /** Makes the shipped backends known; each is imported when a model asks for it. */
 export function registerShippedBackends(): void {
-  for (const { import: load, ...entry } of shipped) {
-    registerLazyQuantizer({ ...entry, load: async () => (await load()).quantizer })
+  for (const { packageName, signs, import: load } of shippedBackends) {
+    for (const own of signs) {
+      registerLazyQuantizer({ ...own, packageName, load: async () => backendOf(own, await load()) })
+    }
   }
   registerInt8(() => recipe(INT8_RECIPE))
 }
+
+const backendOf = ({ quantMethod }: MethodSigns, module: BackendModule): QuantizerBackend =>
+  module.quantizers?.find((backend) => backend.quantMethod === quantMethod) ?? module.quantizer
 
 /** What `quantize: 'int8'` stands for: of the 8-bit recipes, the one that leaves activations alone. */
 const INT8_RECIPE = 'int8-weight-only'
@@ -112,10 +71,14 @@ export interface InstalledBackend {
 
 /** Imports every shipped backend and says what came of it. */
 export function installedBackends(): Promise<readonly InstalledBackend[]> {
+  const methods = shippedBackends.flatMap((own) =>
+    own.signs.map(({ quantMethod }, index) => ({ ...own, method: quantMethod, isFirst: index === 0 })),
+  )
   return Promise.all(
-    shipped.map(async ({ quantMethod: method, packageName, import: load }) => {
+    methods.map(async ({ method, isFirst, packageName, import: load }) => {
       try {
-        return { method, packageName, recipes: Object.keys((await load()).recipes) }
+        const { recipes } = await load()
+        return { method, packageName, recipes: isFirst ? Object.keys(recipes) : [] }
       } catch (error) {
         return {
           method,
@@ -145,7 +108,7 @@ export async function recipe(name: string, options: RecipeOptions = {}): Promise
   const make = Object.hasOwn(known, name) ? known[name] : undefined
   if (make !== undefined) return make(options)
   const refusals = await Promise.all(
-    shipped.map(async (backend) => (await backend.import()).refusedRecipes ?? {}),
+    shippedBackends.map(async (backend) => (await backend.import()).refusedRecipes ?? {}),
   )
   for (const refused of refusals) if (Object.hasOwn(refused, name)) refused[name]!()
   const names = Object.keys(known)
@@ -170,6 +133,6 @@ function suggestion(name: unknown, names: readonly string[]): string {
 }
 
 async function allRecipes(): Promise<Record<string, (options?: RecipeOptions) => QuantizationConfig>> {
-  const modules = await Promise.all(shipped.map((backend) => backend.import()))
+  const modules = await Promise.all(shippedBackends.map((backend) => backend.import()))
   return Object.assign({}, ...modules.map(({ recipes }) => recipes))
 }

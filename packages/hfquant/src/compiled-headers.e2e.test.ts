@@ -48,7 +48,7 @@ describe('a start from a compiled model', () => {
     const { model } = await start(folder)
     const bytes = readFileSync(blob)
     await overwriteWeights(blob, 0xff)
-    await expect(model.savePretrained(newFolder())).rejects.toMatchObject({ code: 'SCALE_NOT_FINITE' })
+    await expect(model.savePretrained(newFolder())).rejects.toMatchObject({ code: 'TENSOR_NOT_FINITE' })
     writeFileSync(blob, bytes)
     expect(await saved(model)).toEqual(await saved(cold))
     for (const used of [cold, model]) await used.dispose()

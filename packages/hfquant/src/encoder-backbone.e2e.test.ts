@@ -1,6 +1,6 @@
 import { cpSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { type JsonObject, Linear, Module } from '@hfquant/core'
+import { type JsonObject, Linear, Module } from '@hfquant/core/runtime'
 import { type Backbone, defineArchitecture, describeBackbone, registerArchitecture } from '@hfquant/models'
 import { testFolder, tinyConfig, writeTinyModel } from '@hfquant/testkit'
 import { EncoderModel, type LoadModelOptions, loadPretrained } from '@hfquant/transformers'

@@ -14,7 +14,7 @@ describe('a checkpoint with', () => {
     [
       'a scale that is not finite',
       (tensors) => viewOf(tensors, 'model.layers.1.mlp.up_proj.scales').setUint16(10, 0x7e00, true),
-      { code: 'SCALE_NOT_FINITE', module: 'model.layers.1.mlp.up_proj' },
+      { code: 'TENSOR_NOT_FINITE', module: 'model.layers.1.mlp.up_proj' },
     ],
     [
       'a group that does not exist',

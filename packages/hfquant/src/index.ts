@@ -26,7 +26,7 @@ export {
   type QuantizationConfig,
   RuntimeError,
   registerQuantizer,
-} from '@hfquant/core'
+} from '@hfquant/core/runtime'
 export type {
   Entity,
   GlinerDocument,

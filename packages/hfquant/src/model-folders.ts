@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { configFolders } from '@hfquant/core'
+import { configFolders } from '@hfquant/core/runtime'
 import { CONFIG_NAME, glinerFolder } from '@hfquant/gliner'
 import * as transformers from '@hfquant/transformers'
 import { tokenizerFinder } from './auto.js'

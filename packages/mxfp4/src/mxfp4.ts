@@ -1,7 +1,6 @@
 import {
+  type DefinedQuantizer,
   defineQuantizer,
-  type QuantizerBackend,
-  type QuantizerDefinition,
   skip,
   unknownKeysRemark,
   type WeightInfo,
@@ -12,33 +11,30 @@ import { refuseOriginalName } from './original-names.js'
 import { formatSettings, type Mxfp4Settings, NOT_CONVERTED, readSettings, skipEntries } from './settings.js'
 import { checkStored } from './stored-weight.js'
 
-/** The backend of `quant_method` "mxfp4". */
-export interface Mxfp4Backend extends QuantizerBackend {
-  readonly definition: QuantizerDefinition<Mxfp4Settings>
-}
-
-/** Experts of gpt-oss in the MXFP4 format of the Open Compute Project, as they are on the hub. */
-export const mxfp4: Mxfp4Backend = defineQuantizer<Mxfp4Settings>({
-  specVersion: 1,
+/** `quant_method` "mxfp4": experts of gpt-oss in the MXFP4 format of the Open Compute Project, as they are on the hub. */
+export const mxfp4: DefinedQuantizer<Mxfp4Settings> = defineQuantizer<Mxfp4Settings>({
+  specVersion: 2,
   revision: 1,
   quantMethod: 'mxfp4',
-  parseConfig: readSettings,
-  formatConfig: formatSettings,
-  warnings: ({ others, dequantize }) => [
-    ...(dequantize
-      ? ["dequantize changes nothing: compute: 'exact' computes with the restored weights"]
-      : []),
-    ...unknownKeysRemark(others),
-  ],
-  loadingAttributes: ['dequantize'],
-  skipModules: skipEntries,
-  // The list in a file says what Python leaves alone; it is of experts only that a part of it matters.
-  withSkipModules: (settings) => ({
-    ...settings,
-    modulesToNotConvert: settings.modulesToNotConvert ?? NOT_CONVERTED,
+  config: {
+    parse: readSettings,
+    format: formatSettings,
+    loading: ['dequantize'],
+    warnings: ({ others, dequantize }) => [
+      ...(dequantize
+        ? ["dequantize changes nothing: compute: 'exact' computes with the restored weights"]
+        : []),
+      ...unknownKeysRemark(others),
+    ],
+  },
+  select: (settings) => ({
+    keep: skipEntries(settings),
+    // The list in a file says what Python leaves alone; it is of experts only that a part of it matters.
+    record: () => ({
+      ...settings,
+      modulesToNotConvert: settings.modulesToNotConvert ?? NOT_CONVERTED,
+    }),
   }),
-  stackedComponents: [BLOCKS, SCALES],
-  tensorName: refuseOriginalName,
   async formatFor(weight, _settings, { preQuantized, stored }) {
     if (preQuantized) return (await checkStored(weight, stored!)) ? mxfp4Format : skip('is stored in float')
     if (!isExpert(weight)) return skip('is no expert of gpt-oss, and nothing else is read in MXFP4')
@@ -46,10 +42,14 @@ export const mxfp4: Mxfp4Backend = defineQuantizer<Mxfp4Settings>({
       ? mxfp4Format
       : skip(`has ${weight.inFeatures} input features, no multiple of ${BLOCK_SIZE}`)
   },
-  recoverConfig: ({ tensors }) =>
-    [...tensors.keys()].some((name) => /\.experts\.\w+_blocks$/.test(name))
-      ? readSettings({ modules_to_not_convert: NOT_CONVERTED })
-      : undefined,
+  files: {
+    stacked: [BLOCKS, SCALES],
+    name: refuseOriginalName,
+    recover: ({ tensors }) =>
+      [...tensors.keys()].some((name) => /\.experts\.\w+_blocks$/.test(name))
+        ? readSettings({ modules_to_not_convert: NOT_CONVERTED })
+        : undefined,
+  },
 })
 
 /** The two weights of an expert that Python's library makes and reads; no other architecture keeps experts under these names. */

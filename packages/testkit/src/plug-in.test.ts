@@ -7,7 +7,7 @@ import {
   type QuantizationConfig,
   type QuantizerBackend,
   registerQuantizer,
-} from '@hfquant/core'
+} from '@hfquant/core/runtime'
 import { describe, expect, test } from 'vitest'
 import { conformanceChecks, runConformance } from './index.js'
 import { roundToNearest, roundToNearestDefinition } from './testing/round-to-nearest.fixture.js'

@@ -2,6 +2,7 @@ import { CapabilityError, ConfigError } from '@hfquant/core'
 import { describe, expect, test } from 'vitest'
 import { torchao } from './index.js'
 import { block, INT8, INTX } from './testing/config-json.fixture.js'
+import { noModules } from './testing/no-modules.fixture.js'
 import { thrown } from './testing/thrown.fixture.js'
 
 describe('a config that cannot be read is refused by name', () => {
@@ -116,6 +117,6 @@ test('a key that is not known is kept, and said', () => {
   const json = block(INT8, { include_embedding: false, rotation: 'none' })
   const config = torchao.parseConfig(json)
   expect(config.toDict()).toMatchObject({ rotation: 'none' })
-  const [remark] = torchao.definition.warnings!(torchao.definition.parseConfig(json))
+  const [remark] = torchao.definition.config.warnings!(torchao.definition.config.parse(json), noModules)
   expect(remark).toContain('kept, without effect: "rotation"')
 })

@@ -8,6 +8,7 @@ import {
   TorchAoConfig,
   torchao,
 } from './index.js'
+import { noModules } from './testing/no-modules.fixture.js'
 import { thrown } from './testing/thrown.fixture.js'
 
 const INT8 = new Int8WeightOnlyConfig()
@@ -104,7 +105,7 @@ describe('in config.json', () => {
   })
 
   const read = (type: string, fields: object) =>
-    torchao.definition.parseConfig({ quant_type: { default: { _type: type, _data: fields } } } as never)
+    torchao.definition.config.parse({ quant_type: { default: { _type: type, _data: fields } } } as never)
       .quantType
 
   test.each(['FqnToConfig', 'ModuleFqnToConfig', 'AOPerModuleConfig'])(
@@ -151,6 +152,8 @@ describe('in config.json', () => {
   test('an entry of a replaced version is mentioned once', () => {
     const old = new Int8WeightOnlyConfig({ version: 1 })
     const { value } = new TorchAoConfig({ quantType: new FqnToConfig({ a: old, b: old, c: INT8 }) })
-    expect(torchao.definition.warnings!(value)).toEqual([expect.stringContaining('version 1')])
+    expect(torchao.definition.config.warnings!(value, noModules)).toEqual([
+      expect.stringContaining('version 1'),
+    ])
   })
 })

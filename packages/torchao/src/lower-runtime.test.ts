@@ -1,4 +1,4 @@
-import type { Checkpoint } from '@hfquant/core'
+import type { Checkpoint } from '@hfquant/core/runtime'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
   convert,

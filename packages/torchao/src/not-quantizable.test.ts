@@ -12,6 +12,7 @@ import {
   torchao,
 } from './index.js'
 import { instance } from './testing/config-json.fixture.js'
+import { noModules } from './testing/no-modules.fixture.js'
 import { thrown } from './testing/thrown.fixture.js'
 
 const weight = { path: 'fc', kind: 'linear', outFeatures: 4, inFeatures: 64, dtype: 'bfloat16' } as const
@@ -58,7 +59,7 @@ describe('float8 is not made', () => {
     ['Float8DynamicActivationInt4WeightConfig', 'Int4WeightOnlyConfig'],
     ['Int8DynamicActivationInt4WeightConfig', 'Int8DynamicActivationIntxWeightConfig'],
   ])('%s is refused with a reason, and %s is offered', (type, instead) => {
-    const { quantType } = torchao.definition.parseConfig({ quant_type: { default: instance(type) } })
+    const { quantType } = torchao.definition.config.parse({ quant_type: { default: instance(type) } })
     const error = thrown(() => quantType.formatFor(weight))
     expect(CapabilityError.isInstance(error) && error).toMatchObject({
       code: 'CONFIG_NOT_QUANTIZABLE',
@@ -77,9 +78,11 @@ describe('float8 is not made', () => {
   })
 
   test('dynamic float8 activations are mentioned when such a checkpoint is loaded', () => {
-    const config = torchao.definition.parseConfig({
+    const config = torchao.definition.config.parse({
       quant_type: { default: { ...instance('Float8DynamicActivationFloat8WeightConfig'), _version: 2 } },
     })
-    expect(torchao.definition.warnings!(config)).toEqual([expect.stringContaining('activations stay float')])
+    expect(torchao.definition.config.warnings!(config, noModules)).toEqual([
+      expect.stringContaining('activations stay float'),
+    ])
   })
 })

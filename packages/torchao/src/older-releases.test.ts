@@ -1,4 +1,4 @@
-import type { Checkpoint } from '@hfquant/core'
+import type { Checkpoint } from '@hfquant/core/runtime'
 import { type IntGroupsParams, type KernelParams, reference, runKernel } from '@hfquant/kernels'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { goldenBytes, openGolden } from './testing/golden.fixture.js'

@@ -28,8 +28,8 @@ describe('a quant_type that is a name', () => {
     expect(describeOf(config)).toBe(described)
     expect(formOf(config)).toMatchObject({ _version: 1 })
     expect(config.toDict()).not.toHaveProperty('quant_type_kwargs')
-    const settings = torchao.definition.parseConfig({ quant_type: name, quant_type_kwargs: kwargs })
-    expect(torchao.definition.rewritesConfig!(settings)).toBe(true)
+    const settings = torchao.definition.config.parse({ quant_type: name, quant_type_kwargs: kwargs })
+    expect(torchao.definition.files!.rewrite!(settings, { metadata: {}, tensors: new Map() })).toBe(settings)
   })
 
   test.each([

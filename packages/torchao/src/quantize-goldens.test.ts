@@ -1,4 +1,4 @@
-import type { Checkpoint, FloatDtype, QuantizedFormat, WeightInfo } from '@hfquant/core'
+import type { Checkpoint, FloatDtype, QuantizedFormat, WeightInfo } from '@hfquant/core/runtime'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
   fakeQuantize,

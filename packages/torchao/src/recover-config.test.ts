@@ -34,7 +34,7 @@ describe('recoverConfig', () => {
         quantized: { weight, format },
       }))
     })
-    const metadata = torchao.definition.checkpointMetadata!(tensors, config.value)
+    const metadata = torchao.definition.files!.metadata!(tensors, config.value)
     const stored = new Map(tensors.map((tensor) => [tensor.name, tensor]))
     return { metadata, tensors: stored as never }
   }

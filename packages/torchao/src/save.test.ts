@@ -8,7 +8,7 @@ import {
   type SavedTensor,
   type Shell,
   stateDict,
-} from '@hfquant/core'
+} from '@hfquant/core/runtime'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Int8WeightOnlyConfig, recipes, TorchAoConfig, torchao } from './index.js'
 import { goldenPath } from './testing/golden.fixture.js'
@@ -137,7 +137,7 @@ test('a config of a version that torchao has replaced loads with one warning', a
 })
 
 test('names and strings in the header are escaped as Python does', () => {
-  const metadata = torchao.definition.checkpointMetadata!(
+  const metadata = torchao.definition.files!.metadata!(
     [{ name: 'モデル."x".weight', dtype: 'bfloat16', shape: [1] }],
     recipes['int8-weight-only']!().value,
   )

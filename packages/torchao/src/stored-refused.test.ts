@@ -159,13 +159,13 @@ describe('parts that do not fit', () => {
       'codes of another width',
       changed.bind(null, { _weight_qdata: { dtype: 'uint8' } }),
       'TENSOR_MISMATCH',
-      'int8 [8,64]',
+      'int8 [8, 64]',
     ],
     [
       'too few scales',
       changed.bind(null, { _weight_scale: { shape: [8, 1] } }),
       'TENSOR_MISMATCH',
-      'float16 [8,2]',
+      'float16 [8, 2]',
     ],
     [
       'a scale of infinity',

@@ -202,7 +202,7 @@ describe('a file of torchao', () => {
 
   test('names of older layouts become current ones, others stay', () => {
     const names = ['model.a.weight:qdata', 'norm.weight:_data', 'model.a._weight_scale', 'lm_head.weight']
-    expect(names.map((name) => torchao.definition.tensorName!(name))).toEqual([
+    expect(names.map((name) => torchao.definition.files!.name!(name))).toEqual([
       'model.a._weight_qdata',
       'norm.weight',
       'model.a._weight_scale',

@@ -1,7 +1,7 @@
-import type { DefinedConfig, JsonObject } from '@hfquant/core'
+import { type JsonObject, OptionsConfig } from '@hfquant/core'
 import type { TorchAoBaseConfig } from './configs/base-config.js'
 import { wrong } from './encoding/decode.js'
-import { formatSettings, type TorchAoSettings } from './settings.js'
+import type { TorchAoSettings } from './settings.js'
 import { torchao } from './torchao.js'
 
 export interface TorchAoConfigOptions {
@@ -20,46 +20,11 @@ export interface TorchAoConfigOptions {
 /**
  * `quantization_config` of a torchao model.
  *
- * @throws ConfigError when `quantType` is not a config instance.
+ * @throws ConfigError when `quantType` is not a config instance, and for an option that does not exist.
  */
-export class TorchAoConfig implements DefinedConfig<TorchAoSettings> {
-  readonly quantMethod = 'torchao'
-  readonly backend = torchao
-  readonly explicitKeys: ReadonlySet<string>
-  readonly value: TorchAoSettings
-
+export class TorchAoConfig extends OptionsConfig<TorchAoConfigOptions, TorchAoSettings> {
   constructor(options: TorchAoConfigOptions) {
-    const { quantType } = options
-    if (typeof (quantType as Partial<TorchAoBaseConfig> | undefined)?.encoded !== 'function') {
-      throw wrong(
-        'FIELD_TYPE',
-        'quantType',
-        quantType,
-        'a config instance, such as new Int8WeightOnlyConfig()',
-      )
-    }
-    this.value = {
-      quantType,
-      isLegacy: false,
-      modulesToNotConvert: options.modulesToNotConvert ?? null,
-      replaceDefaults: options.replaceDefaults ?? false,
-      includeInputOutputEmbeddings: options.includeInputOutputEmbeddings ?? false,
-      untieEmbeddingWeights: options.untieEmbeddingWeights ?? false,
-      others: {},
-    }
-    this.explicitKeys = new Set(
-      Object.entries(KEYS).flatMap(([option, key]) =>
-        options[option as keyof TorchAoConfigOptions] === undefined ? [] : [key],
-      ),
-    )
-  }
-
-  get label(): string {
-    return this.value.quantType.className
-  }
-
-  toDict(): JsonObject {
-    return { ...formatSettings(this.value), quant_method: this.quantMethod }
+    super({ name: 'TorchAoConfig', backend: torchao, keys: KEYS, read: readOptions }, options)
   }
 }
 
@@ -67,6 +32,23 @@ export class TorchAoConfig implements DefinedConfig<TorchAoSettings> {
 const KEYS = {
   quantType: 'quant_type',
   modulesToNotConvert: 'modules_to_not_convert',
+  replaceDefaults: null,
   includeInputOutputEmbeddings: 'include_input_output_embeddings',
   untieEmbeddingWeights: 'untie_embedding_weights',
+}
+
+function readOptions(_json: JsonObject, options: TorchAoConfigOptions): TorchAoSettings {
+  const { quantType } = options
+  if (typeof (quantType as Partial<TorchAoBaseConfig> | undefined)?.encoded !== 'function') {
+    throw wrong('FIELD_TYPE', 'quantType', quantType, 'a config instance, such as new Int8WeightOnlyConfig()')
+  }
+  return {
+    quantType,
+    isLegacy: false,
+    modulesToNotConvert: options.modulesToNotConvert ?? null,
+    replaceDefaults: options.replaceDefaults ?? false,
+    includeInputOutputEmbeddings: options.includeInputOutputEmbeddings ?? false,
+    untieEmbeddingWeights: options.untieEmbeddingWeights ?? false,
+    others: {},
+  }
 }

@@ -20,9 +20,7 @@ export async function readConfig(
   try {
     return await AutoQuantizationConfig.fromDict({ ...block, ...dataset }, { modelFolder })
   } catch (error) {
-    if (!HfquantError.isInstance(error) || error.file !== undefined) throw error
-    const { code, message, hint, field, found, expected } = error
-    throw new ConfigError(code, `${file}: ${message}`, { file, hint, field, found, expected, cause: error })
+    throw HfquantError.isInstance(error) ? error.inFile(file) : error
   }
 }
 

@@ -2,16 +2,14 @@ import {
   type Component,
   type FloatDtype,
   isFloatDtype,
-  type QuantizedFormat,
   type StoredWeight,
   type WeightInfo,
 } from '@hfquant/core'
 import { type HqqFormat, hqqFormat } from './hqq-format.js'
 import { FACT_KEYS, FLAG_KEYS, torchName } from './layer-facts.js'
+import { layerTensors } from './layer-tensors.js'
 import { codeShape, groupCount, type HqqLayout, parameterShape } from './layout.js'
 import { PACKINGS, type Packing, wordRows } from './packing.js'
-import { widen } from './stored-parts.js'
-import { storedTensors } from './stored-tensors.js'
 
 /** Dtypes that packed codes may be declared as: their own, or with `view_as_float` the one that is computed in. */
 const VIEWS = ['float32', 'float16', 'bfloat16'] as const
@@ -23,7 +21,7 @@ const VIEWS = ['float32', 'float16', 'bfloat16'] as const
  * @throws CheckpointError for tensors that are missing, contradict each other, or hold NaN or infinity.
  */
 export async function storedFormat(weight: WeightInfo, stored: StoredWeight): Promise<HqqFormat> {
-  const tensors = storedTensors(weight.path, stored)
+  const tensors = layerTensors(weight, stored)
   tensors.refuse(
     ['zero_q', 'meta_zero', 'scale_q', 'meta_scale'],
     'quantized scales and zero points are not read',
@@ -32,11 +30,12 @@ export async function storedFormat(weight: WeightInfo, stored: StoredWeight): Pr
   tensors.agree('shape', shape, [weight.outFeatures, weight.inFeatures])
   const packing = await readPacking(tensors)
   const [axis = 1] = await tensors.integers('axis', [])
-  if (axis !== 0 && axis !== 1) throw tensors.wrong('axis', `${axis}`, '0 or 1')
+  if (axis !== 0 && axis !== 1) throw tensors.mismatch('axis', { found: axis, expected: '0 or 1' })
   const [groupSize = 0] = await tensors.integers('group_size', [])
   const groups = groupSize > 0 ? groupCount(weight, groupSize) : undefined
   if (groups === undefined) {
-    throw tensors.wrong('group_size', `${groupSize}`, `a divisor of the ${shape[0]! * shape[1]!} weights`)
+    const expected = `a divisor of the ${shape[0]! * shape[1]!} weights`
+    throw tensors.mismatch('group_size', { found: groupSize, expected })
   }
   const stacked = tensors.has('zero_scale')
   const parameterDtype = readParameterDtype(tensors, stacked)
@@ -45,32 +44,24 @@ export async function storedFormat(weight: WeightInfo, stored: StoredWeight): Pr
   await checkParameters(tensors, layout)
   checkSmallFacts(tensors)
   await checkTexts(tensors, layout)
-  return hqqFormat(layout, componentsOf(stored))
+  return hqqFormat(layout, componentsOf(tensors))
 }
 
-type Tensors = ReturnType<typeof storedTensors>
-
-/** A weight of which the codes are missing: the loader looks for them, and says in which files they are not. */
-export const incompleteFormat: QuantizedFormat = {
-  name: 'hqq, incomplete',
-  components: () => [{ key: 'W_q', dtype: 'uint8', shape: [0] }],
-  dequantize() {
-    throw new TypeError('a weight without W_q has no values')
-  },
-}
+type Tensors = ReturnType<typeof layerTensors>
 
 async function readPacking(tensors: Tensors): Promise<Packing> {
   const name = await tensors.text('packing')
   const packing = PACKINGS.find((known) => known.name === name)
   if (packing !== undefined) return packing
-  throw tensors.wrong('packing', JSON.stringify(name), PACKINGS.map((known) => known.name).join(', '))
+  const expected = PACKINGS.map((known) => known.name).join(', ')
+  throw tensors.mismatch('packing', { found: JSON.stringify(name), expected })
 }
 
 function readParameterDtype(tensors: Tensors, stacked: boolean): FloatDtype {
   const key = stacked ? 'zero_scale' : 'scale'
-  const { dtype } = tensors.find(key)
+  const { dtype } = tensors.part(key)
   if (isFloatDtype(dtype)) return dtype
-  throw tensors.wrong(key, dtype, 'float32, float16 or bfloat16')
+  throw tensors.mismatch(key, { found: dtype, expected: 'float32, float16 or bfloat16' })
 }
 
 async function checkParameters(tensors: Tensors, layout: HqqLayout): Promise<void> {
@@ -79,10 +70,7 @@ async function checkParameters(tensors: Tensors, layout: HqqLayout): Promise<voi
   const expected = stacked ? { zero_scale: [2, ...shape] } : { scale: shape, zero: shape }
   for (const [key, wanted] of Object.entries(expected)) {
     tensors.expect(key, [parameterDtype], wanted)
-    if (tensors.trusted) continue
-    const values = widen(await tensors.bytes(key), parameterDtype)
-    const at = values.findIndex((value) => !Number.isFinite(value))
-    if (at >= 0) throw tensors.notFinite(key, values[at]!, at)
+    await tensors.finite(key)
   }
 }
 
@@ -92,9 +80,9 @@ function checkCodes(tensors: Tensors, layout: HqqLayout): void {
   const packedRows = wordRows(packing, rows)
   if (packedRows === undefined) {
     const expected = `a size that leaves rows of codes in multiples of ${packing.codesPerWord}`
-    throw tensors.wrong('group_size', `${layout.groupSize}, which leaves ${rows}`, expected)
+    throw tensors.mismatch('group_size', { found: `${layout.groupSize}, which leaves ${rows}`, expected })
   }
-  const { dtype } = tensors.find('W_q')
+  const { dtype } = tensors.part('W_q')
   const view = VIEWS.find((known) => known === dtype)
   // The same bytes under another dtype: the last axis has as many elements as they make.
   const rowBytes = columns * (packing.word === 'int32' ? 4 : 1)
@@ -118,15 +106,13 @@ async function checkTexts(tensors: Tensors, { packing, parameterDtype }: HqqLayo
   const known = VIEWS.map(torchName)
   // Models are also saved in another precision than they compute in: any float dtype is as good as that of the scales.
   if (!known.includes(text))
-    throw tensors.wrong('compute_dtype', JSON.stringify(text), torchName(parameterDtype))
+    throw tensors.mismatch('compute_dtype', {
+      ...{ found: JSON.stringify(text), expected: torchName(parameterDtype) },
+    })
 }
 
 /** Every tensor of ours, as the file has it. */
-function componentsOf(stored: StoredWeight): Component[] {
+function componentsOf(tensors: Tensors): readonly Component[] {
   const keys = ['W_q', 'scale', 'zero', 'zero_scale', ...FACT_KEYS]
-  return keys.flatMap((key) => {
-    const found = stored.tensors.get(key)
-    if (found === undefined) return []
-    return [{ key, dtype: found.dtype, shape: found.shape, layout: 'whole' }]
-  })
+  return keys.filter(tensors.has).map((key) => tensors.component(key, 'whole'))
 }

@@ -1,4 +1,4 @@
-import type { LoweringInput } from '@hfquant/core'
+import { type LoweringInput, packCodes } from '@hfquant/core'
 import type { HqqLayout } from '../format/layout.js'
 import type { Blocks } from './blocks.js'
 import { centredRows } from './centred-rows.js'
@@ -53,19 +53,5 @@ export async function* correctionChunks(
 }
 
 /** Rows of codes as the operator wants them, padded to whole blocks. */
-export function packRows(codes: Uint8Array, columns: number, blocks: Blocks): Uint8Array {
-  const width = blocks.blockSize * blocks.blocksPerRow
-  const rows = codes.length / columns
-  const padded = width === columns ? codes : new Uint8Array(rows * width)
-  for (let row = 0; row < rows && padded !== codes; row++) {
-    padded.set(codes.subarray(row * columns, (row + 1) * columns), row * width)
-  }
-  return blocks.container === 8 ? padded : packNibbles(padded)
-}
-
-/** Two codes a byte, the first in the lower half. */
-function packNibbles(codes: Uint8Array): Uint8Array {
-  const packed = new Uint8Array(codes.length / 2)
-  for (let i = 0; i < packed.length; i++) packed[i] = codes[2 * i]! | (codes[2 * i + 1]! << 4)
-  return packed
-}
+export const packRows = (codes: Uint8Array, columns: number, { container, blockSize }: Blocks): Uint8Array =>
+  packCodes(codes, codes.length / columns, { columns, bits: container, blockSize })

@@ -1,4 +1,4 @@
-import { type FloatDtype, PythonFloat, toNode } from '@hfquant/core'
+import { type FloatDtype, PythonFloat, toNode } from '@hfquant/core/runtime'
 import { reference, runKernel } from '@hfquant/kernels'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'

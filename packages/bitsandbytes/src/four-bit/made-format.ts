@@ -49,6 +49,7 @@ export function madeFourBitFormat(weight: WeightInfo, settings: BitsAndBytesSett
   }
   return {
     ...fourBitFormat(layout, weight),
+    sizesDependOnValues: isNested,
     ...(isNested ? { scratch: () => [{ key: RAW_SCALES, dtype: 'float32', shape: [blocks] }] } : {}),
     quantizeKernel: () => ({
       kernel: 'bnb4Quantize',

@@ -2,24 +2,19 @@ import {
   CheckpointError,
   type Component,
   type Dtype,
+  describePart,
   dtypeBits,
   elementCount,
+  incompleteFormat,
   type QuantizedFormat,
+  type StoredPart,
+  type StoredTensors,
   type StoredWeight,
+  storedTensors,
   type WeightInfo,
 } from '@hfquant/core'
 import { FOUR_BIT_CODES } from '@hfquant/kernels'
 import { STORAGE_DTYPES } from '../settings.js'
-import {
-  componentOf,
-  describe,
-  expectPart,
-  incompleteFormat,
-  mismatch,
-  readFinite,
-  type StoredPart,
-  storedPart,
-} from '../stored-part.js'
 import { fourBitFormat } from './four-bit-format.js'
 import {
   ABS_MAX,
@@ -50,30 +45,30 @@ export async function storedFourBitFormat(
   weight: WeightInfo,
   stored: StoredWeight,
 ): Promise<QuantizedFormat> {
-  const part = (key: string) => storedPart(stored, weight.path, key)
-  const statePart = findState(stored, weight)
-  const bytes = await readState(statePart, stored)
+  const tensors = storedTensors(weight, stored)
+  const statePart = findState(stored, weight, tensors)
+  const bytes = await readState(statePart, tensors)
   const state = readQuantState(bytes, statePart.name)
-  checkState(state, statePart, weight, stored)
+  checkState(state, statePart, weight, tensors)
 
   const isNested = state.nestedOffset !== undefined
   const keys = [WEIGHT, ABS_MAX, QUANT_MAP, ...(isNested ? [NESTED_ABS_MAX, NESTED_QUANT_MAP] : [])]
-  const missing = keys.find((key) => part(key) === undefined)
+  const missing = keys.find((key) => !tensors.has(key))
   if (missing !== undefined) return incompleteFormat(missing)
 
-  const packed = part(WEIGHT)!
-  const absMax = part(ABS_MAX)!
-  checkPacked(packed, weight)
-  await checkQuantMap(part(QUANT_MAP)!, state, stored)
-  const scales = scaleLayout(absMax, state, weight)
-  await readFinite(absMax, stored)
-  if (isNested) await checkNested(part(NESTED_ABS_MAX)!, part(NESTED_QUANT_MAP)!, state, weight, stored)
+  const packed = tensors.part(WEIGHT)
+  const absMax = tensors.part(ABS_MAX)
+  checkPacked(packed, weight, tensors)
+  await checkQuantMap(state, tensors)
+  const scales = scaleLayout(absMax, state, weight, tensors)
+  if (isNested) await checkNested(state, weight, tensors)
+  else await tensors.finite(ABS_MAX)
 
   const components: readonly Component[] = [
-    componentOf(packed, 'rows'),
-    componentOf(absMax, scales === 'plain' ? 'rows' : 'whole'),
-    ...keys.slice(2).map((key) => componentOf(part(key)!, 'whole')),
-    componentOf(statePart, 'whole'),
+    tensors.component(WEIGHT),
+    tensors.component(ABS_MAX, scales === 'plain' ? 'rows' : 'whole'),
+    ...keys.slice(2).map((key) => tensors.component(key, 'whole')),
+    tensors.component(statePart.key, 'whole'),
   ]
   const warnings = [
     ...unknownStateKeys(bytes, statePart.name).map(
@@ -81,7 +76,7 @@ export async function storedFourBitFormat(
     ),
     ...(scales === 'transposed'
       ? [
-          `"${absMax.name}" is ${describe(absMax)}, rounded and transposed by a faulty release; it was put in order`,
+          `"${absMax.name}" is ${describePart(absMax)}, rounded and transposed by a faulty release; it was put in order`,
         ]
       : []),
   ]
@@ -92,22 +87,23 @@ export async function storedFourBitFormat(
   return { ...fourBitFormat(layout, weight), warnings }
 }
 
-function findState(stored: StoredWeight, { path }: WeightInfo): StoredPart {
+function findState(stored: StoredWeight, { path }: WeightInfo, tensors: StoredTensors): StoredPart {
   const keys = [...stored.tensors.keys()].filter((key) => key.startsWith(STATE_PREFIX))
-  const found = storedPart(stored, path, keys[0]!)!
+  const found = tensors.part(keys[0]!)
   if (keys.length === 1) return found
   const names = keys.map((key) => `"${path}.${key}"`).join(' and ')
   throw stateMismatch(found, `${path}.weight has ${names}`, 'exactly one quant_state')
 }
 
-async function readState(part: StoredPart, stored: StoredWeight): Promise<Uint8Array> {
+async function readState(part: StoredPart, tensors: StoredTensors): Promise<Uint8Array> {
   const [length] = part.shape
   const fits = part.dtype === 'uint8' && part.shape.length === 1 && length! > 0 && length! <= MAX_STATE_BYTES
-  if (!fits) throw mismatch(part, describe(part), `uint8 [1 to ${MAX_STATE_BYTES}]`)
-  return stored.read(part.key)
+  if (fits) return tensors.read(part.key)
+  const expected = `uint8 [1 to ${MAX_STATE_BYTES}]`
+  throw tensors.mismatch(part.key, { found: describePart(part), expected })
 }
 
-function checkState(state: QuantState, part: StoredPart, weight: WeightInfo, stored: StoredWeight): void {
+function checkState(state: QuantState, part: StoredPart, weight: WeightInfo, tensors: StoredTensors): void {
   if (part.key !== stateKey(state.quantType)) {
     throw stateMismatch(
       part,
@@ -119,7 +115,7 @@ function checkState(state: QuantState, part: StoredPart, weight: WeightInfo, sto
   if (state.shape?.some((size, axis) => size !== own[axis])) {
     throw stateMismatch(part, `shape of "${part.name}" is [${state.shape.join(', ')}]`, `[${own.join(', ')}]`)
   }
-  const nested = [NESTED_ABS_MAX, NESTED_QUANT_MAP].filter((key) => stored.tensors.has(key))
+  const nested = [NESTED_ABS_MAX, NESTED_QUANT_MAP].filter((key) => tensors.has(key))
   if (state.nestedOffset === undefined && nested.length > 0) {
     const found = `"${part.name}" says nothing of nested scales, but there is "${weight.path}.${nested[0]}"`
     throw stateMismatch(part, found, 'nested_offset')
@@ -127,62 +123,60 @@ function checkState(state: QuantState, part: StoredPart, weight: WeightInfo, sto
 }
 
 /** Raw bytes whatever the declared dtype, a column. */
-function checkPacked(part: StoredPart, weight: WeightInfo): void {
+function checkPacked(part: StoredPart, weight: WeightInfo, tensors: StoredTensors): void {
   const bytes = packedBytes(weight)
   const allowed = (STORAGE_DTYPES as readonly Dtype[]).includes(part.dtype)
   const word = dtypeBits(part.dtype) / 8
   const isColumn = part.shape.length === 2 && part.shape[1] === 1
   if (allowed && isColumn && bytesOf(part) === Math.ceil(bytes / word) * word) return
-  const expected = `${bytes} bytes, such as uint8 [${bytes}, 1]`
-  throw mismatch(
-    part,
-    describe(part),
-    `${expected}, for ${weight.outFeatures} x ${weight.inFeatures} weights`,
-  )
+  const size = `${weight.outFeatures} x ${weight.inFeatures}`
+  const expected = `${bytes} bytes, such as uint8 [${bytes}, 1], for ${size} weights`
+  throw tensors.mismatch(part.key, { found: describePart(part), expected })
 }
 
 const bytesOf = ({ dtype, shape }: StoredPart): number => (elementCount(shape) * dtypeBits(dtype)) / 8
 
 /** The library writes the table and does not read it; another table would mean other values. */
-async function checkQuantMap(
-  part: StoredPart,
-  { quantType }: QuantState,
-  stored: StoredWeight,
-): Promise<void> {
-  expectPart(part, ['float32'], [16])
-  const map = await readFinite(part, stored)
+async function checkQuantMap({ quantType }: QuantState, tensors: StoredTensors): Promise<void> {
+  tensors.expect(QUANT_MAP, ['float32'], [16])
+  const map = await tensors.finite(QUANT_MAP)
   const code = FOUR_BIT_CODES[quantType]
   const at = map.findIndex((value, i) => !(Math.abs(value - code[i]!) <= MAP_TOLERANCE))
-  if (at >= 0) throw mismatch(part, `${map[at]} at element ${at}`, `${code[at]}, as in ${quantType}`)
+  if (at < 0) return
+  const [found, expected] = [`${map[at]} at element ${at}`, `${code[at]}, as in ${quantType}`]
+  throw tensors.mismatch(QUANT_MAP, { found, expected })
 }
 
 const MAP_TOLERANCE = 1e-6
 
-function scaleLayout(part: StoredPart, state: QuantState, weight: WeightInfo): ScaleLayout {
+function scaleLayout(
+  part: StoredPart,
+  state: QuantState,
+  weight: WeightInfo,
+  tensors: StoredTensors,
+): ScaleLayout {
   const blocks = blocksOf(weight, state.blockSize)
   if (state.nestedOffset !== undefined) {
-    expectPart(part, ['uint8'], [blocks])
+    tensors.expect(ABS_MAX, ['uint8'], [blocks])
     return 'nested'
   }
   const perRow = weight.inFeatures / state.blockSize
   const [first, second] = part.shape
   const isTransposed = part.shape.length === 2 && first === perRow && second === weight.outFeatures
   if (part.dtype === 'bfloat16' && isTransposed) return 'transposed'
-  expectPart(part, ['float32', 'float16', 'bfloat16'], [blocks])
+  tensors.expect(ABS_MAX, ['float32', 'float16', 'bfloat16'], [blocks])
   return 'plain'
 }
 
 async function checkNested(
-  absMax: StoredPart,
-  map: StoredPart,
   { blockSize }: QuantState,
   weight: WeightInfo,
-  stored: StoredWeight,
+  tensors: StoredTensors,
 ): Promise<void> {
-  expectPart(absMax, ['float32'], [Math.ceil(blocksOf(weight, blockSize) / NESTED_BLOCK_SIZE)])
-  expectPart(map, ['float32'], [256])
-  await readFinite(absMax, stored)
-  await readFinite(map, stored)
+  tensors.expect(NESTED_ABS_MAX, ['float32'], [Math.ceil(blocksOf(weight, blockSize) / NESTED_BLOCK_SIZE)])
+  tensors.expect(NESTED_QUANT_MAP, ['float32'], [256])
+  await tensors.finite(NESTED_ABS_MAX)
+  await tensors.finite(NESTED_QUANT_MAP)
 }
 
 const stateMismatch = (part: StoredPart, found: string, expected: string): CheckpointError =>

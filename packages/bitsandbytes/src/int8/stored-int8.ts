@@ -1,20 +1,13 @@
 import {
-  CheckpointError,
+  describePart,
   elementCount,
+  incompleteFormat,
   type QuantizedFormat,
+  type StoredTensors,
   type StoredWeight,
+  storedTensors,
   type WeightInfo,
 } from '@hfquant/core'
-import {
-  componentOf,
-  describe,
-  expectPart,
-  incompleteFormat,
-  mismatch,
-  readFinite,
-  type StoredPart,
-  storedPart,
-} from '../stored-part.js'
 import { ABS_MAX, CODES, int8Format, WEIGHT_FORMAT } from './int8-format.js'
 
 /**
@@ -27,36 +20,37 @@ export async function storedInt8Format(
   stored: StoredWeight,
   threshold: number,
 ): Promise<QuantizedFormat> {
-  const { path, outFeatures, inFeatures } = weight
-  const codes = storedPart(stored, path, CODES)
-  const absMax = storedPart(stored, path, ABS_MAX)
-  if (codes === undefined) return incompleteFormat(CODES)
-  if (absMax === undefined) return incompleteFormat(ABS_MAX)
-  const layout = storedPart(stored, path, WEIGHT_FORMAT)
-  if (layout !== undefined) await checkLayout(layout, stored)
-  expectPart(codes, ['int8'], [outFeatures, inFeatures])
-  expectPart(absMax, ['float32'], [outFeatures])
-  await readFinite(absMax, stored)
+  const { outFeatures, inFeatures } = weight
+  const tensors = storedTensors(weight, stored)
+  const missing = [CODES, ABS_MAX].find((key) => !tensors.has(key))
+  if (missing !== undefined) return incompleteFormat(missing)
+  if (tensors.has(WEIGHT_FORMAT)) await checkLayout(tensors)
+  tensors.expect(CODES, ['int8'], [outFeatures, inFeatures])
+  tensors.expect(ABS_MAX, ['float32'], [outFeatures])
+  await tensors.finite(ABS_MAX)
   const components = [
-    componentOf(codes, 'rows'),
-    componentOf(absMax, 'rows'),
-    ...(layout === undefined ? [] : [componentOf(layout, 'whole')]),
+    tensors.component(CODES),
+    tensors.component(ABS_MAX),
+    ...(tensors.has(WEIGHT_FORMAT) ? [tensors.component(WEIGHT_FORMAT, 'whole')] : []),
   ]
   return int8Format(components, threshold)
 }
 
 const LAYOUTS = ['row', 'col32', 'col_turing', 'col_ampere']
 
-async function checkLayout(part: StoredPart, stored: StoredWeight): Promise<void> {
-  if (part.dtype !== 'uint8' || elementCount(part.shape) !== 1)
-    throw mismatch(part, describe(part), 'uint8 []')
-  const [value] = await stored.read(part.key)
-  if (value === 0) return
-  throw new CheckpointError(
+async function checkLayout(tensors: StoredTensors): Promise<void> {
+  const part = tensors.part(WEIGHT_FORMAT)
+  if (part.dtype !== 'uint8' || elementCount(part.shape) !== 1) {
+    throw tensors.mismatch(WEIGHT_FORMAT, { found: describePart(part), expected: 'uint8 []' })
+  }
+  const [found] = await tensors.read(WEIGHT_FORMAT)
+  if (found === 0) return
+  throw tensors.wrong(
     'WEIGHT_FORMAT_UNSUPPORTED',
-    `"${part.name}" is ${value} (${LAYOUTS[value!] ?? 'unknown'}), expected 0 (row)`,
+    WEIGHT_FORMAT,
+    `is ${found} (${LAYOUTS[found!] ?? 'unknown'}), expected 0 (row)`,
     {
-      ...{ tensor: part.name, file: part.file, found: value, expected: 0 },
+      ...{ found, expected: 0 },
       hint: 'The codes are tiled for an old GPU library; load and save the model with bitsandbytes 0.45 first.',
     },
   )

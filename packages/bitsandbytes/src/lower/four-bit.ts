@@ -1,4 +1,10 @@
-import type { GraphBuilder, GraphValue, LoweringInput } from '@hfquant/core'
+import {
+  blockProduct,
+  type GraphBuilder,
+  type GraphValue,
+  type LoweringInput,
+  rowPieces,
+} from '@hfquant/core'
 import { blockScales, type Parts, scaleParts } from '../four-bit/block-scales.js'
 import { blocksOf, type FourBitLayout, packedBytes, WEIGHT } from '../four-bit/layout.js'
 import { bytesOf } from '../four-bit/nested-scales.js'
@@ -6,12 +12,6 @@ import { FOUR_BIT_GRIDS, type FourBitGrid } from './four-bit-grid.js'
 
 /** Block sizes of `MatMulNBits`. */
 const BLOCK_SIZES = [256, 128, 64, 32, 16]
-
-/** Computes with activations rounded to int8 for each block: the level at which 8 bits run at memory speed. */
-const INT8_ACTIVATIONS = 4
-
-/** Constants are made in pieces of about this size. */
-const PIECE_BYTES = 2 ** 20
 
 /**
  * y = x·Wᵀ. Fast: the codes on an 8-bit grid. Low memory: the packed bytes as they are. Undefined where a block crosses
@@ -28,37 +28,18 @@ export function lowerFourBit(
   return blockSize === undefined ? undefined : lowerOnGrid(graph, layer, layout, blockSize)
 }
 
-/** `MatMulNBits` with 8 bits: B uint8 [N, blocks, blockSize], scales float32 [N, blocks], zero point 128. */
+/** 8-bit codes around 128, with the step of the grid in the scales. */
 function lowerOnGrid(
   graph: GraphBuilder,
   layer: LoweringInput,
   layout: FourBitLayout,
   blockSize: number,
 ): GraphValue {
-  const { path, outFeatures, inFeatures } = layer.weight
   const grid = FOUR_BIT_GRIDS[layout.quantType]
-  const blocks = inFeatures / blockSize
-  const codes = graph.constant({
-    name: `${path}.matmul_nbits.codes`,
-    dtype: 'uint8',
-    shape: [outFeatures, blocks, blockSize],
-    chunks: () => gridCodes(layer, grid),
-  })
-  const scales = graph.constant({
-    name: `${path}.matmul_nbits.scales`,
-    dtype: 'float32',
-    shape: [outFeatures, blocks],
-    chunks: () => gridScales(layer, layout, blockSize, grid),
-  })
-  return graph.node('MatMulNBits', [layer.input, codes, scales], {
-    domain: 'com.microsoft',
-    attributes: {
-      K: { int: inFeatures },
-      N: { int: outFeatures },
-      bits: { int: 8 },
-      block_size: { int: blockSize },
-      accuracy_level: { int: INT8_ACTIVATIONS },
-    },
+  return blockProduct(graph, layer.input, layer.weight, {
+    ...{ name: `${layer.weight.path}.matmul_nbits`, bits: 8, blockSize },
+    codes: { chunks: () => gridCodes(layer, grid) },
+    scales: { chunks: () => gridScales(layer, layout, blockSize, grid) },
   })
 }
 
@@ -67,8 +48,8 @@ async function* gridCodes(layer: LoweringInput, { codes }: FourBitGrid): AsyncGe
   const packed = (await layer.read(WEIGHT)).subarray(0, packedBytes(layer.weight))
   // Both codes of a byte at once, the first in the low half: the runtime's machines are little-endian.
   const pairs = Uint16Array.from({ length: 256 }, (_, byte) => codes[byte >> 4]! | (codes[byte & 15]! << 8))
-  for (let start = 0; start < packed.length; start += PIECE_BYTES) {
-    const piece = packed.subarray(start, start + PIECE_BYTES)
+  for (const [start, end] of rowPieces(packed.length, 1)) {
+    const piece = packed.subarray(start, end)
     const out = new Uint16Array(piece.length)
     for (let i = 0; i < piece.length; i++) out[i] = pairs[piece[i]!]!
     yield new Uint8Array(out.buffer)

@@ -1,4 +1,10 @@
-import type { ConstantPiece, GraphBuilder, GraphValue, LoweringInput } from '@hfquant/core'
+import {
+  type ConstantPiece,
+  cast,
+  type GraphBuilder,
+  type GraphValue,
+  type LoweringInput,
+} from '@hfquant/core'
 import { LLM_INT8_STEP, transposedCodes, transposedPieces } from '@hfquant/kernels'
 
 /** Where the parts of an int8 weight are, and from which magnitude on an activation is an outlier. */
@@ -8,11 +14,6 @@ export interface Int8Weight {
   /** 0: no outliers. */
   readonly threshold: number
 }
-
-/** TensorProto types. */
-const FLOAT = 1
-const UINT8 = 2
-const FLOAT16 = 10
 
 /** float32 of 6.200124e-05, the factor of the library's CPU path; 1/127² is 6.200012e-05. */
 const OUTPUT_STEP = Math.fround(6.200124e-5)
@@ -39,7 +40,7 @@ export function lowerLlmInt8(graph: GraphBuilder, layer: LoweringInput, weight: 
 
   // [tokens, inFeatures], whatever the rank of the input.
   const input = node('Reshape', [layer.input, literal('int64', [2], [-1, inFeatures])])
-  const half = cast(graph, cast(graph, input, FLOAT16), FLOAT)
+  const half = cast(graph, cast(graph, input, 'float16'), 'float32')
   const magnitude = node('Abs', [half])
   const outliers = weight.threshold > 0 ? findOutliers(graph, magnitude, weight.threshold) : undefined
   const kept = outliers === undefined ? magnitude : node('Where', [outliers.elements, number(0), magnitude])
@@ -51,10 +52,10 @@ export function lowerLlmInt8(graph: GraphBuilder, layer: LoweringInput, weight: 
   const factor = node('Mul', [node('Div', [one, divisor]), number(127)])
   const rounded = node('Round', [node('Mul', [half, factor])])
   const inner = outliers === undefined ? rounded : node('Where', [outliers.columns, number(0), rounded])
-  const activations = cast(graph, node('Add', [inner, number(128)]), UINT8)
+  const activations = cast(graph, node('Add', [inner, number(128)]), 'uint8')
   const integers = node('MatMulInteger', [activations, codes, zeroPoint, zeroPoint])
   const scale = node('Mul', [node('Mul', [rowMax, absMax]), number(OUTPUT_STEP)])
-  const product = node('Mul', [cast(graph, integers, FLOAT), scale])
+  const product = node('Mul', [cast(graph, integers, 'float32'), scale])
   const sum =
     outliers === undefined
       ? product
@@ -91,7 +92,7 @@ function outlierProduct(
   const { node, literal } = graph
   const inputs = node('Compress', [input, columns], { attributes: { axis: { int: 1 } } })
   const chosen = node('Compress', [codes, columns], { attributes: { axis: { int: 0 } } })
-  const signed = node('Sub', [cast(graph, chosen, FLOAT), literal('float32', [], [128])])
+  const signed = node('Sub', [cast(graph, chosen, 'float32'), literal('float32', [], [128])])
   const values = node('Mul', [node('Mul', [signed, absMax]), literal('float32', [], [LLM_INT8_STEP])])
   return node('MatMul', [inputs, values])
 }
@@ -103,9 +104,6 @@ function outputShape({ node, literal }: GraphBuilder, { input, weight }: Lowerin
     attributes: { axis: { int: 0 } },
   })
 }
-
-const cast = ({ node }: GraphBuilder, value: GraphValue, to: number): GraphValue =>
-  node('Cast', [value], { attributes: { to: { int: to } } })
 
 async function* weightCodes({ weight, read }: LoweringInput, key: string): AsyncGenerator<Uint8Array> {
   yield* transposedCodes(await read(key), weight.outFeatures, weight.inFeatures)

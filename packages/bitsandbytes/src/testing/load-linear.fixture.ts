@@ -15,7 +15,7 @@ import {
   QuantizedModule,
   readParameter,
   type Shell,
-} from '@hfquant/core'
+} from '@hfquant/core/runtime'
 import { createKernelPool } from '@hfquant/kernels'
 import { type BitsAndBytesConfig, bitsandbytes } from '../index.js'
 import type { RawTensor } from './golden.fixture.js'

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Dtype, GraphValue, QuantizedModule } from '@hfquant/core'
+import type { Dtype, GraphValue, QuantizedModule } from '@hfquant/core/runtime'
 import { type Compute, createGraph, type Graph, lower, writeArtifact } from '@hfquant/onnx'
 import * as ort from 'onnxruntime-node'
 

@@ -14,23 +14,43 @@ export interface LinearGroup {
   readonly width: number
 }
 
-/** Adds up x·xᵀ over every token it is shown, for each of some groups. */
-export interface MomentsPass {
+/** What is added up over the inputs x [tokens, width] of every group. */
+export interface StatisticsRequest {
+  /** Rows of the panels in which Σ x·xᵀ is handed out; without it no products are added up. */
+  readonly momentPanelRows?: number
+  /** Σ |x| of each channel. */
+  readonly magnitudes?: boolean
+  /** One of so many tokens is kept as it is. */
+  readonly sampleEvery?: number
+}
+
+/** What was asked for, of one group. */
+export interface GroupStatistics {
+  /** The tokens that count: those routed to the group, for an expert; one that is run again counts them again. */
+  readonly tokens: number
+  /**
+   * The lower triangle of Σ x·xᵀ [width, width], float32, in panels of some rows: the panel of the rows `first` to `end` - 1
+   * is [end - first, end].
+   */
+  readonly moments?: readonly Float32Array[]
+  /** [width] */
+  readonly magnitudes?: Float64Array
+  /** [kept tokens, width] */
+  readonly samples?: Float32Array
+}
+
+/** Adds statistics up over every token that it is shown, for each of some groups. */
+export interface StatisticsPass {
   /**
    * Takes hidden states over.
    *
    * @returns groups whose inputs, or products of them, are not finite. If there are any, nothing was added for any group.
    */
   add(hidden: HiddenStates): Promise<readonly LinearGroup[]>
-  /** For each group, the tokens that were added: those routed to it, for an expert; one that is run again counts them again. */
-  readonly tokens: readonly number[]
   /** Time spent so far on running the model, and on adding up. */
-  readonly seconds: { readonly forward: number; readonly moments: number }
-  /**
-   * For each group, in their order, the lower triangle of its sum [width, width], float32, in panels of some rows: the
-   * panel of the rows `first` to `end` - 1 is [end - first, end]. Ends the pass.
-   */
-  finish(): Promise<readonly (readonly Float32Array[])[]>
+  readonly seconds: { readonly forward: number; readonly statistics: number }
+  /** The statistics of each group, in their order. Ends the pass. */
+  finish(): Promise<readonly GroupStatistics[]>
   /** Ends the pass without a result. */
   close(): Promise<void>
 }
@@ -45,8 +65,7 @@ export interface OutputPass {
 export interface CalibrationStage {
   /** Linear layers in the order in which they work: those of a level need the results of earlier levels only. */
   readonly levels: readonly (readonly LinearGroup[])[]
-  /** @param panelRows rows of the panels in which the sums are handed out. */
-  openMoments(groups: readonly LinearGroup[], panelRows: number): Promise<MomentsPass>
+  openStatistics(groups: readonly LinearGroup[], request: StatisticsRequest): Promise<StatisticsPass>
   /** Absent for a last stage whose outputs no block reads. */
   readonly openOutput?: () => Promise<OutputPass>
 }
@@ -60,8 +79,8 @@ export interface CalibrationBlock {
 }
 
 /**
- * A model whose blocks can be run one at a time while it is being quantized. Offered to `postprocess` when the
- * architecture says where its blocks begin.
+ * A model whose blocks can be run one at a time while it is being quantized. Offered when the architecture says where its
+ * blocks begin.
  */
 export interface Calibration {
   /** In the order of the model. */
@@ -77,7 +96,7 @@ export interface Calibration {
   embed(ids: Int32Array, sequences: number): Promise<HiddenStates>
   /** Frees what `embed` needs: the table of a large vocabulary is as large as some blocks. */
   closeEmbedding(): Promise<void>
-  /** From now on a deferred module is computed with what its components hold, not with its float weight. */
+  /** From now on a waiting module is computed with what its components hold, not with its float weight. */
   settle(path: string): void
   close(): Promise<void>
 }

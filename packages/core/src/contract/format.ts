@@ -13,7 +13,7 @@ export interface WeightInfo {
   readonly dtype: FloatDtype
   /** Set for one of the weights that a file keeps in one tensor, such as those of all experts of a layer. */
   readonly stacked?: true
-  /** Set for a weight with a bias beside it. */
+  /** Set for a weight with a bias beside it in the architecture. */
   readonly hasBias?: true
 }
 
@@ -101,6 +101,10 @@ export interface QuantizedFormat {
   readonly warnings?: readonly string[]
   /** Row ranges are cut at multiples of this; default 1. */
   readonly rowsPerStep?: number
+  /** True when the size of a component is known only after quantizing; the file is then laid out after that. */
+  readonly sizesDependOnValues?: boolean
+  /** Dtype of a bias [outFeatures] that belongs to the stored weight, though the architecture has none beside it. */
+  readonly bias?: FloatDtype
   components(weight: WeightInfo): readonly Component[]
   /** Components that exist while quantizing and are handed to `finish`, but are not stored. */
   scratch?(weight: WeightInfo): readonly Component[]
@@ -112,7 +116,7 @@ export interface QuantizedFormat {
    * Completes 'whole' components once every row has been quantized; gets the 'columns' ones and the scratch entirely.
    *
    * @returns the final shapes of components whose size depends on values: `components` then states the largest one, and
-   * what lies beyond the final one is cut off. A quantizer that has such components says `sizesDependOnValues`.
+   * what lies beyond the final one is cut off. A format that has such components says `sizesDependOnValues`.
    */
   finish?(parts: ComponentRows, weight: WeightInfo): FinalShapes | undefined
   /** Float32 values of some rows. */

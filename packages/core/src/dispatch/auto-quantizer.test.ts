@@ -75,7 +75,11 @@ describe('merging the saved with the supplied configuration', () => {
 })
 
 describe('loading attributes', () => {
-  const definition = { ...rowInt8.definition, quantMethod: 'tunable', loadingAttributes: ['levels'] }
+  const definition = {
+    ...rowInt8.definition,
+    quantMethod: 'tunable',
+    config: { ...rowInt8.definition.config, loading: ['levels'] },
+  }
   registerQuantizer(defineQuantizer(definition))
 
   test('may be changed while loading', async () => {
@@ -131,9 +135,9 @@ describe('finding a backend', () => {
     const tensors = new Map([['fc.marked_codes', { dtype: 'int8', shape: [4] }]] as const)
     expect(await AutoQuantizer.detect({ metadata: {}, tensors })).toBeUndefined()
     const marked = defineQuantizer({
-      ...{ specVersion: 1, quantMethod: 'marked', parseConfig: () => ({}), formatConfig: () => ({}) },
+      ...{ specVersion: 2, quantMethod: 'marked', config: { parse: () => ({}), format: () => ({}) } },
       formatFor: () => ({ skip: 'is not looked at here' }),
-      recoverConfig: (headers) => (headers.tensors.has('fc.marked_codes') ? {} : undefined),
+      files: { recover: (headers) => (headers.tensors.has('fc.marked_codes') ? {} : undefined) },
     })
     registerQuantizer(marked)
     expect(await AutoQuantizer.detect({ metadata: {}, tensors })).toEqual({ quant_method: 'marked' })

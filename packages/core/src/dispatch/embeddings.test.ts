@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { createKernelPool } from '@hfquant/kernels'
 import { writeSafetensors } from '@hfquant/safetensors'
 import { afterAll, describe, expect, test } from 'vitest'
-import type { QuantizerDefinition } from '../contract/quantizer.js'
+import type { FileRules, Selection } from '../contract/definition.js'
 import { readJsonFile } from '../json/read-json-file.js'
 import { loadModel } from '../load/load-model.js'
 import { openCheckpoint } from '../load/open-checkpoint.js'
@@ -30,12 +30,17 @@ const HEAD = 'lm_head'
 const float = await writeTinyCheckpoint(join(folder, 'float'), { omit: ['lm_head.weight'] })
 await writeFile(join(float, 'config.json'), '{"tie_word_embeddings": true}')
 
-type Hooks = Partial<QuantizerDefinition<RowInt8Config>>
+type Hooks = Partial<Selection<RowInt8Config>> & { readonly files?: FileRules<RowInt8Config> }
 let saved = 0
 
 /** Loads a folder with the tied model and a method of row-wise int8 that has some hooks more. */
-async function load(from: string, hooks: Hooks, keepInFloat?: readonly string[]) {
-  const method = defineQuantizer<RowInt8Config>({ ...rowInt8.definition, ...hooks })
+async function load(from: string, { files, ...hooks }: Hooks, keepInFloat?: readonly string[]) {
+  const { definition } = rowInt8
+  const method = defineQuantizer<RowInt8Config>({
+    ...definition,
+    ...(files && { files }),
+    select: (config) => ({ ...definition.select!(config), ...hooks }),
+  })
   const block = (await readJsonFile(join(from, 'config.json'))).value.quantization_config as
     | object
     | undefined
@@ -64,11 +69,11 @@ async function load(from: string, hooks: Hooks, keepInFloat?: readonly string[])
   return { ...loaded, save, bytes, names: stateDict(shell).map(({ name }) => name) }
 }
 
-const includesEmbeddings = () => true
+const embeddings = true
 
 describe('a tied model whose embeddings are included', () => {
   test('quantizes the shared weight once, for both of its users', async () => {
-    const { shell, quantization, names, bytes } = await load(float, { includesEmbeddings })
+    const { shell, quantization, names, bytes } = await load(float, { embeddings })
     expect(quantization?.quantized).toEqual(expect.arrayContaining([EMBEDDING, HEAD]))
     const [embedding, head] = [EMBEDDING, HEAD].map((path) =>
       findModule(shell.root, path),
@@ -81,7 +86,7 @@ describe('a tied model whose embeddings are included', () => {
   })
 
   test('is saved without the second copy, and loads again the same', async () => {
-    const first = await load(float, { includesEmbeddings })
+    const first = await load(float, { embeddings })
     const out = await first.save()
     expect(JSON.parse(await readFile(join(out, 'config.json'), 'utf8'))).toMatchObject({
       tie_word_embeddings: true,
@@ -95,7 +100,7 @@ describe('a tied model whose embeddings are included', () => {
   })
 
   test('stays in float on both sides when the skip list names one', async () => {
-    const hooks = { includesEmbeddings, replacesDefaultSkips: () => true }
+    const hooks = { embeddings, replaceDefaults: true }
     const { quantization } = await load(float, hooks, [HEAD])
     expect(quantization?.skipped).toEqual([
       { module: EMBEDDING, reason: expect.stringContaining(HEAD) },
@@ -105,21 +110,21 @@ describe('a tied model whose embeddings are included', () => {
 })
 
 test('a tied head is not quantized without its embedding', async () => {
-  const { quantization } = await load(float, { replacesDefaultSkips: () => true }, [])
+  const { quantization } = await load(float, { replaceDefaults: true }, [])
   expect(quantization?.skipped).toEqual([{ module: HEAD, reason: expect.stringContaining(EMBEDDING) }])
 })
 
 test('an embedding that the config names is quantized although embeddings are not included', async () => {
-  const hooks = { namesModule: (path: string) => path === EMBEDDING, replacesDefaultSkips: () => true }
+  const hooks = { embeddings: (path: string) => path === EMBEDDING, replaceDefaults: true }
   const { quantization } = await load(float, hooks, [])
   expect(quantization?.quantized).toEqual(expect.arrayContaining([EMBEDDING, HEAD]))
 })
 
 describe('a tie that is broken before quantizing', () => {
-  const untiesEmbeddings = () => true
+  const untie = true
 
   test('gives the head a weight of its own, and config.json says so', async () => {
-    const { shell, bytes, names, save } = await load(float, { untiesEmbeddings })
+    const { shell, bytes, names, save } = await load(float, { untie })
     expect(shell.ties).toEqual([])
     expect(names).toContain('lm_head.weight')
     expect(await bytes(HEAD, 'weight')).toEqual(await bytes(EMBEDDING, 'weight'))
@@ -129,7 +134,7 @@ describe('a tie that is broken before quantizing', () => {
   })
 
   test('quantizes both, each on its own, where embeddings are included', async () => {
-    const { shell, bytes, names } = await load(float, { untiesEmbeddings, includesEmbeddings })
+    const { shell, bytes, names } = await load(float, { untie, embeddings })
     expect(names).toEqual(expect.arrayContaining(['lm_head.weight', `${EMBEDDING}.weight`]))
     expect(findModule(shell.root, HEAD)).toBeInstanceOf(QuantizedModule)
     expect(await bytes(HEAD, 'weight')).toEqual(await bytes(EMBEDDING, 'weight'))
@@ -151,9 +156,11 @@ describe('an older spelling of a quantized checkpoint', () => {
     }))
     await writeSafetensors(join(old, 'model.safetensors'), await Promise.all(tensors))
     await expect(load(old, {})).rejects.toMatchObject({ code: 'TENSOR_MISSING' })
-    const read = await load(old, { tensorName: (name) => name.replace(/:data$/, '') })
+    const read = await load(old, { files: { name: (name) => name.replace(/:data$/, '') } })
     expect(read.report.unexpected).toEqual([])
-    await expect(load(old, { tensorName: () => 'same' })).rejects.toMatchObject({ code: 'TENSOR_DUPLICATE' })
+    await expect(load(old, { files: { name: () => 'same' } })).rejects.toMatchObject({
+      code: 'TENSOR_DUPLICATE',
+    })
     const path = 'model.layers.1.down_proj'
     expect(await read.bytes(path, 'weight')).toEqual(await current.bytes(path, 'weight'))
   })
@@ -165,7 +172,7 @@ describe('an older spelling of a quantized checkpoint', () => {
     await writeFile(path, text)
     const kept = await (await load(out, {})).save()
     expect(await readFile(join(kept, 'config.json'), 'utf8')).not.toContain('levels')
-    const rewritten = await (await load(out, { rewritesConfig: () => true })).save()
+    const rewritten = await (await load(out, { files: { rewrite: (config) => config } })).save()
     expect(await readFile(join(rewritten, 'config.json'), 'utf8')).toContain('"levels": 127')
   })
 })

@@ -1,7 +1,14 @@
+import type {
+  ModelOutline,
+  QuantizerDefinition,
+  Selection,
+  SelectionOutcome,
+} from '../contract/definition.js'
 import type { QuantizedFormat, Skip, WeightInfo } from '../contract/format.js'
 import type { JsonObject } from '../contract/json.js'
-import type { Environment, FormatContext, QuantizerDefinition, SavedTensor } from '../contract/quantizer.js'
-import { CapabilityError, CheckpointError } from '../errors/families.js'
+import type { Environment, FormatContext, SavedTensor } from '../contract/quantizer.js'
+import type { FloatDtype } from '../contract/tensor.js'
+import { CapabilityError } from '../errors/families.js'
 import { type Checkpoint, storedWeight } from '../load/checkpoint.js'
 import { missingTensors } from '../load/missing-tensors.js'
 import { isFloating } from '../shell/dtype.js'
@@ -16,52 +23,79 @@ import {
 } from '../shell/quantized-module.js'
 import type { Shell } from '../shell/shell.js'
 import type { WeightSlot } from '../shell/weight-slot.js'
+import { calibrationContext } from './calibration-context.js'
 import { checkFormat } from './check-format.js'
-import type { DefinedConfig } from './define-quantizer.js'
+import type { DefinedQuantizer } from './define-quantizer.js'
 import {
   HfQuantizer,
+  type PostprocessContext,
   type PreprocessContext,
   type PreprocessResult,
   type SkippedModule,
   type WeightPlan,
 } from './hf-quantizer.js'
+import { MethodConfig } from './method-config.js'
+import { nothingQuantized, type PassedOver, passedOver, refuseFloat } from './nothing-quantized.js'
 import { shareComponents, tiedPartner, tieOfAlias } from './quantized-ties.js'
 import { resolveSkips, type SkipList, skippedLinears, skipReason } from './skip-list.js'
 import { refuseSplitStacks } from './split-stacks.js'
 
-/**
- * The lifecycle of a method that is described by its formats. A method that does more extends it and overrides the stage
- * in question.
- */
+/** The lifecycle of a method that is described by a definition. */
 export class FormatQuantizer<Config extends object> extends HfQuantizer {
   readonly quantMethod: string
-  /** What was passed over when nothing was quantized, and the one of it to name: the output projection says little. */
-  #useless: { readonly skipped: number; readonly named: SkippedModule | undefined } | undefined
+  #useless: PassedOver | undefined
+  #outcome: SelectionOutcome | undefined
   /** True when the config is no longer the one that the checkpoint came with. */
-  #isSettled = false
+  #isRewritten = false
+  #sizesVary = false
 
   constructor(
-    protected readonly definition: QuantizerDefinition<Config>,
-    public override config: DefinedConfig<Config>,
+    private readonly backend: DefinedQuantizer<Config>,
+    public override config: MethodConfig<Config>,
     preQuantized: boolean,
-    protected readonly toConfig: (value: Config, explicit: ReadonlySet<string>) => DefinedConfig<Config>,
   ) {
     super(config, preQuantized)
-    this.quantMethod = definition.quantMethod
+    this.quantMethod = backend.quantMethod
+  }
+
+  private get definition(): QuantizerDefinition<Config> {
+    return this.backend.definition
+  }
+
+  private get selection(): Selection<Config> {
+    return this.definition.select?.(this.config.value) ?? {}
+  }
+
+  private configure(value: Config): void {
+    if (value !== this.config.value) {
+      this.config = new MethodConfig(this.backend, value, this.config.explicitKeys)
+    }
   }
 
   override validateEnvironment(environment: Environment): void {
     super.validateEnvironment(environment)
-    this.definition.validateEnvironment?.(environment, this.config.value)
+    const { preQuantized, config } = this
+    this.definition.config.check?.(config.value, { preQuantized, environment })
+  }
+
+  override updateDtype(dtype: FloatDtype, chosen: boolean): FloatDtype {
+    return this.preQuantized || chosen ? dtype : (this.definition.files?.dtype ?? dtype)
+  }
+
+  override weightFiles(): readonly string[] {
+    return this.preQuantized ? (this.definition.files?.weights?.(this.config.value) ?? []) : []
   }
 
   override async preprocess({ shell, checkpoint }: PreprocessContext): Promise<PreprocessResult> {
-    const skips = this.resolveSkips(shell)
+    const { adapt } = this.selection
+    if (!this.preQuantized && adapt !== undefined) this.configure(adapt(outlineOf(shell)))
+    const { selection } = this
+    const skips = this.resolveSkips(shell, selection)
     const quantized: string[] = []
     const skipped: SkippedModule[] = []
     const kept: SkippedModule[] = []
     const remarks: string[] = []
-    const candidates = this.candidates(shell, checkpoint)
+    const candidates = this.candidates(shell, checkpoint, selection)
     for (const candidate of candidates) {
       const weight = describeWeight(candidate)
       const { path } = weight
@@ -78,6 +112,7 @@ export class FormatQuantizer<Config extends object> extends HfQuantizer {
         placeQuantized(shell.root, new QuantizedModule(weight, choice, candidate))
         quantized.push(path)
         remarks.push(...(choice.warnings ?? []))
+        this.#sizesVary ||= choice.sizesDependOnValues ?? false
       }
     }
     refuseSplitStacks(shell, quantized, skipped)
@@ -89,16 +124,25 @@ export class FormatQuantizer<Config extends object> extends HfQuantizer {
       else skipped.push({ module: path, reason: this.reasonOfAlias(shell, skips, path) })
     }
     if (quantized.length === 0) {
-      if (this.preQuantized) this.refuseFloat(checkpoint, skips, skipped)
-      else this.#useless = uselessOf(shell, skipped)
+      if (this.preQuantized) refuseFloat(this.quantMethod, checkpoint, skips, skipped)
+      else this.#useless = passedOver(shell, skipped)
     }
-    this.recordSkips(shell, skips, [
+    // Modules that stay in float though no list names them: Python would look for quantized ones.
+    const others = [
       ...kept.map(({ module }) => module),
       ...stackedOf(candidates).filter((path) => skipped.some(({ module }) => module === path)),
-    ])
-    this.settleConfig(checkpoint)
+    ]
+    const outcome: SelectionOutcome = {
+      quantized,
+      float: [...skipped, ...kept].map(({ module }) => module),
+      kept: [...new Set([...skippedLinears(shell, skips), ...withoutNumbers(shell, others)])],
+      isDefault: selection.keep === undefined && others.length === 0,
+      head: shell.outputEmbedding,
+    }
+    this.#outcome = outcome
+    this.settleConfig(checkpoint, outcome)
     const warnings = [
-      ...(this.definition.warnings?.(this.config.value) ?? []),
+      ...(this.definition.config.warnings?.(this.config.value, outcome) ?? []),
       ...new Set(remarks),
       ...skips.unmatched.map((entry) => `the skip list names "${entry}", which no module is called`),
     ]
@@ -115,36 +159,10 @@ export class FormatQuantizer<Config extends object> extends HfQuantizer {
   /** A model that would be saved as quantized, and of which nothing is, could not be loaded again. */
   override checkSavable(): void {
     super.checkSavable()
+    const outcome = this.preQuantized ? undefined : this.#outcome
+    if (outcome !== undefined) this.definition.files?.checkSavable?.(this.config.value, outcome)
     if (this.#useless === undefined) return
-    const { skipped, named } = this.#useless
-    throw new CapabilityError(
-      'NOTHING_QUANTIZED',
-      named === undefined
-        ? `${this.quantMethod} finds no module that it quantizes`
-        : `${this.quantMethod} quantizes none of ${skipped} modules: ${named.module} ${named.reason}`,
-      {
-        module: named?.module,
-        hint: 'Choose settings that fit the shapes of the model, such as a smaller group size, or a shorter skip list.',
-      },
-    )
-  }
-
-  /** The configuration promises quantized tensors, and there is none: which of the two is wrong is not ours to guess. */
-  private refuseFloat(checkpoint: Checkpoint, skips: SkipList, skipped: readonly SkippedModule[]): void {
-    const promised = skipped.find(({ module }) => skipReason(skips, module) === undefined)
-    if (promised === undefined) return
-    if (storedWeight(checkpoint, promised.module) === undefined) {
-      throw missingTensors([`${promised.module}.weight`], checkpoint)
-    }
-    throw new CheckpointError(
-      'CHECKPOINT_NOT_QUANTIZED',
-      `config.json of ${checkpoint.folder} says "${this.quantMethod}", but no tensor is quantized (${promised.module} is float)`,
-      {
-        file: checkpoint.folder,
-        module: promised.module,
-        hint: 'Remove quantization_config to load the float model, and pass quantizationConfig to quantize it.',
-      },
-    )
+    throw nothingQuantized(this.quantMethod, this.#useless)
   }
 
   override load(module: QuantizedModule, checkpoint: Checkpoint): WeightPlan {
@@ -152,7 +170,7 @@ export class FormatQuantizer<Config extends object> extends HfQuantizer {
     if (!this.preQuantized) {
       const source = checkpoint.tensors.get(module.tensor)
       if (source === undefined) throw missingTensors([module.tensor], checkpoint)
-      return { kind: 'quantize', source }
+      return { kind: this.defers ? 'deferred' : 'quantize', source }
     }
     const parts = module.components.map(({ key }) => {
       const part = checkpoint.tensors.get(`${path}.${key}`)
@@ -162,21 +180,30 @@ export class FormatQuantizer<Config extends object> extends HfQuantizer {
     return { kind: 'stored', parts: new Map(parts) }
   }
 
+  override async postprocess(context: PostprocessContext): Promise<void> {
+    const { calibrate } = this.definition
+    if (this.preQuantized || calibrate === undefined) return
+    this.configure(await calibrate.run(this.config.value, calibrationContext(context)))
+  }
+
+  private get defers(): boolean {
+    return this.definition.calibrate?.defers(this.config.value) ?? false
+  }
+
   override get untiesEmbeddings(): boolean {
-    return !this.preQuantized && (this.definition.untiesEmbeddings?.(this.config.value) ?? false)
+    return !this.preQuantized && (this.selection.untie ?? false)
   }
 
   override get rewritesConfig(): boolean {
-    const isOld = this.definition.rewritesConfig?.(this.config.value) ?? false
-    return !this.preQuantized || this.#isSettled || isOld
+    return !this.preQuantized || this.#isRewritten
   }
 
   override get stackedComponents(): readonly string[] {
-    return this.definition.stackedComponents ?? []
+    return this.definition.files?.stacked ?? []
   }
 
   override tensorName(name: string): string {
-    return this.preQuantized ? (this.definition.tensorName?.(name) ?? name) : name
+    return this.preQuantized ? (this.definition.files?.name?.(name) ?? name) : name
   }
 
   override get revision(): number | undefined {
@@ -184,11 +211,15 @@ export class FormatQuantizer<Config extends object> extends HfQuantizer {
   }
 
   override get sizesDependOnValues(): boolean {
-    return !this.preQuantized && (this.definition.sizesDependOnValues?.(this.config.value) ?? false)
+    return !this.preQuantized && this.#sizesVary
   }
 
   override checkpointMetadata(tensors: readonly SavedTensor[]): Record<string, string> {
-    return this.definition.checkpointMetadata?.(tensors, this.config.value) ?? {}
+    return this.definition.files?.metadata?.(tensors, this.config.value) ?? {}
+  }
+
+  override sidecarFiles(): Readonly<Record<string, JsonObject>> {
+    return this.definition.files?.sidecars?.(this.config.value) ?? {}
   }
 
   /** Why no setting quantizes a weight. */
@@ -198,20 +229,20 @@ export class FormatQuantizer<Config extends object> extends HfQuantizer {
     return `is kept in one tensor with others, for which ${this.quantMethod} has no layout`
   }
 
-  private candidates(shell: Shell, checkpoint: Checkpoint): readonly ModelWeight[] {
+  private candidates(
+    shell: Shell,
+    checkpoint: Checkpoint,
+    { embeddings = false }: Selection<Config>,
+  ): readonly ModelWeight[] {
+    const isNamed = typeof embeddings === 'function' ? embeddings : () => embeddings
     return [...walkModules(shell.root)]
       .flatMap(([path, module]) => weightOf(path, module) ?? [])
       .filter(
         ({ slot, modulePath }) =>
-          slot.kind !== 'embedding' || this.isEmbeddingQuantized(modulePath, checkpoint),
+          slot.kind !== 'embedding' ||
+          isNamed(modulePath) ||
+          (this.preQuantized && !isPlain(storedWeight(checkpoint, modulePath))),
       )
-  }
-
-  private isEmbeddingQuantized(path: string, checkpoint: Checkpoint): boolean {
-    const { definition, config, preQuantized } = this
-    if (definition.includesEmbeddings?.(config.value) || definition.namesModule?.(path, config.value))
-      return true
-    return preQuantized && !isPlain(storedWeight(checkpoint, path))
   }
 
   private reasonOfAlias(shell: Shell, skips: SkipList, path: string): string {
@@ -220,14 +251,15 @@ export class FormatQuantizer<Config extends object> extends HfQuantizer {
     return this.preQuantized ? 'is stored in float' : `shares its weight with ${tiedPartner(shell, path)}`
   }
 
-  private resolveSkips(shell: Shell): SkipList {
-    const { definition, config } = this
-    const user = definition.skipModules?.(config.value)
+  private resolveSkips(
+    shell: Shell,
+    { keep, replaceDefaults = false, embeddings }: Selection<Config>,
+  ): SkipList {
     return resolveSkips(shell, {
-      user,
-      field: fieldOf(user, config.toDict()),
-      replace: this.preQuantized || (definition.replacesDefaultSkips?.(config.value) ?? false),
-      includesEmbeddings: definition.includesEmbeddings?.(config.value) ?? false,
+      user: keep,
+      field: fieldOf(keep, this.config.toDict()),
+      replace: this.preQuantized || replaceDefaults,
+      includesEmbeddings: embeddings === true,
     })
   }
 
@@ -243,7 +275,8 @@ export class FormatQuantizer<Config extends object> extends HfQuantizer {
     const context = { stored, metadata: checkpoint.metadata, preQuantized, listed }
     const choice = await definition.formatFor(weight, this.config.value, context)
     checkFormat(choice, weight, this.quantMethod)
-    if (!preQuantized && !('skip' in choice) && !choice.quantize && !choice.quantizeKernel) {
+    const isMade = preQuantized || this.defers || 'skip' in choice
+    if (!isMade && !choice.quantize && !choice.quantizeKernel) {
       throw new CapabilityError(
         'FORMAT_LOAD_ONLY',
         `${choice.name} can be loaded, but not made from float weights (${weight.path})`,
@@ -256,25 +289,23 @@ export class FormatQuantizer<Config extends object> extends HfQuantizer {
     return choice
   }
 
-  private settleConfig(checkpoint: Checkpoint): void {
-    const { value, explicitKeys } = this.config
-    if (!this.preQuantized || this.definition.settleConfig === undefined) return
-    const settled = this.definition.settleConfig(value, checkpoint)
-    if (settled === value) return
-    this.config = this.toConfig(settled, explicitKeys)
-    this.#isSettled = true
-  }
-
-  /** @param others paths of modules that stay in float though no list names them: Python would look for quantized ones. */
-  private recordSkips(shell: Shell, skips: SkipList, others: readonly string[]): void {
-    const { definition, config } = this
-    if (this.preQuantized || definition.withSkipModules === undefined) return
-    const isDefault = definition.skipModules?.(config.value) === undefined && others.length === 0
-    const listed = new Set([...skippedLinears(shell, skips), ...withoutNumbers(shell, others)])
-    const value = definition.withSkipModules(config.value, [...listed], isDefault)
-    this.config = this.toConfig(value, config.explicitKeys)
+  /** The config to be saved. */
+  private settleConfig(checkpoint: Checkpoint, outcome: SelectionOutcome): void {
+    if (!this.preQuantized) {
+      const recorded = this.selection.record?.(outcome)
+      if (recorded !== undefined) this.configure(recorded)
+      return
+    }
+    const rewritten = this.definition.files?.rewrite?.(this.config.value, checkpoint)
+    this.#isRewritten = rewritten !== undefined
+    if (rewritten !== undefined) this.configure(rewritten)
   }
 }
+
+const outlineOf = ({ outputEmbedding, ties }: Shell): ModelOutline => ({
+  head: outputEmbedding,
+  headIsTied: ties.some(({ alias }) => alias.startsWith(`${outputEmbedding}.`)),
+})
 
 const stackedOf = (candidates: readonly ModelWeight[]): readonly string[] =>
   candidates.filter(({ slot }) => slot.stacked).map(({ modulePath }) => modulePath)
@@ -286,11 +317,6 @@ const withoutNumbers = (shell: Shell, paths: readonly string[]): readonly string
   )
 
 const ALWAYS_FLOAT = 'stays in float with every method'
-
-const uselessOf = ({ outputEmbedding }: Shell, skipped: readonly SkippedModule[]) => ({
-  skipped: skipped.length,
-  named: skipped.find(({ module }) => module !== outputEmbedding) ?? skipped[0],
-})
 
 /** The key under which a method keeps its skip list. */
 function fieldOf(list: readonly string[] | undefined, json: JsonObject): string {

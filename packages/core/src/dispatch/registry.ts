@@ -27,12 +27,9 @@ export interface QuantizerBackend {
   create(config: QuantizationConfig, preQuantized: boolean): HfQuantizer
 }
 
-/** A backend that is imported when a model asks for it. */
-export interface LazyQuantizer {
+/** How a method is told from all others before its package is imported. */
+export interface MethodSigns {
   readonly quantMethod: string
-  /** Package to name in the install hint. */
-  readonly packageName: string
-  load(): Promise<QuantizerBackend>
   /** True for a configuration that belongs to this method whatever its `quant_method` says. */
   claims?(json: JsonObject): boolean
   /** True for headers that look like this method's: then, and only then, the package is imported to recover a config. */
@@ -40,6 +37,19 @@ export interface LazyQuantizer {
   /** True for a class that this method's Python library pickles: then the package is imported to read it. */
   ownsClass?(className: string): boolean
 }
+
+/** A backend that is imported when a model asks for it. */
+export interface LazyQuantizer extends MethodSigns {
+  /** Package to name in the install hint. */
+  readonly packageName: string
+  load(): Promise<QuantizerBackend>
+}
+
+/** Recognizes headers by the name of a tensor. */
+export const hasTensor =
+  (pattern: RegExp): NonNullable<MethodSigns['recognizes']> =>
+  ({ tensors }) =>
+    [...tensors.keys()].some((name) => pattern.test(name))
 
 const registered = new Map<string, QuantizerBackend>()
 const lazy = new Map<string, LazyQuantizer>()

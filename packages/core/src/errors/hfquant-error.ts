@@ -50,6 +50,15 @@ export class HfquantError extends Error implements ErrorSubject {
     this[family] = new.target.family
   }
 
+  /** The same error about a file, which stands in front of its message; itself where it names a file already. */
+  inFile(file: string): this {
+    if (this.file !== undefined) return this
+    const { code, message, hint, tensor, module, field, found, expected } = this
+    const Family = this.constructor as new (code: string, message: string, options: ErrorOptions) => this
+    const subject = { file, tensor, module, field, found, expected }
+    return new Family(code, `${file}: ${message}`, { ...subject, hint, cause: this })
+  }
+
   /** True for this class and its subclasses, even when two copies of the package are loaded. */
   static isInstance<T extends typeof HfquantError>(this: T, value: unknown): value is InstanceType<T> {
     const found = (value as { [family]?: string } | null | undefined)?.[family]

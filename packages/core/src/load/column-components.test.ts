@@ -42,10 +42,9 @@ const turned: QuantizedFormat = {
 }
 
 const turnedInt8 = defineQuantizer<object>({
-  specVersion: 1,
+  specVersion: 2,
   quantMethod: 'turned_int8',
-  parseConfig: () => ({}),
-  formatConfig: () => ({}),
+  config: { parse: () => ({}), format: () => ({}) },
   formatFor: () => turned,
 })
 registerQuantizer(turnedInt8)

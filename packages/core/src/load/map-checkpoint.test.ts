@@ -192,7 +192,7 @@ describe('weights that files keep in one tensor', () => {
   const stackedInt8 = defineQuantizer({
     ...rowInt8.definition,
     quantMethod: 'stacked_int8',
-    stackedComponents: ['weight', 'weight_scale'],
+    files: { stacked: ['weight', 'weight_scale'] },
   })
   registerQuantizer(stackedInt8)
 

@@ -30,6 +30,9 @@ export class QuantizedModule extends Module {
     }
     const bias = replaced.module.parameters.get('bias')
     if (bias !== undefined) this.parameters.set('bias', bias)
+    else if (format.bias !== undefined) {
+      this.parameters.set('bias', new Parameter(format.bias, [info.outFeatures]))
+    }
   }
 
   /** Name of the float tensor. */

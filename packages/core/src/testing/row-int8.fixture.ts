@@ -42,16 +42,20 @@ const format = (levels: number): QuantizedFormat => ({
 })
 
 export const rowInt8 = defineQuantizer<RowInt8Config>({
-  specVersion: 1,
+  specVersion: 2,
   quantMethod: 'row_int8',
-  loadingAttributes: ['backend'],
-  parseConfig: (json) => ({
-    keepInFloat: readStrings(json, 'modules_to_not_convert', undefined),
-    levels: readInteger(json, 'levels', 127),
+  config: {
+    loading: ['backend'],
+    parse: (json) => ({
+      keepInFloat: readStrings(json, 'modules_to_not_convert', undefined),
+      levels: readInteger(json, 'levels', 127),
+    }),
+    format: ({ keepInFloat, levels }) => ({ modules_to_not_convert: keepInFloat ?? null, levels }),
+  },
+  select: (config) => ({
+    keep: config.keepInFloat,
+    record: ({ kept }) => ({ ...config, keepInFloat: kept }),
   }),
-  formatConfig: ({ keepInFloat, levels }) => ({ modules_to_not_convert: keepInFloat ?? null, levels }),
-  skipModules: ({ keepInFloat }) => keepInFloat,
-  withSkipModules: (config, resolved) => ({ ...config, keepInFloat: resolved }),
   formatFor: (weight, config) =>
     weight.inFeatures % 2 === 0 ? format(config.levels) : skip('has an odd number of input features'),
 })

@@ -1,6 +1,6 @@
-import { type QuantizedFormat, roundHalfToEven } from '@hfquant/core'
+import { blockProduct, type QuantizedFormat, roundHalfToEven } from '@hfquant/core'
 
-/** Those that the operator `MatMulNBits` knows. */
+/** Those that the product below knows. */
 export const GROUP_SIZES = [16, 32, 64, 128, 256] as const
 export type GroupSize = (typeof GROUP_SIZES)[number]
 
@@ -13,7 +13,7 @@ const STEPS = 7
 export const groupFormat = (groupSize: GroupSize): QuantizedFormat => ({
   name: `4 bits per group of ${groupSize}`,
 
-  // The tensors that take the place of `weight` in the file. Both have the layout that the operator below wants.
+  // The tensors that take the place of `weight` in the file. Both have the layout that the product below wants.
   components: ({ outFeatures, inFeatures }) => {
     const groups = inFeatures / groupSize
     return [
@@ -52,15 +52,9 @@ export const groupFormat = (groupSize: GroupSize): QuantizedFormat => ({
 
   // y = x·Wᵀ as nodes of an ONNX graph. Without this function, products are computed on the dequantized weight.
   lower: (graph, { input, weight, component }) =>
-    graph.node('MatMulNBits', [input, component('codes'), component('scales')], {
-      domain: 'com.microsoft',
-      attributes: {
-        K: { int: weight.inFeatures },
-        N: { int: weight.outFeatures },
-        bits: { int: 4 },
-        block_size: { int: groupSize },
-        accuracy_level: { int: 4 }, // activations are rounded to int8, which is fast
-      },
+    blockProduct(graph, input, weight, {
+      ...{ name: weight.path, bits: 4, blockSize: groupSize },
+      ...{ codes: component('codes'), scales: component('scales') },
     }),
 })
 

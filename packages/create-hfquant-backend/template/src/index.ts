@@ -14,21 +14,26 @@ export interface Config {
  * folders whose config.json says "my_method", and looks for an export called `quantizer`.
  */
 export const quantizer = defineQuantizer<Config>({
-  specVersion: 1,
+  specVersion: 2,
   quantMethod: 'my_method',
 
   // quantization_config of config.json, read and written. Whatever is wrong throws a ConfigError that names the field.
-  parseConfig: (json) => ({
-    groupSize: oneOf(readInteger(json, 'group_size', 32), GROUP_SIZES, 'group_size'),
-    skipModules: readStrings(json, 'modules_to_not_convert', undefined),
-  }),
-  formatConfig: ({ groupSize, skipModules }) => ({
-    group_size: groupSize,
-    modules_to_not_convert: skipModules ?? null,
-  }),
+  config: {
+    parse: (json) => ({
+      groupSize: oneOf(readInteger(json, 'group_size', 32), GROUP_SIZES, 'group_size'),
+      skipModules: readStrings(json, 'modules_to_not_convert', undefined),
+    }),
+    format: ({ groupSize, skipModules }) => ({
+      group_size: groupSize,
+      modules_to_not_convert: skipModules ?? null,
+    }),
+  },
 
-  skipModules: ({ skipModules }) => skipModules,
-  withSkipModules: (config, resolved) => ({ ...config, skipModules: resolved }),
+  // Which modules stay in float, and how a saved config names them.
+  select: (config) => ({
+    keep: config.skipModules,
+    record: ({ kept }) => ({ ...config, skipModules: kept }),
+  }),
 
   // How one weight is stored, or why it stays in float.
   formatFor: ({ inFeatures }, { groupSize }) =>

@@ -7,7 +7,7 @@ import {
   readInteger,
   readObject,
   readString,
-} from '@hfquant/core'
+} from '@hfquant/core/runtime'
 
 export const CONFIG_NAME = 'gliner_config.json'
 

@@ -1,4 +1,4 @@
-import { CheckpointError, type JsonObject, quote } from '@hfquant/core'
+import { CheckpointError, type JsonObject, quote } from '@hfquant/core/runtime'
 import type { Tokenizer } from '@hfquant/transformers'
 import type { GlinerConfig } from './gliner-config.js'
 

@@ -1,4 +1,4 @@
-import { ConfigError, type FloatDtype, parseFloatDtype, quote } from '@hfquant/core'
+import { ConfigError, type FloatDtype, parseFloatDtype, quote } from '@hfquant/core/runtime'
 
 const SUPPORTED = ['fp16', 'bf16'] as const
 

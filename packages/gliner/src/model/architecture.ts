@@ -1,4 +1,11 @@
-import { type FloatDtype, type GraphValue, type JsonObject, joinPath, Linear, Module } from '@hfquant/core'
+import {
+  type FloatDtype,
+  type GraphValue,
+  type JsonObject,
+  joinPath,
+  Linear,
+  Module,
+} from '@hfquant/core/runtime'
 import {
   type Architecture,
   type Backbone,

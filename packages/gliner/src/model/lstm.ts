@@ -1,4 +1,4 @@
-import { type GraphValue, joinPath, Module } from '@hfquant/core'
+import { type GraphValue, joinPath, Module } from '@hfquant/core/runtime'
 import type { EncoderOps } from '@hfquant/models'
 
 /** Where a bidirectional LSTM lies in the model, and its sizes: torch.nn.LSTM of `size` channels in and out. */

@@ -1,4 +1,4 @@
-import { type FloatDtype, type GraphValue, joinPath, Linear, Module } from '@hfquant/core'
+import { type FloatDtype, type GraphValue, joinPath, Linear, Module } from '@hfquant/core/runtime'
 import type { EncoderOps } from '@hfquant/models'
 
 /** linear → ReLU → linear, under the places that a torch.nn.Sequential with a dropout gives them. */

@@ -1,4 +1,4 @@
-import { type FloatDtype, type GraphValue, Module } from '@hfquant/core'
+import { type FloatDtype, type GraphValue, Module } from '@hfquant/core/runtime'
 import type { EncoderOps } from '@hfquant/models'
 import { FIRST, LAST, runNetwork, smallNetwork } from './small-network.js'
 

@@ -1,4 +1,4 @@
-import { type FloatDtype, type GraphValue, Linear, Module } from '@hfquant/core'
+import { type FloatDtype, type GraphValue, Linear, Module } from '@hfquant/core/runtime'
 import type { EncoderOps } from '@hfquant/models'
 import { runNetwork, smallNetwork } from './small-network.js'
 

@@ -1,4 +1,4 @@
-import { ConfigError, quote } from '@hfquant/core'
+import { ConfigError, quote } from '@hfquant/core/runtime'
 
 /** @throws ConfigError TEXT_INVALID for what is no list of strings. */
 export function checkTexts(texts: unknown): asserts texts is readonly string[] {

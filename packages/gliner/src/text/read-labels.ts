@@ -1,4 +1,4 @@
-import { ConfigError, quote } from '@hfquant/core'
+import { ConfigError, quote } from '@hfquant/core/runtime'
 
 /** The labels of a call: for all texts, or a list for each text. A lone string is one label. */
 export type Labels = string | readonly string[] | readonly (readonly string[])[]

@@ -1,4 +1,4 @@
-import { publishWarning } from '@hfquant/core'
+import { publishWarning } from '@hfquant/core/runtime'
 import type { GlinerConfig } from '../config/gliner-config.js'
 import {
   countTokens,

@@ -1,3 +1,4 @@
+import { createScratchArrays, type SharedWeight } from '@hfquant/calibrate'
 import type { KernelPool } from '@hfquant/kernels'
 import type { QuantizedRows } from '../format/encode.js'
 import type { GridRules } from '../format/gptq-format.js'
@@ -7,8 +8,6 @@ import { columnOrder } from './column-order.js'
 import { factorize } from './factorize.js'
 import { type Hessian, hessianOf } from './hessian.js'
 import { type ColumnsRequest, quantizeColumns } from './quantize-columns.js'
-import { createScratchArrays } from './scratch-arrays.js'
-import type { SharedWeight } from './shared-weight.js'
 
 /** What the goldens were made with. */
 export const DAMPING = { dampPercent: 0.01, dampAutoIncrement: 0.01 }

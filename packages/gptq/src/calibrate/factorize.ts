@@ -1,7 +1,8 @@
-import { createKernelPool, type KernelPool } from '@hfquant/kernels'
+import { rangeOf } from '@hfquant/calibrate'
+import type { KernelWorkers } from '@hfquant/core'
+import { createKernelPool } from '@hfquant/kernels'
 import type { ColumnOrder } from './column-order.js'
 import { type Hessian, PANEL_ROWS } from './hessian.js'
-import { rangeOf } from './scratch-arrays.js'
 
 export interface DampingRules {
   readonly dampPercent: number
@@ -22,7 +23,7 @@ export interface FactorizeOptions {
   /** Takes the factor; may be the memory of the Hessian, which is then gone unless nothing helps. */
   readonly target: Float32Array
   readonly rules: DampingRules
-  readonly pool: KernelPool
+  readonly pool: KernelWorkers
   readonly signal?: AbortSignal | undefined
 }
 
@@ -41,7 +42,8 @@ export async function factorize(
   const largest = diagonal.reduce((most, value) => Math.max(most, Math.abs(value)), 0)
   // A worker keeps the memory of its largest task: that of a large factor goes back with a worker of its own.
   const isLarge = size >= LARGE
-  const worker = isLarge ? createKernelPool({ workers: 1 }) : pool
+  const own = isLarge ? createKernelPool({ workers: 1 }) : undefined
+  const worker = own ?? pool
   try {
     for (const floor of [0, ...FLOORS]) {
       for (const dampPercent of shares(rules)) {
@@ -58,7 +60,7 @@ export async function factorize(
     }
     return undefined
   } finally {
-    if (isLarge) await worker.dispose()
+    await own?.dispose()
   }
 }
 

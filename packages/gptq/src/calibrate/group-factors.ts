@@ -1,4 +1,4 @@
-import type { DeferredWeight } from '@hfquant/core'
+import type { WaitingWeight } from '@hfquant/core'
 import { settingsFor } from '../config/read-settings.js'
 import { layoutOf } from '../format/layout-of.js'
 import { type ColumnOrder, columnOrder } from './column-order.js'
@@ -8,7 +8,7 @@ import type { GroupContext } from './quantize-group.js'
 
 /** The order of a module's columns and the factor in that order; undefined when the Hessian has none. */
 export type GroupFactors = (
-  weight: DeferredWeight,
+  weight: WaitingWeight,
 ) => Promise<{ readonly columns: ColumnOrder; readonly factor: Factor } | undefined>
 
 /**
@@ -16,7 +16,7 @@ export type GroupFactors = (
  * the place of the Hessian; otherwise there is one at a time beside it.
  */
 export function createGroupFactors(
-  weights: readonly DeferredWeight[],
+  weights: readonly WaitingWeight[],
   hessian: Hessian,
   context: GroupContext,
 ): GroupFactors {
@@ -39,12 +39,9 @@ export function createGroupFactors(
 }
 
 /** What the factor of a module depends on. */
-function planFor({ module }: DeferredWeight, { settings }: GroupContext) {
-  const { descAct, actGroupAware, staticGroups, dampPercent, ...own } = settingsFor(
-    settings,
-    module.info.path,
-  )!
-  const { groupSize } = layoutOf(module)!
+function planFor({ info, format }: WaitingWeight, { settings }: GroupContext) {
+  const { descAct, actGroupAware, staticGroups, dampPercent, ...own } = settingsFor(settings, info.path)!
+  const { groupSize } = layoutOf(format)!
   const rules = { groupSize, ungrouped: own.groupSize === -1, descAct, actGroupAware, staticGroups }
   return { key: JSON.stringify([rules, dampPercent]), rules, dampPercent }
 }

@@ -1,3 +1,4 @@
+import { createScratchArrays } from '@hfquant/calibrate'
 import { createKernelPool, lowerPanels, runKernel } from '@hfquant/kernels'
 import { afterAll, describe, expect, test } from 'vitest'
 import { golden } from '../golden.fixture.js'
@@ -5,7 +6,6 @@ import { shared } from './algorithm.fixture.js'
 import { columnOrder } from './column-order.js'
 import { factorize } from './factorize.js'
 import { hessianOf, joinPanels, PANEL_ROWS, triangleRoom } from './hessian.js'
-import { createScratchArrays } from './scratch-arrays.js'
 
 const pool = createKernelPool({ workers: 2 })
 afterAll(() => pool.dispose())

@@ -1,5 +1,5 @@
+import type { ScratchArrays } from '@hfquant/calibrate'
 import { lowerPanels, triangleLength } from '@hfquant/kernels'
-import type { ScratchArrays } from './scratch-arrays.js'
 
 /** Rows of the panels in which triangles lie: a multiple of the 128 columns that the column loop works on at a time. */
 export const PANEL_ROWS = 512

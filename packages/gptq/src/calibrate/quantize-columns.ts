@@ -1,3 +1,11 @@
+import {
+  eachRows,
+  rangeOf,
+  rowsOf,
+  type ScratchArrays,
+  type SharedWeight,
+  type Workers,
+} from '@hfquant/calibrate'
 import { upperPanels } from '@hfquant/kernels'
 import type { QuantizedRows } from '../format/encode.js'
 import { type GridRules, gridParams } from '../format/gptq-format.js'
@@ -5,8 +13,6 @@ import { type GptqLayout, groupCount } from '../format/layout.js'
 import type { ColumnOrder } from './column-order.js'
 import type { Factor } from './factorize.js'
 import { PANEL_ROWS } from './hessian.js'
-import { rangeOf, type ScratchArrays } from './scratch-arrays.js'
-import { eachRows, rowsOf, type SharedWeight, type Workers } from './shared-weight.js'
 
 export interface ColumnsRequest extends Workers {
   readonly weight: SharedWeight

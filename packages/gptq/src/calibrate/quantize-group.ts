@@ -1,36 +1,17 @@
-import { type DeferredWeight, type PostprocessContext, RuntimeError } from '@hfquant/core'
+import { type LevelTools, type MadeWeight, readWeight } from '@hfquant/calibrate'
+import { RuntimeError, type WaitingWeight } from '@hfquant/core'
 import { settingsFor } from '../config/read-settings.js'
 import type { GptqSettings } from '../config/settings.js'
 import { gridRules } from '../format/choose-format.js'
 import { layoutOf } from '../format/layout-of.js'
 import { createGroupFactors, type GroupFactors } from './group-factors.js'
 import type { Hessian } from './hessian.js'
+import { packParts } from './pack-parts.js'
 import { type ColumnsRequest, quantizeColumns, roundRows } from './quantize-columns.js'
-import { readWeight } from './read-weight.js'
 import { energyOf, relativeError } from './relative-error.js'
-import type { ScratchArrays } from './scratch-arrays.js'
-import type { Stopwatch } from './stopwatch.js'
-import { type PackedParts, packParts } from './store-parts.js'
 
-/** What became of a module. */
-export interface ModuleResult {
-  readonly weight: DeferredWeight
-  readonly parts: PackedParts
-  /** Undefined after a fallback. */
-  readonly figures: ModuleFigures | undefined
-  /** Why the module was rounded to nearest instead. */
-  readonly rounded: string | undefined
-}
-
-export interface ModuleFigures {
-  readonly loss: number
-  readonly relativeError: number
-}
-
-export interface GroupContext extends Pick<PostprocessContext, 'pool' | 'signal'> {
+export interface GroupContext extends Pick<LevelTools, 'pool' | 'signal' | 'scratch' | 'stopwatch'> {
   readonly settings: GptqSettings
-  readonly scratch: ScratchArrays
-  readonly stopwatch: Stopwatch
 }
 
 /**
@@ -40,10 +21,10 @@ export interface GroupContext extends Pick<PostprocessContext, 'pool' | 'signal'
  * @throws RuntimeError CALIBRATION_FAILED instead of rounding with `fallback: 'error'`; CheckpointError TENSOR_NOT_FINITE.
  */
 export async function* quantizeGroup(
-  weights: readonly DeferredWeight[],
+  weights: readonly WaitingWeight[],
   hessian: Hessian | string,
   context: GroupContext,
-): AsyncGenerator<ModuleResult> {
+): AsyncGenerator<MadeWeight> {
   const energies = typeof hessian === 'string' ? [] : await measureEnergies(weights, hessian, context)
   const factors = typeof hessian === 'string' ? undefined : createGroupFactors(weights, hessian, context)
   for (const [index, weight] of weights.entries()) {
@@ -58,7 +39,7 @@ export async function* quantizeGroup(
 
 /** tr(W·H·Wᵀ) of every weight, before the factor takes the place of the Hessian. */
 async function measureEnergies(
-  weights: readonly DeferredWeight[],
+  weights: readonly WaitingWeight[],
   hessian: Hessian,
   context: GroupContext,
 ): Promise<readonly number[]> {
@@ -72,12 +53,12 @@ async function measureEnergies(
 
 /** @returns why the module has to be rounded instead. */
 async function calibrateModule(
-  weight: DeferredWeight,
+  weight: WaitingWeight,
   hessian: Hessian,
   factors: GroupFactors,
   energy: number,
   context: GroupContext,
-): Promise<ModuleResult | string> {
+): Promise<MadeWeight | string> {
   const made = await factors(weight)
   if (made === undefined)
     return 'the Hessian of its inputs is not positive definite, however much it is damped'
@@ -92,16 +73,16 @@ async function calibrateModule(
     const { layout } = request
     const known = { dead: hessian.dead, damping: made.factor.damping, energy }
     const figures = { loss, relativeError: relativeError(original, quantized, layout, known) }
-    return { weight, parts: packParts(weight.module, quantized, layout), figures, rounded: undefined }
+    return { weight, parts: packParts(weight, quantized, layout), figures, rounded: undefined }
   })
 }
 
 async function roundModule(
-  weight: DeferredWeight,
+  weight: WaitingWeight,
   reason: string,
   context: GroupContext,
-): Promise<ModuleResult> {
-  const { info, tensor } = weight.module
+): Promise<MadeWeight> {
+  const { info, tensor } = weight
   const { path } = info
   if (context.settings.fallback === 'error') {
     throw new RuntimeError('CALIBRATION_FAILED', `${path} cannot be calibrated: ${reason}`, {
@@ -113,16 +94,22 @@ async function roundModule(
     })
   }
   const request = await requestFor(weight, context)
-  const parts = packParts(weight.module, await roundRows(request), request.layout)
+  const parts = packParts(weight, await roundRows(request), request.layout)
   return { weight, parts, figures: undefined, rounded: reason }
 }
 
-async function requestFor(weight: DeferredWeight, context: GroupContext): Promise<ColumnsRequest> {
+async function requestFor(weight: WaitingWeight, context: GroupContext): Promise<ColumnsRequest> {
   const { settings, scratch, pool, signal } = context
-  const { module } = weight
-  const rules = gridRules(settingsFor(settings, module.info.path)!, settings)
-  return { weight: await read(weight, context), layout: layoutOf(module)!, rules, scratch, pool, signal }
+  const rules = gridRules(settingsFor(settings, weight.info.path)!, settings)
+  return {
+    weight: await read(weight, context),
+    layout: layoutOf(weight.format)!,
+    rules,
+    scratch,
+    pool,
+    signal,
+  }
 }
 
-const read = (weight: DeferredWeight, context: GroupContext) =>
+const read = (weight: WaitingWeight, context: GroupContext) =>
   context.stopwatch.measure('javascript', () => readWeight(weight, context.scratch, context))

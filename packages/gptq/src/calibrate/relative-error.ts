@@ -1,10 +1,16 @@
+import {
+  eachRows,
+  rangeOf,
+  rowsOf,
+  type ScratchArrays,
+  type SharedWeight,
+  type Workers,
+} from '@hfquant/calibrate'
 import { lowerPanels } from '@hfquant/kernels'
 import type { QuantizedRows } from '../format/encode.js'
 import { type GptqLayout, groupCount } from '../format/layout.js'
 import type { Factor } from './factorize.js'
 import { type Hessian, PANEL_ROWS } from './hessian.js'
-import { rangeOf, type ScratchArrays } from './scratch-arrays.js'
-import { eachRows, rowsOf, type SharedWeight, type Workers } from './shared-weight.js'
 
 /** tr(W·H·Wᵀ), without damping: up to a factor, the sum of the squares of everything that the layer puts out. */
 export async function energyOf(

@@ -1,12 +1,9 @@
-import { CapabilityError } from '@hfquant/core'
+import { CapabilityError, type SelectionOutcome } from '@hfquant/core'
 import { matchingRule, readDynamicRules } from './dynamic-rules.js'
 import type { GptqSettings } from './settings.js'
 
 /** What became of the layers of a model. */
-export interface LayerPaths {
-  readonly quantized: readonly string[]
-  readonly float: readonly string[]
-}
+type LayerPaths = Pick<SelectionOutcome, 'quantized' | 'float'>
 
 /**
  * The settings with the layers of the blocks that stay in float, in both spellings that are in use: transformers goes by

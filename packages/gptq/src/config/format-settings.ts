@@ -3,7 +3,7 @@ import type { GptqSettings } from './settings.js'
 import { VERSION } from './version.js'
 
 /**
- * The block of config.json without `quant_method`. One that was read keeps what it said; one that was made here has the
+ * The block of config.json. One that was read keeps what it said; one that was made here has the
  * keys of GPTQModel, with everything that mattered only while quantizing in `meta`, and never the calibration data.
  */
 export function formatSettings(settings: GptqSettings): JsonObject {
@@ -35,6 +35,7 @@ const QUANTIZER = [`hfquant:${VERSION}`]
 const generalKeys = ({ bits, groupSize, descAct, sym, lmHead, format }: GptqSettings): JsonObject => {
   const name = format === 'auto' ? 'gptq' : format
   return {
+    quant_method: 'gptq',
     bits,
     group_size: groupSize,
     desc_act: descAct,

@@ -1,8 +1,7 @@
-import type { DefinedConfig, JsonObject } from '@hfquant/core'
+import type { CalibrationData } from '@hfquant/calibrate'
+import { type JsonObject, OptionsConfig } from '@hfquant/core'
 import { gptq } from '../gptq.js'
-import type { CalibrationData } from './calibration-data.js'
 import { readDynamicRules } from './dynamic-rules.js'
-import { formatSettings } from './format-settings.js'
 import { checkSettings } from './read-settings.js'
 import { DEFAULTS, type GptqSettings } from './settings.js'
 
@@ -55,44 +54,48 @@ export interface GPTQConfigOptions {
  *
  * @throws ConfigError that names the field.
  */
-export class GPTQConfig implements DefinedConfig<GptqSettings> {
-  readonly quantMethod = 'gptq'
-  readonly backend = gptq
-  readonly explicitKeys: ReadonlySet<string>
-  readonly value: GptqSettings
-
+export class GPTQConfig extends OptionsConfig<GPTQConfigOptions, GptqSettings> {
   constructor(options: GPTQConfigOptions) {
-    const { dynamic, modulesInBlockToQuantize, backend, ...rest } = options
-    const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined))
-    this.value = checkSettings({
-      ...DEFAULTS,
-      ...given,
-      dynamic: readDynamicRules(dynamic ?? {}),
-      modulesInBlock: modulesInBlockToQuantize ?? null,
-      backend: backend?.toLowerCase() ?? null,
-    })
-    this.explicitKeys = new Set(
-      Object.entries(KEYS).flatMap(([option, key]) =>
-        options[option as keyof GPTQConfigOptions] === undefined ? [] : [key],
-      ),
-    )
-  }
-
-  toDict(): JsonObject {
-    return { quant_method: this.quantMethod, ...formatSettings(this.value) }
+    super({ name: 'GPTQConfig', backend: gptq, keys: KEYS, read: readOptions }, options)
   }
 }
 
-/** Key in config.json by option; options without a key leave no trace there. */
-const KEYS: Partial<Record<keyof GPTQConfigOptions, string>> = {
+function readOptions(_json: JsonObject, options: GPTQConfigOptions): GptqSettings {
+  const { dynamic, modulesInBlockToQuantize, backend, ...rest } = options
+  const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined))
+  return checkSettings({
+    ...DEFAULTS,
+    ...given,
+    dynamic: readDynamicRules(dynamic ?? {}),
+    modulesInBlock: modulesInBlockToQuantize ?? null,
+    backend: backend?.toLowerCase() ?? null,
+  })
+}
+
+/** Key in config.json by option; what only matters while quantizing has none, and is kept in `meta`. */
+const KEYS = {
   bits: 'bits',
+  dataset: null,
+  method: null,
   groupSize: 'group_size',
   sym: 'sym',
   descAct: 'desc_act',
+  actGroupAware: null,
+  staticGroups: null,
+  dampPercent: null,
+  dampAutoIncrement: null,
+  trueSequential: null,
+  mse: null,
   lmHead: 'lm_head',
   format: 'format',
   dynamic: 'dynamic',
   modulesInBlockToQuantize: 'modules_in_block_to_quantize',
+  fallback: null,
+  scaleRounding: null,
+  referenceSymmetric: null,
+  samples: null,
+  sequenceLength: null,
+  maxHiddenBytes: null,
   backend: 'backend',
   maxInputLength: 'max_input_length',
 }

@@ -1,3 +1,4 @@
+import { asCalibrationData, type CalibrationData } from '@hfquant/calibrate'
 import {
   CapabilityError,
   ConfigError,
@@ -11,7 +12,6 @@ import {
 } from '@hfquant/core'
 import { BITS } from '../format/bit-stream.js'
 import type { ZeroPointFormat } from '../format/zero-points.js'
-import { asCalibrationData, type CalibrationData } from './calibration-data.js'
 import { matchingRule, readDynamicRules } from './dynamic-rules.js'
 import { DEFAULTS, type GptqSettings, type ModuleSettings } from './settings.js'
 

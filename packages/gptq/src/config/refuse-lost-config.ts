@@ -1,4 +1,5 @@
 import { CapabilityError, type CheckpointHeaders } from '@hfquant/core'
+import { firstOf } from '../signs.js'
 
 /**
  * GPTQ tensors without a config are not read: how zero points are stored, for one thing, no tensor tells.
@@ -6,8 +7,8 @@ import { CapabilityError, type CheckpointHeaders } from '@hfquant/core'
  * @returns undefined for a checkpoint without such tensors.
  * @throws CapabilityError CONFIG_NOT_RECOVERABLE naming the first of them.
  */
-export function refuseLostConfig({ tensors }: CheckpointHeaders): undefined {
-  const tensor = [...tensors.keys()].find((name) => name.endsWith('.qweight'))
+export function refuseLostConfig(headers: CheckpointHeaders): undefined {
+  const tensor = firstOf(headers)
   if (tensor === undefined) return undefined
   throw new CapabilityError(
     'CONFIG_NOT_RECOVERABLE',

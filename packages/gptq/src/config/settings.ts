@@ -1,7 +1,7 @@
+import type { CalibrationData } from '@hfquant/calibrate'
 import type { JsonObject } from '@hfquant/core'
 import type { Bits } from '../format/bit-stream.js'
 import type { ZeroPointFormat } from '../format/zero-points.js'
-import type { CalibrationData } from './calibration-data.js'
 import type { DynamicRule } from './dynamic-rules.js'
 
 /** What can differ from module to module. */

@@ -1,4 +1,11 @@
-import type { ComponentRows, FloatRows, KernelCall, QuantizedFormat, WeightInfo } from '@hfquant/core'
+import type {
+  ComponentRows,
+  FloatDtype,
+  FloatRows,
+  KernelCall,
+  QuantizedFormat,
+  WeightInfo,
+} from '@hfquant/core'
 import { runKernel } from '@hfquant/kernels'
 import { lowerMatMulNBits } from '../lower/mat-mul-n-bits.js'
 import { encodeGroups } from './encode.js'
@@ -20,6 +27,8 @@ export interface GptqFormatOptions {
   /** Absent for a stored weight, which cannot be made. */
   readonly rules?: GridRules
   readonly warnings?: readonly string[]
+  /** Dtype of a bias that the architecture does not have. */
+  readonly bias?: FloatDtype | undefined
 }
 
 /** A format of this package, which can be asked for its layout. */
@@ -28,11 +37,12 @@ export interface GptqFormat extends QuantizedFormat {
 }
 
 /** Codes on a grid per group, in the tensors of a GPTQ checkpoint; made here by rounding to the nearest. */
-export function gptqFormat({ layout, rules, warnings = [] }: GptqFormatOptions): GptqFormat {
+export function gptqFormat({ layout, rules, warnings = [], bias }: GptqFormatOptions): GptqFormat {
   const { bits, groupSize } = layout
   return {
     name: `gptq int${bits} per group of ${groupSize}`,
     warnings,
+    ...(bias && { bias }),
     gptqLayout: layout,
     components: (weight) => layoutComponents(weight, layout),
     dequantize: (stored, out, weight) => dequantize(stored, out, weight, layout),

@@ -1,15 +1,8 @@
-import {
-  QuantizedModule,
-  readParameter,
-  replaceModule,
-  type Shell,
-  storageRange,
-  walkModules,
-  writeRange,
-} from '@hfquant/core'
+import type { PlacedWeight } from '@hfquant/core'
+import { gptqFormat } from './gptq-format.js'
 import { int32s } from './int32s.js'
 import { type GptqLayout, groupCount } from './layout.js'
-import { layoutOf, withLayout } from './layout-of.js'
+import { layoutOf } from './layout-of.js'
 import { packZeroPoints, unpackZeroPoints, type ZeroPointFormat } from './zero-points.js'
 
 /**
@@ -18,46 +11,40 @@ import { packZeroPoints, unpackZeroPoints, type ZeroPointFormat } from './zero-p
  */
 export async function settleZeroPoints(
   format: ZeroPointFormat | 'auto',
-  shell: Shell,
+  weights: readonly PlacedWeight[],
 ): Promise<ZeroPointFormat> {
   if (format !== 'auto') return format
-  const modules = [...walkModules(shell.root)].flatMap(([, module]) =>
-    module instanceof QuantizedModule && layoutOf(module) !== undefined ? [module] : [],
-  )
-  const pending = modules.filter((module) => layoutOf(module)!.zeroPoints === 'gptq_v2')
-  for (const module of pending) {
-    if ((await zeroPointsOf(module)).includes(0)) return settle(modules, 'gptq_v2', shell)
+  const own = weights.filter((weight) => layoutOf(weight.format) !== undefined)
+  const pending = own.filter((weight) => layoutOf(weight.format)!.zeroPoints === 'gptq_v2')
+  for (const weight of pending) {
+    if ((await zeroPointsOf(weight)).includes(0)) return settle(own, 'gptq_v2')
   }
-  return settle(modules, 'gptq', shell)
+  return settle(own, 'gptq')
 }
 
-async function settle(
-  modules: readonly QuantizedModule[],
-  format: ZeroPointFormat,
-  shell: Shell,
-): Promise<ZeroPointFormat> {
-  for (const module of modules) {
-    const layout = layoutOf(module)!
+async function settle(weights: readonly PlacedWeight[], format: ZeroPointFormat): Promise<ZeroPointFormat> {
+  for (const weight of weights) {
+    const layout = layoutOf(weight.format)!
     if (layout.zeroPoints === format) continue
-    const zeros = await zeroPointsOf(module)
-    const { outFeatures } = module.info
-    const words = packZeroPoints(zeros, groupsOf(module, layout), outFeatures, layout.bits, format)
-    await writeRange(storageRange(module.component('qzeros')).range, new Uint8Array(words.buffer))
-    replaceModule(shell.root, module.info.path, withLayout(module, { ...layout, zeroPoints: format }))
+    const zeros = await zeroPointsOf(weight)
+    const { outFeatures } = weight.info
+    const words = packZeroPoints(zeros, groupsOf(weight, layout), outFeatures, layout.bits, format)
+    await weight.write('qzeros', new Uint8Array(words.buffer))
+    weight.reformat(gptqFormat({ layout: { ...layout, zeroPoints: format } }))
   }
   return format
 }
 
-async function zeroPointsOf(module: QuantizedModule): Promise<Uint8Array> {
-  const layout = layoutOf(module)!
+async function zeroPointsOf(weight: PlacedWeight): Promise<Uint8Array> {
+  const layout = layoutOf(weight.format)!
   return unpackZeroPoints(
-    int32s(await readParameter(module.component('qzeros'))),
-    groupsOf(module, layout),
-    module.info.outFeatures,
+    int32s(await weight.read('qzeros')),
+    groupsOf(weight, layout),
+    weight.info.outFeatures,
     layout.bits,
     layout.zeroPoints,
   )
 }
 
-const groupsOf = (module: QuantizedModule, layout: GptqLayout): number =>
-  groupCount(module.info.inFeatures, layout.groupSize)
+const groupsOf = ({ info }: PlacedWeight, { groupSize }: GptqLayout): number =>
+  groupCount(info.inFeatures, groupSize)

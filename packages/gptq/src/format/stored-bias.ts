@@ -1,51 +1,29 @@
 import {
-  type Checkpoint,
-  CheckpointError,
+  describePart,
   type FloatDtype,
-  findModule,
   isFloatDtype,
-  Parameter,
-  QuantizedModule,
-  type Shell,
-  storedWeight,
+  type StoredTensors,
+  type WeightInfo,
 } from '@hfquant/core'
 
 /**
- * Old tools wrote a bias for layers that have none. One of zeros is left out; any other belongs to the weight and is
- * added to the module.
+ * Old tools wrote a bias for layers that have none. One of zeros is left out; any other belongs to the weight.
  *
+ * @returns its dtype; undefined where there is none to be adopted.
  * @throws CheckpointError TENSOR_MISMATCH for a bias of another shape.
  */
-export async function adoptStoredBiases(
-  shell: Shell,
-  paths: readonly string[],
-  checkpoint: Checkpoint,
-): Promise<void> {
-  for (const path of paths) {
-    const module = findModule(shell.root, path)
-    const stored = storedWeight(checkpoint, path)
-    const bias = stored?.tensors.get('bias')
-    if (!(module instanceof QuantizedModule) || module.bias !== undefined || bias === undefined) continue
-    const { outFeatures } = module.info
-    if (!isFloatDtype(bias.dtype) || bias.shape.length !== 1 || bias.shape[0] !== outFeatures) {
-      const found = `${bias.dtype} [${bias.shape.join(', ')}]`
-      throw new CheckpointError(
-        'TENSOR_MISMATCH',
-        `"${path}.bias" is ${found}, expected float16 [${outFeatures}]`,
-        {
-          module: path,
-          tensor: `${path}.bias`,
-          found,
-          expected: `float16 [${outFeatures}]`,
-          hint: 'config.json and the weights describe different models; take both from the same revision.',
-        },
-      )
-    }
-    if (stored!.trusted) continue
-    const bytes = await stored!.read('bias')
-    if (isZero(bytes, bias.dtype === 'float32' ? 4 : 2)) continue
-    module.parameters.set('bias', new Parameter(bias.dtype as FloatDtype, [outFeatures]))
+export async function storedBias(
+  { outFeatures, hasBias }: WeightInfo,
+  tensors: StoredTensors,
+): Promise<FloatDtype | undefined> {
+  const bias = tensors.find('bias')
+  if (hasBias || bias === undefined) return undefined
+  const { dtype, shape } = bias
+  if (!isFloatDtype(dtype) || shape.length !== 1 || shape[0] !== outFeatures) {
+    throw tensors.mismatch('bias', { found: describePart(bias), expected: `float16 [${outFeatures}]` })
   }
+  if (tensors.trusted) return undefined
+  return isZero(await tensors.read('bias'), dtype === 'float32' ? 4 : 2) ? undefined : dtype
 }
 
 /** Zeros of either sign: the highest bit of an element does not count. */

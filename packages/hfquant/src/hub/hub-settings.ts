@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { ConfigError, hubCacheFolder, hubTokenFile } from '@hfquant/core'
+import { ConfigError, hubCacheFolder, hubTokenFile } from '@hfquant/core/runtime'
 
 /** Where the hub is, who asks, and where its files are kept. */
 export interface HubSettings {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { lstat, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { isAbandoned, workTag } from '@hfquant/core'
+import { isAbandoned, workTag } from '@hfquant/core/runtime'
 
 /** Nobody takes up a download of a file that the model may not even have any more. */
 const FORGOTTEN_AFTER_MS = 7 * 24 * 3_600_000

@@ -1,6 +1,6 @@
 import { readdir, stat } from 'node:fs/promises'
 import { basename, dirname, isAbsolute, join } from 'node:path'
-import { CheckpointError, closestName, configFolders } from '@hfquant/core'
+import { CheckpointError, closestName, configFolders } from '@hfquant/core/runtime'
 import { MODEL_CONFIGS, type WantedFiles } from './needed-files.js'
 
 /**

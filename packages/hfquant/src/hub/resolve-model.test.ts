@@ -1,7 +1,13 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { lstat, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { CheckpointError, ConfigError, type HfquantError, INFO_CHANNEL, type InfoEvent } from '@hfquant/core'
+import {
+  CheckpointError,
+  ConfigError,
+  type HfquantError,
+  INFO_CHANNEL,
+  type InfoEvent,
+} from '@hfquant/core/runtime'
 import { describe, expect, it, vi } from 'vitest'
 import { startHubServer } from './hub-server.fixture.js'
 import { type DownloadProgress, HubError, resolveModel } from './index.js'

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { ConfigError, checkOptions, listNames, publishInfo, recoverFolder } from '@hfquant/core'
+import { ConfigError, checkOptions, listNames, publishInfo, recoverFolder } from '@hfquant/core/runtime'
 import { type CachedModel, cachedModel, isComplete, linkIntoSnapshot, tidy, writeRef } from './cache.js'
 import { findSnapshot } from './cached-snapshot.js'
 import { downloadBlob } from './download-blob.js'

@@ -1,4 +1,4 @@
-import { ConfigError, checkOptions, quote } from '@hfquant/core'
+import { ConfigError, checkOptions, quote } from '@hfquant/core/runtime'
 
 /** Options of the calls of every task. */
 export interface CallOptions {

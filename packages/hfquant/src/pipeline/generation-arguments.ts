@@ -1,4 +1,4 @@
-import { ConfigError, checkOptions, closestName, quote } from '@hfquant/core'
+import { ConfigError, checkOptions, closestName, quote } from '@hfquant/core/runtime'
 import { type GenerationOptions, generationOptionNames } from '@hfquant/transformers'
 import type { Streamer } from './text-streamer.js'
 

@@ -1,4 +1,4 @@
-import { ConfigError, checkOptions, publishWarning, quote } from '@hfquant/core'
+import { ConfigError, checkOptions, publishWarning, quote } from '@hfquant/core/runtime'
 import type { LoadModelOptions } from '@hfquant/transformers'
 import type { HubOptions } from '../auto.js'
 import { recipe } from '../backends.js'

@@ -1,4 +1,4 @@
-import type { ProgressEvent } from '@hfquant/core'
+import type { ProgressEvent } from '@hfquant/core/runtime'
 
 /** What a `progress_callback` is told, as @huggingface/transformers does: of files that are downloaded, and at the end. */
 export type ProgressInfo =

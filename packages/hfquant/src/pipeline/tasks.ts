@@ -1,4 +1,4 @@
-import { CapabilityError, ConfigError, closestName } from '@hfquant/core'
+import { CapabilityError, ConfigError, closestName } from '@hfquant/core/runtime'
 
 /** The tasks that are offered, by the names that @huggingface/transformers has for them. */
 export const TASKS = [

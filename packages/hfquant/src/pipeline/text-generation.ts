@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { ConfigError, quote, readJsonFile } from '@hfquant/core'
+import { ConfigError, quote, readJsonFile } from '@hfquant/core/runtime'
 import type { CausalLM, Tokenizer } from '@hfquant/transformers'
 import {
   checkCount,

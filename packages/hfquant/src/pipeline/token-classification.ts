@@ -1,4 +1,4 @@
-import { ConfigError, quote } from '@hfquant/core'
+import { ConfigError, quote } from '@hfquant/core/runtime'
 import type { GLiNER, Labels, PredictOptions } from '@hfquant/gliner'
 import type { ClassifiedTokens, TokenClassifier, Tokenizer } from '@hfquant/transformers'
 import { type CallOptions, checkOption, checkTexts, knownOptions } from './call-options.js'

@@ -1,4 +1,4 @@
-import { ConfigError, publishWarning, quote } from '@hfquant/core'
+import { ConfigError, publishWarning, quote } from '@hfquant/core/runtime'
 import type { SequenceClassifier } from '@hfquant/transformers'
 import { type CallOptions, checkOption, checkTexts, knownOptions } from './call-options.js'
 import type { Loaded } from './loaded.js'

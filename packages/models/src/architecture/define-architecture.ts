@@ -6,7 +6,7 @@ import type {
   LayerCache,
   Module,
   Shell,
-} from '@hfquant/core'
+} from '@hfquant/core/runtime'
 import type { GgufModel } from '../gguf/gguf-model.js'
 import type { EncoderOps } from '../ops/encoder-ops.js'
 import type { Ops } from '../ops/ops.js'

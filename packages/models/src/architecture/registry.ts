@@ -1,4 +1,11 @@
-import { CapabilityError, ConfigError, closestName, type JsonObject, toNode, toValue } from '@hfquant/core'
+import {
+  CapabilityError,
+  ConfigError,
+  closestName,
+  type JsonObject,
+  toNode,
+  toValue,
+} from '@hfquant/core/runtime'
 import { families } from '../families/index.js'
 import type { Architecture, Backbone, ModelDescription } from './define-architecture.js'
 import type { EncoderTask } from './encoder-facts.js'

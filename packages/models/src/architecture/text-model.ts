@@ -1,4 +1,4 @@
-import type { JsonNode, JsonObject } from '@hfquant/core'
+import type { JsonNode, JsonObject } from '@hfquant/core/runtime'
 import type { DecoderDescription } from './define-architecture.js'
 
 /** An object of a JSON file. */

@@ -1,4 +1,4 @@
-import { type GraphValue, joinPath } from '@hfquant/core'
+import { type GraphValue, joinPath } from '@hfquant/core/runtime'
 import type { Heads, LayerOps } from '../ops/ops.js'
 import { alibiSlopes } from '../parts/slopes.js'
 import type { AttentionChoice } from './decoder-config.js'

@@ -7,7 +7,7 @@ import {
   Module,
   type Shell,
   tie,
-} from '@hfquant/core'
+} from '@hfquant/core/runtime'
 import { Norm } from '../parts/norm.js'
 import { child } from '../parts/place-module.js'
 import { buildLayers } from './build-layers.js'

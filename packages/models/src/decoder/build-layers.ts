@@ -1,4 +1,4 @@
-import { Conv1D, type FloatDtype, Linear, Module } from '@hfquant/core'
+import { Conv1D, type FloatDtype, Linear, Module } from '@hfquant/core/runtime'
 import { Xielu } from '../parts/activation.js'
 import { Norm } from '../parts/norm.js'
 import { child, parameterAt } from '../parts/place-module.js'

@@ -1,4 +1,4 @@
-import type { CheckpointMapping } from '@hfquant/core'
+import type { CheckpointMapping } from '@hfquant/core/runtime'
 import type { Activation } from '../parts/activation.js'
 import type { NormKind } from '../parts/norm.js'
 import type { Rope } from '../parts/rope.js'

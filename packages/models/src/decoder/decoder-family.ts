@@ -1,4 +1,9 @@
-import { CapabilityError, type CheckpointMapping, type JsonObject, type LayerCache } from '@hfquant/core'
+import {
+  CapabilityError,
+  type CheckpointMapping,
+  type JsonObject,
+  type LayerCache,
+} from '@hfquant/core/runtime'
 import {
   type Architecture,
   type DecoderDescription,

@@ -1,5 +1,5 @@
-import type { FloatDtype, Shell } from '@hfquant/core'
-import { joinPath, Module } from '@hfquant/core'
+import type { FloatDtype, Shell } from '@hfquant/core/runtime'
+import { joinPath, Module } from '@hfquant/core/runtime'
 import {
   type Architecture,
   defineArchitecture,

@@ -1,4 +1,4 @@
-import { type GraphValue, joinPath } from '@hfquant/core'
+import { type GraphValue, joinPath } from '@hfquant/core/runtime'
 import type { LayerOps, Ops } from '../ops/ops.js'
 import type { DecoderConfig } from './decoder-config.js'
 import { forwardLayers } from './forward-layers.js'

@@ -1,4 +1,4 @@
-import { type GraphValue, joinPath } from '@hfquant/core'
+import { type GraphValue, joinPath } from '@hfquant/core/runtime'
 import type { LayerOps } from '../ops/ops.js'
 import { attention } from './attention.js'
 import type { LayerChoice, LayersConfig } from './decoder-config.js'

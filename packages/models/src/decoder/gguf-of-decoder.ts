@@ -1,4 +1,4 @@
-import { CapabilityError, joinPath } from '@hfquant/core'
+import { CapabilityError, joinPath } from '@hfquant/core/runtime'
 import type { GgufModel, GgufPlace, GgufTable, GgufValue } from '../gguf/gguf-model.js'
 import type { Activation } from '../parts/activation.js'
 import { type Rope, type RopeScaling, ropeFrequencies, yarnAmplitude } from '../parts/rope.js'

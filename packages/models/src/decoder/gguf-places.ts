@@ -1,4 +1,4 @@
-import { joinPath } from '@hfquant/core'
+import { joinPath } from '@hfquant/core/runtime'
 import type { GgufModel, GgufPlace } from '../gguf/gguf-model.js'
 import type { AttentionChoice, DecoderConfig, MlpChoice } from './decoder-config.js'
 import type { DecoderGguf } from './gguf-of-decoder.js'

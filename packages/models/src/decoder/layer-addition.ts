@@ -1,4 +1,4 @@
-import type { FloatDtype, GraphValue, Module } from '@hfquant/core'
+import type { FloatDtype, GraphValue, Module } from '@hfquant/core/runtime'
 import type { LayerOps } from '../ops/ops.js'
 
 /** What one family has in its layers that no choice says: modules of its own, and what the output of a layer passes through. */

@@ -1,4 +1,4 @@
-import { type GraphValue, joinPath } from '@hfquant/core'
+import { type GraphValue, joinPath } from '@hfquant/core/runtime'
 import type { LayerOps } from '../ops/ops.js'
 import { type Routed, route } from '../parts/routing.js'
 import type { BesideChoice, ExpertsChoice, MlpChoice } from './decoder-config.js'

@@ -1,4 +1,4 @@
-import { type GraphValue, joinPath } from '@hfquant/core'
+import { type GraphValue, joinPath } from '@hfquant/core/runtime'
 import type { LayerOps, TokenPairs } from '../ops/ops.js'
 import type { AttentionChoice, BucketsChoice, DisentangledChoice, RelativeChoice } from './decoder-config.js'
 import type { LayerContext } from './forward-layers.js'

@@ -7,7 +7,7 @@ import {
   Module,
   type Shell,
   tie,
-} from '@hfquant/core'
+} from '@hfquant/core/runtime'
 import { buildLayers } from '../decoder/build-layers.js'
 import type { DisentangledChoice, RelativeChoice } from '../decoder/decoder-config.js'
 import { Norm } from '../parts/norm.js'

@@ -1,4 +1,4 @@
-import type { CheckpointMapping } from '@hfquant/core'
+import type { CheckpointMapping } from '@hfquant/core/runtime'
 import type { EncoderFacts } from '../architecture/encoder-facts.js'
 import type { LayersConfig } from '../decoder/decoder-config.js'
 import type { Activation } from '../parts/activation.js'

@@ -1,4 +1,4 @@
-import { CapabilityError, type CheckpointMapping, type JsonObject, joinPath } from '@hfquant/core'
+import { CapabilityError, type CheckpointMapping, type JsonObject, joinPath } from '@hfquant/core/runtime'
 import {
   type Architecture,
   type Backbone,

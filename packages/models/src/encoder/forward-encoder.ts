@@ -1,4 +1,4 @@
-import { type GraphValue, joinPath } from '@hfquant/core'
+import { type GraphValue, joinPath } from '@hfquant/core/runtime'
 import type { EncoderTask } from '../architecture/encoder-facts.js'
 import { forwardLayers } from '../decoder/forward-layers.js'
 import type { EncoderOps } from '../ops/encoder-ops.js'

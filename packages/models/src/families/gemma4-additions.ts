@@ -1,4 +1,4 @@
-import { Embedding, type GraphValue, joinPath, Linear } from '@hfquant/core'
+import { Embedding, type GraphValue, joinPath, Linear } from '@hfquant/core/runtime'
 import type { LayerAddition } from '../decoder/layer-addition.js'
 import type { LayerOps } from '../ops/ops.js'
 import type { Activation } from '../parts/activation.js'

@@ -1,4 +1,4 @@
-import { CapabilityError, type FloatDtype, Module } from '@hfquant/core'
+import { CapabilityError, type FloatDtype, Module } from '@hfquant/core/runtime'
 
 export type Activation = 'silu' | 'gelu' | 'gelu-tanh' | 'quick-gelu' | 'relu' | 'relu-squared' | 'xielu'
 

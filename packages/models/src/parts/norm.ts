@@ -1,4 +1,4 @@
-import { type FloatDtype, Module } from '@hfquant/core'
+import { type FloatDtype, Module } from '@hfquant/core/runtime'
 
 /** How a norm is computed, whatever its size. */
 export interface NormKind {

@@ -1,4 +1,4 @@
-import { type FloatDtype, Module } from '@hfquant/core'
+import { type FloatDtype, Module } from '@hfquant/core/runtime'
 
 /** Puts a parameter at a dotted path below `parent`. */
 export function parameterAt(parent: Module, path: string, dtype: FloatDtype, shape: readonly number[]): void {

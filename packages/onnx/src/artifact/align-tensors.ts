@@ -1,6 +1,6 @@
 import { type FileHandle, open, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { outputError, RuntimeError, writeFully } from '@hfquant/core'
+import { outputError, RuntimeError, writeFully } from '@hfquant/core/runtime'
 import { decodeModel, type ExternalEntry, encodeStored } from '../graph/onnx-schema.js'
 import { MODEL_FILE, nextPage, WEIGHTS_FILE } from './files.js'
 

@@ -15,7 +15,7 @@ import {
 import { open } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { listEntries, pruneEntries, removeEntry } from '@hfquant/core'
+import { listEntries, pruneEntries, removeEntry } from '@hfquant/core/runtime'
 import { afterAll, describe, expect, test, vi } from 'vitest'
 import { createGraph } from '../graph/graph.js'
 import { constant, floatBytes } from '../testing/run-graph.fixture.js'

@@ -1,6 +1,6 @@
 import { lstat, mkdir, rename } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { entryFolder, isTrustedEntry, markUsed, outputError, removeEntry } from '@hfquant/core'
+import { entryFolder, isTrustedEntry, markUsed, outputError, removeEntry } from '@hfquant/core/runtime'
 import { MODEL_FILE } from './files.js'
 import { isErrno } from './is-errno.js'
 import { checkManifest } from './manifest.js'

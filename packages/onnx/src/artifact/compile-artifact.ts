@@ -1,4 +1,4 @@
-import { createWorkFolder } from '@hfquant/core'
+import { createWorkFolder } from '@hfquant/core/runtime'
 import type { Graph } from '../graph/graph.js'
 import type { Artifact } from './artifact-cache.js'
 import { type PackOptions, packArtifact } from './pack-artifact.js'

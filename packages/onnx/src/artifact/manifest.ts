@@ -9,7 +9,7 @@ import {
   MANIFEST_FILE,
   PART_BYTES,
   readManifest,
-} from '@hfquant/core'
+} from '@hfquant/core/runtime'
 import { MODEL_FILE, WEIGHTS_FILE } from './files.js'
 
 /** What a compiled model was made from, for people. */

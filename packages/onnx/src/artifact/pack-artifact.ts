@@ -1,7 +1,7 @@
 import { chmod, mkdir, open, readdir, rm, statfs } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
-import { createWorkFolder, outputError } from '@hfquant/core'
+import { createWorkFolder, outputError } from '@hfquant/core/runtime'
 import { findMappedFile } from '../session/mapped-file.js'
 import { startSessionWorker } from '../session/session-worker-host.js'
 import { alignTensors } from './align-tensors.js'

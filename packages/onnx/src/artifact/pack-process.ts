@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { adoptWorkFolder } from '@hfquant/core'
+import { adoptWorkFolder } from '@hfquant/core/runtime'
 import { packArtifact } from './pack-artifact.js'
 import { type PackJob, type PackOutcome, withLowPriority } from './pack-later.js'
 

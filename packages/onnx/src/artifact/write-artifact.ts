@@ -10,7 +10,7 @@ import {
   RuntimeError,
   tensorBytes,
   writeFully,
-} from '@hfquant/core'
+} from '@hfquant/core/runtime'
 import { createKernelPool } from '@hfquant/kernels'
 import type { ByteLocation, Graph } from '../graph/graph.js'
 import { encodeModel } from '../graph/onnx-schema.js'

@@ -1,14 +1,14 @@
-import type {
-  ConstantTensor,
-  Dtype,
-  GraphAttribute,
-  GraphBuilder,
-  GraphValue,
-  NodeOptions,
+import {
+  type ConstantTensor,
+  type Dtype,
+  elementType,
+  type GraphAttribute,
+  type GraphBuilder,
+  type GraphValue,
+  type NodeOptions,
 } from '@hfquant/core'
 import { ancestors, type Makers, makers } from './ancestors.js'
 import { type BranchedNode, withBranches, withoutBranches } from './branches.js'
-import { elementType } from './element-type.js'
 import type { Dimension, GraphParts, GraphPort, Node, Port, PortedGraph } from './graph-parts.js'
 import { joinRows } from './join-rows.js'
 import { mergeProducts } from './merge-products.js'

@@ -1,6 +1,5 @@
-import type { ConstantTensor } from '@hfquant/core'
+import { type ConstantTensor, elementType } from '@hfquant/core'
 import { runKernel } from '@hfquant/kernels'
-import { elementType } from './element-type.js'
 import type { GraphParts, Literal } from './graph-parts.js'
 
 /** What stands for 0 among unsigned codes. */

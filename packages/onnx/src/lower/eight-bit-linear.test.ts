@@ -1,4 +1,4 @@
-import { Linear, type StoredBytes } from '@hfquant/core'
+import { Linear, type StoredBytes } from '@hfquant/core/runtime'
 import { runKernel } from '@hfquant/kernels'
 import { expect, test } from 'vitest'
 import { createGraph } from '../graph/graph.js'

@@ -1,10 +1,11 @@
 import {
+  type BlockConstant,
+  blockProduct,
   type ConstantPiece,
-  type ConstantTensor,
   type GraphValue,
   type Linear,
   parameterChunks,
-} from '@hfquant/core'
+} from '@hfquant/core/runtime'
 import { runKernel } from '@hfquant/kernels'
 import { addBias } from './linear.js'
 import type { LoweringContext } from './lowering.js'
@@ -12,9 +13,6 @@ import { parameterParts } from './parameter-pieces.js'
 
 /** Weights that share a scale; a multiple of what the runtime's kernels read at once. */
 const BLOCK = 32
-
-/** Computes with activations rounded to int8 for each block: the level at which 8 bits run at memory speed. */
-const INT8_ACTIVATIONS = 4
 
 /**
  * y = x·Wᵀ + b for a float weight [outFeatures, inFeatures], rounded to 8 bits in blocks of 32 of a row:
@@ -30,37 +28,22 @@ export function lowerInEightBits(
 ): GraphValue | undefined {
   const [outFeatures, inFeatures] = module.weight.shape as [number, number]
   if (inFeatures % BLOCK !== 0) return undefined
-  const { graph } = context
-  const blocks = inFeatures / BLOCK
-  const codes = graph.constant({
-    name: `${path}.eight_bit.codes`,
-    dtype: 'uint8',
-    shape: [outFeatures, blocks, BLOCK],
-    ...quantized(module, 'codes'),
-  })
-  const scales = graph.constant({
-    name: `${path}.eight_bit.scales`,
-    dtype: 'float32',
-    shape: [outFeatures, blocks],
-    ...quantized(module, 'scales'),
-  })
-  const product = graph.node('MatMulNBits', [input, codes, scales], {
-    domain: 'com.microsoft',
-    attributes: {
-      K: { int: inFeatures },
-      N: { int: outFeatures },
-      bits: { int: 8 },
-      block_size: { int: BLOCK },
-      accuracy_level: { int: INT8_ACTIVATIONS },
+  const product = blockProduct(
+    context.graph,
+    input,
+    { outFeatures, inFeatures },
+    {
+      ...{ name: `${path}.eight_bit`, bits: 8, blockSize: BLOCK },
+      ...{ codes: quantized(module, 'codes'), scales: quantized(module, 'scales') },
     },
-  })
+  )
   return addBias(product, module, path, context)
 }
 
 /** Which half of the product's weight a constant is. */
 type Part = 'codes' | 'scales'
 
-const quantized = (module: Linear, part: Part): Pick<ConstantTensor, 'chunks' | 'pieces'> => ({
+const quantized = (module: Linear, part: Part): BlockConstant => ({
   chunks: () => quantizedChunks(module, part),
   pieces: () => quantizedPieces(module, part),
 })

@@ -2,6 +2,7 @@ import {
   CapabilityError,
   type ConstantTensor,
   type Conv1D,
+  convert,
   dequantizedChunks,
   type Embedding,
   type GraphValue,
@@ -13,8 +14,7 @@ import {
   parameterSource,
   QuantizedModule,
   readParameter,
-} from '@hfquant/core'
-import { convert } from '../graph/cast.js'
+} from '@hfquant/core/runtime'
 import type { Lowering, LoweringContext } from './lowering.js'
 import { castPieces } from './parameter-pieces.js'
 

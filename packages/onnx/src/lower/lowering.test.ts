@@ -1,4 +1,4 @@
-import { type CapabilityError, Conv1D, Embedding, Linear, Module } from '@hfquant/core'
+import { type CapabilityError, Conv1D, Embedding, Linear, Module } from '@hfquant/core/runtime'
 import { describe, expect, test } from 'vitest'
 import { createGraph, type Graph } from '../graph/graph.js'
 import { lower } from './lowering.js'

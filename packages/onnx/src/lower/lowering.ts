@@ -6,7 +6,7 @@ import {
   Linear,
   type Module,
   QuantizedModule,
-} from '@hfquant/core'
+} from '@hfquant/core/runtime'
 import type { Graph } from '../graph/graph.js'
 import { lowerConv1D, lowerEmbedding, lowerLinear, lowerQuantized } from './linear.js'
 

@@ -7,7 +7,7 @@ import {
   type Parameter,
   parameterSource,
   type StoredBytes,
-} from '@hfquant/core'
+} from '@hfquant/core/runtime'
 import { rangeWithin } from '@hfquant/kernels'
 
 /** Bytes of a parameter that one call reads. */

@@ -1,4 +1,4 @@
-import type { LayerCache } from '@hfquant/core'
+import type { LayerCache } from '@hfquant/core/runtime'
 import type { TokenLogprobs } from '../sampling/log-probabilities.js'
 import type { SequenceSettings } from '../sampling/sampler-config.js'
 import type { ErrorRecord } from './error-record.js'

@@ -1,4 +1,4 @@
-import type { QuantizationConfigInput } from '@hfquant/core'
+import type { QuantizationConfigInput } from '@hfquant/core/runtime'
 import { demand } from '../conformance/breach.js'
 import type { FrontDoor, FrontDoorModel } from '../conformance/front-door.js'
 

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { type JsonObject, type QuantizationConfigInput, readJsonFile } from '@hfquant/core'
+import { type JsonObject, type QuantizationConfigInput, readJsonFile } from '@hfquant/core/runtime'
 import type { Architecture, EncoderTask } from '@hfquant/models'
 import { demand } from '../conformance/breach.js'
 import type { FrontDoor, FrontDoorModel } from '../conformance/front-door.js'

@@ -1,4 +1,4 @@
-import type { HfQuantizer, PostprocessContext } from '@hfquant/core'
+import type { HfQuantizer, PostprocessContext } from '@hfquant/core/runtime'
 import { demand, describeError, failing } from '../conformance/breach.js'
 import { type ConformanceCheck, forEachConfig, type NamedConfig, needing } from '../conformance/check.js'
 import type { ConformanceOptions } from '../conformance/options.js'

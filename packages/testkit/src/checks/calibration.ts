@@ -1,4 +1,4 @@
-import type { QuantizationConfigInput } from '@hfquant/core'
+import type { QuantizationConfigInput } from '@hfquant/core/runtime'
 import { demand, demandTyped, describeError, failing } from '../conformance/breach.js'
 import type { ConformanceCheck } from '../conformance/check.js'
 import type { FrontDoor } from '../conformance/front-door.js'

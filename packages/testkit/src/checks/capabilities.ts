@@ -1,6 +1,12 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { CapabilityError, findModule, type JsonObject, QuantizedModule, readJsonFile } from '@hfquant/core'
+import {
+  CapabilityError,
+  findModule,
+  type JsonObject,
+  QuantizedModule,
+  readJsonFile,
+} from '@hfquant/core/runtime'
 import { demand, demandTyped, failing, succeeding } from '../conformance/breach.js'
 import {
   abilitiesOf,

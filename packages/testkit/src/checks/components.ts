@@ -1,4 +1,4 @@
-import { isDtype, tensorBytes } from '@hfquant/core'
+import { isDtype, tensorBytes } from '@hfquant/core/runtime'
 import { ContractBreach, demand, demandTyped, succeeding } from '../conformance/breach.js'
 import { type ConformanceCheck, forEachConfig, type NamedConfig, needing } from '../conformance/check.js'
 import { sameJson } from '../conformance/json.js'

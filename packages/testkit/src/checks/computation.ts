@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { createScratchStore, dequantizeModel, readJsonFile, saveModel } from '@hfquant/core'
+import { createScratchStore, dequantizeModel, readJsonFile, saveModel } from '@hfquant/core/runtime'
 import { type Compute, writeArtifact } from '@hfquant/onnx'
 import { demand, succeeding } from '../conformance/breach.js'
 import { type ConformanceCheck, forEachConfig, type NamedConfig, needing } from '../conformance/check.js'

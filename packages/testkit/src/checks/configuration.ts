@@ -5,7 +5,7 @@ import {
   type QuantizationConfig,
   type QuantizationConfigInput,
   type QuantizerBackend,
-} from '@hfquant/core'
+} from '@hfquant/core/runtime'
 import { demand, demandTyped, failing, succeeding } from '../conformance/breach.js'
 import { type ConformanceCheck, forEachConfig, type NamedConfig } from '../conformance/check.js'
 import { configOf, differingKeys, isConfig, plainJson, sameJson } from '../conformance/json.js'

@@ -1,4 +1,4 @@
-import { CheckpointError, elementCount, type QuantizedModule } from '@hfquant/core'
+import { CheckpointError, elementCount, type QuantizedModule } from '@hfquant/core/runtime'
 import { ContractBreach, demand, demandTyped, describeError, failing } from '../conformance/breach.js'
 import { type ConformanceCheck, forEachConfig, type NamedConfig, needing } from '../conformance/check.js'
 import type { ConformanceOptions } from '../conformance/options.js'

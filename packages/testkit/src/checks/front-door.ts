@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { type JsonObject, type QuantizationConfigInput, readJsonFile } from '@hfquant/core'
+import { type JsonObject, type QuantizationConfigInput, readJsonFile } from '@hfquant/core/runtime'
 import { demand, succeeding } from '../conformance/breach.js'
 import { abilitiesOf, type ConformanceCheck, type NamedConfig, namedConfigs } from '../conformance/check.js'
 import type { FrontDoor, FrontDoorModel } from '../conformance/front-door.js'

@@ -1,4 +1,4 @@
-import type { HfQuantizer, Shell } from '@hfquant/core'
+import type { HfQuantizer, Shell } from '@hfquant/core/runtime'
 import { demand, demandTyped, succeeding } from '../conformance/breach.js'
 import { type ConformanceCheck, forEachConfig, type NamedConfig, needing } from '../conformance/check.js'
 import { configOf, plainJson, sameJson } from '../conformance/json.js'

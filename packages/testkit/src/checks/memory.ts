@@ -5,7 +5,7 @@ import {
   stateDict,
   tensorBytes,
   walkParameters,
-} from '@hfquant/core'
+} from '@hfquant/core/runtime'
 import { demand } from '../conformance/breach.js'
 import { type ConformanceCheck, forEachConfig, type NamedConfig, needing } from '../conformance/check.js'
 import { measureMemory } from '../conformance/memory-probe.js'

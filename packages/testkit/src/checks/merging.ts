@@ -1,4 +1,4 @@
-import { AutoQuantizer, ConfigError, type JsonObject, type QuantizationConfig } from '@hfquant/core'
+import { AutoQuantizer, ConfigError, type JsonObject, type QuantizationConfig } from '@hfquant/core/runtime'
 import { demand, demandTyped, failing, succeeding } from '../conformance/breach.js'
 import { type ConformanceCheck, namedConfigs } from '../conformance/check.js'
 import { configOf, differingKeys, plainJson, sameJson } from '../conformance/json.js'

@@ -1,4 +1,4 @@
-import type { QuantizationConfigInput } from '@hfquant/core'
+import type { QuantizationConfigInput } from '@hfquant/core/runtime'
 import { demand } from '../conformance/breach.js'
 import { type ConformanceCheck, forEachConfig, type NamedConfig, needing } from '../conformance/check.js'
 import { sameJson } from '../conformance/json.js'

@@ -1,4 +1,4 @@
-import type { FloatDtype, QuantizedModule } from '@hfquant/core'
+import type { FloatDtype, QuantizedModule } from '@hfquant/core/runtime'
 import { demand } from '../conformance/breach.js'
 import { type ConformanceCheck, forEachConfig, type NamedConfig, needing } from '../conformance/check.js'
 import type { ConformanceOptions } from '../conformance/options.js'

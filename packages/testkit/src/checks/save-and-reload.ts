@@ -1,6 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type JsonObject, readJsonFile } from '@hfquant/core'
+import { type JsonObject, readJsonFile } from '@hfquant/core/runtime'
 import { demand, succeeding } from '../conformance/breach.js'
 import { type ConformanceCheck, forEachConfig, type NamedConfig, needing } from '../conformance/check.js'
 import { differingKeys, plainJson, sameJson } from '../conformance/json.js'

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { loadModel, readJsonFile, saveFolder } from '@hfquant/core'
+import { loadModel, readJsonFile, saveFolder } from '@hfquant/core/runtime'
 import { demand, failing, succeeding } from '../conformance/breach.js'
 import { type ConformanceCheck, forEachConfig, type NamedConfig, needing } from '../conformance/check.js'
 import type { ConformanceOptions } from '../conformance/options.js'

@@ -1,4 +1,4 @@
-import { type QuantizationConfigInput, QuantizedModule, walkModules } from '@hfquant/core'
+import { type QuantizationConfigInput, QuantizedModule, walkModules } from '@hfquant/core/runtime'
 import { demand, succeeding } from '../conformance/breach.js'
 import { type ConformanceCheck, type NamedConfig, namedConfigs, needing } from '../conformance/check.js'
 import { configOf, plainJson } from '../conformance/json.js'

@@ -1,4 +1,4 @@
-import type { JsonObject, QuantizationConfigInput } from '@hfquant/core'
+import type { JsonObject, QuantizationConfigInput } from '@hfquant/core/runtime'
 
 /** What `AutoModelForCausalLM` offers, as far as the suite uses it. */
 export interface FrontDoor {

@@ -1,5 +1,10 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { JsonObject, QuantizationConfig, QuantizationConfigInput, QuantizerBackend } from '@hfquant/core'
+import type {
+  JsonObject,
+  QuantizationConfig,
+  QuantizationConfigInput,
+  QuantizerBackend,
+} from '@hfquant/core/runtime'
 
 /** The block as a reader of config.json sees it. */
 export const plainJson = (config: QuantizationConfig): JsonObject =>

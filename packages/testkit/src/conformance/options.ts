@@ -1,4 +1,4 @@
-import type { JsonObject, QuantizationConfigInput } from '@hfquant/core'
+import type { JsonObject, QuantizationConfigInput } from '@hfquant/core/runtime'
 import type { FrontDoor } from './front-door.js'
 
 /** A configuration that the suite is run with. */

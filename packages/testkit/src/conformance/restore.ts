@@ -1,4 +1,4 @@
-import { dequantizedChunks, type QuantizedModule } from '@hfquant/core'
+import { dequantizedChunks, type QuantizedModule } from '@hfquant/core/runtime'
 
 /** The values that a quantized weight stands for, [outFeatures, inFeatures]. */
 export async function restore(module: QuantizedModule): Promise<Float32Array> {

@@ -5,7 +5,7 @@ import {
   type Shell,
   stateDict,
   walkModules,
-} from '@hfquant/core'
+} from '@hfquant/core/runtime'
 import { readCheckpoint } from '../models/read-checkpoint.js'
 import { demand } from './breach.js'
 

@@ -1,4 +1,9 @@
-import { type HfQuantizer, placeQuantized, type QuantizedFormat, QuantizedModule } from '@hfquant/core'
+import {
+  type HfQuantizer,
+  placeQuantized,
+  type QuantizedFormat,
+  QuantizedModule,
+} from '@hfquant/core/runtime'
 import { quantizedModules } from './tensors.js'
 
 /** Lets every format that a quantizer chooses be replaced by another one, right after preprocess. */

@@ -21,7 +21,7 @@ import {
   type SaveModelOptions,
   type Shell,
   saveModel,
-} from '@hfquant/core'
+} from '@hfquant/core/runtime'
 import { createGraphThreads, type GraphThreads } from '@hfquant/onnx'
 import { fakeEnvironment } from '../fake-environment.js'
 import { buildShell, type ModelLayout } from '../models/layout.js'

@@ -9,7 +9,7 @@ import {
   type Shell,
   type Tie,
   tie,
-} from '@hfquant/core'
+} from '@hfquant/core/runtime'
 
 /** A module of a model, by what it holds. */
 export type ModuleSpec =

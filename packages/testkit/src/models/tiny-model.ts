@@ -1,4 +1,4 @@
-import { findModule, type GraphValue, type Shell } from '@hfquant/core'
+import { findModule, type GraphValue, type Shell } from '@hfquant/core/runtime'
 import { createGraph, type Graph, type LoweringContext, lower } from '@hfquant/onnx'
 import type { ModelLayout, ModuleSpec } from './layout.js'
 

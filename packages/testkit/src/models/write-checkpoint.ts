@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type FloatDtype, type JsonObject, type Shell, walkParameters } from '@hfquant/core'
+import { type FloatDtype, type JsonObject, type Shell, walkParameters } from '@hfquant/core/runtime'
 import { type SafetensorsDtype, writeSafetensors } from '@hfquant/safetensors'
 import { buildShell, type ModelLayout } from './layout.js'
 import { encodeFloats, gaussian } from './values.js'

@@ -14,7 +14,7 @@ import {
   readParameter,
   skip,
   walkModules,
-} from '@hfquant/core'
+} from '@hfquant/core/runtime'
 import {
   type RoundToNearestConfig,
   roundToNearestDefinition,
@@ -58,7 +58,9 @@ export const randomBytes = withFormat('random', (format) => ({
 }))
 
 /** Has a skip list in its configuration and does not tell anybody. */
-export const ignoredSkipList = define('skip_list', { skipModules: () => undefined })
+export const ignoredSkipList = define('skip_list', {
+  select: (config) => ({ ...roundToNearestDefinition.select!(config), keep: undefined }),
+})
 
 /** Takes whatever shape the file has. */
 export const silentShapeMismatch = define('shape', {
@@ -104,7 +106,10 @@ export const swallowedAbort = withQuantizer('abort', (quantizer) => {
 
 /** Writes something else than it reads. */
 export const wrongJson = define('json', {
-  formatConfig: (config) => ({ ...roundToNearestDefinition.formatConfig(config), levels: config.levels - 1 }),
+  config: {
+    ...roundToNearestDefinition.config,
+    format: (config) => ({ ...roundToNearestDefinition.config.format(config), levels: config.levels - 1 }),
+  },
 })
 
 /** Looks at the machine when the shell has been changed already. */
@@ -176,7 +181,10 @@ export const untypedRefusal = define('untyped', {
 
 /** Takes anything for a number. */
 export const uncheckedConfig = define('unchecked', {
-  parseConfig: ({ levels = 127 }) => ({ levels: levels as number, keepInFloat: undefined }),
+  config: {
+    ...roundToNearestDefinition.config,
+    parse: ({ levels = 127 }) => ({ levels: levels as number, keepInFloat: undefined }),
+  },
 })
 
 /** Leaves layers out and does not say why. */

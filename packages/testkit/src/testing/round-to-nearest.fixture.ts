@@ -54,15 +54,19 @@ export const roundToNearestFormat = (levels: number): QuantizedFormat => ({
 })
 
 export const roundToNearestDefinition: QuantizerDefinition<RoundToNearestConfig> = {
-  specVersion: 1,
+  specVersion: 2,
   quantMethod: 'round_to_nearest',
-  parseConfig: (json) => ({
-    levels: readInteger(json, 'levels', 127),
-    keepInFloat: readStrings(json, 'modules_to_not_convert', undefined),
+  config: {
+    parse: (json) => ({
+      levels: readInteger(json, 'levels', 127),
+      keepInFloat: readStrings(json, 'modules_to_not_convert', undefined),
+    }),
+    format: ({ levels, keepInFloat }) => ({ levels, modules_to_not_convert: keepInFloat ?? null }),
+  },
+  select: (config) => ({
+    keep: config.keepInFloat,
+    record: ({ kept }) => ({ ...config, keepInFloat: kept }),
   }),
-  formatConfig: ({ levels, keepInFloat }) => ({ levels, modules_to_not_convert: keepInFloat ?? null }),
-  skipModules: ({ keepInFloat }) => keepInFloat,
-  withSkipModules: (config, resolved) => ({ ...config, keepInFloat: resolved }),
   formatFor: (_weight, { levels }) => roundToNearestFormat(levels),
 }
 

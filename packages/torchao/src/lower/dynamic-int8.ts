@@ -1,8 +1,15 @@
-import type { ConstantPiece, GraphBuilder, GraphValue, LoweringInput, QuantizedFormat } from '@hfquant/core'
+import {
+  type ConstantPiece,
+  cast,
+  type GraphBuilder,
+  type GraphValue,
+  type LoweringInput,
+  type QuantizedFormat,
+} from '@hfquant/core'
 import { transposedCodes, transposedPieces, widenFloats } from '@hfquant/kernels'
 import { type GroupedCodes, QDATA, SCALE } from '../tensors/grouped-codes.js'
 import type { Int8Activations } from '../tensors/int8-activations.js'
-import { FLOAT, quantizeActivations, UNSIGNED_ZERO } from './quantize-activations.js'
+import { quantizeActivations, UNSIGNED_ZERO } from './quantize-activations.js'
 
 /** More columns than this could overflow a sum of products of codes: 2^31 / (128 * 128). */
 const MOST_COLUMNS = 2 ** 17 - 1
@@ -40,10 +47,7 @@ function dynamicInt8(
   })
   const zero = graph.literal('uint8', [], [UNSIGNED_ZERO])
   const product = graph.node('MatMulInteger', [codes, operand, zero, zero])
-  const scaled = graph.node('Mul', [
-    graph.node('Cast', [product], { attributes: { to: { int: FLOAT } } }),
-    scale,
-  ])
+  const scaled = graph.node('Mul', [cast(graph, product, 'float32'), scale])
   const scales = graph.constant({
     name: `${path}.matmul_integer.scales`,
     dtype: 'float32',

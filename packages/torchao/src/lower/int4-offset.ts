@@ -1,8 +1,15 @@
-import type { GraphBuilder, GraphValue, LoweringInput, QuantizedFormat } from '@hfquant/core'
+import {
+  blockProduct,
+  blockScales,
+  type GraphBuilder,
+  type GraphValue,
+  type LoweringInput,
+  type QuantizedFormat,
+} from '@hfquant/core'
 import { widenFloats } from '@hfquant/kernels'
 import { QDATA, SCALE, ZERO_POINT } from '../tensors/grouped-codes.js'
 import type { Int4Codes } from '../tensors/int4-tensor.js'
-import { matMulNBitsBlock, matMulNBitsNode } from './mat-mul-n-bits.js'
+import { matMulNBitsBlock } from './mat-mul-n-bits.js'
 
 /**
  * y = x·Wᵀ for weights code * scale + offset.
@@ -28,26 +35,17 @@ function int4Offset(
   const { inFeatures, outFeatures, groupSize } = weight
   const { path } = layer.weight
   const groups = inFeatures / groupSize
-  const blocks = inFeatures / blockSize
-  const codes = graph.constant({
-    name: `${path}.matmul_nbits.codes`,
-    dtype: 'uint8',
-    shape: [outFeatures, blocks, blockSize / 2],
-    chunks: () => unsignedNibbles(layer),
-  })
-  const scales = graph.constant({
-    name: `${path}.matmul_nbits.scales`,
-    dtype: 'float32',
-    shape: [outFeatures, blocks],
-    chunks: () => blockScales(layer, weight, blockSize),
-  })
   const offsets = graph.constant({
     name: `${path}.offsets`,
     dtype: 'float32',
     shape: [groups, outFeatures],
     chunks: () => groupOffsets(layer, weight),
   })
-  const product = matMulNBitsNode(graph, layer, [codes, scales], { bits: 4, blockSize })
+  const product = blockProduct(graph, layer.input, layer.weight, {
+    ...{ name: `${path}.matmul_nbits`, bits: 4, blockSize },
+    codes: { chunks: () => unsignedNibbles(layer) },
+    scales: { chunks: () => scaleChunks(layer, weight, blockSize) },
+  })
   const grouped = graph.node('Reshape', [layer.input, graph.literal('int64', [3], [-1, groups, groupSize])])
   const sums = graph.node('ReduceSum', [grouped, graph.literal('int64', [1], [2])], {
     attributes: { keepdims: { int: 0 } },
@@ -61,22 +59,19 @@ async function* unsignedNibbles({ read }: LoweringInput): AsyncGenerator<Uint8Ar
   yield (await read(QDATA)).map((pair) => pair ^ 0x88)
 }
 
-/** [groups, outFeatures] -> float32 [outFeatures, blocks], the scale of a group for each of its blocks. */
-async function* blockScales(
+/** The scale of a group for each of its blocks; they are stored [groups, outFeatures]. */
+async function* scaleChunks(
   { read }: LoweringInput,
   { inFeatures, outFeatures, groupSize, scaleDtype }: Int4Codes,
   blockSize: number,
 ): AsyncGenerator<Uint8Array> {
   const scales = widenFloats(await read(SCALE), scaleDtype)
-  const blocks = inFeatures / blockSize
-  const result = new Float32Array(outFeatures * blocks)
-  for (let row = 0; row < outFeatures; row++) {
-    for (let block = 0; block < blocks; block++) {
-      const group = Math.floor((block * blockSize) / groupSize)
-      result[row * blocks + block] = scales[group * outFeatures + row]!
-    }
-  }
-  yield new Uint8Array(result.buffer)
+  const groupOf = (block: number) => Math.floor((block * blockSize) / groupSize)
+  yield* blockScales(
+    outFeatures,
+    inFeatures / blockSize,
+    (row, block) => scales[groupOf(block) * outFeatures + row]!,
+  )
 }
 
 async function* groupOffsets({ read }: LoweringInput, { scaleDtype }: Int4Codes): AsyncGenerator<Uint8Array> {

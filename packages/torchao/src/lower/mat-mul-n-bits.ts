@@ -1,4 +1,4 @@
-import type { GraphBuilder, GraphValue, LoweringInput } from '@hfquant/core'
+import { blockProduct, blocksOf, type GraphBuilder, type GraphValue, type LoweringInput } from '@hfquant/core'
 import type { GroupedCodes } from '../tensors/grouped-codes.js'
 import { codeChunks, scaleChunks, zeroPointChunks } from './mat-mul-n-bits-constants.js'
 
@@ -16,9 +16,6 @@ export interface PackedLayout extends GroupedCodes {
 const BLOCK_SIZES = [256, 128, 64, 32, 16]
 const ROW_BLOCK_SIZE = 64
 
-/** Computes with activations rounded to int8 for each block: the level at which 4 and 8 bits run at memory speed. */
-const INT8_ACTIVATIONS = 4
-
 /**
  * The block size that serves a group size: the largest that divides it, so that a group becomes whole blocks with equal
  * scales. A row with one scale need not be divided evenly. Undefined when there is none.
@@ -29,26 +26,18 @@ export function matMulNBitsBlock(groupSize: number, inFeatures: number): number 
   return allowed.find((size) => groupSize % size === 0) ?? (wholeRow ? ROW_BLOCK_SIZE : undefined)
 }
 
-/**
- * y = x·Wᵀ by `MatMulNBits`: B uint8 [N, blocks, blockSize * container / 8], code plus 2^(container-1); scales float32
- * [N, blocks]; zero points uint8 [N, ceil(blocks * container / 8)], left out when all are 0.
- */
+/** y = x·Wᵀ by a product of blocks; zero points are left out when all are 0. */
 export const lowerMatMulNBits =
   (codes: GroupedCodes) =>
-  (graph: GraphBuilder, layer: LoweringInput): GraphValue =>
-    matMulNBits(graph, layer, codes)
-
-function matMulNBits(graph: GraphBuilder, layer: LoweringInput, weight: GroupedCodes): GraphValue {
-  const { inFeatures } = layer.weight
-  const layout = packedLayout(layer, weight, matMulNBitsBlock(weight.groupSize, inFeatures)!)
-  const { blockSize, blocks, container, outFeatures } = layout
-  const constants = packedConstants(graph, layer, layout, 'matmul_nbits', [
-    outFeatures,
-    blocks,
-    (blockSize * container) / 8,
-  ])
-  return matMulNBitsNode(graph, layer, constants, { bits: container, blockSize })
-}
+  (graph: GraphBuilder, layer: LoweringInput): GraphValue => {
+    const layout = packedLayout(layer, codes, matMulNBitsBlock(codes.groupSize, layer.weight.inFeatures)!)
+    return blockProduct(graph, layer.input, layer.weight, {
+      ...{ name: `${layer.weight.path}.matmul_nbits`, bits: layout.container, blockSize: layout.blockSize },
+      codes: { chunks: () => codeChunks(layer, layout) },
+      scales: { chunks: () => scaleChunks(layer, layout) },
+      zeros: codes.zeroPoint === 'values' ? { chunks: () => zeroPointChunks(layer, layout) } : undefined,
+    })
+  }
 
 /** Rows of an embedding; undefined where no block size divides a group. */
 export const lowerGather =
@@ -65,12 +54,26 @@ function gather(graph: GraphBuilder, layer: LoweringInput, weight: GroupedCodes)
   const blockSize = BLOCK_SIZES.find((size) => weight.groupSize % size === 0)
   if (blockSize === undefined) return undefined
   const layout = packedLayout(layer, weight, blockSize)
-  const { container, outFeatures } = layout
-  const [codes, ...scaling] = packedConstants(graph, layer, layout, 'gather', [
-    outFeatures,
-    (inFeatures * container) / 8,
-  ])
-  return graph.node('GatherBlockQuantized', [codes, layer.input, ...scaling], {
+  const { container, outFeatures, blocks } = layout
+  const constant = (
+    part: string,
+    dtype: 'uint8' | 'float32',
+    shape: readonly number[],
+    chunks: () => AsyncIterable<Uint8Array>,
+  ) => graph.constant({ name: `${layer.weight.path}.gather.${part}`, dtype, shape, chunks })
+  const codes = constant('codes', 'uint8', [outFeatures, (inFeatures * container) / 8], () =>
+    codeChunks(layer, layout),
+  )
+  const scales = constant('scales', 'float32', [outFeatures, blocks], () => scaleChunks(layer, layout))
+  const zeros =
+    weight.zeroPoint === 'values'
+      ? [
+          constant('zero_points', 'uint8', [outFeatures, Math.ceil((blocks * container) / 8)], () =>
+            zeroPointChunks(layer, layout),
+          ),
+        ]
+      : []
+  return graph.node('GatherBlockQuantized', [codes, layer.input, scales, ...zeros], {
     domain: 'com.microsoft',
     attributes: {
       bits: { int: container },
@@ -83,56 +86,6 @@ function gather(graph: GraphBuilder, layer: LoweringInput, weight: GroupedCodes)
 
 function packedLayout({ weight }: LoweringInput, codes: GroupedCodes, blockSize: number): PackedLayout {
   const container = codes.bits <= 4 ? 4 : 8
-  const blocks = Math.ceil(weight.inFeatures / blockSize)
+  const blocks = blocksOf(weight.inFeatures, blockSize)
   return { ...codes, outFeatures: weight.outFeatures, container, blockSize, blocks }
 }
-
-/** [codes, scales, zero points]; the last are left out when all are 0. */
-function packedConstants(
-  graph: GraphBuilder,
-  layer: LoweringInput,
-  layout: PackedLayout,
-  use: string,
-  codesShape: readonly number[],
-): readonly GraphValue[] {
-  const { outFeatures, blocks, container, zeroPoint } = layout
-  const name = (part: string) => `${layer.weight.path}.${use}.${part}`
-  const codes = graph.constant({
-    name: name('codes'),
-    dtype: 'uint8',
-    shape: codesShape,
-    chunks: () => codeChunks(layer, layout),
-  })
-  const scales = graph.constant({
-    name: name('scales'),
-    dtype: 'float32',
-    shape: [outFeatures, blocks],
-    chunks: () => scaleChunks(layer, layout),
-  })
-  if (zeroPoint !== 'values') return [codes, scales]
-  const zeroPoints = graph.constant({
-    name: name('zero_points'),
-    dtype: 'uint8',
-    shape: [outFeatures, Math.ceil((blocks * container) / 8)],
-    chunks: () => zeroPointChunks(layer, layout),
-  })
-  return [codes, scales, zeroPoints]
-}
-
-/** The operator on weights that are laid out for it: [codes, scales, zero points]. */
-export const matMulNBitsNode = (
-  graph: GraphBuilder,
-  { input, weight }: LoweringInput,
-  constants: readonly GraphValue[],
-  { bits, blockSize }: { readonly bits: 4 | 8; readonly blockSize: number },
-): GraphValue =>
-  graph.node('MatMulNBits', [input, ...constants], {
-    domain: 'com.microsoft',
-    attributes: {
-      K: { int: weight.inFeatures },
-      N: { int: weight.outFeatures },
-      bits: { int: bits },
-      block_size: { int: blockSize },
-      accuracy_level: { int: INT8_ACTIVATIONS },
-    },
-  })

@@ -1,4 +1,4 @@
-import type { GraphBuilder, GraphValue } from '@hfquant/core'
+import { cast, type GraphBuilder, type GraphValue } from '@hfquant/core'
 import type { Int8Activations } from '../tensors/int8-activations.js'
 
 /** Activations as unsigned codes around 128, with what turns a product of them back into numbers. */
@@ -13,10 +13,6 @@ export interface QuantizedActivations {
 
 /** The middle of the unsigned codes. The operator is exact, and fast, for uint8 with this zero point on both sides. */
 export const UNSIGNED_ZERO = 128
-
-/** TensorProto.FLOAT and TensorProto.UINT8 */
-export const FLOAT = 1
-const UINT8 = 2
 
 /** 2^-23, the least scale of an Int8Tensor: keeps a token of zeros from dividing by 0. */
 const SMALLEST_SCALE = 2 ** -23
@@ -64,7 +60,7 @@ export function quantizeActivations(
     high + UNSIGNED_ZERO,
   )
   return {
-    codes: graph.node('Cast', [unsigned], { attributes: { to: { int: UINT8 } } }),
+    codes: cast(graph, unsigned, 'uint8'),
     scale,
     zeroPoint,
   }

@@ -8,7 +8,7 @@ import {
   registerQuantizer,
   type StoredObject,
   type WeightInfo,
-} from '@hfquant/core'
+} from '@hfquant/core/runtime'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Int8DynamicActivationInt8WeightConfig, Int8WeightOnlyConfig, torchao } from '../index.js'
 import { goldenBytes, goldenPath, openGolden, storedContext } from '../testing/golden.fixture.js'
@@ -84,10 +84,10 @@ test('tensors of version 1 get a config of version 2, which describes what will 
   await using opened = await openPickled('affine_v1_int8_dynamic')
   const block = { _type: 'Int8DynamicActivationInt8WeightConfig', _version: 1, _data: {} }
   const { value } = torchao.parseConfig({ quant_type: { default: block } }) as typeof FLOAT8
-  const settled = torchao.definition.settleConfig!(value, opened)
-  expect(settled.quantType).toEqual(new Int8DynamicActivationInt8WeightConfig())
+  const settled = torchao.definition.files!.rewrite!(value, opened)
+  expect(settled!.quantType).toEqual(new Int8DynamicActivationInt8WeightConfig())
   await using current = await openPickled('int8_tensor_weight_only')
-  expect(torchao.definition.settleConfig!(value, current)).toBe(value)
+  expect(torchao.definition.files!.rewrite!(value, current)).toBeUndefined()
 })
 
 describe('the other classes', () => {

@@ -3,7 +3,7 @@ import { FLOAT8_DTYPES, type Float8Dtype, runKernel } from '@hfquant/kernels'
 import type { ScaleBlock } from '../configs/granularity.js'
 import { expectFloatDtype } from './document-fields.js'
 import { QDATA, SCALE } from './grouped-codes.js'
-import { expectFinite, expectTensor, readBlock } from './stored-parts.js'
+import { expectFinite, readBlock } from './stored-parts.js'
 import type { TensorClass } from './tensor-class.js'
 import type { TensorDocument, TorchAoFormat } from './torchao-format.js'
 
@@ -76,10 +76,9 @@ export const float8Tensor: TensorClass = {
     const { tensor, weight, document } = parts
     const { outFeatures, inFeatures } = weight
     const block = readBlock(parts, true)
-    const qdata = parts.part('qdata')
-    expectTensor(qdata, FLOAT8_DTYPES, [outFeatures, inFeatures])
+    const qdata = parts.tensors.expect(QDATA, FLOAT8_DTYPES, [outFeatures, inFeatures])
     const shape = block.shared ? [1, 1] : [outFeatures, inFeatures / block.groupSize]
-    await expectFinite(parts, parts.part('scale'), ['float32'], shape)
+    await expectFinite(parts, SCALE, ['float32'], shape)
     const codeDtype = qdata.dtype as Float8Dtype
     return storedFloat8({ tensor, inFeatures, outFeatures, ...block, codeDtype }, document)
   },

@@ -9,7 +9,7 @@ import type {
 import { castFloats, reference, runKernel } from '@hfquant/kernels'
 import type { ScaleBlock } from '../configs/granularity.js'
 import { refuseWideCodes } from './code-range.js'
-import { expectFinite, expectTensor, FLOAT_SCALES, readZeroPoints, type StoredParts } from './stored-parts.js'
+import { expectFinite, FLOAT_SCALES, readZeroPoints, type StoredParts } from './stored-parts.js'
 import { type AffineScheme, componentKey } from './torchao-format.js'
 
 export const QDATA = componentKey('qdata')
@@ -101,13 +101,12 @@ export async function readGroupedCodes(
 ): Promise<GroupedCodes> {
   const { outFeatures, inFeatures } = parts.weight
   const scales = shared ? [1, 1] : [outFeatures, inFeatures / groupSize]
-  expectTensor(parts.part('qdata'), ['int8'], [outFeatures, inFeatures])
-  const scaleDtype = await expectFinite(parts, parts.part('scale'), FLOAT_SCALES, scales)
+  parts.tensors.expect(QDATA, ['int8'], [outFeatures, inFeatures])
+  const scaleDtype = await expectFinite(parts, SCALE, FLOAT_SCALES, scales)
   const codes = { inFeatures, groupSize, shared, bits, scaleDtype }
   if (!parts.has('zero_point')) return { ...codes, zeroPoint: 'absent' }
-  const zeros = parts.part('zero_point')
-  expectTensor(zeros, ['int8'], scales)
-  return { ...codes, zeroPoint: await readZeroPoints(parts, zeros, bits) }
+  parts.tensors.expect(ZERO_POINT, ['int8'], scales)
+  return { ...codes, zeroPoint: await readZeroPoints(parts, ZERO_POINT, bits) }
 }
 
 /** Bytes of some rows out of those of all. */

@@ -4,7 +4,7 @@ import { dtypeValue } from '../encoding/values.js'
 import { lowerInt4Offset } from '../lower/int4-offset.js'
 import { badAttribute, dtypeName, FLOAT_DTYPES } from './document-fields.js'
 import { QDATA, rowBytes, SCALE, ZERO_POINT } from './grouped-codes.js'
-import { expectFinite, expectTensor, FLOAT_SCALES, readBlock, type StoredParts } from './stored-parts.js'
+import { expectFinite, FLOAT_SCALES, readBlock, type StoredParts } from './stored-parts.js'
 import type { TensorClass } from './tensor-class.js'
 import type { TensorDocument, TorchAoFormat } from './torchao-format.js'
 
@@ -123,10 +123,10 @@ export const int4Tensor: TensorClass = {
     const { outFeatures, inFeatures } = parts.weight
     const { groupSize } = readBlock(parts, false)
     refuseOdd(parts, groupSize)
-    expectTensor(parts.part('qdata'), ['int8'], [outFeatures, inFeatures / 2])
+    parts.tensors.expect(QDATA, ['int8'], [outFeatures, inFeatures / 2])
     const scales = [inFeatures / groupSize, outFeatures]
-    const scaleDtype = await expectFinite(parts, parts.part('scale'), FLOAT_SCALES, scales)
-    await expectFinite(parts, parts.part('zero_point'), [scaleDtype], scales)
+    const scaleDtype = await expectFinite(parts, SCALE, FLOAT_SCALES, scales)
+    await expectFinite(parts, ZERO_POINT, [scaleDtype], scales)
     return storedInt4({ inFeatures, outFeatures, groupSize, scaleDtype }, parts.document)
   },
 }

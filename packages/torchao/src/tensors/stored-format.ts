@@ -1,7 +1,7 @@
 import {
-  CapabilityError,
   CheckpointError,
   type FormatContext,
+  HfquantError,
   isFloatDtype,
   type Skip,
   skip,
@@ -35,12 +35,8 @@ export async function storedFormat(
 
 /** Every file repeats all documents, so what is wrong with one is said of the file that holds the weight. */
 function inFile(error: unknown, file: string | undefined): unknown {
-  const isKnown = CheckpointError.isInstance(error) || CapabilityError.isInstance(error)
-  if (!isKnown || file === undefined || error.file !== undefined || error.code === 'TENSOR_MISSING')
-    return error
-  const { code, message, hint, tensor, field, found, expected } = error
-  const family = CheckpointError.isInstance(error) ? CheckpointError : CapabilityError
-  return new family(code, `${file}: ${message}`, { file, hint, tensor, field, found, expected, cause: error })
+  const isKnown = HfquantError.isInstance(error) && error.code !== 'TENSOR_MISSING'
+  return isKnown && file !== undefined ? error.inFile(file) : error
 }
 
 async function readFormat(

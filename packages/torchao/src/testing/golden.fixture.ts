@@ -8,7 +8,7 @@ import {
   type FormatContext,
   openCheckpoint,
   storedWeight,
-} from '@hfquant/core'
+} from '@hfquant/core/runtime'
 import { widenFloats } from '@hfquant/kernels'
 
 const GOLDENS = fileURLToPath(new URL('../../../../goldens/torchao/', import.meta.url))

@@ -10,4 +10,4 @@ export const formOf = (config: ReturnType<typeof rebuilt>) =>
 
 /** What messages call it. */
 export const describeOf = (config: ReturnType<typeof rebuilt>) =>
-  torchao.definition.parseConfig({ ...config.toDict() }).quantType.describe()
+  torchao.definition.config.parse({ ...config.toDict() }).quantType.describe()

@@ -55,7 +55,7 @@ export function documentOf(weight: WeightInfo, format: QuantizedFormat): string 
     quantized: { weight, format },
   }))
   const { value } = new TorchAoConfig({ quantType: INT8 })
-  return torchao.definition.checkpointMetadata!(entries, value)[`${weight.path}.weight`]!
+  return torchao.definition.files!.metadata!(entries, value)[`${weight.path}.weight`]!
 }
 
 /** The checkpoint as the loader presents it: older names in their current spelling. */
@@ -63,7 +63,7 @@ export function legacyContext(path: string): FormatContext {
   const context = storedContext(legacy, path)
   const current = new Map(
     [...context.stored!.tensors].map(([key, tensor]) => {
-      const name = torchao.definition.tensorName!(`${path}.${key}`)
+      const name = torchao.definition.files!.name!(`${path}.${key}`)
       return [name.slice(path.length + 1), { tensor, key }] as const
     }),
   )

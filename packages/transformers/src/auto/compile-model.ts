@@ -1,4 +1,4 @@
-import { CapabilityError, cacheFolder, publishWarning } from '@hfquant/core'
+import { CapabilityError, cacheFolder, publishWarning } from '@hfquant/core/runtime'
 import { compileArtifact, findArtifact } from '@hfquant/onnx'
 import { lowerModel } from '../lower/lower-model.js'
 import { type CompiledModel, listCompiledModels } from './compile/compiled-models.js'

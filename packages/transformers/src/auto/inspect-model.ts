@@ -9,7 +9,7 @@ import {
   type TensorInfo,
   tensorBytes,
   walkModules,
-} from '@hfquant/core'
+} from '@hfquant/core/runtime'
 import type { EncoderTask, ExpertFacts } from '@hfquant/models'
 import type { WantedModel } from './open/demand-kind.js'
 import { openModel } from './open/open-model.js'

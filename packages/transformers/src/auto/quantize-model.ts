@@ -12,7 +12,7 @@ import {
   type PlannedModel,
   saveFolder,
   walkModules,
-} from '@hfquant/core'
+} from '@hfquant/core/runtime'
 import type { ModelInspection } from './inspect-model.js'
 import type { WantedModel } from './open/demand-kind.js'
 import { asksToQuantize, checkSaveOptions, LOAD_OPTIONS, type LoadModelOptions } from './open/load-options.js'

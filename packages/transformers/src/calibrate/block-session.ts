@@ -1,4 +1,9 @@
-import { type ConstantTensor, cacheFolder, createScratchFolder, type HiddenStates } from '@hfquant/core'
+import {
+  type ConstantTensor,
+  cacheFolder,
+  createScratchFolder,
+  type HiddenStates,
+} from '@hfquant/core/runtime'
 import type { ModelFacts } from '@hfquant/models'
 import {
   DECODER,

@@ -8,7 +8,7 @@ import {
   type HiddenStates,
   Linear,
   walkModules,
-} from '@hfquant/core'
+} from '@hfquant/core/runtime'
 import { knownArchitectures } from '@hfquant/models'
 import { createGraphThreads } from '@hfquant/onnx'
 import { afterAll, expect, test } from 'vitest'
@@ -80,10 +80,11 @@ test('weights that are run twice are fitted to what they read in both runs', asy
     ...[['attention.dense'], ['ffn'], ['ffn_output']],
   ])
   const before = await twice.calibration.embed(Int32Array.from(ids), SEQUENCES)
-  const pass = await stage!.openMoments(stage!.levels[0]!, 128)
+  const asked = { momentPanelRows: 128, magnitudes: true, sampleEvery: 3 }
+  const pass = await stage!.openStatistics(stage!.levels[0]!, asked)
   expect(await pass.add({ ...before, data: before.data.slice() })).toEqual([])
-  expect(pass.tokens).toEqual([2 * ids.length])
-  const [[sums] = []] = await pass.finish()
+  const [{ tokens, moments: [sums] = [], magnitudes, samples } = { tokens: 0 }] = await pass.finish()
+  expect(tokens).toBe(2 * ids.length)
   await twice.close()
 
   // The same weights, each of which is run once.
@@ -102,6 +103,14 @@ test('weights that are run twice are fitted to what they read in both runs', asy
         for (let at = 0; at < data.length; at += width) wanted += data[at + row]! * data[at + column]!
       expect(sums![row * width + column]).toBeCloseTo(wanted, 3)
     }
+    const column = read.flatMap((data) => [...data].filter((_, at) => at % width === row))
+    expect(magnitudes![row]).toBeCloseTo(
+      column.reduce((sum, value) => sum + Math.abs(value), 0),
+      3,
+    )
+    const kept = column.filter((_, token) => token % 3 === 0)
+    expect(samples!.length).toBe(kept.length * width)
+    for (const [index, value] of kept.entries()) expect(samples![index * width + row]).toBeCloseTo(value, 4)
   }
 })
 

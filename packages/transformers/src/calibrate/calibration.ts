@@ -12,8 +12,9 @@ import {
   type OutputPass,
   rowChunks,
   type Shell,
+  type StatisticsRequest,
   tensorBytes,
-} from '@hfquant/core'
+} from '@hfquant/core/runtime'
 import type { ModelDescription } from '@hfquant/models'
 import { createGraphThreads, DECODER, type Graph, type GraphSession } from '@hfquant/onnx'
 import { lowerOnce } from '../lower/lower-model.js'
@@ -27,10 +28,10 @@ import {
   sideInputsOf,
 } from './block-session.js'
 import { levelsBetween, type ValueGroup } from './levels.js'
-import { openMomentsPass } from './moments-pass.js'
 import { refuseSideInputs } from './refuse-blocks.js'
 import { createSideStore } from './side-store.js'
 import { createSideValues, type SideValues } from './side-values.js'
+import { openStatisticsPass } from './statistics-pass.js'
 import { createTrace, type TracedBlock } from './trace-blocks.js'
 
 export interface CalibrationOptions {
@@ -85,15 +86,15 @@ export function createCalibration(
   const widthOf = (path: string) => weights.get(path)?.module.info.inFeatures
   const stage = (from: GraphValue, to: GraphValue, isLast: boolean): CalibrationStage => {
     const levels = levelsBetween({ graph, from, to, before: sides.before(from), modules, widthOf })
-    const openMoments = (groups: readonly LinearGroup[], panelRows: number) =>
-      openMomentsPass({
-        ...{ graph, from, groups: groups as readonly ValueGroup[], panelRows },
+    const openStatistics = (groups: readonly LinearGroup[], statistics: StatisticsRequest) =>
+      openStatisticsPass({
+        ...{ graph, from, groups: groups as readonly ValueGroup[], statistics },
         ...{ sides, sideInputs, open: opened },
       })
-    if (isLast) return { levels, openMoments }
+    if (isLast) return { levels, openStatistics }
     return {
       levels,
-      openMoments,
+      openStatistics,
       openOutput: () => openOutputPass({ graph, from, to, sides, sideInputs, open: opened }),
     }
   }

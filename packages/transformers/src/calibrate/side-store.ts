@@ -1,6 +1,6 @@
 import { closeSync, read as readAt } from 'node:fs'
 import { promisify } from 'node:util'
-import { openUnnamed, outputError, writeRange } from '@hfquant/core'
+import { openUnnamed, outputError, writeRange } from '@hfquant/core/runtime'
 import type { GraphTensor } from '@hfquant/onnx'
 
 /** Floats that blocks read beside hidden states, in a file without a name: of all layers they may be many times as many. */

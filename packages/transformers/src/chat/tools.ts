@@ -1,4 +1,4 @@
-import { quote } from '@hfquant/core'
+import { quote } from '@hfquant/core/runtime'
 import { ToolsError } from './errors.js'
 
 /** A function that a model may ask for, in the form of OpenAI's API. */

@@ -5,7 +5,7 @@ import {
   createScratchStore,
   type OnProgress,
   oneOf,
-} from '@hfquant/core'
+} from '@hfquant/core/runtime'
 import { openModel } from '../auto/open/open-model.js'
 import { fillModel } from '../auto/weights/fill-model.js'
 import { exportGguf } from './gguf/export-gguf.js'

@@ -13,7 +13,7 @@ import {
   QuantizedModule,
   rowChunks,
   type WeightSlot,
-} from '@hfquant/core'
+} from '@hfquant/core/runtime'
 import { floatBytes, runKernel } from '@hfquant/kernels'
 
 /** Floats of a loaded model, whatever they are stored in. Their bytes are made piece by piece. */

@@ -1,6 +1,6 @@
 import { readdir, realpath, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { liesIn, OutputError } from '@hfquant/core'
+import { liesIn, OutputError } from '@hfquant/core/runtime'
 import type { OpenedModel } from '../auto/open/open-model.js'
 
 /**

@@ -1,4 +1,4 @@
-import { closestName, quote } from '@hfquant/core'
+import { closestName, quote } from '@hfquant/core/runtime'
 import type { TokenConstraints } from '@hfquant/onnx'
 import { GenerationConfigError } from './errors.js'
 import {

@@ -1,4 +1,4 @@
-import type { Shell } from '@hfquant/core'
+import type { Shell } from '@hfquant/core/runtime'
 import type { ModelDescription } from '@hfquant/models'
 import {
   type CacheDtype,

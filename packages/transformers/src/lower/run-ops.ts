@@ -8,7 +8,7 @@ import {
   parameterChunks,
   QuantizedModule,
   type Shell,
-} from '@hfquant/core'
+} from '@hfquant/core/runtime'
 import {
   arithmetic,
   type LayerOps,

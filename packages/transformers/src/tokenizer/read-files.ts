@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { CheckpointError, parseJsonValue, readModelFile } from '@hfquant/core'
+import { CheckpointError, parseJsonValue, readModelFile } from '@hfquant/core/runtime'
 import { TokenizerFileError } from './errors.js'
 import { isObject, type JsonObject } from './json.js'
 

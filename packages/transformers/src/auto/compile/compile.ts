@@ -9,7 +9,7 @@ import {
   RuntimeError,
   tensorBytes,
   type WorkFolder,
-} from '@hfquant/core'
+} from '@hfquant/core/runtime'
 import {
   type ArtifactDescription,
   compileArtifact,

@@ -6,7 +6,7 @@ import {
   pruneEntries,
   quote,
   removeEntry,
-} from '@hfquant/core'
+} from '@hfquant/core/runtime'
 
 /** A compiled model in the cache folder, or what is left there of a calibration that was interrupted. */
 export interface CompiledModel {

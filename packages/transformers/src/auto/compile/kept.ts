@@ -1,4 +1,4 @@
-import { cacheFolder, publishWarning, removeEntry } from '@hfquant/core'
+import { cacheFolder, publishWarning, removeEntry } from '@hfquant/core/runtime'
 import { findArtifact } from '@hfquant/onnx'
 import type { OpenSession } from './open-session.js'
 

@@ -1,4 +1,4 @@
-import { CapabilityError, checkpointIdentity, type LoadedModel } from '@hfquant/core'
+import { CapabilityError, checkpointIdentity, type LoadedModel } from '@hfquant/core/runtime'
 import { artifactKey, type Graph } from '@hfquant/onnx'
 import { type LoweredSource, lowerModel } from '../../lower/lower-model.js'
 import type { LoadModelOptions } from '../open/load-options.js'

@@ -5,7 +5,7 @@ import {
   type LoadedModel,
   type LoadingReport,
   publishWarning,
-} from '@hfquant/core'
+} from '@hfquant/core/runtime'
 import { type ArtifactDescription, findArtifact } from '@hfquant/onnx'
 import type { OpenedModel } from '../open/open-model.js'
 

@@ -1,4 +1,4 @@
-import { quote } from '@hfquant/core'
+import { quote } from '@hfquant/core/runtime'
 import {
   type CompiledGrammar,
   compileVocabulary,

@@ -1,4 +1,4 @@
-import { ConfigError, quote } from '@hfquant/core'
+import { ConfigError, quote } from '@hfquant/core/runtime'
 import type { ModelFacts } from '@hfquant/models'
 import type { DecoderSession, SamplerConfig } from '@hfquant/onnx'
 import type { Drafter } from '../../generate/index.js'

@@ -1,4 +1,4 @@
-import { ConfigError, quote } from '@hfquant/core'
+import { ConfigError, quote } from '@hfquant/core/runtime'
 import type { ModelFacts } from '@hfquant/models'
 import { type Tokenizer, TokenizerError } from '../../tokenizer/index.js'
 

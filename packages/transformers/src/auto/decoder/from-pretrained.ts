@@ -1,4 +1,4 @@
-import { readUnreplaced } from '@hfquant/core'
+import { readUnreplaced } from '@hfquant/core/runtime'
 import { loadPretrained } from '../load-pretrained.js'
 import { settingsNotMet } from '../open/folder-files.js'
 import type { LoadModelOptions } from '../open/load-options.js'

@@ -1,4 +1,4 @@
-import { quote } from '@hfquant/core'
+import { quote } from '@hfquant/core/runtime'
 import { GenerationConfigError, type GenerationOptions } from '../../generate/index.js'
 import type { GrammarOptions } from './answer-grammar.js'
 import type { CausalLM } from './causal-lm.js'

@@ -1,4 +1,4 @@
-import { ConfigError, checkOptions, quote } from '@hfquant/core'
+import { ConfigError, checkOptions, quote } from '@hfquant/core/runtime'
 import type { TokenLogprobs } from '@hfquant/onnx'
 import { checkSignal } from '../open/load-options.js'
 import { probabilities, type TokenProbability } from './generate-text.js'

@@ -1,4 +1,4 @@
-import { ConfigError, type MergedQuantization, publishInfo } from '@hfquant/core'
+import { ConfigError, type MergedQuantization, publishInfo } from '@hfquant/core/runtime'
 
 /**
  * A quantized model may be asked to be quantized in the way that it is, which changes nothing, and in no other.

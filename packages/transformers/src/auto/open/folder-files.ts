@@ -1,6 +1,12 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { CheckpointError, type JsonObject, publishInfo, publishWarning, readJsonFile } from '@hfquant/core'
+import {
+  CheckpointError,
+  type JsonObject,
+  publishInfo,
+  publishWarning,
+  readJsonFile,
+} from '@hfquant/core/runtime'
 import { generationWarnings } from '../../generate/index.js'
 import { AutoTokenizer, type Tokenizer } from '../../tokenizer/index.js'
 

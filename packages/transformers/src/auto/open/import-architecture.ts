@@ -1,4 +1,4 @@
-import { EnvironmentError, importPlugIn } from '@hfquant/core'
+import { EnvironmentError, importPlugIn } from '@hfquant/core/runtime'
 import type { Architecture, ImportArchitecture } from '@hfquant/models'
 
 /**

@@ -1,4 +1,4 @@
-import { CapabilityError, ConfigError, type MergedQuantization, type Shell } from '@hfquant/core'
+import { CapabilityError, ConfigError, type MergedQuantization, type Shell } from '@hfquant/core/runtime'
 
 /**
  * The quantization with the output projection in it. One that is tied stays what the embedding is.

@@ -8,7 +8,7 @@ import {
   parseFloatDtype,
   type QuantizationConfigInput,
   quote,
-} from '@hfquant/core'
+} from '@hfquant/core/runtime'
 import type { CacheDtype, Compute } from '@hfquant/onnx'
 import { checkQuantize } from './quantize-argument.js'
 

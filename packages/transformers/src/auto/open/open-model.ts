@@ -21,7 +21,7 @@ import {
   recoverFolder,
   renameTensors,
   settleQuantization,
-} from '@hfquant/core'
+} from '@hfquant/core/runtime'
 import { describeModel, type ModelDescription, ropeRemark } from '@hfquant/models'
 import type { CacheDtype } from '@hfquant/onnx'
 import { MODULES_FILE } from '../encoder/sentence/sentence-settings.js'
@@ -170,11 +170,7 @@ async function inFile<Result>(path: string, read: () => Promise<Result>): Promis
   try {
     return await read()
   } catch (error) {
-    const about = ConfigError.isInstance(error) || CapabilityError.isInstance(error)
-    if (!about || error.file !== undefined) throw error
-    const { code, message, hint, field, module, found, expected } = error
-    const details = { file: path, hint, field, module, found, expected, cause: error }
-    const family = ConfigError.isInstance(error) ? ConfigError : CapabilityError
-    throw new family(code, `${path}: ${message}`, details)
+    const isAbout = ConfigError.isInstance(error) || CapabilityError.isInstance(error)
+    throw isAbout ? error.inFile(path) : error
   }
 }

@@ -1,4 +1,4 @@
-import { defineQuantizer, type MergedQuantization, type Shell, skip } from '@hfquant/core'
+import { defineQuantizer, type MergedQuantization, type Shell, skip } from '@hfquant/core/runtime'
 import { describe, expect, test } from 'vitest'
 import { includeHead } from './include-head.js'
 import { checkQuantize, int8Config, readQuantize } from './quantize-argument.js'
@@ -46,11 +46,10 @@ describe.each(refusals)('quantize %j is refused', (value, code, hint) => {
 
 test('a method that has no such choice does not quantize the head', () => {
   const backend = defineQuantizer<object>({
-    specVersion: 1,
+    specVersion: 2,
     revision: 1,
     quantMethod: 'nothing',
-    parseConfig: () => ({}),
-    formatConfig: () => ({}),
+    config: { parse: () => ({}), format: () => ({}) },
     formatFor: () => skip('is left alone'),
   })
   const merged: MergedQuantization = {

@@ -3,7 +3,7 @@ import {
   EnvironmentError,
   type QuantizationConfig,
   type QuantizationConfigInput,
-} from '@hfquant/core'
+} from '@hfquant/core/runtime'
 
 let int8: (() => Promise<QuantizationConfig>) | undefined
 

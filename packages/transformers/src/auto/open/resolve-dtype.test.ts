@@ -1,4 +1,4 @@
-import type { Checkpoint } from '@hfquant/core'
+import type { Checkpoint } from '@hfquant/core/runtime'
 import { describe, expect, test } from 'vitest'
 import { resolveDtype } from './resolve-dtype.js'
 

@@ -4,7 +4,7 @@ import {
   isFloatDtype,
   type JsonObject,
   parseFloatDtype,
-} from '@hfquant/core'
+} from '@hfquant/core/runtime'
 
 /**
  * The argument, else what config.json says, else the index of the shards, else the first float tensor. Models compute in

@@ -1,4 +1,4 @@
-import { type FoundModel, type JsonFile, type JsonObject, publishInfo, toValue } from '@hfquant/core'
+import { type FoundModel, type JsonFile, type JsonObject, publishInfo, toValue } from '@hfquant/core/runtime'
 import { type ModelDescription, textModelConfig } from '@hfquant/models'
 
 /**

@@ -1,4 +1,4 @@
-import { AutoQuantizer, type MergedQuantization } from '@hfquant/core'
+import { AutoQuantizer, type MergedQuantization } from '@hfquant/core/runtime'
 import type { OpenedModel } from './open-model.js'
 
 /**

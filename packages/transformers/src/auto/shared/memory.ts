@@ -1,4 +1,4 @@
-import { stateDict } from '@hfquant/core'
+import { stateDict } from '@hfquant/core/runtime'
 import type { SessionMemory } from '@hfquant/onnx'
 import type { Weights } from '../weights/weights.js'
 

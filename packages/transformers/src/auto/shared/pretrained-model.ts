@@ -6,7 +6,7 @@ import {
   type QuantizationConfigInput,
   readUnreplaced,
   type TokenizerElsewhere,
-} from '@hfquant/core'
+} from '@hfquant/core/runtime'
 import type { ModelDescription } from '@hfquant/models'
 import type { Tokenizer } from '../../tokenizer/index.js'
 import { findTokenizer } from '../open/folder-files.js'

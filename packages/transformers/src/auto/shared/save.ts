@@ -1,5 +1,5 @@
 import { basename } from 'node:path'
-import { type Shell, saveModel, type TokenizerElsewhere } from '@hfquant/core'
+import { type Shell, saveModel, type TokenizerElsewhere } from '@hfquant/core/runtime'
 import { createKernelPool } from '@hfquant/kernels'
 import type { LoadModelOptions, SaveOptions } from '../open/load-options.js'
 import type { OpenedModel } from '../open/open-model.js'

@@ -1,4 +1,4 @@
-import { RuntimeError, type Shell } from '@hfquant/core'
+import { RuntimeError, type Shell } from '@hfquant/core/runtime'
 import type { SessionMemory } from '@hfquant/onnx'
 import { compile } from '../compile/compile.js'
 import { openKept } from '../compile/kept.js'

@@ -7,7 +7,7 @@ import {
   type QuantizationConfigInput,
   type Shell,
   type TensorStore,
-} from '@hfquant/core'
+} from '@hfquant/core/runtime'
 import { confirmRecipe } from '../open/confirm-recipe.js'
 import type { LoadModelOptions } from '../open/load-options.js'
 import type { OpenedModel } from '../open/open-model.js'

@@ -7,7 +7,7 @@ import {
   nodeEnvironment,
   type PlannedModel,
   type TensorStore,
-} from '@hfquant/core'
+} from '@hfquant/core/runtime'
 import { createKernelPool } from '@hfquant/kernels'
 import { createCalibration } from '../../calibrate/calibration.js'
 import { findTokenizer } from '../open/folder-files.js'

@@ -1,4 +1,4 @@
-import { type LoadedModel, stateDict } from '@hfquant/core'
+import { type LoadedModel, stateDict } from '@hfquant/core/runtime'
 import type { OpenedModel } from '../open/open-model.js'
 import type { FilledModel } from './fill-model.js'
 import { quantizationOf, warn } from './quantization.js'

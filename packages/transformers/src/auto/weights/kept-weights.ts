@@ -1,4 +1,4 @@
-import type { LoadedModel } from '@hfquant/core'
+import type { LoadedModel } from '@hfquant/core/runtime'
 import type { ArtifactNotes } from '../compile/notes.js'
 import type { OpenedModel } from '../open/open-model.js'
 import type { FilledModel } from './fill-model.js'

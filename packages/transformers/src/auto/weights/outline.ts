@@ -1,4 +1,4 @@
-import { HfquantError, type LoadedModel, type PlannedModel } from '@hfquant/core'
+import { HfquantError, type LoadedModel, type PlannedModel } from '@hfquant/core/runtime'
 import type { LoadModelOptions } from '../open/load-options.js'
 import type { OpenedModel } from '../open/open-model.js'
 import { withQuantization } from '../open/with-quantization.js'

@@ -1,4 +1,4 @@
-import { nodeEnvironment, type PlannedModel, planModel } from '@hfquant/core'
+import { nodeEnvironment, type PlannedModel, planModel } from '@hfquant/core/runtime'
 import type { LoadModelOptions } from '../open/load-options.js'
 import type { OpenedModel } from '../open/open-model.js'
 

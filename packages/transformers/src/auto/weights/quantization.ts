@@ -4,7 +4,7 @@ import {
   type MergedQuantization,
   printable,
   publishWarning,
-} from '@hfquant/core'
+} from '@hfquant/core/runtime'
 import type { OpenedModel } from '../open/open-model.js'
 
 /** How a loaded model is quantized, and what became of a configuration that was supplied for it. */

@@ -1,4 +1,4 @@
-import type { LoadedModel } from '@hfquant/core'
+import type { LoadedModel } from '@hfquant/core/runtime'
 import type { OpenedModel } from '../open/open-model.js'
 import type { ModelQuantization } from './quantization.js'
 

@@ -1,6 +1,6 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { workTag } from '@hfquant/core'
+import { workTag } from '@hfquant/core/runtime'
 import { describe, expect, test } from 'vitest'
 import { exportModel } from '../export-model.js'
 import {

@@ -7,7 +7,7 @@ import {
   type Shell,
   stageFile,
   walkModules,
-} from '@hfquant/core'
+} from '@hfquant/core/runtime'
 import type { GgufMetadata, GgufModel } from '@hfquant/models'
 import type { OpenedModel } from '../../auto/open/open-model.js'
 import { type FloatWeight, floatWeights } from '../float-weight.js'

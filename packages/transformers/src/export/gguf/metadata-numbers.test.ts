@@ -1,4 +1,4 @@
-import { Module, type Shell } from '@hfquant/core'
+import { Module, type Shell } from '@hfquant/core/runtime'
 import type { GgufModel } from '@hfquant/models'
 import { expect, test } from 'vitest'
 import { metadataNumbers } from './metadata-numbers.js'

@@ -1,4 +1,4 @@
-import { CheckpointError, elementCount, locateParameter, type Shell } from '@hfquant/core'
+import { CheckpointError, elementCount, locateParameter, type Shell } from '@hfquant/core/runtime'
 import { castFloats } from '@hfquant/kernels'
 import type { GgufMetadata, GgufModel } from '@hfquant/models'
 import { floatWeights } from '../float-weight.js'

@@ -8,7 +8,7 @@ import {
   outputError,
   readUnreplaced,
   stageFolder,
-} from '@hfquant/core'
+} from '@hfquant/core/runtime'
 import type { EncoderDescription, ModelFacts } from '@hfquant/models'
 import { createGraph, writeArtifact } from '@hfquant/onnx'
 import {

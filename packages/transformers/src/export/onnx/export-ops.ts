@@ -1,4 +1,4 @@
-import { findModule, type GraphValue, joinPath, locateParameter, type Shell } from '@hfquant/core'
+import { findModule, type GraphValue, joinPath, locateParameter, type Shell } from '@hfquant/core/runtime'
 import {
   arithmetic,
   type LayerOps,

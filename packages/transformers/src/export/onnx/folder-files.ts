@@ -8,7 +8,7 @@ import {
   outputError,
   readJsonFile,
   toNode,
-} from '@hfquant/core'
+} from '@hfquant/core/runtime'
 import type { OnnxWhole } from '@hfquant/models'
 import type { OnnxType } from './onnx-type.js'
 

@@ -1,4 +1,4 @@
-import { elementCount, type GraphValue, type Module } from '@hfquant/core'
+import { blockProduct, elementCount, type GraphValue, type Module } from '@hfquant/core/runtime'
 import { castFloats, GGUF_BLOCK, GGUF_BLOCK_BYTES, type GgufBlockType, runKernel } from '@hfquant/kernels'
 import { convert, type Graph, lower } from '@hfquant/onnx'
 import { type FloatWeight, floatWeights, inGroups, notFinite, rowBytes } from '../float-weight.js'
@@ -12,9 +12,6 @@ export type LowerLinear = (
   input: GraphValue,
   options?: { readonly isOutput: boolean },
 ) => GraphValue
-
-/** Computes with activations rounded to int8 for each block: the level at which the runtime is fast. */
-const INT8_ACTIVATIONS = 4
 
 /**
  * Linear layers in floats, or in blocks of 32 with the codes and scales of GGUF's Q8_0 and Q4_0: both exports of a model
@@ -78,29 +75,16 @@ function matMulNBits(
 ): GraphValue {
   const [outFeatures, inFeatures] = weight.shape as [number, number]
   const bits = encoding.blocks === 'Q8_0' ? 8 : 4
-  const blocks = inFeatures / GGUF_BLOCK
-  const codes = graph.constant({
-    name: `${weight.name}.codes`,
-    dtype: 'uint8',
-    shape: [outFeatures, blocks, (GGUF_BLOCK * bits) / 8],
-    chunks: () => parts(weight, encoding, 'codes'),
-  })
-  const scales = graph.constant({
-    name: `${weight.name}.scales`,
-    dtype: encoding.float,
-    shape: [outFeatures, blocks],
-    chunks: () => parts(weight, encoding, 'scales'),
-  })
-  return graph.node('MatMulNBits', [input, codes, scales], {
-    domain: 'com.microsoft',
-    attributes: {
-      K: { int: inFeatures },
-      N: { int: outFeatures },
-      bits: { int: bits },
-      block_size: { int: GGUF_BLOCK },
-      accuracy_level: { int: INT8_ACTIVATIONS },
+  return blockProduct(
+    graph,
+    input,
+    { outFeatures, inFeatures },
+    {
+      ...{ name: weight.name, bits, blockSize: GGUF_BLOCK, dtype: encoding.float },
+      codes: { chunks: () => parts(weight, encoding, 'codes') },
+      scales: { chunks: () => parts(weight, encoding, 'scales') },
     },
-  })
+  )
 }
 
 /** Codes or scales of a weight. Each pass quantizes anew: keeping one while the other is written would take memory. */

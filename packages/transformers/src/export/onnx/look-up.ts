@@ -1,4 +1,4 @@
-import { findModule, type GraphValue } from '@hfquant/core'
+import { findModule, type GraphValue } from '@hfquant/core/runtime'
 import { convert, lower } from '@hfquant/onnx'
 import { floatWeights } from '../float-weight.js'
 import type { ExportRequest } from './export-ops.js'

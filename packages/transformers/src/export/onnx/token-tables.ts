@@ -1,4 +1,4 @@
-import { findModule, type GraphValue } from '@hfquant/core'
+import { findModule, type GraphValue } from '@hfquant/core/runtime'
 import type { LayerOps } from '@hfquant/models'
 import type { Graph } from '@hfquant/onnx'
 import { floatWeights } from '../float-weight.js'

@@ -12,7 +12,7 @@ import {
   readInteger,
   readString,
   storedWeight,
-} from '@hfquant/core'
+} from '@hfquant/core/runtime'
 import { castFloats } from '@hfquant/kernels'
 
 /** A linear layer behind the pooling: activation(W·x + b). */

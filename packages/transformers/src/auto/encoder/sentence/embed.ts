@@ -1,4 +1,4 @@
-import { ConfigError, quote } from '@hfquant/core'
+import { ConfigError, quote } from '@hfquant/core/runtime'
 import { trim } from '../../../jinja/text/white-space.js'
 import type { EncodedText } from '../base-encoder.js'
 import type { EncoderInput, EncoderTokens } from '../text-input.js'

@@ -12,7 +12,7 @@ import {
   readObject,
   readString,
   toValue,
-} from '@hfquant/core'
+} from '@hfquant/core/runtime'
 import { type Dense, readDense } from './dense.js'
 import { MEAN_POOLING, type Pooling, readPooling } from './pooling.js'
 

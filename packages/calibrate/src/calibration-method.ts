@@ -1,0 +1,65 @@
+import type {
+  GroupStatistics,
+  KernelWorkers,
+  QuantizedFormat,
+  StatisticsRequest,
+  WaitingWeight,
+} from '@hfquant/core'
+import type { CalibrationSettings } from './calibration-settings.js'
+import type { ScratchArrays } from './scratch-arrays.js'
+import type { Stopwatch } from './stopwatch.js'
+
+/** How a method quantizes the weights of a block, once it knows what they multiply. */
+export interface CalibrationMethod {
+  /** Named in the manifest of what an interrupted run leaves in the cache folder. */
+  readonly name: string
+  /**
+   * Everything that the bytes of a block depend on beside the checkpoint and the tokens, in a form that JSON tells apart;
+   * a revision of the method included.
+   */
+  readonly identity: unknown
+  readonly data: CalibrationSettings
+  /**
+   * True: modules of a block one after the other, each with the inputs that the quantized earlier ones give it. False: all of
+   * them with the inputs that the float ones give.
+   */
+  readonly sequential: boolean
+  /** What is added up over the inputs of modules. */
+  readonly statistics: StatisticsRequest
+  /** Quantizes modules that need no results of each other. */
+  level(groups: readonly SeenGroup[], tools: LevelTools): AsyncIterable<MadeWeight>
+  /** How stored components are read: of a weight that was made now, or by an earlier run. */
+  formatOf(weight: WaitingWeight, parts: PackedParts): QuantizedFormat
+}
+
+/** Weights that multiply the same inputs, and what is known of these. */
+export interface SeenGroup extends GroupStatistics {
+  readonly weights: readonly WaitingWeight[]
+  /** Input features. */
+  readonly width: number
+}
+
+/** Packed tensors of a weight by component. */
+export type PackedParts = ReadonlyMap<string, Uint8Array>
+
+/** What became of a weight. */
+export interface MadeWeight {
+  readonly weight: WaitingWeight
+  readonly parts: PackedParts
+  /** Undefined for a weight that was rounded. */
+  readonly figures: { readonly loss: number; readonly relativeError: number } | undefined
+  /** Why the weight was rounded to nearest instead of calibrated. */
+  readonly rounded: string | undefined
+}
+
+/** What a method works with. */
+export interface LevelTools {
+  /** Tokens and sequences that count. */
+  readonly tokens: number
+  readonly sequences: number
+  readonly pool: KernelWorkers
+  readonly signal: AbortSignal | undefined
+  readonly scratch: ScratchArrays
+  readonly stopwatch: Stopwatch
+  warn(message: string): void
+}

@@ -1,0 +1,69 @@
+import { describe, expect, test } from 'vitest'
+import { rowInt8 } from '../testing/row-int8.fixture.js'
+import { defineQuantizer } from './define-quantizer.js'
+import { OptionsConfig } from './method-config.js'
+
+const { definition } = rowInt8
+
+describe('a definition is refused', () => {
+  const flat = {
+    ...{ specVersion: 1, quantMethod: 'old', parseConfig: () => ({}), formatConfig: () => ({}) },
+    ...{ skipModules: () => undefined, formatFor: definition.formatFor },
+  }
+  test.each<[string, object, string]>([
+    [
+      'of version 1, with the new place of each member',
+      flat,
+      'specVersion is 1, expected 2: specVersion is 2, parseConfig is config.parse, formatConfig is config.format, skipModules is select().keep now',
+    ],
+    ['of a version to come', { ...definition, specVersion: 3 }, 'specVersion is 3, expected 2'],
+    ['without a parser', { ...definition, config: {} }, 'config.parse is no function'],
+    [
+      'with a member of version 1',
+      { ...definition, tensorName: () => 'x' },
+      'tensorName is a member of version 1: it is files.name now',
+    ],
+    ['with a name that no package has', { ...definition, quantMethod: 'Row Int8' }, 'quantMethod is'],
+  ])('%s', (_, wrong, message) => {
+    expect(() => defineQuantizer(wrong as never)).toThrow(
+      expect.objectContaining({ code: 'DEFINITION_INVALID', message: expect.stringContaining(message) }),
+    )
+  })
+})
+
+describe('options of a configuration', () => {
+  interface Options {
+    readonly levels?: number
+    readonly keepInFloat?: readonly string[]
+  }
+
+  class RowInt8Config extends OptionsConfig<Options, { levels: number }> {
+    constructor(options: Options = {}) {
+      const keys = { levels: 'levels', keepInFloat: null }
+      super({ name: 'RowInt8Config', backend: rowInt8 as never, keys }, options)
+    }
+  }
+
+  test('are refused where nobody knows them, with the likeliest name', () => {
+    const refused = (name: string) =>
+      expect.objectContaining({
+        ...{ code: 'OPTION_UNKNOWN', field: 'level', hint: expect.stringContaining('"levels"') },
+        message: `${name} has no option "level"`,
+      })
+    expect(() => rowInt8({ level: 3 } as never)).toThrow(refused('row_int8'))
+    expect(() => new RowInt8Config({ level: 3 } as never)).toThrow(refused('RowInt8Config'))
+  })
+
+  test('are checked as the fields of config.json are', () => {
+    expect(() => rowInt8({ levels: 'many' as never })).toThrow(expect.objectContaining({ field: 'levels' }))
+    expect(() => new RowInt8Config({ levels: 1.5 })).toThrow(expect.objectContaining({ field: 'levels' }))
+  })
+
+  test('are explicit where they are given, and those without a key are no part of config.json', () => {
+    const config = new RowInt8Config({ levels: 63, keepInFloat: ['x'] })
+    expect(config.toDict()).toMatchObject({ levels: 63, quant_method: 'row_int8' })
+    expect([...config.explicitKeys]).toEqual(['levels'])
+    expect(config.value).toMatchObject({ keepInFloat: ['x'] })
+    expect([...new RowInt8Config({}).explicitKeys]).toEqual([])
+  })
+})

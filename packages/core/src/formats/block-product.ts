@@ -1,0 +1,84 @@
+import type { WeightInfo } from '../contract/format.js'
+import type { ConstantPiece, GraphBuilder, GraphValue } from '../contract/graph.js'
+
+/** The widths of a code that `MatMulNBits` has. */
+export type CodeBits = 2 | 4 | 8
+
+/** A constant that is made while the weights file is written. */
+export interface BlockConstant {
+  chunks(): AsyncIterable<Uint8Array>
+  /** See ConstantTensor. */
+  pieces?(): readonly ConstantPiece[] | undefined
+}
+
+/** A weight in blocks along its rows: w = (code − zero) · scale, with N output and K input features. */
+export interface BlockWeight {
+  /** Constants are called `${name}.codes` and so on. */
+  readonly name: string
+  readonly bits: CodeBits
+  /** 16, 32, 64, 128 or 256 input features; the last block of a row may reach beyond it. */
+  readonly blockSize: number
+  /** uint8 [N, blocks, blockSize · bits / 8], the first code of a byte in its lowest bits. */
+  readonly codes: BlockConstant | GraphValue
+  /** [N, blocks] */
+  readonly scales: BlockConstant | GraphValue
+  /** Of the scales and of the product; default float32. */
+  readonly dtype?: 'float32' | 'float16'
+  /** uint8 [N, ceil(blocks · bits / 8)], every row beginning with a new byte; left out: 2^(bits − 1) everywhere. */
+  readonly zeros?: BlockConstant | GraphValue | undefined
+  /**
+   * 4 (default): activations are rounded to int8 for each block of a token, which runs at the speed of the memory. 0: they
+   * are not, which is up to a hundred times slower.
+   */
+  readonly accuracyLevel?: 0 | 4
+}
+
+/**
+ * y = x·Wᵀ by the operator `MatMulNBits`, without bias.
+ *
+ * @param input [..., inFeatures]
+ */
+export function blockProduct(
+  graph: GraphBuilder,
+  input: GraphValue,
+  { outFeatures, inFeatures }: Pick<WeightInfo, 'outFeatures' | 'inFeatures'>,
+  weight: BlockWeight,
+): GraphValue {
+  const { name, bits, blockSize, dtype = 'float32', zeros, accuracyLevel = 4 } = weight
+  const blocks = blocksOf(inFeatures, blockSize)
+  const constant =
+    (part: string, type: 'uint8' | 'float32' | 'float16', shape: readonly number[]) =>
+    (made: BlockConstant | GraphValue): GraphValue =>
+      'id' in made ? made : graph.constant({ ...made, name: `${name}.${part}`, dtype: type, shape })
+  const codes = constant('codes', 'uint8', [outFeatures, blocks, (blockSize * bits) / 8])(weight.codes)
+  const scales = constant('scales', dtype, [outFeatures, blocks])(weight.scales)
+  const zeroPoints = constant('zero_points', 'uint8', [outFeatures, Math.ceil((blocks * bits) / 8)])
+  return graph.node('MatMulNBits', [input, codes, scales, ...(zeros ? [zeroPoints(zeros)] : [])], {
+    domain: 'com.microsoft',
+    attributes: {
+      K: { int: inFeatures },
+      N: { int: outFeatures },
+      bits: { int: bits },
+      block_size: { int: blockSize },
+      accuracy_level: { int: accuracyLevel },
+    },
+  })
+}
+
+/** Blocks of a row. */
+export const blocksOf = (inFeatures: number, blockSize: number): number => Math.ceil(inFeatures / blockSize)
+
+/** Block sizes of the operator that cost nothing in accuracy. */
+const BLOCK_SIZES = [128, 64, 32, 16]
+/** For long groups: small blocks round activations finer. */
+const LONG_GROUP_BLOCK = 64
+
+/**
+ * The block size for groups of input features that share a scale: blocks never cross a group, except that a row with one
+ * group may be cut anywhere. Undefined for group sizes that no block size divides.
+ */
+export function blockSizeFor(groupSize: number, inFeatures: number): number | undefined {
+  if (groupSize >= inFeatures) return LONG_GROUP_BLOCK
+  if (groupSize > 128 && groupSize % LONG_GROUP_BLOCK === 0) return LONG_GROUP_BLOCK
+  return BLOCK_SIZES.find((size) => groupSize % size === 0)
+}

@@ -1,0 +1,28 @@
+import type { PackedParts } from '@hfquant/calibrate'
+import { type PlacedWeight, tensorBytes } from '@hfquant/core'
+import { encodeWeight, type QuantizedRows } from '../format/encode.js'
+import { type GptqFormat, gptqFormat } from '../format/gptq-format.js'
+import { isPlain, runOrder } from '../format/group-index.js'
+import { int32s } from '../format/int32s.js'
+import type { GptqLayout } from '../format/layout.js'
+
+export function packParts(
+  { info, format }: Pick<PlacedWeight, 'info' | 'format'>,
+  quantized: QuantizedRows,
+  layout: GptqLayout,
+): PackedParts {
+  const parts = new Map(
+    format.components(info).map(({ key, dtype, shape }) => [key, new Uint8Array(tensorBytes(dtype, shape))]),
+  )
+  const bytes = (key: string) => parts.get(key)!
+  encodeWeight(quantized, { bytes, int32: (key) => int32s(bytes(key)) }, info, layout)
+  return parts
+}
+
+/** How packed tensors are read: with the order in which scattered groups become runs. */
+export function packedFormat(layout: GptqLayout, parts: PackedParts): GptqFormat {
+  const groupOf = int32s(parts.get('g_idx')!)
+  const { groupSize } = layout
+  const order = isPlain(groupOf, groupSize) ? undefined : (runOrder(groupOf, groupSize) ?? null)
+  return gptqFormat({ layout: { ...layout, order } })
+}

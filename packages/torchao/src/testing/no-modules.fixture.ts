@@ -1,0 +1,7 @@
+import type { SelectionOutcome } from '@hfquant/core'
+
+/** Of a model without modules. */
+export const noModules: SelectionOutcome = {
+  ...{ quantized: [], float: [], kept: [] },
+  ...{ isDefault: true, head: 'lm_head' },
+}
