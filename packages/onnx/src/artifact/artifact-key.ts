@@ -10,7 +10,7 @@ import { graphDigest } from './write-artifact.js'
  * Raised when the same graph of the same checkpoint comes to hold other constants, or when files are laid out in another
  * way. What changes the graph as headers alone tell it needs no new number: its digest is part of the key.
  */
-const REVISION = 3
+const REVISION = 4
 
 /**
  * The name of a compiled model: it follows from everything that its bytes depend on. Those are the code, the checkpoint

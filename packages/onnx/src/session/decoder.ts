@@ -1,6 +1,7 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node'
 import { type CacheArray, cacheElements, cacheTensor, newCacheArray } from './cache-array.js'
 import { DECODER } from './decoder-ports.js'
+import { OPTIMIZATION } from './optimization.js'
 import type { CacheShape } from './protocol.js'
 import { runtimeCall } from './runtime-call.js'
 import { type Batch, createSequences, type Sequence, type Sequences } from './sequences.js'
@@ -55,6 +56,7 @@ export async function openDecoder(
     graphOptimizationLevel: optimized ? 'disabled' : 'all',
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
+    extra: OPTIMIZATION,
     logSeverityLevel: 3,
   }
   const session = await runtimeCall(() => InferenceSession.create(modelPath, settings))

@@ -1,4 +1,5 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node'
+import { OPTIMIZATION } from './optimization.js'
 import type { GraphOpening, GraphTensor, SumPort, TensorRecord } from './protocol.js'
 import { runtimeCall } from './runtime-call.js'
 
@@ -32,7 +33,7 @@ export async function openGraphRunner({
     enableCpuMemArena: true,
     enableMemPattern: false,
     // Beside a worker pool, threads that wait leave the cores to its kernels; products are large there.
-    ...(!serves && { extra: { session: { intra_op: { allow_spinning: '0' } } } }),
+    extra: { ...OPTIMIZATION, ...(!serves && { session: { intra_op: { allow_spinning: '0' } } }) },
     logSeverityLevel: 3,
   }
   const session = await runtimeCall(() => InferenceSession.create(modelPath, settings))

@@ -1,4 +1,5 @@
 import { InferenceSession } from 'onnxruntime-node'
+import { OPTIMIZATION } from './optimization.js'
 import type { PrepackTarget } from './protocol.js'
 import { runtimeCall } from './runtime-call.js'
 
@@ -17,6 +18,7 @@ export async function prepack(modelPath: string, target: PrepackTarget, threads:
     // What is packed goes back to the system at the end of this session.
     enableCpuMemArena: false,
     extra: {
+      ...OPTIMIZATION,
       session: {
         save_external_prepacked_constant_initializers: '1',
         optimized_model_external_initializers_file_name: target.weightsFile,
