@@ -25,6 +25,12 @@ if (command === 'compare-once') {
 } else if (command === 'bits') {
   const { compareBits } = await import('./bits/command.js')
   await compareBits(rest)
+} else if (command === 'gliner') {
+  const { benchGliner } = await import('./gliner/command.js')
+  await benchGliner(rest)
+} else if (command === 'gliner-once') {
+  const { measureGliner } = await import('./gliner/measure-gliner.js')
+  console.log(JSON.stringify(await measureGliner(JSON.parse(rest[0]!))))
 } else if (command === 'speculation') {
   const { measureSpeculation } = await import('./speculation/command.js')
   await measureSpeculation(rest)

@@ -149,7 +149,7 @@ const tokenizer = ({ vocabulary }: MadeSizes) => ({
 })
 
 /** Weights of about the spread of trained ones (standard deviation 0.02), drawn from a table by xorshift32. */
-function createNoise(): (out: Uint16Array) => void {
+export function createNoise(): (out: Uint16Array) => void {
   let state = 0x9e3779b9
   const next = () => {
     state ^= state << 13

@@ -5,6 +5,7 @@ import { runMain } from './compare/run-child.js'
 import { DRILLS_USAGE } from './drills/command.js'
 import { ENCODERS_USAGE } from './encoders/command.js'
 import { FAMILIES_USAGE } from './families/command.js'
+import { GLINER_USAGE } from './gliner/command.js'
 import { makeCheckpoint, SHAPES } from './make-checkpoint.js'
 import { type DecodeFigures, measureDecode } from './measure-decode.js'
 import { measureGptqLayer } from './measure-gptq-layer.js'
@@ -38,6 +39,8 @@ ${SPECULATION_USAGE}
 ${ENCODERS_USAGE}
 
 ${SERVE_USAGE}
+
+${GLINER_USAGE}
 
 ${SOAK_USAGE}
 
