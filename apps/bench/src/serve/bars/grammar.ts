@@ -1,5 +1,4 @@
-import { mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { link, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createPrompts } from '../../compare/prompts.js'
 import { streamTogether } from '../streams.js'
@@ -35,8 +34,8 @@ export const grammar: Bar = async ({ models, threads, rounds, vocabulary }) => {
 
 /** A folder of the same files that says which token ends an answer: what a schema describes has an end. */
 async function withEnd(folder: string): Promise<string> {
-  const made = await mkdtemp(join(tmpdir(), 'hfquant-end-'))
-  for (const name of await readdir(folder)) await symlink(join(folder, name), join(made, name))
+  const made = await mkdtemp(`${folder}-end-`)
+  for (const name of await readdir(folder)) await link(join(folder, name), join(made, name))
   await rm(join(made, 'generation_config.json'), { force: true })
   await writeFile(join(made, 'generation_config.json'), '{"eos_token_id": 2}')
   return made
