@@ -110,6 +110,7 @@ function readSettings({ format, type: given, pure, name, preTokenizer }: ExportO
     if (stray !== undefined) {
       throw new UsageError('OPTIONS_EXCLUSIVE', `${stray} is an option of --format gguf`, { field: stray })
     }
+    return { format, type, pure } as ExportModelOptions
   }
   return { format, type, pure, name, preTokenizer } as ExportModelOptions
 }

@@ -7,7 +7,8 @@ const goldens = new URL('../../../../goldens/', import.meta.url)
 /** Keys that were written by hand or by sentence-transformers are not sorted, so they cannot come back as they were. */
 const configs = readdirSync(goldens, { recursive: true, encoding: 'utf8' }).filter(
   (path) =>
-    path.endsWith('/config.json') && !/^(gptq|fp8|mxfp4|folders\/(gptq|llama))\/|\/1_Pooling\//.test(path),
+    path.endsWith('/config.json') &&
+    !/^(gptq|fp8|mxfp4|folders\/(gptq|llama))\/|\/\d_(Pooling|Dense)\//.test(path),
 )
 
 describe('files that Python wrote', () => {
