@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url'
 import { importsOf } from './imports-of.mjs'
 import { backendPackages } from './list-backends.mjs'
 
-const FORMATS = ['@hfquant/safetensors', '@hfquant/torch-checkpoint', '@hfquant/kernels']
+const FORMATS = ['@hfquant/safetensors', '@hfquant/torch-checkpoint', '@hfquant/gguf', '@hfquant/kernels']
 const RUNNING = ['@hfquant/core', '@hfquant/kernels', '@hfquant/onnx']
 const BACKENDS = backendPackages()
 
@@ -26,6 +26,7 @@ const LIBRARIES = [
 const MAY_IMPORT = {
   '@hfquant/safetensors': [],
   '@hfquant/torch-checkpoint': [],
+  '@hfquant/gguf': [],
   '@hfquant/kernels': [],
   '@hfquant/core': FORMATS,
   '@hfquant/grammar': ['@hfquant/core'],
