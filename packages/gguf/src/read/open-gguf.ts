@@ -2,6 +2,7 @@ import { constants } from 'node:buffer'
 import type { FileHandle } from 'node:fs/promises'
 import { quote, refuseFor } from '../errors.js'
 import type { GgufHeader } from '../header/gguf-header.js'
+import { MAX_HEADER_BYTES } from '../header/header-cursor.js'
 import { headerWithin } from '../header/parse-gguf-header.js'
 import { byteRange, type TensorRange } from './byte-range.js'
 import { openRegularFile, readFully } from './open-regular-file.js'
@@ -61,7 +62,8 @@ async function readHeader(handle: FileHandle, path: string, fileBytes: number): 
   for (;;) {
     const found = headerWithin(window, path, fileBytes)
     if (typeof found !== 'number') return found
-    const larger = new Uint8Array(Math.min(fileBytes, Math.max(found, 2 * window.byteLength)))
+    const wanted = Math.max(found, 2 * window.byteLength)
+    const larger = new Uint8Array(Math.min(wanted, fileBytes, MAX_HEADER_BYTES))
     larger.set(window)
     await readFully(handle, path, larger.subarray(window.byteLength), window.byteLength)
     window = larger

@@ -6,7 +6,7 @@ import { type GgufFile, openGguf } from './open-gguf.js'
 import { partNames } from './part-names.js'
 
 /** One file or all parts of a split one, open together. */
-export interface GgufModel extends AsyncDisposable {
+export interface GgufCheckpoint extends AsyncDisposable {
   /** In the order of their numbers. */
   readonly files: readonly GgufFile[]
   /** Of the first part, which has that of the model. */
@@ -23,7 +23,7 @@ export interface GgufModel extends AsyncDisposable {
  * @throws {@link GgufError} GGUF_SPLIT_NAME, GGUF_SPLIT_BAD, GGUF_SPLIT_PART_MISSING, GGUF_DUPLICATE_TENSOR or what is wrong
  * with a file; then no file stays open
  */
-export async function openGgufModel(path: string): Promise<GgufModel> {
+export async function openGgufCheckpoint(path: string): Promise<GgufCheckpoint> {
   const named = await openGguf(path)
   const files: GgufFile[] = []
   try {
@@ -83,7 +83,7 @@ function splitNumber({ metadata, path }: GgufFile, key: string): number | undefi
   return refuseFor(path)('GGUF_SPLIT_BAD', `${key} is of type ${type}, expected a whole number`, { key })
 }
 
-function modelOf(files: readonly GgufFile[]): GgufModel {
+function modelOf(files: readonly GgufFile[]): GgufCheckpoint {
   const tensors = new Map<string, { file: GgufFile; tensor: GgufTensor }>()
   for (const file of files) {
     for (const [name, tensor] of file.tensors) {

@@ -2,7 +2,7 @@ import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { info, pair, rawGguf, text, u32, withFolder } from '../../attacks/raw-gguf.js'
-import { openGgufModel } from '../index.js'
+import { openGgufCheckpoint } from '../index.js'
 
 const u16 = (value: number) => u32(value).subarray(0, 2)
 
@@ -43,7 +43,7 @@ async function withParts(
 
 it.each([1, 3])('opens all parts of a model, named by part %i', (named) =>
   withParts({}, async (folder) => {
-    await using model = await openGgufModel(join(folder, nameOf(named)))
+    await using model = await openGgufCheckpoint(join(folder, nameOf(named)))
 
     expect(model.files.map(({ path }) => path)).toEqual(
       [1, 2, 3].map((number) => join(folder, nameOf(number))),
@@ -59,7 +59,7 @@ it('opens a file that is whole, whatever its name', () =>
   withFolder(async (folder) => {
     const path = join(folder, 'model.bin')
     await writeFile(path, rawGguf({ infos: [info('a', 0, [1])], data: new Uint8Array(4) }))
-    const model = await openGgufModel(path)
+    const model = await openGgufCheckpoint(path)
 
     expect(model.files).toHaveLength(1)
     await model.close()
@@ -73,7 +73,7 @@ it.each([
   ['a tensor of another part', { 2: { tensors: ['b'] } }, 'GGUF_DUPLICATE_TENSOR', 3, /"b" is in .*00002/],
 ] as const)('refuses a part with %s', (_, changes, code, number, message) =>
   withParts(changes, async (folder) => {
-    const refused = openGgufModel(join(folder, nameOf(1)))
+    const refused = openGgufCheckpoint(join(folder, nameOf(1)))
     await expect(refused).rejects.toMatchObject({ code, message, file: join(folder, nameOf(number)) })
   }),
 )
@@ -82,7 +82,7 @@ it('names the part that is missing', () =>
   withParts({}, async (folder) => {
     const path = join(folder, nameOf(2))
     await rm(path)
-    await expect(openGgufModel(join(folder, nameOf(1)))).rejects.toMatchObject({
+    await expect(openGgufCheckpoint(join(folder, nameOf(1)))).rejects.toMatchObject({
       code: 'GGUF_SPLIT_PART_MISSING',
       file: path,
       message: /00002-of-00003.gguf does not exist, but .*00001-of-00003.gguf is a part/,
@@ -98,6 +98,6 @@ it.each([
   withFolder(async (folder) => {
     const path = join(folder, name)
     await writeFile(path, part({ tensors: [] }))
-    await expect(openGgufModel(path)).rejects.toMatchObject({ code: 'GGUF_SPLIT_NAME', file: path })
+    await expect(openGgufCheckpoint(path)).rejects.toMatchObject({ code: 'GGUF_SPLIT_NAME', file: path })
   }),
 )
