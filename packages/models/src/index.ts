@@ -52,7 +52,11 @@ export {
   encoderFamily,
   type HeadParts,
 } from './encoder/encoder-family.js'
+export { ggufConfig } from './gguf/gguf-config.js'
+export type { GgufInput } from './gguf/gguf-input.js'
 export type { GgufMetadata, GgufModel, GgufPlace, GgufRows, GgufTable, GgufValue } from './gguf/gguf-model.js'
+export { type GgufParameter, ggufParameters } from './gguf/gguf-parameters.js'
+export type { GgufReader, GgufSource } from './gguf/gguf-reader.js'
 export { type Arithmetic, arithmetic, type Numbers } from './ops/arithmetic.js'
 export type { EncoderOps } from './ops/encoder-ops.js'
 export type { AttendCall, ExpertsCall, Heads, LayerOps, Ops, TokenPairs, WideOps } from './ops/ops.js'

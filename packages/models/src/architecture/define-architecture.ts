@@ -7,6 +7,7 @@ import type {
   Module,
   Shell,
 } from '@hfquant/core/runtime'
+import type { GgufInput } from '../gguf/gguf-input.js'
 import type { GgufModel } from '../gguf/gguf-model.js'
 import type { EncoderOps } from '../ops/encoder-ops.js'
 import type { Ops } from '../ops/ops.js'
@@ -59,6 +60,8 @@ interface CommonDefinition<Config> {
   ignores?(name: string, config: Config): boolean
   /** How llama.cpp knows the model; absent for a family that it does not know. */
   gguf?(config: Config): GgufModel
+  /** How its GGUF files are read; absent for a family whose are not, or for which another family reads them. */
+  readonly ggufInput?: GgufInput | undefined
   /** Values of `model_type` by which `@huggingface/transformers` runs an exported folder; absent where it does not. */
   readonly onnxModelTypes?: readonly string[]
   /**
@@ -106,6 +109,7 @@ export interface Architecture<Described extends ModelDescription = ModelDescript
   readonly onnxModelTypes: readonly string[]
   /** Whether llama.cpp knows the family. */
   readonly hasGguf: boolean
+  readonly ggufInput?: GgufInput | undefined
   /**
    * The model that a config.json describes.
    *
@@ -189,6 +193,7 @@ export function defineArchitecture<Config>(
   return {
     ...{ specVersion, names, modelTypes, revision, onnxModelTypes, kind },
     hasGguf: definition.gguf !== undefined,
+    ...(definition.ggufInput && { ggufInput: definition.ggufInput }),
     describe(json, task) {
       const config = definition.parseConfig(json)
       if (definition.kind !== 'encoder') {

@@ -16,6 +16,7 @@ import { type ConfigReader, configReader } from '../config/config-reader.js'
 import { demandDivisor, readSizes, type Sizes } from '../config/read-sizes.js'
 import type { NormKind } from '../parts/norm.js'
 import { buildDecoder } from './build-decoder.js'
+import { decoderGgufInput } from './config-of-gguf.js'
 import type {
   AttentionChoice,
   BesideChoice,
@@ -77,6 +78,7 @@ export function decoderFamily(family: DecoderFamily): Architecture<DecoderDescri
     forward: forwardDecoder,
     ignores: isLeftover,
     ...(gguf && { gguf: (config) => decoderGguf(config, typeof gguf === 'function' ? gguf(config) : gguf) }),
+    ...(typeof gguf === 'object' && { ggufInput: decoderGgufInput(gguf, names, modelTypes) }),
     ...(onnxModelTypes && { onnxModelTypes, onnxPartOf }),
   })
 }

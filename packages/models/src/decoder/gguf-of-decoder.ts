@@ -1,10 +1,12 @@
-import { CapabilityError, joinPath } from '@hfquant/core/runtime'
+import { CapabilityError, type JsonObject, joinPath } from '@hfquant/core/runtime'
 import type { GgufModel, GgufPlace, GgufTable, GgufValue } from '../gguf/gguf-model.js'
+import type { GgufReader } from '../gguf/gguf-reader.js'
 import type { Activation } from '../parts/activation.js'
-import { type Rope, type RopeScaling, ropeFrequencies, yarnAmplitude } from '../parts/rope.js'
+import { type Rope, type RopeScaling, yarnAmplitude } from '../parts/rope.js'
 import type { DecoderConfig, LayerChoice } from './decoder-config.js'
 import { fullRope, ggufObstacle } from './gguf-obstacle.js'
 import { type GgufNames, ggufPlaces } from './gguf-places.js'
+import { ropeDivisors } from './llama3-of-divisors.js'
 
 /** How llama.cpp knows a family of decoders. */
 export interface DecoderGguf {
@@ -42,7 +44,15 @@ export interface DecoderGguf {
   refuses?(config: DecoderConfig): string | undefined
   /** What llama.cpp does in another way, and what comes of it. */
   warnings?(config: DecoderConfig): readonly string[]
+  /**
+   * The inverse of all this, where GGUF files of the architecture are read: fields of config.json beyond the usual ones,
+   * or in place of them.
+   */
+  config?(read: GgufReader, usual: UsualConfig): JsonObject
 }
+
+/** Fields that config.json files of all families have. */
+export type UsualConfig = JsonObject & { readonly rope_parameters: JsonObject; readonly head_dim: number }
 
 /** @throws CapabilityError EXPORT_VARIANT for a variant that llama.cpp would compute in another way. */
 export function decoderGguf(config: DecoderConfig, family: DecoderGguf): GgufModel {
@@ -148,9 +158,7 @@ function ropeFactors(config: DecoderConfig): readonly GgufTable[] {
   if (rope === undefined) return []
   const { scaling } = rope
   if (scaling.type === 'llama3' || scaling.type === 'proportional') {
-    const plain = ropeFrequencies({ ...rope, scaling: { type: 'default' } }).frequencies
-    const { frequencies } = ropeFrequencies(rope)
-    const divisors = plain.map((each, index) => Math.min(each / frequencies[index]!, STANDING))
+    const divisors = ropeDivisors(rope).map((each) => Math.min(each, STANDING))
     return [{ name: 'rope_freqs.weight', values: divisors }]
   }
   if (scaling.type === 'longrope') {

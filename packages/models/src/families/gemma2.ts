@@ -3,7 +3,7 @@ import { readRope } from '../config/read-rope.js'
 import { decoderFamily } from '../decoder/decoder-family.js'
 import { SANDWICH_NORMS } from '../decoder/names.js'
 import { rmsNorm } from '../parts/norm.js'
-import { gemmaScoreSize, windowMetadata } from './gguf-limits.js'
+import { gemmaScoreSize, gemmaScoreSizeOf, windowMetadata, windowsOfGguf } from './gguf-limits.js'
 
 /** Gemma 2: norms before and behind both branches, every other layer with a window, scores and logits capped. */
 export const gemma2 = decoderFamily({
@@ -47,6 +47,13 @@ export const gemma2 = decoderFamily({
       ...windowMetadata(layers),
       attn_logit_softcapping: { f32: layers[0]!.attention.softCap ?? 0 },
       final_logit_softcapping: { f32: output.softCap ?? 0 },
+    }),
+    config: (read, { head_dim: headSize }) => ({
+      ...{ hidden_activation: 'gelu_pytorch_tanh', attention_bias: false },
+      ...windowsOfGguf(read, { period: 2, window: 4096 }),
+      query_pre_attn_scalar: gemmaScoreSizeOf(read, headSize, 46),
+      attn_logit_softcapping: read.number('attn_logit_softcapping', 50),
+      final_logit_softcapping: read.number('final_logit_softcapping', 30),
     }),
   },
   onnxModelTypes: ['gemma2'],

@@ -4,7 +4,7 @@ import { type DecoderFamily, decoderFamily } from '../decoder/decoder-family.js'
 import { embeddingFamily } from '../decoder/embedding-family.js'
 import { SANDWICH_NORMS } from '../decoder/names.js'
 import { rmsNorm } from '../parts/norm.js'
-import { gemmaScoreSize, windowMetadata } from './gguf-limits.js'
+import { gemmaScoreSize, gemmaScoreSizeOf, windowMetadata, windowsOfGguf } from './gguf-limits.js'
 
 /** Gemma 3, the text model: five layers with a window to one without, each kind with a rope of its own. */
 const family: DecoderFamily = {
@@ -62,6 +62,19 @@ const family: DecoderFamily = {
     metadata: ({ layers, output }) => ({
       ...windowMetadata(layers),
       ...(output.softCap !== undefined && { final_logit_softcapping: { f32: output.softCap } }),
+    }),
+    config: (read, { head_dim: headSize, rope_parameters }) => ({
+      ...{ hidden_activation: 'gelu_pytorch_tanh', attention_bias: false, attn_logit_softcapping: null },
+      ...windowsOfGguf(read, { period: 6, window: 0 }),
+      query_pre_attn_scalar: gemmaScoreSizeOf(read, headSize, 62),
+      final_logit_softcapping: read.has('final_logit_softcapping')
+        ? read.number('final_logit_softcapping')
+        : null,
+      // Layers with a window turn as they were trained.
+      rope_parameters: {
+        full_attention: rope_parameters,
+        sliding_attention: { rope_type: 'default', rope_theta: read.number('rope.freq_base_swa', 10000) },
+      },
     }),
   },
   onnxModelTypes: ['gemma3_text'],

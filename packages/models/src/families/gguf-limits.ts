@@ -1,5 +1,8 @@
+import { CapabilityError, type JsonObject } from '@hfquant/core'
+import { slidesUnlessEvery } from '../config/read-layer-kinds.js'
 import type { DecoderConfig, LayerChoice } from '../decoder/decoder-config.js'
 import type { GgufValue } from '../gguf/gguf-model.js'
+import type { GgufReader } from '../gguf/gguf-reader.js'
 
 /** Architectures of llama.cpp that take the width of all heads for that of the hidden states. */
 export const widthUnlike = ({ hiddenSize, layers: [layer] }: DecoderConfig): string | undefined =>
@@ -21,6 +24,24 @@ export const fourthUnlike = ({ layers }: DecoderConfig, which: string): string |
 export const gemmaScoreSize = ({ hiddenSize, layers }: DecoderConfig, largest: number): number => {
   const { heads, headSize } = layers[0]!.attention
   return layers.length === largest ? hiddenSize / heads : headSize
+}
+
+/** The same of a GGUF file. */
+export function gemmaScoreSizeOf(read: GgufReader, headSize: number, largest: number): number {
+  return read.layers === largest
+    ? read.count('embedding_length') / read.same('attention.head_count')
+    : headSize
+}
+
+/** Mixtral has the name of Llama in llama.cpp. */
+export function refuseExperts(read: GgufReader): void {
+  const { file } = read
+  const count = read.count('expert_count', 0)
+  if (count === 0) return
+  throw new CapabilityError('GGUF_EXPERTS', `${file} has ${count} experts, which is not read of "llama"`, {
+    ...{ file, field: 'llama.expert_count', found: count, expected: 0 },
+    hint: 'Load the model from its Hugging Face checkpoint.',
+  })
 }
 
 /** The same for families whose keys must be there: where nothing slides, all positions are in the window. */
@@ -46,6 +67,33 @@ export function windowMetadata(layers: readonly LayerChoice[]): Readonly<Record<
     ...(rope !== undefined && { 'rope.freq_base_swa': { f32: rope.theta } }),
   }
 }
+
+/**
+ * The same of a GGUF file: which layers slide is a list, or a period whose last layer does not.
+ *
+ * @param fallback what llama.cpp has where the file says nothing; a window of 0 tokens is none.
+ */
+export function windowsOfGguf(
+  read: GgufReader,
+  fallback: { readonly period: number; readonly window: number },
+): JsonObject {
+  const window = read.count('attention.sliding_window', fallback.window)
+  if (window === 0) return withoutWindows(read)
+  const key = 'attention.sliding_window_pattern'
+  const listed = read.flags(key)
+  const slides = slidesUnlessEvery(listed === undefined ? read.count(key, fallback.period) : 1)
+  const kinds = Array.from({ length: read.layers }, (_, index) => listed?.[index] ?? slides(index))
+  return {
+    sliding_window: window,
+    layer_types: kinds.map((isSliding) => (isSliding ? 'sliding_attention' : 'full_attention')),
+  }
+}
+
+/** Of families whose windows llama.cpp does not know, or of a model that has none. */
+export const withoutWindows = ({ layers }: GgufReader): JsonObject => ({
+  sliding_window: null,
+  layer_types: Array.from({ length: layers }, () => 'full_attention'),
+})
 
 /** Families of llama.cpp whose layers all have experts, chosen by softmax, with weights that are divided by their sum or not. */
 export function unlikeRouting({ layers }: DecoderConfig, { normalize }: { readonly normalize: boolean }) {

@@ -3,7 +3,7 @@ import { readLayerKinds, readWindows } from '../config/read-layer-kinds.js'
 import { readRope } from '../config/read-rope.js'
 import { decoderFamily } from '../decoder/decoder-family.js'
 import { rmsNorm } from '../parts/norm.js'
-import { windowMetadataAlways } from './gguf-limits.js'
+import { windowMetadataAlways, windowsOfGguf } from './gguf-limits.js'
 
 /** GPT-OSS (OpenAI 2025): scores of attention share their weight with a sink, and experts have a clamped gate. */
 export const gptOss = decoderFamily({
@@ -44,6 +44,14 @@ export const gptOss = decoderFamily({
     names: { mlpIn: 'post_attention_norm' },
     tensors: () => ({ 'self_attn.sinks': 'attn_sinks.weight' }),
     metadata: windowMetadataAlways,
+    config: (read, { rope_parameters: rope }) => ({
+      ...{ hidden_act: 'silu', attention_bias: true },
+      ...windowsOfGguf(read, { period: 2, window: 0 }),
+      num_local_experts: read.count('expert_count'),
+      num_experts_per_tok: read.count('expert_used_count'),
+      // What the model was made with; llama.cpp rounds the corners nevertheless.
+      rope_parameters: rope.rope_type === 'yarn' ? { ...rope, truncate: false } : rope,
+    }),
   },
   onnxModelTypes: ['gpt_oss'],
 })

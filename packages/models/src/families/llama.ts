@@ -1,6 +1,7 @@
 import { readRope } from '../config/read-rope.js'
 import { decoderFamily } from '../decoder/decoder-family.js'
 import { rmsNorm } from '../parts/norm.js'
+import { refuseExperts } from './gguf-limits.js'
 
 /** Llama 1 to 3 (Touvron et al. 2023): RMS norms, rotary positions, grouped queries, a gated MLP. */
 export const llama = decoderFamily({
@@ -21,6 +22,13 @@ export const llama = decoderFamily({
     turnsNeighbours: true,
     biases: 'optional',
     ropeFactors: ['llama3', 'longrope'],
+    config(read) {
+      refuseExperts(read)
+      return {
+        attention_bias: read.hasTensor('blk.0.attn_q.bias'),
+        mlp_bias: read.hasTensor('blk.0.ffn_up.bias'),
+      }
+    },
   },
   onnxModelTypes: ['llama'],
 })

@@ -2,7 +2,7 @@ import { readUpperWindows } from '../config/read-layer-kinds.js'
 import { readRope } from '../config/read-rope.js'
 import { decoderFamily } from '../decoder/decoder-family.js'
 import { rmsNorm } from '../parts/norm.js'
-import { widthUnlike } from './gguf-limits.js'
+import { widthUnlike, withoutWindows } from './gguf-limits.js'
 
 /** Qwen 2 and 2.5: biases of queries, keys and values; windows on the upper layers, where they are switched on. */
 export const qwen2 = decoderFamily({
@@ -18,6 +18,10 @@ export const qwen2 = decoderFamily({
       attention: (index) => ({ bias: true, rope, window: windows[index] }),
     }
   },
-  gguf: { architecture: 'qwen2', refuses: widthUnlike },
+  gguf: {
+    architecture: 'qwen2',
+    refuses: widthUnlike,
+    config: (read) => ({ use_sliding_window: false, ...withoutWindows(read) }),
+  },
   onnxModelTypes: ['qwen2'],
 })

@@ -3,7 +3,7 @@ import { readWindows } from '../config/read-layer-kinds.js'
 import { readRope } from '../config/read-rope.js'
 import { decoderFamily } from '../decoder/decoder-family.js'
 import { rmsNorm } from '../parts/norm.js'
-import { unlikeRouting } from './gguf-limits.js'
+import { unlikeRouting, withoutWindows } from './gguf-limits.js'
 
 /** Qwen 3 with experts in some layers, or all. */
 export const qwen3Moe = decoderFamily({
@@ -34,6 +34,17 @@ export const qwen3Moe = decoderFamily({
       mlp: (index) => (isSparse(index) ? { inner: expertInner, experts } : { inner }),
     }
   },
-  gguf: { architecture: 'qwen3moe', refuses: (config) => unlikeRouting(config, { normalize: true }) },
+  gguf: {
+    architecture: 'qwen3moe',
+    refuses: (config) => unlikeRouting(config, { normalize: true }),
+    config: (read) => ({
+      ...{ attention_bias: false, use_sliding_window: false },
+      ...withoutWindows(read),
+      ...{ decoder_sparse_step: 1, mlp_only_layers: [], norm_topk_prob: true },
+      num_experts: read.count('expert_count'),
+      num_experts_per_tok: read.count('expert_used_count'),
+      moe_intermediate_size: read.count('expert_feed_forward_length'),
+    }),
+  },
   onnxModelTypes: ['qwen3_moe'],
 })

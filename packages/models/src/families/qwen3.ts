@@ -3,6 +3,7 @@ import { readRope } from '../config/read-rope.js'
 import { type DecoderFamily, decoderFamily } from '../decoder/decoder-family.js'
 import { embeddingFamily } from '../decoder/embedding-family.js'
 import { rmsNorm } from '../parts/norm.js'
+import { withoutWindows } from './gguf-limits.js'
 
 /** Qwen 3: norms of queries and keys, head by head. */
 const family: DecoderFamily = {
@@ -21,7 +22,10 @@ const family: DecoderFamily = {
       attention: (index) => ({ bias, outputBias: bias, headNorm, rope, window: windows[index] }),
     }
   },
-  gguf: { architecture: 'qwen3' },
+  gguf: {
+    architecture: 'qwen3',
+    config: (read) => ({ attention_bias: false, use_sliding_window: false, ...withoutWindows(read) }),
+  },
   onnxModelTypes: ['qwen3'],
 }
 
