@@ -33,7 +33,7 @@ const MAY_IMPORT = {
   '@hfquant/calibrate': ['@hfquant/core'],
   '@hfquant/onnx': ['@hfquant/core', '@hfquant/kernels', '@hfquant/grammar'],
   '@hfquant/models': ['@hfquant/core'],
-  '@hfquant/transformers': [...RUNNING, '@hfquant/models', '@hfquant/grammar'],
+  '@hfquant/transformers': [...RUNNING, '@hfquant/gguf', '@hfquant/models', '@hfquant/grammar'],
   '@hfquant/gliner': [...RUNNING, '@hfquant/models', '@hfquant/transformers'],
   ...Object.fromEntries(BACKENDS.map((name) => [name, [...RUNNING, '@hfquant/calibrate']])),
   hfquant: LIBRARIES,

@@ -58,7 +58,7 @@ const unknown = (): CapabilityError =>
     {
       file: 'tokenizer.json',
       field: 'pre_tokenizer',
-      expected: CANDIDATES.map(({ name }) => name),
+      expected: preTokenizersWithStage(),
       hint: `Name the nearest one in preTokenizer if other tokens are acceptable: ${PRE_TOKENIZERS.join(', ')}.`,
     },
   )
@@ -106,6 +106,13 @@ const CANDIDATES: readonly Candidate[] = [
     ignoreMerges: false,
   },
 ]
+
+/** The stage that llama.cpp means by a name, for reading; undefined for one that is not known here. */
+export const preTokenizerNamed = (name: string): Candidate | undefined =>
+  CANDIDATES.find((candidate) => candidate.name === name)
+
+/** Names that `preTokenizerNamed` knows. */
+export const preTokenizersWithStage = (): readonly PreTokenizerName[] => CANDIDATES.map(({ name }) => name)
 
 /** What a pre-tokenizer splits by, so that two can be compared; undefined for one that does anything unusual. */
 function expressionOf(stage: unknown): string | undefined {
