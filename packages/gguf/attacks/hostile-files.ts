@@ -50,7 +50,7 @@ export const hostileFiles: readonly HostileFile[] = [
   hostile('an empty file', 'GGUF_TRUNCATED', /takes 4 bytes, the file has 0 more/, new Uint8Array()),
   hostile('the mark alone', 'GGUF_TRUNCATED', /the version at byte 4/, Buffer.from('GGUF')),
   hostile('another mark', 'GGUF_BAD_MAGIC', /47 47 4d 4c, expected "GGUF"/, { magic: 'GGML' }),
-  hostile('version 1', 'GGUF_VERSION_UNSUPPORTED', /version 1, expected 2 or 3/, { version: 1 }),
+  hostile('version 1', 'GGUF_VERSION_UNSUPPORTED', /version 1 \(byte 4\), expected 2 or 3/, { version: 1 }),
   hostile('version 4', 'GGUF_VERSION_UNSUPPORTED', /version 4/, { version: 4 }),
   hostile('version 0', 'GGUF_VERSION_UNSUPPORTED', /version 0/, { version: 0 }),
   hostile('the other byte order', 'GGUF_BIG_ENDIAN', /big-endian/, { version: 0x03000000 }),
@@ -79,7 +79,7 @@ export const hostileFiles: readonly HostileFile[] = [
   hostile(
     'a key twice',
     'GGUF_DUPLICATE_KEY',
-    /"k" appears twice/,
+    /"k" appears twice, again at byte 38/,
     { pairs: [pair('k', U8, Uint8Array.of(1)), pair('k', U8, Uint8Array.of(2))] },
     k,
   ),
@@ -132,14 +132,14 @@ export const hostileFiles: readonly HostileFile[] = [
   table(
     'a name twice',
     'GGUF_DUPLICATE_TENSOR',
-    /"w" appears twice/,
+    /"w" appears twice, again at byte 57/,
     info('w', F32, [1]),
     info('w', F32, [1], 32),
   ),
   table(
     'five dimensions',
     'GGUF_BAD_SHAPE',
-    /has 5 dimensions, expected at most 4/,
+    /has 5 dimensions at byte 33, expected at most 4/,
     info('w', F32, [1, 1, 1, 1, 1]),
   ),
   table(
@@ -189,7 +189,7 @@ export const hostileFiles: readonly HostileFile[] = [
   table(
     'more data than the file has',
     'GGUF_OFFSET_OUT_OF_RANGE',
-    /0 to 68, the file has 64/,
+    /0 to 68; the file has 64 of them, from byte 64 on/,
     info('w', F32, [17]),
   ),
   table('an offset beyond the file', 'GGUF_OFFSET_OUT_OF_RANGE', /96 to 100/, info('w', F32, [1], 96)),

@@ -69,7 +69,7 @@ function readVersion(cursor: HeaderCursor, refuse: Refuse): 2 | 3 {
   if (version !== 0 && (version & 0xffff) === 0) {
     refuse('GGUF_BIG_ENDIAN', 'is a big-endian GGUF file; only little-endian ones are read')
   }
-  return refuse('GGUF_VERSION_UNSUPPORTED', `is GGUF of version ${version}, expected 2 or 3`)
+  return refuse('GGUF_VERSION_UNSUPPORTED', `is GGUF of version ${version} (byte 4), expected 2 or 3`)
 }
 
 /** An empty name, no dimension. */

@@ -17,8 +17,11 @@ export function parseMetadata(
 ): GgufMetadata {
   const metadata = new Map<string, GgufValue>()
   for (let index = 0; index < count; index++) {
+    const at = cursor.position
     const key = readKey(cursor, index, refuse)
-    if (metadata.has(key)) refuse('GGUF_DUPLICATE_KEY', `the key ${quote(key)} appears twice`, { key })
+    if (metadata.has(key)) {
+      refuse('GGUF_DUPLICATE_KEY', `the key ${quote(key)} appears twice, again at byte ${at}`, { key })
+    }
     metadata.set(key, readValue(cursor, key, file, refuse))
   }
   return metadata

@@ -23,9 +23,11 @@ export function parseTensorInfos(cursor: HeaderCursor, count: number, refuse: Re
   const infos: TensorInfo[] = []
   const names = new Set<string>()
   for (let index = 0; index < count; index++) {
+    const at = cursor.position
     const name = readName(cursor, index, refuse)
     if (names.has(name)) {
-      refuse('GGUF_DUPLICATE_TENSOR', `the tensor ${quote(name)} appears twice`, { tensor: name })
+      const problem = `the tensor ${quote(name)} appears twice, again at byte ${at}`
+      refuse('GGUF_DUPLICATE_TENSOR', problem, { tensor: name })
     }
     names.add(name)
     infos.push(readInfo(cursor, name, refuse))
@@ -46,10 +48,11 @@ function readName(cursor: HeaderCursor, index: number, refuse: Refuse): string {
 
 function readInfo(cursor: HeaderCursor, name: string, refuse: Refuse): TensorInfo {
   const subject = { what: `the description of tensor ${quote(name)}`, tensor: name }
+  const at = cursor.position
   const dimensions = cursor.u32(subject)
   if (dimensions > MAX_DIMENSIONS) {
-    const problem = `tensor ${quote(name)} has ${dimensions} dimensions, expected at most ${MAX_DIMENSIONS}`
-    refuse('GGUF_BAD_SHAPE', problem, { tensor: name })
+    const problem = `tensor ${quote(name)} has ${dimensions} dimensions at byte ${at}`
+    refuse('GGUF_BAD_SHAPE', `${problem}, expected at most ${MAX_DIMENSIONS}`, { tensor: name })
   }
   const fastestFirst = Array.from({ length: dimensions }, () => cursor.u64(subject))
   const id = cursor.u32(subject)

@@ -30,7 +30,8 @@ export function placeTensors(
     }
     if (offset + bytes > dataBytes) {
       const span = `takes the data bytes ${offset} to ${offset + bytes}`
-      refuseTensor('GGUF_OFFSET_OUT_OF_RANGE', `${span}, the file has ${dataBytes} of them`)
+      const found = `the file has ${dataBytes} of them, from byte ${dataOffset} on`
+      refuseTensor('GGUF_OFFSET_OUT_OF_RANGE', `${span}; ${found}`)
     }
     // The file bounds the places, and `tensorBytes` the sizes: all are exact as numbers.
     const [byteOffset, byteLength] = [dataOffset + Number(offset), Number(bytes)]
