@@ -1,6 +1,7 @@
-import { CharSet, ENFA, JS, type NoParent, TooManyNodesError } from 'refa'
+import type { ENFA, JS, NoParent } from 'refa'
 import { GrammarError, tooComplex } from '../errors.js'
 import { MAX_STATES } from './character-automaton.js'
+import { refa } from './refa.js'
 
 type Concatenation = NoParent<JS.ParseResult['expression']>['alternatives'][number]
 type Element = Concatenation['elements'][number]
@@ -29,10 +30,11 @@ export function parsePattern(pattern: string, extent: PatternExtent, place: stri
       resolveAnchors(each, extent, maxCharacter, place),
     )
     checkRepeats(alternatives, place)
-    const nodes = new ENFA.LimitedNodeFactory(MAX_STATES)
-    return ENFA.fromRegex(alternatives, { maxCharacter }, {}, nodes)
+    const { ENFA: Automaton } = refa()
+    const nodes = new Automaton.LimitedNodeFactory(MAX_STATES)
+    return Automaton.fromRegex(alternatives, { maxCharacter }, {}, nodes)
   } catch (error) {
-    if (error instanceof TooManyNodesError) {
+    if (error instanceof refa().TooManyNodesError) {
       throw patternTooComplex(`needs more than ${MAX_STATES} states`, place)
     }
     // The parser and the construction descend into groups by recursion.
@@ -44,7 +46,7 @@ export function parsePattern(pattern: string, extent: PatternExtent, place: stri
 function parse(pattern: string, place: string): JS.ParseResult {
   try {
     // Backreferences are left in as unknown parts, to be refused by name.
-    return JS.Parser.fromLiteral({ source: pattern, flags: 'u' }).parse({
+    return refa().JS.Parser.fromLiteral({ source: pattern, flags: 'u' }).parse({
       assertions: 'parse',
       backreferences: 'unknown',
       maxBackreferenceWords: 0,
@@ -106,7 +108,7 @@ function resolveAnchors(
       alternatives: [
         {
           type: 'Concatenation',
-          elements: [{ type: 'CharacterClass', characters: CharSet.all(maxCharacter) }],
+          elements: [{ type: 'CharacterClass', characters: refa().CharSet.all(maxCharacter) }],
         },
       ],
     })
