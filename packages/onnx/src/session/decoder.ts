@@ -1,5 +1,6 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node'
-import { type CacheArray, cacheElements, cacheTensor, newCacheArray } from './cache-array.js'
+import { type CacheArray, newCacheArray } from './cache-array.js'
+import { cacheElements, cacheTensor } from './cache-tensor.js'
 import { DECODER } from './decoder-ports.js'
 import { OPTIMIZATION } from './optimization.js'
 import type { CacheShape } from './protocol.js'
