@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process'
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
 import { cp, mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
@@ -8,7 +9,14 @@ import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { afterAll, afterEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { demoModel } from './demo/index.js'
-import { AutoModelForCausalLM, inspectModel, quantizeModel, recipe } from './index.js'
+import {
+  AutoModelForCausalLM,
+  INFO_CHANNEL,
+  type InfoEvent,
+  inspectModel,
+  quantizeModel,
+  recipe,
+} from './index.js'
 import { golden } from './testing/golden.fixture.js'
 import { createGuardedOpener } from './testing/guarded-opener.fixture.js'
 import { copyModel } from './testing/tiny-llama.fixture.js'
@@ -64,6 +72,24 @@ describe('code that lies in a model folder', () => {
       await expect(use()).rejects.toMatchObject({ code: expect.stringMatching(/UNKNOWN|NOT_FOUND/) })
     }
     expect(globalThis).not.toHaveProperty('evil')
+  })
+
+  test('for Python is not needed where the family is known, and said to stay where it is', async () => {
+    const folder = await copy()
+    const code = { AutoModelForCausalLM: 'modeling_evil.EvilForCausalLM' }
+    await editJson(join(folder, 'config.json'), { auto_map: code })
+    const heard: string[] = []
+    const listen = (event: unknown) => void heard.push((event as InfoEvent).message)
+    subscribe(INFO_CHANNEL, listen)
+    onTestFinished(() => void unsubscribe(INFO_CHANNEL, listen))
+    await using model = await AutoModelForCausalLM.fromPretrained(folder)
+    const said = `${join(folder, 'config.json')}: the code that auto_map names is never run`
+    expect([heard, model.warnings]).toEqual([[said], []])
+    await editJson(join(folder, 'config.json'), { architectures: ['EvilForCausalLM'], model_type: 'evil' })
+    await expect(inspectModel(folder)).rejects.toMatchObject({
+      code: 'ARCHITECTURE_UNKNOWN',
+      hint: expect.stringMatching(/hfquant-model-evil.* auto_map names is never run/),
+    })
   })
 })
 

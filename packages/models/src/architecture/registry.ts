@@ -109,7 +109,7 @@ export async function describeModel(
   const found = await ofType(type, importPackage)
   if (found.architecture !== undefined) return describe(found.architecture)
   const part = await describePart(json, importPackage)
-  if (part === undefined) throw unknown(named, type, found.refused)
+  if (part === undefined) throw unknown(json, found.refused)
   return part
 }
 
@@ -125,7 +125,7 @@ export function describeBackbone(json: JsonObject, path: string): Backbone {
   const known =
     named.flatMap(spellingsOf).flatMap((name) => byName.get(name) ?? [])[0] ??
     (typeof type === 'string' ? byType.get(type) : undefined)
-  if (known === undefined) throw unknown(named, type)
+  if (known === undefined) throw unknown(json)
   if (known.backbone !== undefined) return known.backbone(json, path)
   throw new CapabilityError('BACKBONE', `${firstName(known)} cannot be the encoder within another model`, {
     field: 'model_type',
@@ -161,7 +161,9 @@ async function describePart(
 const namesIn = ({ architectures: named }: JsonObject): readonly string[] =>
   (Array.isArray(named) ? named : [named]).filter((name): name is string => typeof name === 'string')
 
-function unknown(named: readonly string[], type: unknown, refused?: string): Error {
+function unknown(json: JsonObject, refused?: string): Error {
+  const named = namesIn(json)
+  const { model_type: type } = json
   const asked =
     named.length > 0 ? `architectures ${JSON.stringify(named)}` : `model_type ${JSON.stringify(type)}`
   const reason = reasonsLeftOut(named, type)
@@ -178,6 +180,7 @@ function unknown(named: readonly string[], type: unknown, refused?: string): Err
     ...byType.keys(),
   ])
   const wanted = typeof type === 'string' ? architecturePackage(type) : 'hfquant-model-<model_type>'
+  const code = json.auto_map == null ? '' : ' The code that auto_map names is never run.'
   return new ConfigError(
     'ARCHITECTURE_UNKNOWN',
     `${asked} is unknown${nearest === undefined ? '' : `; the nearest that is offered is ${nearest}`}`,
@@ -187,7 +190,7 @@ function unknown(named: readonly string[], type: unknown, refused?: string): Err
       expected: known,
       hint:
         refused === undefined
-          ? `A package of this name would add it: ${wanted}; or call registerArchitecture.`
+          ? `A package of this name would add it: ${wanted}; or call registerArchitecture.${code}`
           : `${wanted} is installed, and ${refused}.`,
     },
   )

@@ -16,6 +16,7 @@ import {
   type JsonObject,
   type MergedQuantization,
   openCheckpoint,
+  publishInfo,
   publishWarning,
   readOneVersion,
   recoverFolder,
@@ -135,6 +136,7 @@ async function describeFound(
   const remark = ropeRemark(value)
   for (const warning of warnings) publishWarning(warning)
   if (remark !== undefined) publishWarning(`${path}: ${remark}`)
+  if (value.auto_map != null) publishInfo(`${path}: the code that auto_map names is never run`)
   return model
 }
 
