@@ -33,8 +33,10 @@ export interface CalibrationMethod {
 }
 
 /** Weights that multiply the same inputs, and what is known of these. */
-export interface SeenGroup extends GroupStatistics {
+export interface SeenGroup extends Omit<GroupStatistics, 'moments'> {
   readonly weights: readonly WaitingWeight[]
+  /** For the method to empty: panels that stay in the list stay in memory until all weights of the level are made. */
+  readonly moments?: Float32Array[]
   /** Input features. */
   readonly width: number
 }

@@ -1,5 +1,5 @@
 import type { CalibrationStage, GroupStatistics, LinearGroup } from '@hfquant/core'
-import type { LevelTools } from './calibration-method.js'
+import type { LevelTools, SeenGroup } from './calibration-method.js'
 import { type MadeBlock, putInPlace, type Run } from './run.js'
 
 /** Quantizes the modules of a stage, level after level. */
@@ -44,18 +44,13 @@ async function makeLevel(
   groups: readonly LinearGroup[],
   made: MadeBlock,
 ): Promise<void> {
-  const { method, context, scratch, stopwatch, weights, tokens, live, batches } = run
-  const statistics = await collect(run, stage, groups, made)
+  const { method, context, scratch, stopwatch, tokens, live, batches } = run
+  const seen = await collect(run, stage, groups, made)
   const tools: LevelTools = {
     ...{ tokens, scratch, stopwatch, pool: context.pool, signal: context.signal },
     sequences: [...live].reduce((sum, batch) => sum + batches[batch]!.sequences, 0),
     warn: (message) => context.warn(message),
   }
-  const seen = groups.map(({ modules, width }, index) => ({
-    ...statistics[index]!,
-    width,
-    weights: modules.map((path) => weights.get(path)!),
-  }))
   for await (const { rounded: reason, ...own } of method.level(seen, tools)) {
     const { path } = own.weight.info
     if (reason !== undefined) made.rounded.push({ path, reason })
@@ -69,7 +64,7 @@ async function collect(
   stage: CalibrationStage,
   groups: readonly LinearGroup[],
   made: MadeBlock,
-): Promise<readonly GroupStatistics[]> {
+): Promise<readonly SeenGroup[]> {
   const pass = await stage.openStatistics(groups, run.method.statistics)
   try {
     for (const batch of [...run.live]) {
@@ -80,10 +75,21 @@ async function collect(
     const statistics = await pass.finish()
     run.stopwatch.add('forward', pass.seconds.forward)
     run.stopwatch.add('statistics', pass.seconds.statistics)
-    return statistics
+    return groups.map((group, index) => seenGroup(run, group, statistics[index]!))
   } catch (error) {
     await pass.close()
     throw error
+  }
+}
+
+function seenGroup(
+  { weights }: Run,
+  { modules, width }: LinearGroup,
+  { moments, ...statistics }: GroupStatistics,
+): SeenGroup {
+  return {
+    ...{ ...statistics, width, weights: modules.map((path) => weights.get(path)!) },
+    ...(moments === undefined ? {} : { moments: [...moments] }),
   }
 }
 

@@ -82,6 +82,12 @@ describe('calibration data', () => {
     expect(read).toBe(4)
   })
 
+  test('may be one text, of more tokens than a call takes arguments', async () => {
+    const settings = { dataset: ['x'.repeat(300_000)], sequenceLength: 512, samples: 1000 }
+    const lengths = (await collect(settings)).map(({ length }) => length)
+    expect([lengths.length, lengths.at(-1)]).toEqual([586, 300_001 - 585 * 512])
+  })
+
   test('leaves out a remainder that is too short to say anything', async () => {
     const lengths = async (text: string) => {
       const settings = { dataset: [text], sequenceLength: 64 }
@@ -100,6 +106,13 @@ describe('what does not calibrate is refused', () => {
     ['a word', ['once'], { code: 'CALIBRATION_TOO_SHORT', found: 5 }],
     ['a token outside of the vocabulary', [[1, 256]], { code: 'TOKEN_OUT_OF_RANGE', found: 256 }],
     ['a token that is no index', [tokens(70), [0.5]], { code: 'TOKEN_OUT_OF_RANGE', found: 0.5 }],
+    [
+      'a row of a table',
+      (async function* () {
+        yield { text: 'once' } as never
+      })(),
+      { code: 'CALIBRATION_SAMPLE', found: { text: 'once' } },
+    ],
     ['a file that is not there', { file: nowhere }, { code: 'CALIBRATION_FILE', file: nowhere }],
   ])('%s', async (_, dataset, refused) => {
     await expect(collect({ dataset })).rejects.toMatchObject({

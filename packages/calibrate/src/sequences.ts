@@ -1,4 +1,4 @@
-import { type Calibration, ConfigError } from '@hfquant/core'
+import { type Calibration, ConfigError, quote } from '@hfquant/core/runtime'
 import type { CalibrationSettings } from './calibration-settings.js'
 import { readSamples } from './read-samples.js'
 
@@ -13,8 +13,8 @@ const FEWEST_TOKENS = 64
  * The token sequences to calibrate with. Texts are joined, each with its special tokens, and cut into sequences of equal
  * length; lists of token ids are taken as they are, cut to the length that the model takes.
  *
- * @throws ConfigError CALIBRATION_EMPTY or CALIBRATION_TOO_SHORT for too little data, TOKEN_OUT_OF_RANGE, and whatever
- * reading a file may throw.
+ * @throws ConfigError CALIBRATION_EMPTY or CALIBRATION_TOO_SHORT for too little data, CALIBRATION_SAMPLE,
+ * TOKEN_OUT_OF_RANGE, and whatever reading a file may throw.
  */
 export async function collectSequences(
   settings: CalibrationSettings,
@@ -27,13 +27,17 @@ export async function collectSequences(
   let index = 0
   for await (const sample of readSamples(dataset)) {
     if (typeof sample === 'string') {
-      rest.push(...(await calibration.tokenize(sample)))
+      const tokens = await calibration.tokenize(sample)
+      // One by one: a text may have more tokens than a call has arguments.
+      for (const token of tokens) rest.push(token)
       if (calibration.endToken !== undefined && rest.at(-1) !== calibration.endToken)
         rest.push(calibration.endToken)
-      for (; rest.length >= length && sequences.length < samples; rest = rest.slice(length)) {
-        sequences.push(Int32Array.from(rest.slice(0, length)))
+      const whole = Math.min(Math.floor(rest.length / length), samples - sequences.length)
+      for (let cut = 0; cut < whole; cut++) {
+        sequences.push(Int32Array.from(rest.slice(cut * length, (cut + 1) * length)))
       }
-    } else if (sample.length > 0) {
+      rest = rest.slice(whole * length)
+    } else if (lengthOf(sample, index) > 0) {
       checkTokens(sample, index, calibration.vocabSize)
       sequences.push(Int32Array.from(sample.slice(0, calibration.maxPositions)))
     }
@@ -46,6 +50,22 @@ export async function collectSequences(
   }
   checkAmount(sequences, rest.length)
   return sequences
+}
+
+/** Tokens of a sample that is no text: a source may give anything. */
+function lengthOf(sample: unknown, index: number): number {
+  const { length } = Object(sample) as { readonly length?: unknown }
+  if (typeof length === 'number') return length
+  throw new ConfigError(
+    'CALIBRATION_SAMPLE',
+    `calibration sample ${index} is ${quote(sample)}, expected a text or a list of token ids`,
+    {
+      field: 'dataset',
+      found: sample,
+      expected: 'a text, or a list of token ids',
+      hint: 'Give the text of a row alone.',
+    },
+  )
 }
 
 function checkTokens(ids: readonly number[], sample: number, vocabSize: number): void {

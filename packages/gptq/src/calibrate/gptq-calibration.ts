@@ -51,11 +51,12 @@ function hessianOfGroup(
   index: number,
   tools: LevelTools,
 ): Hessian | string {
+  const panels = moments!.splice(0)
   if (tokens < FEWEST_TOKENS * tools.tokens) {
     return `it saw ${tokens} of ${tools.tokens} calibration tokens, expected at least ${100 * FEWEST_TOKENS} %`
   }
   const values = triangleRoom(tools.scratch, `hessian.${index}`, width)
-  joinPanels(moments!, width, values)
+  joinPanels(panels, width, values)
   return hessianOf(values, width, tools.sequences) ?? 'the calibration data gave it no inputs'
 }
 

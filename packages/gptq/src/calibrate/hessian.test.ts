@@ -51,6 +51,7 @@ describe('the Hessian', () => {
     const hessian = hessianOf(joinPanels(panels, size, target), size, 4)!
     expect([...hessian.diagonal]).toEqual(Array.from({ length: size }, (_, k) => (1 + k) / 2))
     expect(hessian.values.at(-2)).toBe(0.125)
+    expect(panels, 'none of them is in memory twice').toEqual([])
   })
 
   test('of inputs that are not finite, or of no inputs, is none', () => {
