@@ -6,12 +6,12 @@ import {
   type QuantizedFormat,
   type WeightInfo,
 } from '@hfquant/core'
+import { widenFloats } from '@hfquant/kernels'
 import { type LayerSettings, startsWhole, topCode } from '../config/settings.js'
 import { hqqFormat } from './hqq-format.js'
 import { layerFacts, writeFacts } from './layer-facts.js'
 import { codeShape, groupCount, type HqqLayout, parameterShape } from './layout.js'
 import { packingOf, wordRows } from './packing.js'
-import { widen } from './stored-parts.js'
 
 /**
  * The format of a weight that is quantized here.
@@ -126,7 +126,7 @@ function groupSizeError(
 
 /** float16 ends at 65504; a zero point beyond that belongs to a group of large values that hardly differ. */
 function refuseOverflow(zeros: Uint8Array, dtype: FloatDtype, { path }: WeightInfo): void {
-  if (dtype !== 'float16' || widen(zeros, dtype).every(Number.isFinite)) return
+  if (dtype !== 'float16' || widenFloats(zeros, dtype).every(Number.isFinite)) return
   throw new CapabilityError('ZERO_POINT_RANGE', `a zero point of ${path} is beyond the range of float16`, {
     module: path,
     tensor: `${path}.zero`,

@@ -1,5 +1,4 @@
-import type { FloatDtype } from '@hfquant/core'
-import { runKernel } from '@hfquant/kernels'
+import { widenFloats } from '@hfquant/kernels'
 import { codeShape, type HqqLayout } from './layout.js'
 import { unpackCodes, type Words } from './packing.js'
 
@@ -21,9 +20,10 @@ export const valueKeys = ({ stacked }: HqqLayout): readonly string[] =>
 export function readParameters(bytesOf: PartBytes, layout: HqqLayout): Parameters {
   const { groups, parameterDtype } = layout
   if (!layout.stacked) {
-    return { scales: widen(bytesOf('scale'), parameterDtype), zeros: widen(bytesOf('zero'), parameterDtype) }
+    const [scales, zeros] = ['scale', 'zero'].map((key) => widenFloats(bytesOf(key), parameterDtype))
+    return { scales: scales!, zeros: zeros! }
   }
-  const both = widen(bytesOf('zero_scale'), parameterDtype)
+  const both = widenFloats(bytesOf('zero_scale'), parameterDtype)
   return { zeros: both.subarray(0, groups), scales: both.subarray(groups) }
 }
 
@@ -60,10 +60,4 @@ export function dequantize(
     const group = layout.axis === 1 ? Math.floor(index / columns) : index % columns
     values[i] = roundTo(roundTo(codes[i]! - zeros[group]!) * scales[group]!)
   }
-}
-
-export function widen(bytes: Uint8Array, dtype: FloatDtype): Float32Array {
-  const values = new Float32Array(bytes.byteLength / (dtype === 'float32' ? 4 : 2))
-  runKernel('cast', { from: dtype, to: 'float32' }, [bytes], [new Uint8Array(values.buffer)])
-  return values
 }

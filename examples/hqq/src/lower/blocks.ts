@@ -1,4 +1,4 @@
-import type { WeightInfo } from '@hfquant/core'
+import { blockSizeFor, blocksOf, type WeightInfo } from '@hfquant/core'
 import type { HqqLayout } from '../format/layout.js'
 
 /** How a weight is cut for `MatMulNBits`. */
@@ -15,22 +15,18 @@ export interface Blocks {
   readonly centre: number
 }
 
-const BLOCK_SIZES = [128, 64, 32, 16]
-/** A row with one group may be cut anywhere: small blocks round activations finer. */
-const ROW_BLOCK = 64
-
 /** Undefined for groups that no block size of the operator divides. Across the rows, a row is one unit. */
 export function cutBlocks({ inFeatures }: WeightInfo, layout: HqqLayout): Blocks | undefined {
   const container = layout.packing.bits > 4 ? 8 : 4
   // Groups may end within a row and go on in the next one.
   const unit = layout.axis === 0 ? inFeatures : greatestCommonDivisor(layout.groupSize, inFeatures)
-  const blockSize = unit === inFeatures ? ROW_BLOCK : BLOCK_SIZES.find((size) => unit % size === 0)
+  const blockSize = blockSizeFor(unit, inFeatures)
   if (blockSize === undefined) return undefined
   return {
     unit,
     unitsPerRow: inFeatures / unit,
     blockSize,
-    blocksPerRow: Math.ceil(inFeatures / blockSize),
+    blocksPerRow: blocksOf(inFeatures, blockSize),
     container,
     centre: 2 ** (container - 1),
   }
