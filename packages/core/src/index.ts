@@ -107,7 +107,6 @@ export {
   incompleteFormat,
   type StoredPart,
   type StoredTensors,
-  sameShape,
   storedTensors,
   type TensorProblem,
 } from './formats/stored-tensors.js'

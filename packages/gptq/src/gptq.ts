@@ -11,7 +11,7 @@ import { gptqCalibration } from './calibrate/gptq-calibration.js'
 import { withHeadRule } from './config/dynamic-rules.js'
 import { refuseMixedBlocks, stateFloatLayers } from './config/float-layers.js'
 import { formatSettings } from './config/format-settings.js'
-import { readSettings } from './config/read-settings.js'
+import { checkSettings, readSettings } from './config/read-settings.js'
 import { refuseLostConfig } from './config/refuse-lost-config.js'
 import { remarksOn } from './config/remarks.js'
 import type { GptqSettings } from './config/settings.js'
@@ -28,7 +28,7 @@ export const gptq: DefinedQuantizer<GptqSettings> = defineQuantizer<GptqSettings
     format: formatSettings,
     loading: ['backend', 'max_input_length'],
     recipe: ['bits', 'group_size', 'sym', 'desc_act'],
-    check: requireData,
+    check: checkUse,
     withHead: (settings) => ({ ...settings, lmHead: true }),
     warnings: remarksOn,
   },
@@ -59,7 +59,9 @@ export const gptq: DefinedQuantizer<GptqSettings> = defineQuantizer<GptqSettings
   },
 })
 
-function requireData({ method, dataset }: GptqSettings, { preQuantized }: ConfigUse): void {
+/** @throws ConfigError CALIBRATION_MISSING; FIELD_VALUE for settings that config.json does not have, and nobody has looked at. */
+function checkUse(settings: GptqSettings, { preQuantized }: ConfigUse): void {
+  const { method, dataset } = checkSettings(settings)
   if (preQuantized || method === 'rtn' || dataset !== null) return
   throw new ConfigError('CALIBRATION_MISSING', 'GPTQ quantizes with calibration data, and there is none', {
     field: 'dataset',

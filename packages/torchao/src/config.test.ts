@@ -118,6 +118,17 @@ describe('TorchAoConfig', () => {
     expect(intx).toEqual({ ...INTX._data, weight_dtype: { _type: 'torch.dtype', _data: 'int8' } })
   })
 
+  test.each([
+    [{ modulesToNotConvert: 'lm_head' }, 'modules_to_not_convert'],
+    [{ untieEmbeddingWeights: 'yes' }, 'untie_embedding_weights'],
+    [{ replaceDefaults: 1 }, 'replaceDefaults'],
+  ])('refuses %j by the name of the field', (options, field) => {
+    const quantType = new Int8WeightOnlyConfig()
+    expect(() => new TorchAoConfig({ quantType, ...options } as never)).toThrow(
+      expect.objectContaining({ code: 'FIELD_TYPE', field }),
+    )
+  })
+
   test('refuses a quantType that is not a config', () => {
     const error = thrown(() => new TorchAoConfig({ quantType: 'int8_weight_only' as never }))
     expect(ConfigError.isInstance(error) && error).toMatchObject({ code: 'FIELD_TYPE', field: 'quantType' })

@@ -47,17 +47,24 @@ export function readSettings(json: JsonObject): TorchAoSettings {
     quantType:
       typeof quantType === 'string' ? readLegacyQuantType(quantType, kwargs) : readQuantType(quantType),
     isLegacy: typeof quantType === 'string',
-    modulesToNotConvert: readStrings(json, 'modules_to_not_convert', undefined) ?? null,
     replaceDefaults: false,
-    includeInputOutputEmbeddings: readBoolean(
-      json,
-      'include_input_output_embeddings',
-      readBoolean(json, 'include_embedding', false),
-    ),
-    untieEmbeddingWeights: readBoolean(json, 'untie_embedding_weights', false),
-    others: unknownEntries(json, KEYS),
+    ...readPlainSettings(json),
   }
 }
+
+/** @returns what does not depend on how weights are quantized. */
+export const readPlainSettings = (
+  json: JsonObject,
+): Omit<TorchAoSettings, 'quantType' | 'isLegacy' | 'replaceDefaults'> => ({
+  modulesToNotConvert: readStrings(json, 'modules_to_not_convert', undefined) ?? null,
+  includeInputOutputEmbeddings: readBoolean(
+    json,
+    'include_input_output_embeddings',
+    readBoolean(json, 'include_embedding', false),
+  ),
+  untieEmbeddingWeights: readBoolean(json, 'untie_embedding_weights', false),
+  others: unknownEntries(json, KEYS),
+})
 
 /** The block without `quant_method`, as transformers 5 writes it. */
 export const formatSettings = (settings: TorchAoSettings): JsonObject => ({

@@ -1,7 +1,7 @@
-import { type JsonObject, OptionsConfig } from '@hfquant/core'
+import { type JsonObject, OptionsConfig, readBoolean } from '@hfquant/core'
 import type { TorchAoBaseConfig } from './configs/base-config.js'
 import { wrong } from './encoding/decode.js'
-import type { TorchAoSettings } from './settings.js'
+import { readPlainSettings, type TorchAoSettings } from './settings.js'
 import { torchao } from './torchao.js'
 
 export interface TorchAoConfigOptions {
@@ -20,7 +20,7 @@ export interface TorchAoConfigOptions {
 /**
  * `quantization_config` of a torchao model.
  *
- * @throws ConfigError when `quantType` is not a config instance, and for an option that does not exist.
+ * @throws ConfigError when `quantType` is not a config instance, and for an option that does not exist or does not fit.
  */
 export class TorchAoConfig extends OptionsConfig<TorchAoConfigOptions, TorchAoSettings> {
   constructor(options: TorchAoConfigOptions) {
@@ -37,18 +37,15 @@ const KEYS = {
   untieEmbeddingWeights: 'untie_embedding_weights',
 }
 
-function readOptions(_json: JsonObject, options: TorchAoConfigOptions): TorchAoSettings {
-  const { quantType } = options
+function readOptions(json: JsonObject, others: JsonObject): TorchAoSettings {
+  const { quant_type: quantType, ...plain } = json
   if (typeof (quantType as Partial<TorchAoBaseConfig> | undefined)?.encoded !== 'function') {
     throw wrong('FIELD_TYPE', 'quantType', quantType, 'a config instance, such as new Int8WeightOnlyConfig()')
   }
   return {
-    quantType,
+    ...readPlainSettings(plain),
+    quantType: quantType as TorchAoBaseConfig,
     isLegacy: false,
-    modulesToNotConvert: options.modulesToNotConvert ?? null,
-    replaceDefaults: options.replaceDefaults ?? false,
-    includeInputOutputEmbeddings: options.includeInputOutputEmbeddings ?? false,
-    untieEmbeddingWeights: options.untieEmbeddingWeights ?? false,
-    others: {},
+    replaceDefaults: readBoolean(others, 'replaceDefaults', false),
   }
 }

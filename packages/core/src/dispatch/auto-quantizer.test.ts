@@ -144,6 +144,12 @@ describe('finding a backend', () => {
     expect(await AutoQuantizer.detect({ metadata: {}, tensors: new Map() })).toBeUndefined()
   })
 
+  test.each([undefined, {}, rowInt8.definition])('what is no backend is not registered', (value) => {
+    expect(() => registerQuantizer(value as never)).toThrow(
+      expect.objectContaining({ name: 'ConfigError', code: 'QUANTIZER_INVALID' }),
+    )
+  })
+
   test('the same name cannot be registered twice', () => {
     expect(() => registerQuantizer({ ...rowInt8 })).toThrow(
       expect.objectContaining({ code: 'QUANTIZER_DUPLICATE' }),

@@ -31,6 +31,7 @@ const withComponent = (change: object): QuantizedFormat => ({
   ...format,
   components: () => [{ key: 'weight', dtype: 'int8', shape: [1], ...change } as Component],
 })
+const kernel = (components: readonly string[]) => () => ({ kernel: 'cast', components })
 const weight: Component = { key: 'weight', dtype: 'int8', shape: [1] }
 
 test.each<[string, unknown]>([
@@ -40,11 +41,35 @@ test.each<[string, unknown]>([
   ['components is no function', { ...format, components: undefined }],
   ['dequantize is no function', { ...format, dequantize: undefined }],
   ['quantize is asynchronous', { ...format, async quantize() {} }],
+  ['lower is asynchronous', { ...format, async lower() {} }],
+  ['finish is no function', { ...format, finish: true }],
+  ['finnish is no member of a format. Did you mean "finish"?', { ...format, finnish() {} }],
+  ['rowsPerStep is 0', { ...format, rowsPerStep: 0 }],
+  ['bias is "int8"', { ...format, bias: 'int8' }],
+  ['quantizeKernel gives {}', { ...format, quantizeKernel: () => ({}) }],
+  [
+    'quantizeKernel names the component "wieght", expected one of weight',
+    { ...format, quantizeKernel: kernel(['wieght']) },
+  ],
+  [
+    'dequantizeKernel names the component "made", expected one of weight',
+    {
+      ...{
+        ...format,
+        dequantizeKernel: kernel(['weight', 'made']),
+        quantizeKernel: kernel(['weight', 'made']),
+      },
+      scratch: () => [{ key: 'made', dtype: 'int8', shape: [1] }],
+    },
+  ],
+  ['scratch gives 3', { ...format, scratch: () => 3 }],
+  ['a component is null', { ...format, components: () => [null] }],
   ['components gives []', { ...format, components: () => [] }],
   ['two components have the key "weight"', { ...format, scratch: () => [weight] }],
   ['the key of a component is ""', withComponent({ key: '' })],
   ['the dtype of weight is "int7"', withComponent({ dtype: 'int7' })],
   ['the shape of weight is [-1]', withComponent({ shape: [-1] })],
+  ['the layout of weight is "colums"', withComponent({ layout: 'colums' })],
 ])('a plug-in is told what is wrong: %s', async (wrong, choice) => {
   await expect(plan(choice)).rejects.toMatchObject({
     ...{ name: 'ConfigError', code: 'FORMAT_INVALID', module: expect.stringContaining('layers.0') },
@@ -53,5 +78,6 @@ test.each<[string, unknown]>([
 })
 
 test('a format that says what it has to is taken', async () => {
-  expect((await plan(format)).quantization?.quantized).not.toEqual([])
+  const own = { ...format, warnings: [], rowsPerStep: 2, ownLayout: 3, quantizeKernel: kernel(['weight']) }
+  for (const each of [format, own]) expect((await plan(each)).quantization?.quantized).not.toEqual([])
 })

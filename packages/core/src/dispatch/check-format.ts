@@ -1,7 +1,8 @@
-import type { Component, QuantizedFormat, Skip, WeightInfo } from '../contract/format.js'
+import type { Component, KernelCall, QuantizedFormat, Skip, WeightInfo } from '../contract/format.js'
+import { closestName } from '../errors/closest-name.js'
 import { ConfigError } from '../errors/families.js'
 import { quote } from '../errors/quote.js'
-import { isDtype } from '../shell/dtype.js'
+import { isDtype, isFloatDtype } from '../shell/dtype.js'
 
 /**
  * Checks what a method says of a weight: what is wrong with a plug-in is named here, and not where something fails for it.
@@ -25,26 +26,55 @@ function whatIsWrong(choice: QuantizedFormat | Skip, weight: WeightInfo): string
     return typeof choice.skip === 'string' ? undefined : `skip is ${quote(choice.skip)}, expected a reason`
   if (typeof choice.name !== 'string')
     return `the name of its format is ${quote(choice.name)}, expected a text`
-  return wrongMember(choice) ?? wrongComponent(choice, weight)
+  return wrongMember(choice) ?? wrongComponent(choice, weight) ?? wrongKernel(choice, weight)
+}
+
+/** What a member of a format has to be: a function, a function or absent, or something else that may be absent. */
+const MEMBERS: Readonly<Record<keyof QuantizedFormat, 'function' | 'function?' | 'value'>> = {
+  ...{ name: 'value', warnings: 'value', rowsPerStep: 'value', sizesDependOnValues: 'value', bias: 'value' },
+  ...{ components: 'function', scratch: 'function?', quantize: 'function?', quantizeKernel: 'function?' },
+  ...{ finish: 'function?', dequantize: 'function', dequantizeKernel: 'function?' },
+  ...{ lower: 'function?', lowerEmbedding: 'function?' },
 }
 
 function wrongMember(format: QuantizedFormat): string | undefined {
-  const missing = (['components', 'dequantize'] as const).find((name) => typeof format[name] !== 'function')
-  if (missing !== undefined) return `${missing} is no function`
-  // The bytes are taken when the function returns.
-  const late = (['quantize', 'finish', 'dequantize'] as const).find((name) => isAsync(format[name]))
-  return late && `${late} is asynchronous: it has to be done when it returns`
+  const known = Object.keys(MEMBERS) as (keyof QuantizedFormat)[]
+  for (const name of known) {
+    const [kind, member] = [MEMBERS[name], format[name]]
+    if (kind === 'value' || (kind === 'function?' && member === undefined)) continue
+    if (typeof member !== 'function') return `${name} is no function`
+    // What it makes is taken when it returns.
+    if (isAsync(member)) return `${name} is asynchronous: it has to be done when it returns`
+  }
+  const { rowsPerStep = 1, bias } = format
+  if (!(Number.isSafeInteger(rowsPerStep) && rowsPerStep > 0))
+    return `rowsPerStep is ${quote(rowsPerStep)}, expected a whole number from 1 on`
+  if (bias !== undefined && !isFloatDtype(bias))
+    return `bias is ${quote(bias)}, expected float32, bfloat16 or float16`
+  // A format may have members of its own, but none that is taken for one of these.
+  for (const name of Object.keys(format)) {
+    const meant = Object.hasOwn(MEMBERS, name) ? undefined : closestName(name, known, 1)
+    if (meant !== undefined) return `${name} is no member of a format. Did you mean "${meant}"?`
+  }
+  return undefined
 }
 
 const isAsync = (member: unknown): boolean =>
   Object.prototype.toString.call(member) === '[object AsyncFunction]'
 
+const LAYOUTS: readonly unknown[] = [undefined, 'rows', 'columns', 'whole']
+
 function wrongComponent(format: QuantizedFormat, weight: WeightInfo): string | undefined {
   const components = format.components(weight)
   if (!Array.isArray(components) || components.length === 0)
     return `components gives ${quote(components)}, expected a list`
-  const all: readonly Component[] = [...components, ...(format.scratch?.(weight) ?? [])]
-  for (const [index, { key, dtype, shape }] of all.entries()) {
+  const scratch = format.scratch?.(weight) ?? []
+  if (!Array.isArray(scratch)) return `scratch gives ${quote(scratch)}, expected a list`
+  const all: readonly Component[] = [...components, ...scratch]
+  for (const [index, component] of all.entries()) {
+    if (typeof component !== 'object' || component === null)
+      return `a component is ${quote(component)}, expected an object`
+    const { key, dtype, shape, layout } = component
     if (typeof key !== 'string' || key === '')
       return `the key of a component is ${quote(key)}, expected a name`
     if (all.findIndex((other) => other.key === key) < index)
@@ -53,6 +83,27 @@ function wrongComponent(format: QuantizedFormat, weight: WeightInfo): string | u
       return `the dtype of ${key} is ${quote(dtype)}, which is unknown`
     if (!Array.isArray(shape) || !shape.every((size) => Number.isSafeInteger(size) && size >= 0))
       return `the shape of ${key} is ${quote(shape)}, expected whole numbers from 0 on`
+    if (!LAYOUTS.includes(layout))
+      return `the layout of ${key} is ${quote(layout)}, expected 'rows', 'columns' or 'whole'`
   }
   return undefined
+}
+
+/** Kernels are called with the components that they name. */
+function wrongKernel(format: QuantizedFormat, weight: WeightInfo): string | undefined {
+  const stored = format.components(weight).map(({ key }) => key)
+  const scratch = (format.scratch?.(weight) ?? []).map(({ key }) => key)
+  return (
+    wrongCall('quantizeKernel', format.quantizeKernel?.(weight), [...stored, ...scratch]) ??
+    wrongCall('dequantizeKernel', format.dequantizeKernel?.(weight), stored)
+  )
+}
+
+function wrongCall(name: string, call: KernelCall | undefined, keys: readonly string[]): string | undefined {
+  if (call === undefined) return undefined
+  if (typeof call?.kernel !== 'string') return `${name} gives ${quote(call)}, expected the call of a kernel`
+  const strange = call.components?.find((key) => !keys.includes(key))
+  return strange === undefined
+    ? undefined
+    : `${name} names the component ${quote(strange)}, expected one of ${keys.join(', ')}`
 }

@@ -17,7 +17,29 @@ describe('a definition is refused', () => {
       'specVersion is 1, expected 2: specVersion is 2, parseConfig is config.parse, formatConfig is config.format, skipModules is select().keep now',
     ],
     ['of a version to come', { ...definition, specVersion: 3 }, 'specVersion is 3, expected 2'],
+    ['that is none', undefined as never, 'it is undefined, expected an object'],
     ['without a parser', { ...definition, config: {} }, 'config.parse is no function'],
+    [
+      'without a configuration',
+      { ...definition, config: undefined },
+      'config is undefined, expected an object',
+    ],
+    ['whose list is no function', { ...definition, select: [] }, 'select is no function'],
+    [
+      'with a misspelt member',
+      { ...definition, sellect: () => ({}) },
+      'sellect is no member of a definition. Did you mean "select"?',
+    ],
+    [
+      'with a misspelt member of a group',
+      { ...definition, files: { stack: ['weight'] } },
+      'files.stack is no member of a definition. Did you mean "stacked"?',
+    ],
+    [
+      'with half of a calibration',
+      { ...definition, calibrate: { run: async () => ({}) } },
+      'calibrate.defers is no function',
+    ],
     [
       'with a member of version 1',
       { ...definition, tensorName: () => 'x' },
@@ -29,6 +51,18 @@ describe('a definition is refused', () => {
       expect.objectContaining({ code: 'DEFINITION_INVALID', message: expect.stringContaining(message) }),
     )
   })
+})
+
+test.each<[string, object]>([
+  ['select().skip is no member of a definition', { skip: ['head'] }],
+  ['select().keep is "head", expected a list of module paths', { keep: 'head' }],
+  ['select().record is no function', { record: {} }],
+  ['select() is [], expected an object', []],
+])('what a definition selects is refused: %s', (message, selection) => {
+  const method = defineQuantizer({ ...definition, select: () => selection as never })
+  expect(() => method.create(method(), false).untiesEmbeddings).toThrow(
+    expect.objectContaining({ code: 'DEFINITION_INVALID', message: expect.stringContaining(message) }),
+  )
 })
 
 describe('options of a configuration', () => {
@@ -52,6 +86,22 @@ describe('options of a configuration', () => {
       })
     expect(() => rowInt8({ level: 3 } as never)).toThrow(refused('row_int8'))
     expect(() => new RowInt8Config({ level: 3 } as never)).toThrow(refused('RowInt8Config'))
+  })
+
+  test.each([null, 'levels', ['levels']])('are an object, and not %j', (options) => {
+    const refused = expect.objectContaining({ code: 'OPTIONS_TYPE', found: options })
+    expect(() => rowInt8(options as never)).toThrow(refused)
+    expect(() => new RowInt8Config(options as never)).toThrow(refused)
+  })
+
+  test('are left out where they are undefined', () => {
+    expect(rowInt8({ levels: undefined } as never).value).toEqual({ levels: 127, keepInFloat: undefined })
+    expect(new RowInt8Config({ levels: undefined } as never).value).toMatchObject({ levels: 127 })
+  })
+
+  test('that are longer than any name are refused without a guess', () => {
+    const refused = expect.objectContaining({ hint: 'The options are keepInFloat, levels.' })
+    expect(() => rowInt8({ ['x'.repeat(201)]: 3 } as never)).toThrow(refused)
   })
 
   test('are checked as the fields of config.json are', () => {

@@ -1,16 +1,19 @@
 import type { QuantizerDefinition } from '../contract/definition.js'
 import type { JsonObject } from '../contract/json.js'
 import type { CheckpointHeaders, QuantizationConfig } from '../contract/quantizer.js'
+import { checkOptions } from '../errors/check-options.js'
 import { checkDefinition } from './check-definition.js'
 import { FormatQuantizer } from './format-quantizer.js'
-import { MethodConfig, refuseUnknown } from './method-config.js'
+import { MethodConfig } from './method-config.js'
 import type { QuantizerBackend } from './registry.js'
 
 /** A backend that is also a function from options to a configuration: `rowInt8({ keepInFloat: [] })`. */
 export interface DefinedQuantizer<Config> extends QuantizerBackend {
   /**
-   * @throws ConfigError OPTION_UNKNOWN for an option that `config.parse({})` has no default for; what `config.parse` throws
-   * for a value that it would not read.
+   * What is undefined counts as left out.
+   *
+   * @throws ConfigError OPTIONS_TYPE for what is no object; OPTION_UNKNOWN for an option that `config.parse({})` has no default
+   * for; what `config.parse` throws for a value that it would not read.
    */
   (options?: Partial<Config>): MethodConfig<Config>
   readonly definition: QuantizerDefinition<Config>
@@ -24,8 +27,9 @@ export function defineQuantizer<Config extends object>(
   const { quantMethod, config, files = {} } = definition
   const configure = (options: Partial<Config> = {}) => {
     const defaults = config.parse({})
-    for (const option of Object.keys(options)) refuseUnknown(quantMethod, option, Object.keys(defaults))
-    const value = { ...defaults, ...options }
+    checkOptions(options, Object.keys(defaults), quantMethod)
+    const given = Object.entries(options).filter(([, option]) => option !== undefined)
+    const value: Config = { ...defaults, ...Object.fromEntries(given) }
     const [json, plain] = [config.format(value), config.format(defaults)]
     config.parse(json)
     const isChanged = (key: string) => JSON.stringify(json[key]) !== JSON.stringify(plain[key])

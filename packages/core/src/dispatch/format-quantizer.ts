@@ -12,7 +12,7 @@ import { CapabilityError } from '../errors/families.js'
 import { type Checkpoint, storedWeight } from '../load/checkpoint.js'
 import { missingTensors } from '../load/missing-tensors.js'
 import { isFloating } from '../shell/dtype.js'
-import { findModule, walkModules } from '../shell/module.js'
+import { walkModules } from '../shell/module.js'
 import {
   describeWeight,
   type ModelWeight,
@@ -24,6 +24,7 @@ import {
 import type { Shell } from '../shell/shell.js'
 import type { WeightSlot } from '../shell/weight-slot.js'
 import { calibrationContext } from './calibration-context.js'
+import { checkSelection } from './check-definition.js'
 import { checkFormat } from './check-format.js'
 import type { DefinedQuantizer } from './define-quantizer.js'
 import {
@@ -37,7 +38,8 @@ import {
 import { MethodConfig } from './method-config.js'
 import { nothingQuantized, type PassedOver, passedOver, refuseFloat } from './nothing-quantized.js'
 import { shareComponents, tiedPartner, tieOfAlias } from './quantized-ties.js'
-import { resolveSkips, type SkipList, skippedLinears, skipReason } from './skip-list.js'
+import { outcomeOf } from './selection-outcome.js'
+import { listedReason, listField, resolveSkips, type SkipList, skipReason } from './skip-list.js'
 import { refuseSplitStacks } from './split-stacks.js'
 
 /** The lifecycle of a method that is described by a definition. */
@@ -63,7 +65,9 @@ export class FormatQuantizer<Config extends object> extends HfQuantizer {
   }
 
   private get selection(): Selection<Config> {
-    return this.definition.select?.(this.config.value) ?? {}
+    const selection = this.definition.select?.(this.config.value) ?? {}
+    checkSelection(selection, this.quantMethod)
+    return selection
   }
 
   private configure(value: Config): void {
@@ -91,11 +95,45 @@ export class FormatQuantizer<Config extends object> extends HfQuantizer {
     if (!this.preQuantized && adapt !== undefined) this.configure(adapt(outlineOf(shell)))
     const { selection } = this
     const skips = this.resolveSkips(shell, selection)
+    const candidates = this.candidates(shell, checkpoint, selection)
+    const { quantized, skipped, kept, remarks } = await this.placeFormats(
+      { shell, checkpoint },
+      candidates,
+      skips,
+    )
+    if (quantized.length === 0) {
+      if (this.preQuantized) refuseFloat(this.quantMethod, checkpoint, skips, skipped)
+      else this.#useless = passedOver(shell, skipped)
+    }
+    const hasList = selection.keep !== undefined
+    const outcome = outcomeOf({ shell, skips, hasList, candidates, quantized, skipped, kept })
+    this.#outcome = outcome
+    this.settleConfig(checkpoint, outcome)
+    const warnings = [
+      ...(this.definition.config.warnings?.(this.config.value, outcome) ?? []),
+      ...new Set(remarks),
+      ...skips.unmatched.map((entry) => `the skip list names "${entry}", which no module is called`),
+    ]
+    if (quantized.length === 0) warnings.push('no module was quantized')
+    const promised = this.preQuantized ? skipped.filter(({ module }) => !skipReason(skips, module)) : []
+    return {
+      quantized,
+      skipped: [...skipped, ...kept],
+      promised: promised.map(({ module }) => module),
+      warnings,
+    }
+  }
+
+  /** Puts quantized modules in the place of those that the method takes. */
+  private async placeFormats(
+    { shell, checkpoint }: Pick<PreprocessContext, 'shell' | 'checkpoint'>,
+    candidates: readonly ModelWeight[],
+    skips: SkipList,
+  ) {
     const quantized: string[] = []
     const skipped: SkippedModule[] = []
     const kept: SkippedModule[] = []
     const remarks: string[] = []
-    const candidates = this.candidates(shell, checkpoint, selection)
     for (const candidate of candidates) {
       const weight = describeWeight(candidate)
       const { path } = weight
@@ -123,37 +161,7 @@ export class FormatQuantizer<Config extends object> extends HfQuantizer {
       if (shareComponents(shell, pair)) quantized.push(path)
       else skipped.push({ module: path, reason: this.reasonOfAlias(shell, skips, path) })
     }
-    if (quantized.length === 0) {
-      if (this.preQuantized) refuseFloat(this.quantMethod, checkpoint, skips, skipped)
-      else this.#useless = passedOver(shell, skipped)
-    }
-    // Modules that stay in float though no list names them: Python would look for quantized ones.
-    const others = [
-      ...kept.map(({ module }) => module),
-      ...stackedOf(candidates).filter((path) => skipped.some(({ module }) => module === path)),
-    ]
-    const outcome: SelectionOutcome = {
-      quantized,
-      float: [...skipped, ...kept].map(({ module }) => module),
-      kept: [...new Set([...skippedLinears(shell, skips), ...withoutNumbers(shell, others)])],
-      isDefault: selection.keep === undefined && others.length === 0,
-      head: shell.outputEmbedding,
-    }
-    this.#outcome = outcome
-    this.settleConfig(checkpoint, outcome)
-    const warnings = [
-      ...(this.definition.config.warnings?.(this.config.value, outcome) ?? []),
-      ...new Set(remarks),
-      ...skips.unmatched.map((entry) => `the skip list names "${entry}", which no module is called`),
-    ]
-    if (quantized.length === 0) warnings.push('no module was quantized')
-    const promised = this.preQuantized ? skipped.filter(({ module }) => !skipReason(skips, module)) : []
-    return {
-      quantized,
-      skipped: [...skipped, ...kept],
-      promised: promised.map(({ module }) => module),
-      warnings,
-    }
+    return { quantized, skipped, kept, remarks }
   }
 
   /** A model that would be saved as quantized, and of which nothing is, could not be loaded again. */
@@ -257,7 +265,7 @@ export class FormatQuantizer<Config extends object> extends HfQuantizer {
   ): SkipList {
     return resolveSkips(shell, {
       user: keep,
-      field: fieldOf(keep, this.config.toDict()),
+      field: listField(keep, this.config.toDict()),
       replace: this.preQuantized || replaceDefaults,
       includesEmbeddings: embeddings === true,
     })
@@ -307,30 +315,7 @@ const outlineOf = ({ outputEmbedding, ties }: Shell): ModelOutline => ({
   headIsTied: ties.some(({ alias }) => alias.startsWith(`${outputEmbedding}.`)),
 })
 
-const stackedOf = (candidates: readonly ModelWeight[]): readonly string[] =>
-  candidates.filter(({ slot }) => slot.stacked).map(({ modulePath }) => modulePath)
-
-/** Weights that are one tensor belong to one module in Python: "mlp.experts.3.down_proj" to "mlp.experts". */
-const withoutNumbers = (shell: Shell, paths: readonly string[]): readonly string[] =>
-  paths.map((path) =>
-    findModule(shell.root, path)?.slot?.stacked ? path.replace(/\.\d+\.[^.]+$/, '') : path,
-  )
-
 const ALWAYS_FLOAT = 'stays in float with every method'
-
-/** The key under which a method keeps its skip list. */
-function fieldOf(list: readonly string[] | undefined, json: JsonObject): string {
-  const isList = (value: unknown) => JSON.stringify(value) === JSON.stringify(list)
-  return Object.keys(json).find((key) => isList(json[key])) ?? 'the skip list'
-}
-
-/** Why a module is on the skip list: it is named, or the module that it shares its weight with. */
-function listedReason(shell: Shell, skips: SkipList, path: string): string | undefined {
-  const partner = tiedPartner(shell, path)
-  const named = skipReason(skips, path)
-  if (named !== undefined || partner === undefined || skipReason(skips, partner) === undefined) return named
-  return `shares its weight with ${partner}, which stays in float`
-}
 
 /** A float weight alone: the tensors say that the module was left out. */
 const isPlain = (stored: FormatContext['stored']): boolean => {

@@ -1,7 +1,6 @@
 import type { JsonObject } from '../contract/json.js'
 import type { QuantizationConfig } from '../contract/quantizer.js'
-import { closestName } from '../errors/closest-name.js'
-import { ConfigError } from '../errors/families.js'
+import { checkOptions } from '../errors/check-options.js'
 import type { DefinedQuantizer } from './define-quantizer.js'
 
 /** A configuration of a defined quantizer. `value` is what the definition's own functions work with. */
@@ -33,41 +32,31 @@ export interface OptionRules<Options, Config> {
   /** JSON key of every option; null for one that config.json does not have. */
   readonly keys: Readonly<Record<keyof Options & string, string | null>>
   /**
-   * Makes the settings, from the JSON of the options with a key and from all options. By default `config.parse` reads the
+   * Makes the settings, from the JSON of the options with a key and from the other ones. By default `config.parse` reads the
    * JSON, and options without a key are members of the same name.
    *
    * @throws ConfigError that names the option.
    */
-  read?(json: JsonObject, options: Options): Config
+  read?(json: JsonObject, others: JsonObject): Config
 }
 
 /**
  * A configuration made from options in camelCase: `class MyConfig extends OptionsConfig<MyOptions, MySettings>`. What is
  * undefined counts as left out; what is left out has the default of `config.parse`.
  *
- * @throws ConfigError OPTION_UNKNOWN for an option that the class does not have, and whatever `parse` throws.
+ * @throws ConfigError OPTIONS_TYPE for what is no object, OPTION_UNKNOWN for an option that the class does not have, and
+ * whatever `parse` throws.
  */
 export class OptionsConfig<Options extends object, Config> extends MethodConfig<Config> {
   constructor({ name, backend, keys, read }: OptionRules<Options, Config>, options: Options) {
+    checkOptions(options, Object.keys(keys), name)
     const given = Object.entries(options).filter(([, value]) => value !== undefined)
-    for (const [option] of given) refuseUnknown(name, option, Object.keys(keys))
     const keyOf = (option: string) => keys[option as keyof Options & string]
     const json = Object.fromEntries(
       given.flatMap(([option, value]) => (keyOf(option) === null ? [] : [[keyOf(option), value]])),
     )
-    const own = Object.fromEntries(given.filter(([option]) => keyOf(option) === null))
-    const settings = read?.(json, options) ?? { ...backend.definition.config.parse(json), ...own }
+    const others = Object.fromEntries(given.filter(([option]) => keyOf(option) === null))
+    const settings = read?.(json, others) ?? { ...backend.definition.config.parse(json), ...others }
     super(backend, settings, new Set(Object.keys(json)))
   }
-}
-
-/** @throws ConfigError OPTION_UNKNOWN with the known options; the hint has the likeliest one. */
-export function refuseUnknown(name: string, option: string, known: readonly string[]): void {
-  if (known.includes(option)) return
-  throw new ConfigError('OPTION_UNKNOWN', `${name} has no option "${option}"`, {
-    field: option,
-    found: option,
-    expected: known,
-    hint: `Did you mean "${closestName(option, known)}"? The options are ${known.join(', ')}.`,
-  })
 }

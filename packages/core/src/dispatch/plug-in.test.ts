@@ -47,6 +47,7 @@ const backend = (method: string) => `globalThis.imported = [...(globalThis.impor
 export const quantizer = {
   quantMethod: '${method}',
   parseConfig: () => ({ quantMethod: '${method}', explicitKeys: new Set(), toDict: () => ({}) }),
+  create() {},
 }`
 
 const find = (method: string, modelFolder = join(elsewhere, 'model')) =>
@@ -220,9 +221,12 @@ describe('a package that cannot be used is told from one that is not installed',
     })
   })
 
-  test('one with another method in it', async () => {
-    install('mistaken', backend('another'))
+  test.each([
+    ['with another method in it', 'mistaken', backend('another')],
+    ['whose quantizer is none', 'hollow', "export const quantizer = { quantMethod: 'hollow' }"],
+  ])('one %s', async (_what, method, source) => {
+    install(method, source)
     runFrom(application)
-    await expect(find('mistaken')).rejects.toMatchObject({ code: 'QUANTIZER_INVALID' })
+    await expect(find(method)).rejects.toMatchObject({ code: 'QUANTIZER_INVALID' })
   })
 })

@@ -57,9 +57,16 @@ const lazy = new Map<string, LazyQuantizer>()
 /**
  * Makes a backend known under its `quant_method`.
  *
- * @throws ConfigError QUANTIZER_DUPLICATE if another backend holds that name.
+ * @throws ConfigError QUANTIZER_INVALID for what is no backend; QUANTIZER_DUPLICATE if another one holds that name.
  */
 export function registerQuantizer(backend: QuantizerBackend): void {
+  if (!isBackend(backend)) {
+    throw new ConfigError('QUANTIZER_INVALID', 'what is to be registered is no quantizer', {
+      found: typeof backend,
+      expected: 'what defineQuantizer returns, or an object with quantMethod, parseConfig and create',
+      hint: 'Pass what defineQuantizer returns: the export `quantizer` of a backend package.',
+    })
+  }
   const known = registered.get(backend.quantMethod)
   if (known === backend) return
   if (known !== undefined) {
@@ -74,6 +81,13 @@ export function registerQuantizer(backend: QuantizerBackend): void {
     )
   }
   registered.set(backend.quantMethod, backend)
+}
+
+const isBackend = (value: unknown): value is QuantizerBackend => {
+  const { quantMethod, parseConfig, create } = Object(value) as Partial<Record<string, unknown>>
+  return (
+    typeof quantMethod === 'string' && [parseConfig, create].every((member) => typeof member === 'function')
+  )
 }
 
 /** Makes a backend known that is imported on first use. A backend registered before that first use wins. */
@@ -179,8 +193,8 @@ async function importNamed(method: string, { modelFolder }: MethodSource): Promi
         : `There is a ${packageName}, but ${imported.refused}. If you trust it, ${register}.`
     throw unknownMethod(method, hint)
   }
-  const { quantizer } = imported.exports as { quantizer?: QuantizerBackend }
-  if (quantizer?.quantMethod === method) return quantizer
+  const { quantizer } = imported.exports
+  if (isBackend(quantizer) && quantizer.quantMethod === method) return quantizer
   throw new EnvironmentError('QUANTIZER_INVALID', `${packageName} exports no \`quantizer\` for "${method}"`, {
     field: 'quant_method',
     found: method,

@@ -1,7 +1,9 @@
+import type { JsonObject } from '../contract/json.js'
 import { ownerPath } from '../shell/join-path.js'
 import { moduleMatcher } from '../shell/match-module.js'
 import { walkModules } from '../shell/module.js'
 import type { Shell } from '../shell/shell.js'
+import { tiedPartner } from './quantized-ties.js'
 
 export interface SkipList {
   readonly entries: readonly SkipEntry[]
@@ -73,3 +75,17 @@ export const skippedLinears = (shell: Shell, list: SkipList): readonly string[] 
   [...walkModules(shell.root)]
     .filter(([path, { slot }]) => slot?.kind === 'linear' && skipReason(list, path) !== undefined)
     .map(([path]) => path)
+
+/** Why a module is on the skip list: it is named, or the module that it shares its weight with. */
+export function listedReason(shell: Shell, skips: SkipList, path: string): string | undefined {
+  const partner = tiedPartner(shell, path)
+  const named = skipReason(skips, path)
+  if (named !== undefined || partner === undefined || skipReason(skips, partner) === undefined) return named
+  return `shares its weight with ${partner}, which stays in float`
+}
+
+/** The key under which a method keeps its skip list. */
+export function listField(list: readonly string[] | undefined, json: JsonObject): string {
+  const isList = (value: unknown) => JSON.stringify(value) === JSON.stringify(list)
+  return Object.keys(json).find((key) => isList(json[key])) ?? 'the skip list'
+}

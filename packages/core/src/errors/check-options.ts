@@ -1,4 +1,4 @@
-import { closestName } from './closest-name.js'
+import { likeliest } from './closest-name.js'
 import { ConfigError } from './families.js'
 import { quote } from './quote.js'
 
@@ -6,11 +6,17 @@ import { quote } from './quote.js'
  * Refuses what is no object, and options that nobody knows: a misspelt one would be left out without a word.
  *
  * @param names all options that there are; undefined where somebody else knows them.
+ * @param owner what has the options, for the message: the name of its class.
  * @throws ConfigError OPTIONS_TYPE; OPTION_UNKNOWN with the likeliest name.
  */
-export function checkOptions(options: unknown, names?: readonly string[]): asserts options is object {
+export function checkOptions(
+  options: unknown,
+  names?: readonly string[],
+  owner?: string,
+): asserts options is object {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    throw new ConfigError('OPTIONS_TYPE', `the options are ${quote(options)}, expected an object`, {
+    const whose = owner === undefined ? 'the options' : `the options of ${owner}`
+    throw new ConfigError('OPTIONS_TYPE', `${whose} are ${quote(options)}, expected an object`, {
       found: options,
       hint:
         names === undefined
@@ -20,9 +26,10 @@ export function checkOptions(options: unknown, names?: readonly string[]): asser
   }
   const unknown = names && Object.keys(options).find((name) => !names.includes(name))
   if (unknown === undefined) return
-  throw new ConfigError('OPTION_UNKNOWN', `there is no option "${unknown}"`, {
+  const nobody = owner === undefined ? 'there is no option' : `${owner} has no option`
+  throw new ConfigError('OPTION_UNKNOWN', `${nobody} "${unknown}"`, {
     field: unknown,
     expected: names,
-    hint: `Did you mean "${closestName(unknown, names!)}"? The options are ${names!.join(', ')}.`,
+    hint: `${likeliest(unknown, names!)}The options are ${names!.join(', ')}.`,
   })
 }

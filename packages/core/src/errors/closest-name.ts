@@ -21,6 +21,12 @@ export function closestName(
   return closest
 }
 
+/** The beginning of a hint: a question, or nothing where no name is near. */
+export function likeliest(name: string, candidates: readonly string[]): string {
+  const closest = closestName(name, candidates)
+  return closest === undefined ? '' : `Did you mean "${closest}"? `
+}
+
 function plain(name: string): string {
   return name.toLowerCase().replaceAll('_', '')
 }

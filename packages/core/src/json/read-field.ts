@@ -43,6 +43,7 @@ export function oneOf<Value extends string | number>(
     field: key,
     found: value,
     expected: allowed,
+    hint: 'Correct the configuration.',
   })
 }
 

@@ -32,7 +32,7 @@ export const groupFormat = (groupSize: GroupSize): QuantizedFormat => ({
       for (let first = 0; first < values.length; first += groupSize, group++) {
         const members = values.subarray(first, first + groupSize)
         scales[group] = scaleOf(members)
-        packCodes(members, scales[group]!, codes.subarray((group * groupSize) / 2))
+        packGroup(members, scales[group]!, codes.subarray((group * groupSize) / 2))
       }
     }
   },
@@ -65,7 +65,7 @@ function scaleOf(members: Float32Array): number {
 }
 
 /** Two codes a byte, the first in the lower half. */
-function packCodes(members: Float32Array, scale: number, packed: Uint8Array): void {
+function packGroup(members: Float32Array, scale: number, packed: Uint8Array): void {
   const codeOf = (value: number) => roundHalfToEven(value / scale) + ZERO_POINT
   for (let i = 0; i < members.length / 2; i++) {
     packed[i] = codeOf(members[2 * i]!) | (codeOf(members[2 * i + 1]!) << 4)

@@ -37,11 +37,28 @@ describe('GPTQConfig', () => {
     [{ bits: 4, dampPercent: 0 }, 'damp_percent'],
     [{ bits: 4, mse: -1 }, 'mse'],
     [{ bits: 4, samples: 0 }, 'samples'],
+    [{ bits: 4, mse: '2' }, 'mse'],
+    [{ bits: 4, sym: 'yes' }, 'sym'],
+    [{ bits: 4, staticGroups: 1 }, 'staticGroups'],
+    [{ bits: 4, method: 'nearest' }, 'method'],
+    [{ bits: 4, format: 'v3' }, 'format'],
+    [{ bits: 4, backend: 3 }, 'backend'],
+    [{ bits: 4, dataset: 'c4' }, 'dataset'],
+    [{ bits: 4, dataset: [{ text: 'a row' }] }, 'dataset'],
+    [{ bits: 4, modulesInBlockToQuantize: 'mlp' }, 'modules_in_block_to_quantize'],
     [{ bits: 4, dynamic: { '+:(': {} } }, 'dynamic'],
     [{ bits: 4, dynamic: { '-:(a)\\1': {} } }, 'dynamic'],
     [{ bits: 4, dynamic: { x: 3 } }, 'dynamic'],
   ])('refuses %j by the name of the field', (options, field) => {
     expect(() => new GPTQConfig(options as never)).toThrow(expect.objectContaining({ field }))
+  })
+
+  test('is refused before anything is changed where it comes from options that nobody has looked at', () => {
+    const { value } = gptq({ method: 'nearest' } as never)
+    const use = { preQuantized: false, environment: { devices: [], has: () => true } }
+    expect(() => gptq.definition.config.check!(value, use)).toThrow(
+      expect.objectContaining({ code: 'FIELD_VALUE', field: 'method' }),
+    )
   })
 
   test('a rule that a backtracking engine never answers is answered', () => {

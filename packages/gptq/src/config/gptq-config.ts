@@ -1,9 +1,8 @@
 import type { CalibrationData } from '@hfquant/calibrate'
 import { type JsonObject, OptionsConfig } from '@hfquant/core'
 import { gptq } from '../gptq.js'
-import { readDynamicRules } from './dynamic-rules.js'
-import { checkSettings } from './read-settings.js'
-import { DEFAULTS, type GptqSettings } from './settings.js'
+import { checkSettings, readSettings } from './read-settings.js'
+import type { GptqSettings } from './settings.js'
 
 export interface GPTQConfigOptions {
   /** 2, 3, 4 or 8. */
@@ -60,17 +59,8 @@ export class GPTQConfig extends OptionsConfig<GPTQConfigOptions, GptqSettings> {
   }
 }
 
-function readOptions(_json: JsonObject, options: GPTQConfigOptions): GptqSettings {
-  const { dynamic, modulesInBlockToQuantize, backend, ...rest } = options
-  const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined))
-  return checkSettings({
-    ...DEFAULTS,
-    ...given,
-    dynamic: readDynamicRules(dynamic ?? {}),
-    modulesInBlock: modulesInBlockToQuantize ?? null,
-    backend: backend?.toLowerCase() ?? null,
-  })
-}
+const readOptions = (json: JsonObject, others: JsonObject): GptqSettings =>
+  checkSettings({ ...readSettings(json), ...others, source: null })
 
 /** Key in config.json by option; what only matters while quantizing has none, and is kept in `meta`. */
 const KEYS = {

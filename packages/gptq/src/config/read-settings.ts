@@ -64,15 +64,25 @@ export function readSettings(json: JsonObject): GptqSettings {
 export function checkSettings(settings: GptqSettings): GptqSettings {
   checkModuleSettings(settings)
   const { dampAutoIncrement, samples, sequenceLength, maxHiddenBytes, descAct, actGroupAware } = settings
-  if (!(dampAutoIncrement >= 0 && dampAutoIncrement < 1)) {
+  if (!(Number.isFinite(dampAutoIncrement) && dampAutoIncrement >= 0 && dampAutoIncrement < 1)) {
     throw invalid('damp_auto_increment', dampAutoIncrement, 'a number from 0 to 1')
   }
   for (const [field, value] of Object.entries({ samples, sequenceLength, maxHiddenBytes })) {
     if (value !== null && !(Number.isSafeInteger(value) && value > 0))
       throw invalid(field, value, 'a positive integer')
   }
+  oneOf(settings.method, ['gptq', 'rtn'], 'method')
+  oneOf(settings.fallback, ['rtn', 'error'], 'fallback')
+  oneOf(settings.scaleRounding, ['before', 'after'], 'scaleRounding')
+  for (const field of FLAGS) {
+    if (typeof settings[field] !== 'boolean') throw invalid(field, settings[field], 'true or false')
+  }
+  if (settings.dataset !== null) checkDataset(settings.dataset)
   return descAct && actGroupAware ? { ...settings, actGroupAware: false } : settings
 }
+
+/** Those that config.json does not have. */
+const FLAGS = ['actGroupAware', 'staticGroups', 'trueSequential', 'referenceSymmetric'] as const
 
 /** The settings of one module: those of the first rule that names it, over the general ones. */
 export function settingsFor(settings: GptqSettings, path: string): ModuleSettings | undefined {
@@ -102,9 +112,10 @@ function checkModuleSettings<Settings extends ModuleSettings>(settings: Settings
   if (!(Number.isSafeInteger(groupSize) && (groupSize === -1 || groupSize > 0))) {
     throw invalid('group_size', groupSize, 'a positive integer, or -1 for one group per row')
   }
-  if (!(dampPercent > 0 && dampPercent < 1))
+  if (!(Number.isFinite(dampPercent) && dampPercent > 0 && dampPercent < 1))
     throw invalid('damp_percent', dampPercent, 'a number between 0 and 1')
-  if (!(mse >= 0 && mse <= 100)) throw invalid('mse', mse, '0, or an exponent such as 2.4')
+  if (!(Number.isFinite(mse) && mse >= 0 && mse <= 100))
+    throw invalid('mse', mse, '0, or an exponent such as 2.4')
   return settings
 }
 
@@ -185,19 +196,26 @@ function readModuleLists(fields: JsonObject): readonly (readonly string[])[] | n
 function readDataset({ dataset }: JsonObject): CalibrationData | null {
   if (dataset === undefined || dataset === null) return null
   if (typeof dataset === 'string' && DATASET_NAMES.includes(dataset)) return null
+  return checkDataset(dataset)
+}
+
+function checkDataset(dataset: unknown): CalibrationData {
   const data = asCalibrationData(dataset)
   if (data !== undefined) return data
   throw invalid(
     'dataset',
     typeof dataset === 'string' ? dataset : typeof dataset,
     'texts, lists of token ids, or { file }',
+    'Data sets are not downloaded: pass their texts, or the name of a file.',
   )
 }
 
-const invalid = (field: string, found: unknown, expected: string): ConfigError =>
+const invalid = (
+  field: string,
+  found: unknown,
+  expected: string,
+  hint = 'Correct the quantization config.',
+): ConfigError =>
   new ConfigError('FIELD_VALUE', `${field} is ${JSON.stringify(found)}, expected ${expected}`, {
-    field,
-    found,
-    expected,
-    hint: 'Correct the quantization config.',
+    ...{ field, found, expected, hint },
   })

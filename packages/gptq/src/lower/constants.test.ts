@@ -6,7 +6,7 @@ import type { PackedLayout } from './mat-mul-n-bits.js'
 
 const layoutOf = (rows: number, columns: number, symmetric: boolean): PackedLayout => ({
   ...{ bits: 4, container: 4, blockSize: 32, blocks: columns / 32, rows, columns, symmetric },
-  ...{ groupSize: 32, scaleDtype: 'float16', zeroPoints: 'minus-one' as never },
+  ...{ groupSize: 32, scaleDtype: 'float16', zeroPoints: 'gptq' },
   ...{ hasGroupIndex: true, order: undefined },
 })
 

@@ -2,6 +2,8 @@ import type { ConstantPiece, LoweringInput } from '@hfquant/core'
 import { createKernelPool } from '@hfquant/kernels'
 import { createGraph } from '@hfquant/onnx'
 import { afterAll, expect, test } from 'vitest'
+import type { GroupedCodes } from '../tensors/grouped-codes.js'
+import type { Int8Activations } from '../tensors/int8-activations.js'
 import { lowerDynamicInt8 } from './dynamic-int8.js'
 
 const pool = createKernelPool({ workers: 1 })
@@ -9,13 +11,10 @@ afterAll(() => pool.dispose())
 
 const COLUMNS = 24
 
-/** x·Wᵀ for a weight of random codes. */
+/** x·Wᵀ for a weight of codes that differ from row to row. */
 function product(graph: ReturnType<typeof createGraph>, path: string, rows: number) {
-  const codes = new Uint8Array(new SharedArrayBuffer(rows * COLUMNS + 8), 8).map(
-    (_, index) => (index * 37 + rows) & 255,
-  )
-  const stored = new Uint8Array(new SharedArrayBuffer(codes.length + 8), 8)
-  stored.set(codes)
+  const stored = new Uint8Array(new SharedArrayBuffer(rows * COLUMNS + 8), 8)
+  for (const index of stored.keys()) stored[index] = (index * 37 + rows) & 255
   const layer: LoweringInput = {
     weight: { path, kind: 'linear', outFeatures: rows, inFeatures: COLUMNS, dtype: 'float32' },
     input: graph.input('x', 'float32', ['N', COLUMNS]),
@@ -24,11 +23,14 @@ function product(graph: ReturnType<typeof createGraph>, path: string, rows: numb
       throw new Error('not expected here')
     },
     read: async () => stored,
-    source: () => ({ buffer: stored.buffer as SharedArrayBuffer, byteOffset: 8, byteLength: codes.length }),
+    source: () => ({ buffer: stored.buffer as SharedArrayBuffer, byteOffset: 8, byteLength: stored.length }),
   }
-  const grouped = { inFeatures: COLUMNS, groupSize: COLUMNS, zeroPoint: 'none' }
-  const lower = lowerDynamicInt8(grouped as never, { mapping: 'symmetric' } as never)!
-  return lower(graph, layer)!
+  const codes: GroupedCodes = {
+    ...{ inFeatures: COLUMNS, groupSize: COLUMNS, shared: false, bits: 8 },
+    ...{ scaleDtype: 'float32', zeroPoint: 'absent' },
+  }
+  const activations: Int8Activations = { granularity: 'PerRow', mapping: 'SYMMETRIC', reduceRange: false }
+  return lowerDynamicInt8(codes, activations)!(graph, layer)!
 }
 
 async function make(pieces: readonly ConstantPiece[], byteLength: number): Promise<Uint8Array> {
