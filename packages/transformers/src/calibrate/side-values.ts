@@ -46,7 +46,7 @@ export function createSideValues(
       const needed = new Set(wanted.flatMap((value) => [...graph.ancestors(value, border)]))
       const own = earlier.filter(({ id }) => needed.has(id))
       return {
-        cuts: own.map((value) => ({ value, dtype: 'float32', shape: ['B', 'S', 'W'] })),
+        cuts: own.map((value) => ({ value, dtype: 'float32', shape: shapeOf(value) })),
         async feeds(batch) {
           const entries = own.map(async ({ id }) => [id, await store.get(id, batch)] as const)
           return Object.fromEntries(await Promise.all(entries))
@@ -61,7 +61,7 @@ export function createSideValues(
         values,
         outputs: values.map(nameOf),
         addOutputs(part) {
-          for (const value of values) part.output(nameOf(value), value, 'float32', ['B', 'S', 'W'])
+          for (const value of values) part.output(nameOf(value), value, 'float32', shapeOf(value))
         },
         async keep(result, batch) {
           for (const value of values) await store.set(value.id, batch, result[nameOf(value)]!)
@@ -70,6 +70,9 @@ export function createSideValues(
     },
   }
 }
+
+/** Widths differ, and what the runtime knows by one name is of one size to it: it uses memory again for as much. */
+const shapeOf = ({ id }: GraphValue) => ['B', 'S', `width of ${id}`]
 
 /** Before the first cut. */
 const BEGINNING = -1
