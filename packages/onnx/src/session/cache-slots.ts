@@ -60,7 +60,6 @@ export function sequenceBytes(shape: CacheShape, length: number): number {
 
 /** Tokens that a single sequence may have. */
 export function longestSequence(shape: CacheShape, { total }: CacheLimits): number {
-  if (total === Number.POSITIVE_INFINITY) return total
   const fits = (steps: number) => sequenceBytes(shape, steps * STEP) <= total
   let [fitting, tooMany] = [0, 2 ** 24]
   while (tooMany - fitting > 1) {

@@ -85,12 +85,13 @@ const SHORTEST_PREFIX = 16
 /** What is left of a prompt is read as a prompt: a single token would be summed in another order; see scheduler. */
 const LEAST_REST = 2
 
-/** Where nothing limits caches, sequences that have ended are kept while all caches together stay below this. */
+/** Without a budget, sequences that have ended are kept while all caches together stay below this. */
 const KEPT_BYTES = 256 * 2 ** 20
 
 /** @param budget bytes that all caches may take; default: what sequences need, as far as the machine has it. */
 export function createSequences(shape: CacheShape, budget?: number): Sequences {
-  const limits: CacheLimits = { kept: budget ?? KEPT_BYTES, total: budget ?? machineMemory() }
+  const total = budget ?? machineMemory()
+  const limits: CacheLimits = { kept: budget ?? Math.min(KEPT_BYTES, total), total }
   const slots = createCacheSlots(shape, limits)
   const isLong = (length: number) => length > (shape.longRope ?? Number.POSITIVE_INFINITY)
   /** Tokens that are read together when tokens that come one by one make a sequence a long one; see `extend`. */

@@ -11,7 +11,7 @@ export interface SessionCounters {
     readonly kept: number
     /** All caches with their free slots. */
     readonly total: number
-    /** Undefined where nothing limits them. */
+    /** As it was given; undefined where none was, and the memory of the machine limits them. */
     readonly budget: number | undefined
   }
   /** Tokens of prompts that were computed; those of a sequence that lost its room, again. */
