@@ -12,8 +12,9 @@ import {
   writeFully,
 } from '@hfquant/core/runtime'
 import { createKernelPool } from '@hfquant/kernels'
-import type { ByteLocation, Graph } from '../graph/graph.js'
+import type { Graph } from '../graph/graph.js'
 import { encodeModel } from '../graph/onnx-schema.js'
+import type { ByteLocation } from '../graph/to-model.js'
 import { MODEL_FILE, nextPage, WEIGHTS_FILE } from './files.js'
 
 export interface ArtifactOptions {

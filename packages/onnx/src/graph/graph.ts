@@ -2,21 +2,19 @@ import {
   type ConstantTensor,
   type Dtype,
   elementType,
-  type GraphAttribute,
   type GraphBuilder,
   type GraphValue,
   type NodeOptions,
 } from '@hfquant/core'
 import { ancestors, type Makers, makers } from './ancestors.js'
-import { type BranchedNode, withBranches, withoutBranches } from './branches.js'
+import { withoutBranches } from './branches.js'
 import type { Dimension, GraphParts, GraphPort, Node, Port, PortedGraph } from './graph-parts.js'
 import { joinRows } from './join-rows.js'
 import { mergeProducts } from './merge-products.js'
-import { nameOutputs } from './name-outputs.js'
-import { neededNodes } from './needed-nodes.js'
 import { keepsDimension, REDUCTIONS } from './node-facts.js'
 import { type PairedProducts, pairedProducts } from './paired-products.js'
 import { signWeights } from './sign-weights.js'
+import { type ByteLocation, toModel } from './to-model.js'
 
 /** A value at which a graph is cut. */
 export interface CutValue {
@@ -71,17 +69,6 @@ export interface Graph extends GraphBuilder {
   /** The ModelProto as a plain object; `locations` says where each constant lies in `weightsFile`. */
   toModel(weightsFile: string, locations: ReadonlyMap<string, ByteLocation>): object
 }
-
-export interface ByteLocation {
-  readonly offset: number
-  readonly byteLength: number
-}
-
-/** ONNX opset and IR version that onnxruntime 1.30 reads, with every operator used here. */
-const OPSET = 21
-const IR_VERSION = 10
-const ATTRIBUTE_TYPES = { float: 1, int: 2, string: 3, graph: 5, ints: 7 }
-const EXTERNAL = 1
 
 export const createGraph = (name: string): Graph => assemble(name, NOTHING)
 
@@ -151,14 +138,12 @@ function assemble(name: string, parts: Beginning): Graph {
     return { name, result }
   }
 
+  const ported = (): PortedGraph => ({
+    ...{ nodes, constants: [...constants.values()], literals: [...literals.values()] },
+    ...{ inputs, outputs },
+  })
   const rewritten = (rewrite: (graph: PortedGraph) => GraphParts): Graph => {
-    const graph = {
-      nodes,
-      constants: [...constants.values()],
-      literals: [...literals.values()],
-      inputs,
-      outputs,
-    }
+    const graph = ported()
     return assemble(name, { ...graph, ...rewrite(graph), firstNode: nextNode })
   }
 
@@ -221,31 +206,7 @@ function assemble(name: string, parts: Beginning): Graph {
     get constants() {
       return [...constants.values()]
     },
-    toModel: (weightsFile, locations) => ({
-      ir_version: IR_VERSION,
-      producer_name: 'hfquant',
-      opset_import: [
-        { domain: '', version: OPSET },
-        { domain: 'com.microsoft', version: 1 },
-      ],
-      graph: {
-        name,
-        node: withBranches(nameOutputs(neededNodes(nodes, outputs), outputs)).map(toNode),
-        initializer: [
-          ...[...constants.values()].map((tensor) =>
-            externalTensor(tensor, weightsFile, locations.get(tensor.name)!),
-          ),
-          ...[...literals.values()].map(({ name: id, type, shape, bytes }) => ({
-            name: id,
-            dims: shape,
-            data_type: type,
-            raw_data: bytes,
-          })),
-        ],
-        input: inputs.map(toValueInfo),
-        output: outputs.map(toValueInfo),
-      },
-    }),
+    toModel: (weightsFile, locations) => toModel({ name, ...ported() }, weightsFile, locations),
   }
 }
 
@@ -258,49 +219,3 @@ const LITERAL_BYTES = {
 }
 
 const sameBytes = (left: Uint8Array, right: Uint8Array): boolean => Buffer.compare(left, right) === 0
-
-const toNode = (node: BranchedNode): object => ({
-  name: node.outputs[0],
-  op_type: node.operator,
-  domain: node.domain,
-  input: node.inputs,
-  output: node.outputs,
-  attribute: [
-    ...Object.entries(node.attributes).map(([name, value]) => toAttribute(name, value)),
-    ...Object.entries(node.branches ?? {}).map(([name, branch]) => ({
-      ...{ name, type: ATTRIBUTE_TYPES.graph },
-      g: { name, node: branch.nodes.map(toNode), output: [{ name: branch.result }] },
-    })),
-  ],
-})
-
-function toAttribute(name: string, value: GraphAttribute): object {
-  if ('int' in value) return { name, i: value.int, type: ATTRIBUTE_TYPES.int }
-  if ('float' in value) return { name, f: value.float, type: ATTRIBUTE_TYPES.float }
-  if ('ints' in value) return { name, ints: value.ints, type: ATTRIBUTE_TYPES.ints }
-  return { name, s: Buffer.from(value.string), type: ATTRIBUTE_TYPES.string }
-}
-
-const externalTensor = ({ name, dtype, shape }: ConstantTensor, location: string, range: ByteLocation) => ({
-  name,
-  dims: shape,
-  data_type: elementType(dtype),
-  data_location: EXTERNAL,
-  external_data: [
-    { key: 'location', value: location },
-    { key: 'offset', value: String(range.offset) },
-    { key: 'length', value: String(range.byteLength) },
-  ],
-})
-
-const toValueInfo = ({ name, type, shape }: Port) => ({
-  name,
-  type: {
-    tensor_type: {
-      elem_type: type,
-      shape: {
-        dim: shape.map((size) => (typeof size === 'number' ? { dim_value: size } : { dim_param: size })),
-      },
-    },
-  },
-})

@@ -1,5 +1,6 @@
+import { createTokenizer } from './create-tokenizer.js'
 import { readTokenizerFiles } from './read-files.js'
-import { createTokenizer, type Tokenizer } from './tokenizer.js'
+import type { Tokenizer } from './tokenizer.js'
 
 /** Loads the tokenizer that a model folder describes. */
 export const AutoTokenizer = {

@@ -69,6 +69,13 @@ describe('arguments', () => {
     expect(tokenizer.createStreamDecoder().push(1024)).toBe('')
   })
 
+  it('refuses to decode a stream with options that nobody knows', () => {
+    // @ts-expect-error misspelt
+    expect(() => tokenizer.createStreamDecoder({ keptTokens: [5] })).toThrow(
+      expect.objectContaining({ code: 'OPTION_UNKNOWN', hint: expect.stringContaining('keptTokenIds') }),
+    )
+  })
+
   it('refuses to encode anything but a string', () => {
     // @ts-expect-error a list of texts is not a text
     expect(() => tokenizer.encode(['a', 'b'])).toThrow('the text to encode is a list of 2, expected a string')

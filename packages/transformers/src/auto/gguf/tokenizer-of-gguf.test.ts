@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { type GgufMetadata, type GgufValue, openGguf } from '@hfquant/gguf'
 import { describe, expect, test } from 'vitest'
-import { createTokenizer } from '../../tokenizer/tokenizer.js'
+import { createTokenizer } from '../../tokenizer/create-tokenizer.js'
 import { tokenizerOfGguf } from './tokenizer-of-gguf.js'
 
 const golden = (path: string) =>
