@@ -36,7 +36,10 @@ function sizesOf(read: GgufReader) {
   if (valueSize !== headSize) {
     const { file } = read
     const problem = `${file} has values of ${valueSize} channels in heads of ${headSize}`
-    throw new CapabilityError('GGUF_HEADS', problem, { file, found: valueSize, expected: headSize })
+    throw new CapabilityError('GGUF_HEADS', problem, {
+      ...{ file, field: 'attention.value_length', found: valueSize, expected: headSize },
+      hint: 'Load the model from its Hugging Face checkpoint.',
+    })
   }
   return {
     hidden_size: read.count('embedding_length'),

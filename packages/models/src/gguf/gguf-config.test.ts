@@ -238,6 +238,12 @@ describe('a file is refused', () => {
       'GGUF_LAYERS',
       /differ in "llama.feed/,
     ],
+    [
+      'for layers of a half',
+      { 'llama.feed_forward_length': { type: 'array', values: Float32Array.of(2.5, 2.5) } },
+      'GGUF_KEY',
+      /"llama.feed_forward_length" is of type array, expected whole numbers/,
+    ],
     ['for experts of Mixtral', { 'llama.expert_count': count(8) }, 'GGUF_EXPERTS', /has 8 experts/],
     [
       'for values of another size than keys',
@@ -254,7 +260,10 @@ describe('a file is refused', () => {
   ] as const)('%s', async (_, changes: Changes, code, message) => {
     const source = await changed('llama', {}, changes)
     expect(() => ggufConfig(source, 'model.gguf')).toThrow(
-      expect.objectContaining({ code, file: 'model.gguf', message: expect.stringMatching(message) }),
+      expect.objectContaining({
+        ...{ code, file: 'model.gguf' },
+        ...{ message: expect.stringMatching(message), hint: expect.any(String) },
+      }),
     )
   })
 

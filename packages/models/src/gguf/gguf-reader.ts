@@ -67,9 +67,11 @@ export function ggufReader(
     same(key, fallback) {
       const found = stored(full(key), fallback !== undefined)
       if (found?.type !== 'array') return count(full(key), fallback)
-      const each = numbersOf(found)
-      if (each === undefined || each.length === 0) throw badType(file, full(key), found, 'whole numbers')
-      const [first] = each as [number, ...number[]]
+      const each = numbersOf(found) ?? []
+      const [first] = each
+      if (first === undefined || !each.every(isCount)) {
+        throw badType(file, full(key), found, 'whole numbers, 0 or larger')
+      }
       if (each.every((value) => value === first)) return first
       throw new CapabilityError('GGUF_LAYERS', `${file}: the layers differ in "${full(key)}"`, {
         ...{ file, field: full(key), found: each, expected: 'one number for all layers' },
@@ -114,11 +116,11 @@ export function ggufReader(
 function wholeNumber(found: StoredValue, file: string, key: string): number {
   const { type, value } = found
   const isNumber = typeof value === 'number' || typeof value === 'bigint'
-  if (isNumber && /^[ui]/.test(type) && Number(value) >= 0 && Number.isSafeInteger(Number(value))) {
-    return Number(value)
-  }
+  if (isNumber && /^[ui]/.test(type) && isCount(Number(value))) return Number(value)
   throw badType(file, key, found, 'a whole number, 0 or larger')
 }
+
+const isCount = (value: number): boolean => Number.isSafeInteger(value) && value >= 0
 
 /** Of an array of numbers or booleans; undefined for one of strings. */
 function numbersOf({ values }: StoredValue): readonly number[] | undefined {
