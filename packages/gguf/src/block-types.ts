@@ -33,6 +33,11 @@ export function blockBytes(type: GgufBlockType): number {
   return BLOCK_TYPES[type].bytes
 }
 
+/** `ggml_type` */
+export function blockTypeId(type: GgufBlockType): number {
+  return BLOCK_TYPES[type].id
+}
+
 const BY_ID = new Map(ggufBlockTypes.map((type) => [BLOCK_TYPES[type].id as number, type]))
 
 /** The type of a `ggml_type`; undefined for one that is not read. */

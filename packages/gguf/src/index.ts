@@ -1,4 +1,4 @@
-export { blockBytes, blockValues, type GgufBlockType, ggufBlockTypes } from './block-types.js'
+export { blockBytes, blockTypeId, blockValues, type GgufBlockType, ggufBlockTypes } from './block-types.js'
 export { dequantizeBlocks } from './dequantize/dequantize-blocks.js'
 export { GgufError, type GgufErrorCode, type GgufErrorDetails } from './errors.js'
 export type { GgufHeader, GgufTensor } from './header/gguf-header.js'

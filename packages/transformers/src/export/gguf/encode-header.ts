@@ -1,6 +1,7 @@
 import { CapabilityError } from '@hfquant/core'
+import { blockTypeId } from '@hfquant/gguf'
 import type { GgufMetadata, GgufValue } from '@hfquant/models'
-import { type GgufTensorType, TENSOR_TYPE_ID, type TensorShape, tensorTypeBytes } from './tensor-type.js'
+import { type GgufTensorType, type TensorShape, tensorTypeBytes } from './tensor-type.js'
 
 export interface GgufTensorInfo extends TensorShape {
   readonly type: GgufTensorType
@@ -44,7 +45,7 @@ export function encodeHeader(metadata: GgufMetadata, tensors: readonly GgufTenso
       text(name),
       u32(shape.length),
       ...[...shape].reverse().map(u64),
-      u32(TENSOR_TYPE_ID[type]),
+      u32(blockTypeId(type)),
       u64(end),
     ]
     end = aligned(end + tensorTypeBytes(type, shape))

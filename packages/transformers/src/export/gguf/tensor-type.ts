@@ -1,5 +1,5 @@
 import { elementCount } from '@hfquant/core'
-import { GGUF_BLOCK, GGUF_BLOCK_BYTES } from '@hfquant/kernels'
+import { blockBytes, blockValues } from '@hfquant/gguf'
 
 /** How the numbers of a tensor are stored. */
 export type GgufTensorType = 'F32' | 'F16' | 'Q8_0' | 'Q4_0'
@@ -8,9 +8,6 @@ export type GgufTensorType = 'F32' | 'F16' | 'Q8_0' | 'Q4_0'
 export type GgufType = GgufTensorType
 
 export const GGUF_TYPES: readonly GgufType[] = ['F16', 'F32', 'Q8_0', 'Q4_0']
-
-/** `ggml_type`. */
-export const TENSOR_TYPE_ID: Readonly<Record<GgufTensorType, number>> = { F32: 0, F16: 1, Q4_0: 2, Q8_0: 8 }
 
 /** `general.file_type`, by what most matrices are stored as. */
 export const FILE_TYPE: Readonly<Record<GgufType, number>> = { F32: 0, F16: 1, Q4_0: 2, Q8_0: 7 }
@@ -40,13 +37,11 @@ export function tensorType(
 ): GgufTensorType {
   if (shape.length === 1 || name.endsWith('.bias') || KEPT.test(name)) return 'F32'
   if (type === 'F32') return 'F32'
-  if (type === 'F16' || shape.at(-1)! % GGUF_BLOCK !== 0) return 'F16'
+  if (shape.at(-1)! % blockValues(type) !== 0) return 'F16'
   return type === 'Q4_0' && !pure && name === outputMatrix ? 'Q8_0' : type
 }
 
 /** Bytes of a whole tensor. */
 export function tensorTypeBytes(type: GgufTensorType, shape: readonly number[]): number {
-  const count = elementCount(shape)
-  if (type === 'F32') return count * 4
-  return type === 'F16' ? count * 2 : (count / GGUF_BLOCK) * GGUF_BLOCK_BYTES[type]
+  return (elementCount(shape) / blockValues(type)) * blockBytes(type)
 }
