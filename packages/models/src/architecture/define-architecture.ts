@@ -69,6 +69,8 @@ interface CommonDefinition<Config> {
    * graph of their own.
    */
   readonly onnxPartOf?: OnnxWhole | undefined
+  /** Fields of config.json by which it would look for other inputs than the graph has: the exported one is without them. */
+  readonly onnxWithout?: readonly string[] | undefined
 }
 
 /** A model around a text model. */
@@ -162,6 +164,7 @@ interface CommonDescription {
   /** None for a model that `@huggingface/transformers` has no class for. */
   readonly onnxModelTypes: readonly string[]
   readonly onnxPartOf: OnnxWhole | undefined
+  readonly onnxWithout: readonly string[]
 }
 
 export interface DecoderDescription extends CommonDescription {
@@ -211,10 +214,11 @@ export function defineArchitecture<Config>(
 }
 
 function describeCommon<Config>(definition: CommonDefinition<Config>, config: Config): CommonDescription {
-  const { names, modelTypes, revision, onnxModelTypes = [], onnxPartOf, ignores } = definition
+  const { names, modelTypes, revision, ignores } = definition
+  const { onnxModelTypes = [], onnxPartOf, onnxWithout = [] } = definition
   const ignoring = ignores && { ignores: (name: string) => ignores(name, config) }
   return {
-    ...{ name: names[0] ?? modelTypes[0] ?? '', revision, onnxModelTypes, onnxPartOf },
+    ...{ name: names[0] ?? modelTypes[0] ?? '', revision, onnxModelTypes, onnxPartOf, onnxWithout },
     facts: definition.facts(config),
     build: (dtype) => ({ ...definition.build(config, dtype), ...ignoring }),
     isPart: false,

@@ -61,11 +61,12 @@ export interface DecoderFamily {
   readonly gguf?: DecoderGguf | ((config: DecoderConfig) => DecoderGguf)
   readonly onnxModelTypes?: readonly string[]
   readonly onnxPartOf?: OnnxWhole
+  readonly onnxWithout?: readonly string[]
 }
 
 /** A family of decoders that is a row of choices. */
 export function decoderFamily(family: DecoderFamily): Architecture<DecoderDescription> {
-  const { names, modelTypes, revision, gguf, onnxModelTypes, onnxPartOf } = family
+  const { names, modelTypes, revision, gguf, onnxModelTypes, onnxPartOf, onnxWithout } = family
   return defineArchitecture<DecoderConfig>({
     ...{ specVersion: 1, names, modelTypes, revision },
     parseConfig(json) {
@@ -79,7 +80,7 @@ export function decoderFamily(family: DecoderFamily): Architecture<DecoderDescri
     ignores: isLeftover,
     ...(gguf && { gguf: (config) => decoderGguf(config, typeof gguf === 'function' ? gguf(config) : gguf) }),
     ...(typeof gguf === 'object' && { ggufInput: decoderGgufInput(gguf, names, modelTypes) }),
-    ...(onnxModelTypes && { onnxModelTypes, onnxPartOf }),
+    ...(onnxModelTypes && { onnxModelTypes, onnxPartOf, onnxWithout }),
   })
 }
 

@@ -43,6 +43,8 @@ export const falcon = decoderFamily({
       names.norms.mlpIn === undefined ? {} : { attentionIn: 'attn_norm_2', mlpIn: 'attn_norm' },
   },
   onnxModelTypes: ['falcon'],
+  // By it the library would look for a cache with keys and values in one tensor.
+  onnxWithout: ['multi_query'],
 })
 
 const ONE_NORM = { attentionIn: 'input_layernorm' }

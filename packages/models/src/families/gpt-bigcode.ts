@@ -30,4 +30,6 @@ export const gptBigcode = decoderFamily({
   },
   gguf: { architecture: 'starcoder', activation: 'gelu', biases: 'always', refuses: innerUnlike },
   onnxModelTypes: ['gpt_bigcode'],
+  // By it the library would look for a cache with keys and values in one tensor.
+  onnxWithout: ['multi_query'],
 })

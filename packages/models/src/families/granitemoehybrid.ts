@@ -52,6 +52,8 @@ export const graniteMoeHybrid = decoderFamily({
   },
   gguf: ({ layers: [layer] }) => (layer!.mlp.experts === undefined ? GRANITE_GGUF : GRANITE_MOE_GGUF),
   onnxModelTypes: ['granitemoehybrid'],
+  // The library knows kinds of layers by older names; without them it looks for the caches that there are.
+  onnxWithout: ['layer_types'],
 })
 
 /** @throws CapabilityError LAYER_TYPE for a model with layers that keep a state, which is what the class has by default. */

@@ -126,12 +126,17 @@ test('tables of a model that the library knows as a part of another one are a gr
   expect(['input_ids', 'past_key_values.4.key'].filter(has)).toEqual([])
 })
 
-test('kinds of layers that the library knows by older names are left to the graph', async () => {
-  const out = join(root, 'kinds')
-  await exportModel(golden('architectures/granitemoehybrid-attention'), out, { format: 'onnx' })
-  const config = await readJson(join(out, 'config.json'))
-  expect(config.model_type).toBe('granitemoehybrid')
-  expect(config.layer_types).toBeUndefined()
+test.each([
+  ['granitemoehybrid-attention', 'layer_types'],
+  ['gpt_bigcode', 'multi_query'],
+])('%s: %s, which the library reads in another way, is left to the graph', async (name, field) => {
+  const out = join(root, `without-${field}`)
+  const source = golden(`architectures/${name}`)
+  await exportModel(source, out, { format: 'onnx' })
+  const [before, after] = await Promise.all([source, out].map((at) => readJson(join(at, 'config.json'))))
+  expect(before[field]).toBeDefined()
+  expect(after.model_type).toBe(before.model_type)
+  expect(after[field]).toBeUndefined()
 })
 
 test.each([

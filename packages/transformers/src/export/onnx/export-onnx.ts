@@ -78,7 +78,8 @@ export async function exportOnnx(
     const maxTokens = model.kind === 'encoder' ? model.encoder.maxTokens : undefined
     const copy = () => copyTokenizer(source, staged.path, maxTokens)
     const warnings = await readUnreplaced(source, folderIdentity, copy)
-    await writeConfig(staged.path, configFile, { type, modelFiles, partOf: model.onnxPartOf })
+    const { onnxPartOf: partOf, onnxWithout: without } = model
+    await writeConfig(staged.path, configFile, { type, modelFiles, partOf, without })
     const files = modelFiles.flatMap((name) => [name, `${name}_data`])
     const sizes = await Promise.all(files.map((file) => syncedSize(join(folder, file))))
     await staged.commit(isExportedFile)

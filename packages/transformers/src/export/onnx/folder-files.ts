@@ -19,15 +19,11 @@ import type { OnnxType } from './onnx-type.js'
 export async function writeConfig(
   folder: string,
   { document }: JsonFile,
-  { type, modelFiles, partOf }: ConfigChanges,
+  { type, modelFiles, partOf, without }: ConfigChanges,
 ): Promise<void> {
   const own = new Map(document.entries)
   own.delete('quantization_config')
-  // By it the library would look for a cache with keys and values in one tensor.
-  own.delete('multi_query')
-  const modelType = own.get('model_type')
-  // Of this type the library knows kinds of layers by older names; without them it looks for the caches that there are.
-  if (modelType?.kind === 'string' && modelType.value === 'granitemoehybrid') own.delete('layer_types')
+  for (const field of without) own.delete(field)
   const entries = partOf === undefined ? own : wrapped(own, partOf)
   // Browsers open weights files only when they are told that there are some.
   const external = Object.fromEntries(modelFiles.map((name) => [name, 1]))
@@ -46,6 +42,8 @@ interface ConfigChanges {
   readonly modelFiles: readonly string[]
   /** The model whose text model it is to be. */
   readonly partOf: OnnxWhole | undefined
+  /** Fields that are left out. */
+  readonly without: readonly string[]
 }
 
 function wrapped(
