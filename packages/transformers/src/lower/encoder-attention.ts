@@ -15,8 +15,8 @@ interface EncoderAttentionRequest extends RunRequest {
 }
 
 /**
- * Attention of tokens to all tokens of their text, or to those before them, whose own length each text is told: what stands behind it changes no bit
- * of its scores.
+ * Attention of tokens to all tokens of their text, or to those before them. Each text is told its own length: what stands
+ * behind it changes no bit of its scores.
  *
  * The outputs of the operator that would be a cache must be declared, or its results are wrong.
  */
