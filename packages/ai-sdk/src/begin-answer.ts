@@ -21,8 +21,13 @@ import type { LanguageModelSettings } from './settings.js'
 export interface BegunAnswer {
   /** Settings that are not honoured. */
   readonly warnings: SharedV3Warning[]
-  /** To be read to its end, or returned. */
-  readonly tokens: AsyncGenerator<AnswerToken>
+  /** To be read to its end, or returned: until then it has a place among the sequences of the model. */
+  readonly tokens: AnswerTokens
+}
+
+export interface AnswerTokens extends AsyncIterableIterator<AnswerToken> {
+  /** Ends the answer, whether or not any of it has been read. */
+  return(): Promise<IteratorResult<AnswerToken>>
 }
 
 /** Tokens at the end of a prompt among which an opener of reasoning stands, if the template has written one. */
@@ -122,12 +127,17 @@ function effortVariables(effort: string, template: string, warnings: SharedV3War
   return variables
 }
 
-async function* resumed<T>(first: IteratorResult<T>, rest: AsyncGenerator<T>): AsyncGenerator<T> {
-  try {
-    if (first.done === true) return
-    yield first.value
-    yield* rest
-  } finally {
-    await rest.return(undefined)
+/** No generator: that does nothing when it is returned before anybody has asked it. */
+function resumed(first: IteratorResult<AnswerToken>, rest: AsyncGenerator<AnswerToken>): AnswerTokens {
+  const begun = [first]
+  return {
+    next: async () => begun.pop() ?? rest.next(),
+    async return() {
+      begun.pop()
+      return rest.return(undefined)
+    },
+    [Symbol.asyncIterator]() {
+      return this
+    },
   }
 }

@@ -44,13 +44,13 @@ export function createProvider<Version>(
 
   const languageModel = (modelId: string, settings: LanguageModelSettings = {}) => {
     const { chatTemplate, toolFormat, reasoning, ...own } = settings
-    const loading = { ...defaults, ...own }
+    const loading = { ...defaults, ...given(own) }
     const subject = { modelId, modelType: 'languageModel', settings: loading } as const
     const load = useOf(languageModels, subject)
     return createLanguageModel(specificationVersion, modelId, { chatTemplate, toolFormat, reasoning }, load)
   }
   const embeddingModel = (modelId: string, settings: ModelSettings = {}) => {
-    const loading = { ...defaults, ...settings }
+    const loading = { ...defaults, ...given(settings) }
     const subject = { modelId, modelType: 'embeddingModel', settings: loading } as const
     return createEmbeddingModel(specificationVersion, modelId, useOf(encoders, subject))
   }
@@ -69,6 +69,10 @@ export function createProvider<Version>(
     },
   )
 }
+
+/** Without settings that say nothing: an environment variable that is not set, for one. */
+const given = (settings: ModelSettings): ModelSettings =>
+  Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined))
 
 /** Takes a model out of the pool; what cannot be had is told as the AI SDK does. */
 const useOf =

@@ -4,7 +4,7 @@ import {
   type SharedV3Warning,
 } from '@ai-sdk/provider'
 import { type CausalLM, TOOL_MARKERS } from 'hfquant'
-import { type BegunAnswer, beginAnswer } from './begin-answer.js'
+import { type AnswerTokens, type BegunAnswer, beginAnswer } from './begin-answer.js'
 import type { CallOptions } from './call-options.js'
 import { PROVIDER } from './own-options.js'
 import type { LanguageModelSettings } from './settings.js'
@@ -39,7 +39,7 @@ interface GenerateResult {
 
 /**
  * @param load the model of this name.
- * @throws InvalidArgumentError for a format of calls that is none.
+ * @throws InvalidArgumentError for a format of calls, or a way to treat reasoning, that is none.
  */
 export function createLanguageModel<Version>(
   specificationVersion: Version,
@@ -47,7 +47,8 @@ export function createLanguageModel<Version>(
   settings: LanguageModelSettings,
   load: (signal: AbortSignal | undefined) => Promise<CausalLM>,
 ): LanguageModel<Version> {
-  checkToolFormat(settings.toolFormat)
+  checkSetting('toolFormat', settings.toolFormat, Object.keys(TOOL_MARKERS))
+  checkSetting('reasoning', settings.reasoning, ['auto', 'off'])
   const asSdkError = (error: unknown, options: CallOptions) =>
     toCallError(error, {
       prompt: options.prompt,
@@ -94,13 +95,44 @@ export function createLanguageModel<Version>(
           yield { type: 'error', error: asSdkError(error, options) }
         }
       }
-      return { stream: ReadableStream.from(parts()) }
+      return { stream: streamOf(parts(), tokens, options.abortSignal) }
     },
   }
 }
 
+/**
+ * A stream of `parts` that ends the answer when it is cancelled, even before anybody has read, and when the call is aborted: whoever
+ * aborts reads no further, and an answer that nobody reads keeps its place.
+ */
+function streamOf(
+  parts: AsyncGenerator<StreamPart>,
+  tokens: AnswerTokens,
+  signal: AbortSignal | undefined,
+): ReadableStream<StreamPart> {
+  const cancel = async () => {
+    signal?.removeEventListener('abort', onAbort)
+    await tokens.return()
+  }
+  const onAbort = () => void cancel().catch(() => {})
+  signal?.addEventListener('abort', onAbort)
+  if (signal?.aborted === true) onAbort()
+  return new ReadableStream<StreamPart>(
+    {
+      async pull(controller) {
+        signal?.throwIfAborted()
+        const { done, value } = await parts.next()
+        if (done !== true) return controller.enqueue(value)
+        signal?.removeEventListener('abort', onAbort)
+        controller.close()
+      },
+      cancel,
+    },
+    { highWaterMark: 0 },
+  )
+}
+
 async function* partsOf(
-  tokens: BegunAnswer['tokens'],
+  tokens: AnswerTokens,
   { includeRawChunks = false }: Pick<CallOptions, 'includeRawChunks'> = {},
 ): AsyncGenerator<StreamPart> {
   const writer = createPartWriter()
@@ -113,9 +145,8 @@ async function* partsOf(
   }
 }
 
-function checkToolFormat(format: string | undefined): void {
-  if (format === undefined || Object.hasOwn(TOOL_MARKERS, format)) return
-  const known = Object.keys(TOOL_MARKERS).join(', ')
-  const message = `toolFormat is ${JSON.stringify(format)}, expected one of ${known}.`
-  throw new InvalidArgumentError({ argument: 'toolFormat', message })
+function checkSetting(argument: string, value: string | undefined, known: readonly string[]): void {
+  if (value === undefined || known.includes(value)) return
+  const message = `${argument} is ${JSON.stringify(value)}, expected one of ${known.join(', ')}.`
+  throw new InvalidArgumentError({ argument, message })
 }

@@ -25,15 +25,16 @@ function withResolvers<T>() {
 
 it('loads a model once for equal settings, and another for others', async () => {
   const { pool, loads } = testPool()
-  const onProgress = () => {}
-  const calls = [{ dtype: 'float16', onProgress }, { onProgress, dtype: 'float16' }, { dtype: 'float32' }]
+  const hearing = { onProgress: () => {}, dtype: 'float16' }
+  const calls = [{ dtype: 'float16' }, hearing, { ...hearing, onProgress: () => {} }, { dtype: 'float32' }]
   const used = calls.map((settings) => pool.use('a', settings, undefined))
   expect(loads).toHaveLength(2)
   for (const { resolve } of loads) resolve()
-  const [first, second, third] = await Promise.all(used)
-  expect(first).toBe(second)
-  expect(first).not.toBe(third)
-  expect(await pool.use('a', { dtype: 'float32' }, undefined)).toBe(third)
+  const [first, second, third, other] = await Promise.all(used)
+  expect(second).toBe(first)
+  expect(third).toBe(first)
+  expect(other).not.toBe(first)
+  expect(await pool.use('a', { dtype: 'float32' }, undefined)).toBe(other)
 })
 
 it('tells all who wait of a failure, and tries again for the next', async () => {
@@ -44,6 +45,12 @@ it('tells all who wait of a failure, and tries again for the next', async () => 
   const next = pool.use('a', {}, undefined)
   loads[1]!.resolve()
   await next
+})
+
+it('loads nothing for a call that was aborted before', async () => {
+  const { pool, loads } = testPool()
+  await expect(pool.use('a', {}, AbortSignal.abort('enough'))).rejects.toBe('enough')
+  expect(loads).toEqual([])
 })
 
 it('lets one leave without the others', async () => {

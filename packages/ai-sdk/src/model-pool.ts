@@ -1,7 +1,10 @@
 import { isDeepStrictEqual } from 'node:util'
 import { untilAborted } from 'hfquant'
 
-/** Models that calls share: each is loaded by the first call that needs it. */
+/**
+ * Models that calls share: each is loaded by the first call that needs it. Who hears of the progress makes no other model of it:
+ * the one that begins to load does.
+ */
 export interface ModelPool<Settings, Model> {
   /** @throws what loading throws, to all who wait for it: the next call tries again; the reason of `signal`. */
   use(modelId: string, settings: Settings, signal: AbortSignal | undefined): Promise<Model>
@@ -16,7 +19,10 @@ interface Entry<Settings, Model> {
   readonly stop: AbortController
 }
 
-export function createModelPool<Settings, Model extends { dispose(): Promise<void> }>(
+export function createModelPool<
+  Settings extends { readonly onProgress?: unknown },
+  Model extends { dispose(): Promise<void> },
+>(
   load: (modelId: string, settings: Settings, signal: AbortSignal) => Promise<Model>,
 ): ModelPool<Settings, Model> {
   const entries = new Set<Entry<Settings, Model>>()
@@ -30,9 +36,11 @@ export function createModelPool<Settings, Model extends { dispose(): Promise<voi
   }
 
   return {
-    use(modelId, settings, signal) {
+    async use(modelId, settings, signal) {
+      signal?.throwIfAborted()
+      const wanted = { ...settings, onProgress: undefined }
       const isWanted = (entry: Entry<Settings, Model>) =>
-        entry.modelId === modelId && isDeepStrictEqual(entry.settings, settings)
+        entry.modelId === modelId && isDeepStrictEqual({ ...entry.settings, onProgress: undefined }, wanted)
       const { model } = [...entries].find(isWanted) ?? begin(modelId, settings)
       return untilAborted(model, signal)
     },

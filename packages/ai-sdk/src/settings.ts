@@ -8,7 +8,7 @@ export interface ModelSettings
    * A float checkpoint is quantized while it is loaded: with a recipe such as "rtn-int4-g32", "int8", or a configuration. Folders
    * that are quantized need nothing. Default: the weights stay as they are.
    */
-  readonly quantize?: string | Exclude<LoadModelOptions['quantizationConfig'], null>
+  readonly quantize?: string | Exclude<LoadModelOptions['quantizationConfig'], null> | undefined
 }
 
 /** The same of a model that generates text, and how it writes conversations. */

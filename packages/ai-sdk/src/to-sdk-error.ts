@@ -4,7 +4,7 @@ import {
   NoSuchModelError,
   UnsupportedFunctionalityError,
 } from '@ai-sdk/provider'
-import { HfquantError } from 'hfquant'
+import { GrammarError, HfquantError } from 'hfquant'
 
 /** What a model was asked for. */
 export interface ModelSubject {
@@ -45,8 +45,6 @@ const UNSUPPORTED: Readonly<Record<string, string>> = {
   CHAT_TEMPLATE_MISSING: 'conversations',
   TOKENIZER_MISSING: 'texts',
   TOOL_FORMAT_UNKNOWN: 'tools',
-  SCHEMA_UNSUPPORTED: 'the schema',
-  GRAMMAR_TOO_COMPLEX: 'the schema',
 }
 
 /** What the AI SDK, or this provider, calls options of the library. */
@@ -71,9 +69,15 @@ export function toCallError(error: unknown, { prompt, given }: CallSubject): unk
   if (!HfquantError.isInstance(error)) return error
   const message = messageOf(error)
   if (OF_PROMPT.has(error.code)) return new InvalidPromptError({ prompt, message, cause: error })
-  const functionality = Object.hasOwn(UNSUPPORTED, error.code) ? UNSUPPORTED[error.code] : undefined
+  const functionality = functionalityOf(error)
   if (functionality === undefined) return invalidArgument(error, given) ?? error
   return caused(new UnsupportedFunctionalityError({ functionality, message }), error)
+}
+
+/** Undefined for an error about something else. */
+function functionalityOf(error: HfquantError): string | undefined {
+  if (Object.hasOwn(UNSUPPORTED, error.code)) return UNSUPPORTED[error.code]
+  return GrammarError.isInstance(error) ? 'the schema' : undefined
 }
 
 /** Undefined for an error about a field that is none of the caller's: of a file, for example. */
