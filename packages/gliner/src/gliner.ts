@@ -21,7 +21,14 @@ import { lazyLabelEncoder } from './model/lazy-label-encoder.js'
 import { scoreTexts } from './model/score-texts.js'
 import { sumMemory } from './model/sum-memory.js'
 import { pairValues } from './model/token-head.js'
-import { type CheckedPredictOptions, checkPredictOptions, type PredictOptions } from './predict-options.js'
+import {
+  type CheckedPredictOptions,
+  checkDocumentOptions,
+  checkPredictOptions,
+  checkReadOptions,
+  type PredictOptions,
+  type ReadOptions,
+} from './predict-options.js'
 import {
   type GlinerFolder,
   LABELS_FOLDER,
@@ -29,7 +36,7 @@ import {
   readGlinerFolder,
   readLabelTokenizer,
 } from './read-folder.js'
-import { checkTexts } from './text/check-texts.js'
+import { checkDocuments, checkTexts } from './text/check-texts.js'
 import { type GlinerDocument, readDocument } from './text/read-document.js'
 import { type Labels, readLabels } from './text/read-labels.js'
 import type { ReadPartsContext, TextPart } from './text/read-parts.js'
@@ -149,19 +156,15 @@ export class GLiNER extends EncoderModel {
    * entities are asked for.
    *
    * @param labels for all texts, or a list for each text.
-   * @param options `maxWords`: of each text.
-   * @throws as `batchPredictEntities`; ConfigError TEXT_TOO_LONG for a text of more words.
+   * @throws as `batchPredictEntities`; ConfigError TEXT_TOO_LONG for a text of more than `maxWords`.
    */
   async readDocuments(
     texts: readonly string[],
     labels: Labels,
-    {
-      maxWords: most,
-      ...options
-    }: Pick<PredictOptions, 'longText' | 'signal'> & { readonly maxWords?: number } = {},
+    options: ReadOptions = {},
   ): Promise<readonly GlinerDocument[]> {
     checkTexts(texts)
-    const { longText, signal } = checkPredictOptions(options, texts.length)
+    const { longText, signal, maxWords: most } = checkReadOptions(options)
     const lists = readLabels(labels, texts.length, this.#config.entToken)
     const context = this.readContext(longText, signal)
     const documents: GlinerDocument[] = []
@@ -174,13 +177,14 @@ export class GLiNER extends EncoderModel {
   /**
    * Entities of texts that this model has read, in the order of the texts.
    *
-   * @throws ConfigError for options; the reason of `signal`.
+   * @throws ConfigError for options, and for what is no such text; the reason of `signal`.
    */
   async predictDocuments(
     documents: readonly GlinerDocument[],
     options: Omit<PredictOptions, 'longText'> = {},
   ): Promise<readonly (readonly Entity[])[]> {
-    const checked = checkPredictOptions(options, documents.length)
+    checkDocuments(documents)
+    const checked = checkDocumentOptions(options, documents.length)
     const candidates = await this.#candidatesOf(documents, checked)
     return documents.map((document, index) =>
       entitiesOf({ ...document, spans: checked.inputSpans?.[index] }, candidates[index]!, checked),

@@ -1,5 +1,10 @@
 import { expect, test } from 'vitest'
-import { checkPredictOptions, type PredictOptions } from './predict-options.js'
+import {
+  checkDocumentOptions,
+  checkPredictOptions,
+  checkReadOptions,
+  type PredictOptions,
+} from './predict-options.js'
 
 test('what is left out has the values of the library, but for long texts', () => {
   expect(checkPredictOptions({}, 1)).toEqual({
@@ -34,4 +39,21 @@ test('an option that is not known is refused with those that are', () => {
       hint: expect.stringContaining('flatNer'),
     }),
   )
+})
+
+test('what says how a text is read has no meaning once it has been, and the other way round', () => {
+  const read = { longText: 'truncate', maxWords: 0, signal: undefined } as const
+  expect(checkReadOptions(read)).toEqual(read)
+  expect(() => checkReadOptions({ threshold: 0.9 } as never)).toThrow(
+    expect.objectContaining({ code: 'OPTION_UNKNOWN', field: 'threshold' }),
+  )
+  expect(() => checkReadOptions({ maxWords: -1 })).toThrow(
+    expect.objectContaining({ code: 'OPTION_VALUE', field: 'maxWords' }),
+  )
+  expect(() => checkDocumentOptions({ longText: 'truncate' } as never, 1)).toThrow(
+    expect.objectContaining({ code: 'OPTION_UNKNOWN', field: 'longText' }),
+  )
+  for (const check of [checkReadOptions, checkDocumentOptions]) {
+    expect(() => check(null as never, 1)).toThrow(expect.objectContaining({ code: 'OPTIONS_TYPE' }))
+  }
 })

@@ -32,6 +32,12 @@ export interface PredictOptions {
   readonly signal?: AbortSignal | undefined
 }
 
+/** How texts are read. */
+export interface ReadOptions extends Pick<PredictOptions, 'longText' | 'signal'> {
+  /** Words of each text at most; default: any number. */
+  readonly maxWords?: number | undefined
+}
+
 /** Every option has a value, but for those whose absence means something. */
 export type CheckedPredictOptions = {
   readonly [Name in keyof PredictOptions]-?: Name extends Optional
@@ -41,23 +47,49 @@ export type CheckedPredictOptions = {
 
 type Optional = 'inputSpans' | 'signal'
 
-const NAMES = [
+/** Options about texts that have been read. */
+const OF_DOCUMENTS = [
   'threshold',
   'flatNer',
   'multiLabel',
-  'longText',
   'offsets',
   'inputSpans',
   'returnClassProbs',
   'signal',
 ] as const satisfies readonly (keyof PredictOptions)[]
+const OF_READING = ['longText', 'maxWords', 'signal'] as const satisfies readonly (keyof ReadOptions)[]
 
 /**
  * @param texts of the call: there are as many lists of spans
  * @throws ConfigError OPTIONS_TYPE, OPTION_UNKNOWN or OPTION_VALUE naming the option.
  */
 export function checkPredictOptions(options: PredictOptions, texts: number): CheckedPredictOptions {
-  checkOptions(options, NAMES)
+  checkOptions(options, [...OF_DOCUMENTS, 'longText'])
+  return checkedValues(options, texts)
+}
+
+/** The same of texts that have been read already. */
+export function checkDocumentOptions(
+  options: Omit<PredictOptions, 'longText'>,
+  documents: number,
+): CheckedPredictOptions {
+  checkOptions(options, OF_DOCUMENTS)
+  return checkedValues(options, documents)
+}
+
+/** The same of reading them. */
+export function checkReadOptions(
+  options: ReadOptions,
+): Pick<CheckedPredictOptions, 'longText' | 'signal'> & Pick<ReadOptions, 'maxWords'> {
+  checkOptions(options, OF_READING)
+  const { maxWords, ...others } = options
+  const isCount = maxWords === undefined || (Number.isInteger(maxWords) && maxWords >= 0)
+  check('maxWords', maxWords, isCount, 'a whole number from 0 on')
+  const { longText, signal } = checkedValues(others, 0)
+  return { longText, signal, maxWords }
+}
+
+function checkedValues(options: PredictOptions, texts: number): CheckedPredictOptions {
   const { threshold = 0.5, flatNer = true, multiLabel = false } = options
   const { longText = 'windows', offsets = 'utf16', inputSpans, returnClassProbs = false, signal } = options
   const isProbability = typeof threshold === 'number' && threshold >= 0 && threshold <= 1

@@ -148,6 +148,9 @@ describe('texts and labels', () => {
     expect(await model.predictEntities(TEXT, [], options)).toEqual([])
     expect(await model.batchPredictEntities([], LABELS)).toEqual([])
     expect(await model.batchPredictEntities([TEXT, TEXT], [LABELS, []], options)).toEqual([found, []])
+    const documents = await model.readDocuments([TEXT], LABELS)
+    expect(await model.predictDocuments(documents, options)).toEqual([found])
+    await expect(model.predictDocuments([TEXT] as never)).rejects.toMatchObject({ field: 'documents' })
   })
 
   test('of token mode are scored in any number', async () => {

@@ -1,4 +1,5 @@
 import { ConfigError, quote } from '@hfquant/core/runtime'
+import type { GlinerDocument } from './read-document.js'
 
 /** @throws ConfigError TEXT_INVALID for what is no list of strings. */
 export function checkTexts(texts: unknown): asserts texts is readonly string[] {
@@ -15,4 +16,15 @@ export function checkTexts(texts: unknown): asserts texts is readonly string[] {
       hint: 'Pass one text to predictEntities, and a list of texts to batchPredictEntities.',
     },
   )
+}
+
+/** @throws ConfigError TEXT_INVALID for texts that have not been read. */
+export function checkDocuments(documents: unknown): asserts documents is readonly GlinerDocument[] {
+  const isRead = (one: Partial<GlinerDocument> | null | undefined) => Array.isArray(one?.parts)
+  if (Array.isArray(documents) && documents.every(isRead)) return
+  throw new ConfigError('TEXT_INVALID', 'documents are expected as readDocuments gives them', {
+    field: 'documents',
+    found: documents,
+    hint: 'Pass what readDocuments gives, or texts to batchPredictEntities.',
+  })
 }
