@@ -78,7 +78,6 @@ export {
   checkTools,
   collectAnswer,
   createAnswerReader,
-  createStopStrings,
   type EmbedOptions,
   type EncodedText,
   type EncoderBatch,

@@ -90,6 +90,8 @@ describe('text-generation', () => {
     [{ num_return_sequences: 2, do_sample: false }, 'OPTION_VALUE', 'num_return_sequences', 'do_sample'],
     [{ num_return_sequences: 2 }, 'OPTION_VALUE', 'num_return_sequences', 'do_sample'],
     [{ temperature: -1 }, 'GENERATION_OPTION_INVALID', 'temperature', ''],
+    [{ signal: 1 }, 'OPTION_VALUE', 'signal', 'an AbortSignal'],
+    [{ streamer: {} }, 'OPTION_VALUE', 'streamer', 'put and end'],
   ])('%j is refused by name', async (options, code, field, hint) => {
     await using generator = await pipeline('text-generation', demoModel)
     const refused = generator(PROMPT, options as never)

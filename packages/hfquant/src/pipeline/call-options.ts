@@ -18,9 +18,13 @@ export function knownOptions<Options extends CallOptions>(
 ): Options {
   if (options === undefined) return {} as Options
   checkOptions(options, [...own, 'signal'])
-  const { signal } = options
-  checkOption('signal', signal, signal === undefined || signal instanceof AbortSignal, 'an AbortSignal')
+  checkSignal(options.signal)
   return options
+}
+
+/** @throws ConfigError OPTION_VALUE for a signal that is none. */
+export function checkSignal(signal: unknown): void {
+  checkOption('signal', signal, signal === undefined || signal instanceof AbortSignal, 'an AbortSignal')
 }
 
 /** @throws ConfigError OPTION_VALUE naming the option. */

@@ -1,5 +1,6 @@
-import { ConfigError, checkOptions, closestName, quote } from '@hfquant/core/runtime'
+import { ConfigError, checkOptions, closestName } from '@hfquant/core/runtime'
 import { type GenerationOptions, generationOptionNames } from '@hfquant/transformers'
+import { type CallOptions, checkOption, checkSignal } from './call-options.js'
 import type { Streamer } from './text-streamer.js'
 
 /** What turns a list of names with capitals into one with underscores. */
@@ -14,7 +15,7 @@ export type SnakeCaseGenerationOptions = {
   readonly [Name in keyof GenerationOptions as SnakeCase<Name>]?: GenerationOptions[Name]
 }
 
-export interface TextGenerationOptions extends Omit<SnakeCaseGenerationOptions, 'stop'> {
+export interface TextGenerationOptions extends Omit<SnakeCaseGenerationOptions, 'stop'>, CallOptions {
   readonly stop_strings?: string | readonly string[] | undefined
   /** How many answers to each text; more than 1 takes `do_sample`. */
   readonly num_return_sequences?: number | undefined
@@ -30,7 +31,6 @@ export interface TextGenerationOptions extends Omit<SnakeCaseGenerationOptions, 
   readonly tokenizer_encode_kwargs?: { readonly [name: string]: unknown } | undefined
   /** Is told every token; of one text and one answer. */
   readonly streamer?: Streamer | null | undefined
-  readonly signal?: AbortSignal | undefined
 }
 
 /** The same, sorted by whom they are for. */
@@ -57,7 +57,7 @@ NAMES.set('stop_strings', 'stop')
 /** Searches that keep several answers at a time are not offered; their options may say that there is one. */
 const OF_SEARCHES = ['num_beams', 'num_beam_groups']
 
-/** @throws ConfigError GENERATION_OPTION_UNKNOWN with the likeliest name, or GENERATION_OPTION_INVALID. */
+/** @throws ConfigError OPTIONS_TYPE; OPTION_UNKNOWN with the likeliest name; OPTION_VALUE. What is generated with checks the rest. */
 export function readGenerationArguments(options: TextGenerationOptions = {}): GenerationArguments {
   checkOptions(options)
   const {
@@ -69,15 +69,21 @@ export function readGenerationArguments(options: TextGenerationOptions = {}): Ge
     ...others
   } = options
   const { tools, documents, chat_template, tokenizer_encode_kwargs, ...rest } = others
-  if (!Number.isInteger(count) || count < 1)
-    throw invalid('num_return_sequences', count, 'a whole number from 1 on')
+  checkSignal(signal)
+  checkOption('streamer', streamer, streamer == null || isStreamer(streamer), 'an object with put and end')
+  checkOption(
+    'num_return_sequences',
+    count,
+    Number.isInteger(count) && count >= 1,
+    'a whole number from 1 on',
+  )
   const generation: Record<string, unknown> = {}
   for (const [name, value] of Object.entries(rest)) {
     if (value === null || value === undefined) continue
     const own = NAMES.get(name)
     if (own !== undefined) generation[own] = value
     else if (!OF_SEARCHES.includes(name)) throw unknown(name)
-    else if (value !== 1) throw invalid(name, value, '1: one answer is followed at a time')
+    else checkOption(name, value, value === 1, '1: one answer is followed at a time')
   }
   return {
     generation: { maxNewTokens: MAX_NEW_TOKENS, ...generation },
@@ -94,8 +100,11 @@ export function readGenerationArguments(options: TextGenerationOptions = {}): Ge
  * @throws ConfigError OPTION_VALUE.
  */
 export function checkCount(count: number, { doSample }: { readonly doSample: boolean }): void {
-  if (count > 1 && !doSample) throw invalid('num_return_sequences', count, '1 without do_sample')
+  checkOption('num_return_sequences', count, count === 1 || doSample, '1 without do_sample')
 }
+
+const isStreamer = ({ put, end }: Partial<Streamer>): boolean =>
+  typeof put === 'function' && typeof end === 'function'
 
 function snakeCase(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
@@ -109,9 +118,3 @@ function unknown(name: string): ConfigError {
     hint: `Did you mean "${closestName(name, known)}"? Options have the names of generation_config.json.`,
   })
 }
-
-const invalid = (field: string, found: unknown, expected: string): ConfigError =>
-  new ConfigError('OPTION_VALUE', `${field} is ${quote(found)}, expected ${expected}`, {
-    ...{ field, found, expected },
-    hint: `Pass ${expected}.`,
-  })

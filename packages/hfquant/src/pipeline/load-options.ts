@@ -58,12 +58,10 @@ const QUANTIZED: Readonly<Record<string, { readonly recipe: string; readonly dty
 }
 
 /**
- * @param task and
- * @param model are told to a `progress_callback`
+ * @param model is told to a `progress_callback`
  * @throws ConfigError DTYPE_PER_FILE, OPTION_VALUE or OPTIONS_EXCLUSIVE naming the option; what loading finds wrong is said there.
  */
 export async function readPipelineOptions(
-  task: string,
   model: string,
   options: PipelineOptions,
 ): Promise<ReadPipelineOptions> {
@@ -73,7 +71,7 @@ export async function readPipelineOptions(
   warnOfOnnx(rest)
   const own = Object.entries(rest).filter(([name]) => !(OF_ONNX as readonly string[]).includes(name))
   const given: LoadModelOptions = Object.fromEntries(own)
-  const listener = progress_callback && progressListener(progress_callback, { task, model })
+  const listener = progress_callback && progressListener(progress_callback, model)
   const onProgress: LoadModelOptions['onProgress'] = listener
     ? (event) => {
         listener(event)

@@ -98,7 +98,7 @@ export async function pipeline<Name extends Task | TaskAlias>(
       hint: 'Pass a model folder, or a name of the hub: no model is taken without being named.',
     })
   }
-  const { load, hub } = await readPipelineOptions(name, model, options)
+  const { load, hub } = await readPipelineOptions(model, options)
   const { source, folder } = rememberFolder(hubSource(model, load, () => hub))
   const { load: loadModel, call } = DEFINITIONS[name] as TaskDefinition<AnyModel>
   const loaded = await loadModel(source, load)

@@ -3,7 +3,7 @@ import { type ProgressInfo, progressListener } from './progress.js'
 
 test('downloads are told file by file, and nothing else is', () => {
   const heard: ProgressInfo[] = []
-  const listen = progressListener((info) => heard.push(info), { task: 'ner', model: 'org/name' })
+  const listen = progressListener((info) => heard.push(info), 'org/name')
   const event = {
     stage: 'download',
     tensor: 'config.json',

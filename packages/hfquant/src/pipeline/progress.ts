@@ -18,10 +18,7 @@ export type ProgressInfo =
 export type ProgressCallback = (info: ProgressInfo) => void
 
 /** Tells of downloads; what else is done while a model loads has no name there. */
-export function progressListener(
-  callback: ProgressCallback,
-  { model: name }: { readonly task: string; readonly model: string },
-): (event: ProgressEvent) => void {
+export function progressListener(callback: ProgressCallback, name: string): (event: ProgressEvent) => void {
   const begun = new Set<string>()
   return ({ stage, tensor: file, doneBytes: loaded, totalBytes: total }) => {
     if (stage !== 'download') return
