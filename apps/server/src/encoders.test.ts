@@ -124,7 +124,11 @@ describe('classes', () => {
       label: expected!.scores[0]!.label,
       num_classes: model.labels.length,
     })
-    expect(Math.max(...body.data[0].probs)).toBeCloseTo(expected!.scores[0]!.score, 5)
+    for (const [index, label] of model.labels.entries()) {
+      const { score } = expected!.scores.find((one) => one.label === label)!
+      expect(body.data[0].probs[index]).toBeCloseTo(score, 5)
+    }
+    expect(body).toMatchObject({ object: 'list', usage: { prompt_tokens: 4 } })
   })
 })
 

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { ServerContext } from '../context.js'
 import { ApiError } from '../http/api-error.js'
 import { ClientLeft, type Exchange } from '../http/exchange.js'
-import type { LoadedDecoder } from '../models/loaded-model.js'
+import type { LoadedDecoder, LoadedModel } from '../models/loaded-model.js'
 import type { ModelEntry } from '../models/model-entry.js'
 import type { GenerationRequest } from '../openai/generation-request.js'
 import { enterPreparation } from '../queue/enter-preparation.js'
@@ -178,8 +178,9 @@ function scopeOf(
   return key === undefined ? cacheSalt : JSON.stringify([key, cacheSalt ?? ''])
 }
 
-function demandDecoder(model: { readonly kind: string }, { name }: ModelEntry): LoadedDecoder {
-  if (model.kind === 'decoder') return model as LoadedDecoder
+/** @throws ApiError unsupported_value for a model that generates no text. */
+export function demandDecoder(model: LoadedModel, { name }: ModelEntry): LoadedDecoder {
+  if (model.kind === 'decoder') return model
   throw new ApiError(
     'unsupported_value',
     `${name} is no model that generates text; it is one of kind "${model.kind}"`,

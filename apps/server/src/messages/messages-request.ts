@@ -14,6 +14,7 @@ import {
   wrongType,
 } from '../http/read-body.js'
 import type { TemplateMessage } from '../openai/chat-messages.js'
+import { unknownFields } from '../openai/fields.js'
 import type { GenerationRequest } from '../openai/generation-request.js'
 import { readMessageTools, readOutputFormat } from './message-tools.js'
 
@@ -80,7 +81,7 @@ export function readMessagesRequest(raw: unknown, counts = false): MessagesReque
     stream: optional(body, 'stream', truth) ?? false,
     messages: [...system, ...turns.flat()],
     variables: readThinking(body),
-    ignored: Object.keys(body).filter((name) => !KNOWN.includes(name) && body[name] !== null),
+    ignored: unknownFields(body, KNOWN),
   }
 }
 

@@ -11,7 +11,7 @@ export function answerHeaders(
   for (const name of ignored) metrics.ignored(entry.name, name)
   const prefix = prompts[0]?.prefix
   return {
-    ...(ignored.length > 0 && { 'x-hfquant-ignored': ignoredHeader(ignored) }),
+    ...ignoredHeader(ignored),
     ...(prefix !== undefined && { 'x-hfquant-prefix': prefix }),
   }
 }

@@ -1,5 +1,8 @@
 import { ApiError } from '../http/api-error.js'
-import type { Fields } from '../http/read-body.js'
+import { type Fields, optional, text } from '../http/read-body.js'
+
+/** The model that a request names, where it may leave it out. */
+export const modelName = (body: Fields): string | undefined => optional(body, 'model', text({ most: 256 }))
 
 /** Fields that change nothing about an answer: taken, and not spoken of. */
 const WITHOUT_EFFECT = [
@@ -43,7 +46,7 @@ const REFUSED: Readonly<Record<string, RefusedField>> = {
 /** Of other servers: their settings for constrained decoding. */
 const GUIDED = /^guided_\w+$/
 
-/** Unknown fields that are told of; the header holds fewer names. */
+/** Unknown fields that are told of: a body may hold thousands of them. */
 const MOST_UNKNOWN = 32
 
 /** Names of fields that are sorted out here, for the list that a test compares with the client's own. */
@@ -57,21 +60,28 @@ export const classifiedFields: readonly string[] = [...WITHOUT_EFFECT, ...Object
  * @throws ApiError unsupported_field
  */
 export function sortFields(body: Fields, honoured: readonly string[]): readonly string[] {
-  const unknown: string[] = []
   for (const [name, value] of Object.entries(body)) {
-    if (honoured.includes(name) || WITHOUT_EFFECT.includes(name) || value === null) continue
+    if (honoured.includes(name) || value === null) continue
     const refused = Object.hasOwn(REFUSED, name)
       ? REFUSED[name]
       : GUIDED.test(name)
         ? { instead: 'response_format' }
         : undefined
-    if (refused === undefined) {
-      if (unknown.length < MOST_UNKNOWN) unknown.push(name)
-    } else if (!refused.allows?.(value, body)) {
+    if (refused !== undefined && !refused.allows?.(value, body)) {
       throw new ApiError('unsupported_field', `${name} is not offered; use ${refused.instead}`, {
         param: name,
       })
     }
+  }
+  return unknownFields(body, [...honoured, ...classifiedFields])
+}
+
+/** Names of the first fields that are none of `known`; null counts as absent. */
+export function unknownFields(body: Fields, known: readonly string[]): readonly string[] {
+  const unknown: string[] = []
+  for (const name of Object.keys(body)) {
+    if (unknown.length === MOST_UNKNOWN) break
+    if (!known.includes(name) && body[name] !== null) unknown.push(name)
   }
   return unknown
 }
@@ -79,9 +89,9 @@ export function sortFields(body: Fields, honoured: readonly string[]): readonly 
 /** Bytes of the header that names ignored fields. */
 const MAX_HEADER = 256
 
-/** Names as a header holds them. */
-export const ignoredHeader = (names: readonly string[]): string =>
-  names
-    .map((name) => name.replace(/[^\w.-]/g, '?').slice(0, 64))
-    .join(', ')
-    .slice(0, MAX_HEADER)
+/** The header that names ignored fields, where there are some. */
+export function ignoredHeader(names: readonly string[]): Readonly<Record<string, string>> {
+  if (names.length === 0) return {}
+  const told = names.map((name) => name.replace(/[^\w.-]/g, '?').slice(0, 64)).join(', ')
+  return { 'x-hfquant-ignored': told.slice(0, MAX_HEADER) }
+}

@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { type EncoderInput, HfquantError } from 'hfquant'
+import { type ClassifiedText, type EncoderInput, HfquantError } from 'hfquant'
 import type { ServerContext } from '../context.js'
 import type { BatchItem } from '../encode/batcher.js'
 import { encodeTexts } from '../encode/encode-texts.js'
@@ -21,7 +21,7 @@ import {
   wrongValue,
 } from '../http/read-body.js'
 import type { TextReading } from '../models/loaded-model.js'
-import { ignoredHeader, sortFields } from '../openai/fields.js'
+import { ignoredHeader, modelName, sortFields } from '../openai/fields.js'
 import { newId } from '../openai/ids.js'
 
 /** A text, or tokens that are used as they are. */
@@ -57,10 +57,7 @@ export const embeddings =
         embedding: format === 'float' ? [...vector] : base64Of(vector),
       })
       return {
-        headers: {
-          'content-type': 'application/json; charset=utf-8',
-          ...(ignored.length > 0 && { 'x-hfquant-ignored': ignoredHeader(ignored) }),
-        },
+        headers: { ...JSON_TYPE, ...ignoredHeader(ignored) },
         body: jsonPieces('data', outputs, embeddingOf, {
           ...{ id: newId('embd'), object: 'list', model: entry.name },
           usage: { prompt_tokens: tokens, total_tokens: tokens },
@@ -83,20 +80,24 @@ export const classify =
         compute: ({ encoder }, texts: readonly EncoderInput[]) => namingInput(encoder.classify(texts)),
       })
       const { labels } = model.encoder
+      const classOf = ({ scores }: ClassifiedText, index: number) => {
+        const byLabel = new Map(scores.map(({ label, score }) => [label, score]))
+        return {
+          ...{ index, label: scores[0]!.label, num_classes: labels.length },
+          probs: labels.map((label) => byLabel.get(label)!),
+        }
+      }
       return {
-        headers: ignored.length === 0 ? {} : { 'x-hfquant-ignored': ignoredHeader(ignored) },
-        body: {
+        headers: { ...JSON_TYPE, ...ignoredHeader(ignored) },
+        body: jsonPieces('data', outputs, classOf, {
           ...{ object: 'list', created: Math.floor(Date.now() / 1000), model: entry.name },
-          data: outputs.map(({ scores }, index) => ({
-            ...{ index, label: scores[0]!.label, num_classes: labels.length },
-            probs: labels.map((label) => scores.find((one) => one.label === label)!.score),
-          })),
           usage: { prompt_tokens: tokens, total_tokens: tokens },
-        },
+        }),
       }
     })
 
-const modelName = (body: Fields) => optional(body, 'model', text({ most: 256 }))
+/** Of an answer that is written piece by piece. */
+const JSON_TYPE = { 'content-type': 'application/json; charset=utf-8' }
 
 const ids = tokenIds({ least: 1 })
 const input: Read<EncoderText> = (value, path) =>

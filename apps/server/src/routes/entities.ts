@@ -21,7 +21,7 @@ import {
   wrongType,
   wrongValue,
 } from '../http/read-body.js'
-import { ignoredHeader } from '../openai/fields.js'
+import { ignoredHeader, modelName, unknownFields } from '../openai/fields.js'
 
 const MOST_TEXTS = 256
 /** With those of the labels. */
@@ -54,7 +54,7 @@ export const entities =
       const found = await findEntities(context, exchange, modelName(body), items, settings)
       const usage = { prompt_tokens: found.tokens, total_tokens: found.tokens }
       return {
-        headers: ignoredOf(body, ['input', 'offsets']),
+        headers: ignoredHeader(unknownFields(body, [...READ, 'input', 'offsets'])),
         body: {
           ...{ object: 'list', model: found.model },
           data: found.entities.map((one, index) => ({ index, entities: one.map(entityOf) })),
@@ -79,22 +79,17 @@ export const gliner =
       const settings = readSettings(body, context, 'codePoints')
       const item = { text: one, labels: labels! }
       const found = await findEntities(context, exchange, modelName(body), [item], settings)
-      return { headers: ignoredOf(body, ['text']), body: { entities: found.entities[0]!.map(entityOf) } }
+      return {
+        headers: ignoredHeader(unknownFields(body, [...READ, 'text'])),
+        body: { entities: found.entities[0]!.map(entityOf) },
+      }
     })
 
 /** Errors of that route are read by clients of gliner.serve. */
 export const isGlinerPath = (url: string): boolean => /^\/gliner(\?|$)/.test(url)
 
+/** Fields that both routes read. */
 const READ = ['model', 'labels', 'threshold', 'flat_ner', 'multi_label']
-
-function ignoredOf(body: Fields, read: readonly string[]): Readonly<Record<string, string>> {
-  const ignored = Object.keys(body).filter(
-    (name) => ![...READ, ...read].includes(name) && body[name] !== null,
-  )
-  return ignored.length === 0 ? {} : { 'x-hfquant-ignored': ignoredHeader(ignored) }
-}
-
-const modelName = (body: Fields) => optional(body, 'model', text({ most: 256 }))
 
 const entityOf = ({ start, end, text: words, label, score }: Entity) => ({
   start,
@@ -120,9 +115,9 @@ function readLabels(body: Fields, texts: number, most: number): readonly (readon
   if (!Array.isArray(list)) throw wrongType(value, 'labels', expected)
   const labels = listOf(text({ least: 1, most: 1000 }), { most })
   if (!Array.isArray(list[0])) return Array(texts).fill(labels(list, 'labels'))
-  const lists = listOf(labels)(list, 'labels')
-  if (lists.length === texts) return lists
-  throw wrongValue(`${lists.length} lists`, 'labels', `one for each of ${texts} texts`)
+  if (list.length !== texts)
+    throw wrongValue(`${list.length} lists`, 'labels', `one for each of ${texts} texts`)
+  return listOf(labels)(list, 'labels')
 }
 
 const readSettings = (

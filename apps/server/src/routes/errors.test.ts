@@ -271,6 +271,23 @@ describe('fields', () => {
     expect(metrics).toContain('hfquant_fields_ignored_total{model_name="stub",field="other"} 1')
   })
 
+  it.each([
+    ['chats', CHAT, {}],
+    ['messages', '/v1/messages', { max_tokens: 1 }],
+  ])('of %s are not all looked at where there are thousands', async (_, path, more) => {
+    const counted = async () => {
+      const { body } = await stub.get('/metrics')
+      const counts = [...body.matchAll(/^hfquant_fields_ignored_total\{.*field="other"\} (\d+)$/gm)]
+      return Number(counts[0]?.[1] ?? 0)
+    }
+    const before = await counted()
+    const strange = Object.fromEntries(Array.from({ length: 5000 }, (_, index) => [`x${index}`, 1]))
+    const answer = await stub.post(path, question({ ...more, ...strange }))
+    expect(answer.statusCode).toBe(200)
+    expect(answer.headers['x-hfquant-ignored']).toMatch(/^x0, x1, /)
+    expect((await counted()) - before).toBe(32)
+  })
+
   it('that would change the answer may say what holds anyway', async () => {
     const asked = { modalities: ['text'], verbosity: 'medium', service_tier: 'auto', prediction: null, n: 1 }
     expect((await stub.post(CHAT, question(asked))).statusCode).toBe(200)

@@ -1,13 +1,13 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { ServerContext } from '../context.js'
-import { modelFor } from '../generate/begin-generation.js'
-import { ApiError } from '../http/api-error.js'
+import { demandDecoder, modelFor } from '../generate/begin-generation.js'
 import type { Exchange } from '../http/exchange.js'
 import { handle } from '../http/handle.js'
 import { bodyOf, type Fields, missing, optional, required, text, tokenIds, truth } from '../http/read-body.js'
 import type { LoadedDecoder } from '../models/loaded-model.js'
 import { forTemplate } from '../openai/chat-messages.js'
 import { readConversation } from '../openai/chat-request.js'
+import { modelName } from '../openai/fields.js'
 import { readTools } from '../openai/tool-fields.js'
 import type { EncodedPrompt } from '../text/protocol.js'
 
@@ -19,7 +19,7 @@ export const tokenize =
       const body = bodyOf(request.body)
       const wantsTexts = optional(body, 'return_token_strs', truth) ?? false
       const encode = body.messages == null ? readText(body) : readChat(body)
-      return withTexts(context, exchange, nameIn(body), async (model) => {
+      return withTexts(context, exchange, modelName(body), async (model) => {
         const { ids } = await encode(model)
         const token_strs = wantsTexts ? await model.texts.runUnqueued({ kind: 'tokens', ids }) : null
         return { body: { count: ids.length, max_model_len: model.contextLength, tokens: ids, token_strs } }
@@ -33,12 +33,10 @@ export const detokenize =
     handle(context, request, reply, async (exchange) => {
       const body = bodyOf(request.body)
       const ids = required(body, 'tokens', tokenIds(), 'a list of token ids')
-      return withTexts(context, exchange, nameIn(body), async ({ texts }) => ({
+      return withTexts(context, exchange, modelName(body), async ({ texts }) => ({
         body: { prompt: await texts.runUnqueued({ kind: 'decode', ids }) },
       }))
     })
-
-const nameIn = (body: Fields) => optional(body, 'model', text({ most: 256 }))
 
 type Encode = (model: LoadedDecoder) => Promise<EncodedPrompt>
 
@@ -69,10 +67,7 @@ export async function withTexts<Result>(
   const entry = modelFor(context, exchange, name)
   const lease = await entry.use(exchange.signal)
   try {
-    if (lease.model.kind === 'decoder') return await work(lease.model)
-    throw new ApiError('unsupported_value', `${entry.name} is no model that generates text`, {
-      param: 'model',
-    })
+    return await work(demandDecoder(lease.model, entry))
   } finally {
     lease.release()
   }
