@@ -137,6 +137,26 @@ describe('the end of a server', () => {
     await expect(join(port)).rejects.toMatchObject({ code: 'ECONNREFUSED' })
   })
 
+  it('refuses a request that is complete only when it has begun', async () => {
+    await using stub = await stubServer({ delay: 5 })
+    const socket = await open(stub)
+    const running = readAll(socket)
+    socket.write(rawRequest(question({ stream: true, max_tokens: 60 }), ['connection: close']))
+    await until(() => stub.watch.running === 1)
+    const late = await join(socket.remotePort!)
+    const answer = readAll(late)
+    const bytes = rawRequest(question())
+    late.write(bytes.slice(0, -10))
+    await sleep(20)
+    const closing = stub.server.close({ drainTimeout: 10 })
+    await sleep(20)
+    late.write(bytes.slice(-10))
+    expect(await answer).toMatch(/^HTTP\/1.1 503 .*retry-after: 1\r\n.*"code":"shutting_down"/s)
+    expect(await running).toContain('[DONE]')
+    expect(await closing).toBe(false)
+    expect(stub.watch.options).toHaveLength(1)
+  })
+
   it('cuts what takes too long with an error, and says so', async () => {
     await using stub = await stubServer({ delay: 5 })
     const socket = await open(stub)

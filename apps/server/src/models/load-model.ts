@@ -125,20 +125,18 @@ const wholeTexts = ({ maxLength }: LoadedEncoder['encoder']): SentenceInput => (
 async function loadDecoder(plan: ModelPlan, options: LoadModelOptions): Promise<LoadedDecoder> {
   const { folder } = plan
   const generator = await AutoModelForCausalLM.fromPretrained(folder, options)
-  let started: TextThreads | undefined
+  let starting: Promise<TextThreads> | undefined
   try {
     const { contextLength } = generator
     checkCacheMemory(generator, plan)
     const chatTemplate = plan.chatTemplate ?? (await readChatTemplate(folder))
-    const texts = await startTextThreads({
+    starting = startTextThreads({
       ...{ model: plan.name, folder, chatTemplate: plan.chatTemplate, contextLength },
     })
-    started = texts
+    // The thread reads the tokenizer while the model is compiled, which its first request would have to wait for.
+    const [texts, tokenizer] = await Promise.all([starting, generator.tokenizer(), warmUp(generator)])
     if (chatTemplate !== undefined) await probeTemplate(texts)
-    // Compiled before the first request rather than by it.
-    await warmUp(generator)
     const facts = await factsOf(generator, plan)
-    const tokenizer = await generator.tokenizer()
     const defaults = await readFileDefaults(folder, plan.generationConfig === 'auto')
     return {
       ...facts,
@@ -153,7 +151,11 @@ async function loadDecoder(plan: ModelPlan, options: LoadModelOptions): Promise<
       },
     }
   } catch (error) {
-    await Promise.all([started?.close(), generator.dispose()])
+    const closing = starting?.then(
+      (texts) => texts.close(),
+      () => {},
+    )
+    await Promise.all([closing, generator.dispose()])
     throw error
   }
 }
