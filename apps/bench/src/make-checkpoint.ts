@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { type JsonObject, stateDict } from '@hfquant/core/runtime'
 import { describeModel } from '@hfquant/models'
 import { createSafetensorsFile, layoutSafetensors, type TensorSpec } from '@hfquant/safetensors'
+import { createRandom } from './measure/random.js'
 
 /** Sizes of a made model; the other ones follow from its shape. */
 export interface MadeSizes {
@@ -148,15 +149,9 @@ const tokenizer = ({ vocabulary }: MadeSizes) => ({
   },
 })
 
-/** Weights of about the spread of trained ones (standard deviation 0.02), drawn from a table by xorshift32. */
+/** Weights of about the spread of trained ones (standard deviation 0.02), drawn from a table by chance, the same every time. */
 export function createNoise(): (out: Uint16Array) => void {
-  let state = 0x9e3779b9
-  const next = () => {
-    state ^= state << 13
-    state ^= state >>> 17
-    state ^= state << 5
-    return state >>> 0
-  }
+  const next = createRandom(0x9e3779b9)
   const float = new Float32Array(1)
   const bits = new Uint16Array(float.buffer)
   const table = Uint16Array.from({ length: 65536 }, () => {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { quantizeModel, recipe } from 'hfquant'
 import { BILLION, makeCheckpoint } from './make-checkpoint.js'
+import { createRandom } from './measure/random.js'
 
 /** Seconds of one module; work that modules share is counted for the first of them. */
 export interface GptqModuleFigures {
@@ -76,14 +77,8 @@ export async function measureGptqLayer(folder: string, run: GptqLayerRun): Promi
   }
 }
 
-/** The same every time (xorshift32). */
+/** The same every time. */
 function randomTokens(samples: number, length: number, vocabulary: number): number[][] {
-  let state = 0x9e3779b9
-  const next = () => {
-    state ^= state << 13
-    state ^= state >>> 17
-    state ^= state << 5
-    return (state >>> 0) % vocabulary
-  }
-  return Array.from({ length: samples }, () => Array.from({ length }, next))
+  const random = createRandom(0x9e3779b9)
+  return Array.from({ length: samples }, () => Array.from({ length }, () => random() % vocabulary))
 }

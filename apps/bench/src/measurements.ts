@@ -1,12 +1,14 @@
 import { parseArgs } from 'node:util'
 import { BITS_USAGE } from './bits/command.js'
 import { COMPARE_USAGE } from './compare/command.js'
-import { runMain } from './compare/run-child.js'
 import { DRILLS_USAGE } from './drills/command.js'
 import { ENCODERS_USAGE } from './encoders/command.js'
 import { FAMILIES_USAGE } from './families/command.js'
 import { GLINER_USAGE } from './gliner/command.js'
 import { makeCheckpoint, SHAPES } from './make-checkpoint.js'
+import { wholeNumber } from './measure/arguments.js'
+import { runMain } from './measure/run-child.js'
+import { median } from './measure/samples.js'
 import { type DecodeFigures, measureDecode } from './measure-decode.js'
 import { measureGptqLayer } from './measure-gptq-layer.js'
 import { measureQuantize, type QuantizeFigures } from './measure-quantize.js'
@@ -78,7 +80,13 @@ const { values, positionals } = parseArgs({
 })
 
 const [command, folder] = positionals
-const optional = (text: string | undefined) => (text === undefined ? undefined : Number(text))
+
+const optional = (option: 'layers' | 'vocabulary' | 'positions' | 'threads' | 'workers' | 'budget') => {
+  const text = values[option]
+  return text === undefined ? undefined : wholeNumber(option, text)
+}
+const required = (option: 'runs' | 'tokens' | 'samples' | 'sequence-length') =>
+  wholeNumber(option, values[option])
 
 /** Runs the command that the arguments of the process name. */
 export async function runMeasurement(): Promise<void> {
@@ -91,34 +99,34 @@ export async function runMeasurement(): Promise<void> {
       throw new TypeError(`--shape is "${values.shape}", expected one of ${Object.keys(SHAPES).join(', ')}`)
     await makeCheckpoint(folder, {
       ...shape,
-      layers: Number(values.layers ?? shape.layers),
-      vocabulary: Number(values.vocabulary ?? shape.vocabulary),
-      positions: Number(values.positions ?? shape.positions),
+      layers: optional('layers') ?? shape.layers,
+      vocabulary: optional('vocabulary') ?? shape.vocabulary,
+      positions: optional('positions') ?? shape.positions,
     })
   } else if (command === 'quantize') {
     await quantize(folder)
   } else if (command === 'quantize-once') {
     const run = {
       recipe: values.recipe,
-      workers: optional(values.workers),
-      maxInFlightBytes: optional(values.budget),
+      workers: optional('workers'),
+      maxInFlightBytes: optional('budget'),
     }
     console.log(JSON.stringify(await measureQuantize(folder, { ...run, digest: values.digest })))
   } else if (command === 'decode') {
     await decode(positionals.slice(1))
   } else if (command === 'decode-once') {
     const options = {
-      tokens: Number(values.tokens),
-      threads: optional(values.threads),
+      tokens: required('tokens'),
+      threads: optional('threads'),
       memory: values.low ? 'low' : 'auto',
     } as const
     console.log(JSON.stringify(await measureDecode(folder, options)))
   } else if (command === 'gptq-layer') {
     const { modules, ...total } = await measureGptqLayer(folder, {
       recipe: values.recipe.startsWith('gptq') ? values.recipe : 'gptq-int4',
-      layers: Number(values.layers ?? 1),
-      samples: Number(values.samples),
-      sequenceLength: Number(values['sequence-length']),
+      layers: optional('layers') ?? 1,
+      samples: required('samples'),
+      sequenceLength: required('sequence-length'),
     })
     show(modules)
     show([total])
@@ -130,7 +138,7 @@ export async function runMeasurement(): Promise<void> {
 
 /** Every run in a process of its own: memory that an earlier one left behind would count for the next. */
 async function quantize(source: string): Promise<void> {
-  const plain = Array.from({ length: Number(values.runs) }, () => [] as string[])
+  const plain = Array.from({ length: required('runs') }, () => [] as string[])
   const varied = [
     ['--workers', '1'],
     ['--workers', '4'],
@@ -158,25 +166,24 @@ async function decode(folders: readonly string[]): Promise<void> {
     values.tokens,
     ...(values.threads === undefined ? [] : ['--threads', values.threads]),
   ]
-  for (let run = 0; run < Number(values.runs); run++) {
+  for (let run = 0; run < required('runs'); run++) {
     for (const [index, variant] of variants.entries()) {
       const stdout = await runMain(['decode-once', ...variant, ...flags])
       runs[index]!.push(JSON.parse(stdout) as DecodeFigures)
     }
   }
-  const median = (index: number, pick: (figures: DecodeFigures) => number) =>
-    runs[index]!.map(pick).sort((left, right) => left - right)[Math.floor(runs[index]!.length / 2)]!
+  const medianOf = (index: number, pick: (figures: DecodeFigures) => number) => median(runs[index]!.map(pick))
   const speed = (figures: DecodeFigures) => figures.tokensPerSecond
   show(
     variants.map((variant, index) => ({
       model: variant.join(' '),
-      tokensPerSecond: median(index, speed),
+      tokensPerSecond: medianOf(index, speed),
       slowest: Math.min(...runs[index]!.map(speed)),
       fastest: Math.max(...runs[index]!.map(speed)),
-      againstFirst: median(index, speed) / median(0, speed),
-      firstTokenSeconds: median(index, ({ firstTokenSeconds }) => firstTokenSeconds),
+      againstFirst: medianOf(index, speed) / medianOf(0, speed),
+      firstTokenSeconds: medianOf(index, ({ firstTokenSeconds }) => firstTokenSeconds),
       timerLate: Math.max(...runs[index]!.map(({ timerLateWhileDecoding }) => timerLateWhileDecoding)),
-      peakRssMebibytes: median(index, ({ peakRssMebibytes }) => peakRssMebibytes),
+      peakRssMebibytes: medianOf(index, ({ peakRssMebibytes }) => peakRssMebibytes),
     })),
   )
 }

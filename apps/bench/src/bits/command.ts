@@ -2,6 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
 import { AutoModelForCausalLM, recipe } from 'hfquant'
+import { listed } from '../measure/arguments.js'
 import { lookAtBits, type RecipeBits, relativeDifference } from './look-at-bits.js'
 
 export const BITS_USAGE = `  pnpm bench bits FOLDER [--recipes rtn-int4,…] [--json FILE] [--against FILE]
@@ -26,7 +27,7 @@ export async function compareBits(args: string[]): Promise<void> {
   const other = values.against === undefined ? undefined : await readBits(values.against)
   const found: RecipeBits[] = []
   console.log(`${cpus()[0]?.model ?? 'unknown processor'}, ${process.arch}`)
-  for (const name of values.recipes.split(',')) {
+  for (const name of listed(values.recipes)) {
     const quantizationConfig = name === 'none' ? undefined : await recipe(name)
     await using model = await AutoModelForCausalLM.fromPretrained(folder, {
       quantizationConfig,

@@ -1,9 +1,10 @@
 import { writeFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
+import { listed, someOf, wholeNumber } from '../measure/arguments.js'
 import { drawChart } from './chart.js'
 import { type CompareOptions, compare } from './compare.js'
-import { ENGINES, type EngineName } from './engines/engine.js'
+import { ENGINES } from './engines/engine.js'
 import { DECODE_CONTEXTS, PREFILL_LENGTHS, SUBJECTS } from './figures.js'
 import { grow } from './grow.js'
 import { formatReport, type Report } from './report.js'
@@ -94,29 +95,16 @@ function readArguments(args: string[], subjects: readonly string[]) {
     contexts: numbers('contexts', values.contexts),
     // Read on the way to the contexts, the prompts of a quick comparison take no time of their own.
     prefills: values.quick ? numbers('contexts', values.contexts) : PREFILL_LENGTHS,
-    engines: someOf('engines', list(values.engines), ENGINES) as readonly EngineName[],
-    recipes: { four: list(values['four-bit']), eight: list(values['eight-bit']) },
-    only: values.only === undefined ? subjects : someOf('only', list(values.only), [...SUBJECTS, 'quantize']),
+    engines: someOf('engines', values.engines, ENGINES),
+    recipes: { four: listed(values['four-bit']), eight: listed(values['eight-bit']) },
+    only: values.only === undefined ? subjects : someOf('only', values.only, [...SUBJECTS, 'quantize']),
     report: (line) => console.error(line),
   }
   const sizes = numbers('sizes', values.sizes)
   return { folder, options, sizes, output: { json: values.json, chart: values.chart } }
 }
 
-const list = (text: string): string[] => text.split(',').filter((item) => item !== '')
-
-const numbers = (name: string, text: string): number[] => list(text).map((item) => wholeNumber(name, item))
-
-function wholeNumber(name: string, text: string, least = 1): number {
-  if (/^\d+$/.test(text) && Number(text) >= least) return Number(text)
-  throw new TypeError(`--${name} is ${text}, expected a whole number of at least ${least}`)
-}
-
-function someOf(name: string, found: readonly string[], known: readonly string[]): readonly string[] {
-  const stranger = found.find((item) => !known.includes(item))
-  if (stranger === undefined) return found
-  throw new TypeError(`--${name} has "${stranger}", expected some of ${known.join(', ')}`)
-}
+const numbers = (name: string, text: string): number[] => listed(text).map((item) => wholeNumber(name, item))
 
 async function publish(report: Report, { json, chart }: Output): Promise<void> {
   console.log(formatReport(report))

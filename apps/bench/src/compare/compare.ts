@@ -3,16 +3,16 @@ import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { cpus, loadavg, totalmem } from 'node:os'
 import { join } from 'node:path'
+import { DISTURBED, undisturbed } from '../measure/disturbance.js'
+import { measureInChild, runMain } from '../measure/run-child.js'
+import { inTurn, type Sample } from '../measure/samples.js'
 import type { QuantizeFigures } from '../measure-quantize.js'
 import { readBandwidth } from './bandwidth.js'
 import { type Contender, prepareContenders, type Recipes } from './contenders.js'
-import { DISTURBED, disturbance, quietest, readProcessorTimes } from './disturbance.js'
 import type { EngineName } from './engines/engine.js'
 import { SUBJECTS, type Subject } from './figures.js'
-import type { Measurement } from './measure-model.js'
+import type { Measurement, MeasureRequest } from './measure-model.js'
 import { figureRows, type Machine, type Report } from './report.js'
-import { measureInChild, runMain } from './run-child.js'
-import type { Sample } from './samples.js'
 import { coldStart, firstStart, type MeasureStart, untilCompiled } from './starts.js'
 import { judgeTargets } from './targets.js'
 import { bandwidthShares, type TokenBytes, tokenBytes } from './token-bytes.js'
@@ -103,13 +103,10 @@ function createMeasuring(
 ): Measure {
   return async ({ name, engine, path }, subjects, cache) => {
     const figures = { vocabulary, contextLength, tokens, contexts, prefills, subjects }
-    const run = async () => {
-      const before = readProcessorTimes()
-      const found = await measureInChild({ engine, path, threads, ...figures }, cache)
-      return { found, disturbance: disturbance(before, readProcessorTimes()) }
-    }
-    const quiet = await quietest(run, repeats, (first) => {
-      report(`${name}: other work took ${Math.round(first.disturbance * 100)} % of the processors; again`)
+    const request: MeasureRequest = { engine, path, threads, ...figures }
+    const quiet = await undisturbed<Measurement>(() => measureInChild('compare-once', request, cache), {
+      repeats,
+      report: (line) => report(`${name}: ${line}`),
     })
     if (quiet.disturbance > DISTURBED) disturbed.push(quiet.disturbance)
     return quiet.found
@@ -130,10 +127,6 @@ async function bytesOfTokens(
   }
   return known
 }
-
-/** Every other round the other way round, so that nobody always runs behind the same neighbour. */
-const inTurn = (contenders: readonly Contender[], round: number): readonly Contender[] =>
-  round % 2 === 0 ? contenders : [...contenders].reverse()
 
 async function quantizeAll(
   source: string,

@@ -1,7 +1,7 @@
+import { createPrompts } from '../measure/prompts.js'
+import { residentMemory } from '../measure/resident-memory.js'
 import { type EngineName, openEngine } from './engines/engine.js'
 import { type Subject, TOGETHER, TOGETHER_PROMPT } from './figures.js'
-import { residentMemory } from './memory.js'
-import { createPrompts } from './prompts.js'
 
 export interface MeasureRequest {
   readonly engine: EngineName

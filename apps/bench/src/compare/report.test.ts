@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
+import type { Sample } from '../measure/samples.js'
 import { drawChart } from './chart.js'
 import type { Contender } from './contenders.js'
 import { figureRows, formatReport, type Report } from './report.js'
-import type { Sample } from './samples.js'
 import { judgeTargets } from './targets.js'
 
 const contender = (name: string, engine: Contender['engine'], bits: 4 | 8): Contender => ({

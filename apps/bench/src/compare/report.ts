@@ -1,6 +1,6 @@
+import { ratio, type Sample, type Spread, short, spread, valuesOf } from '../measure/samples.js'
 import type { Contender } from './contenders.js'
 import { unitOf } from './figures.js'
-import { ratio, type Sample, type Spread, spread, valuesOf } from './samples.js'
 import type { TargetResult } from './targets.js'
 
 /** Everything that a comparison found, as it is written to JSON. */
@@ -89,6 +89,3 @@ const times = ({ median, least, most }: Spread): string =>
 
 /** llama.cpp waits for its threads in a loop: one that has no core to itself costs it more than the others. */
 const QUIET = 0.5
-
-/** Three digits that count. */
-const short = (value: number): string => (value >= 100 ? value.toFixed(0) : value.toPrecision(3))

@@ -1,5 +1,5 @@
+import { ratio, type Sample, type Spread, spread, valuesOf } from '../measure/samples.js'
 import type { Contender } from './contenders.js'
-import { ratio, type Sample, type Spread, spread, valuesOf } from './samples.js'
 
 /** A promise about speed or memory, and what became of it. */
 export interface TargetResult {

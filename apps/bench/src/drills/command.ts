@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { someOf } from '../measure/arguments.js'
 import { formatVerdicts, type Verdict } from '../serve/verdict.js'
 import { grammars } from './grammars.js'
 import { keys } from './keys.js'
@@ -25,12 +26,9 @@ export async function runDrills(args: string[]): Promise<void> {
     options: { only: { type: 'string', default: Object.keys(DRILLS).join(',') } },
   })
   const verdicts: Verdict[] = []
-  for (const name of values.only.split(',')) {
-    const drill = DRILLS[name]
-    if (drill === undefined)
-      throw new TypeError(`--only has "${name}", expected some of ${Object.keys(DRILLS).join(', ')}`)
+  for (const name of someOf('only', values.only, Object.keys(DRILLS))) {
     console.error(name)
-    verdicts.push(...(await drill()))
+    verdicts.push(...(await DRILLS[name]!()))
   }
   console.log(formatVerdicts(verdicts))
   if (verdicts.some(({ isMet }) => isMet === false)) process.exitCode = 1

@@ -1,8 +1,9 @@
 import { demoModel } from 'hfquant/demo'
+import { type Chance, createChance } from '../measure/random.js'
+import { percentile } from '../measure/samples.js'
 import { ask } from '../serve/ask.js'
 import { serveHfquant } from '../serve/served-process.js'
-import { judge, percentile, type Verdict } from '../serve/verdict.js'
-import { type Chance, createChance } from '../soak/random.js'
+import { judge, type Verdict } from '../serve/verdict.js'
 
 const SCHEMAS = 500
 const TOGETHER = 8
@@ -32,7 +33,7 @@ const HOSTILE: readonly object[] = [
 export async function grammars(): Promise<readonly Verdict[]> {
   const chance = createChance(17)
   const schemas = [...Array.from({ length: SCHEMAS }, () => randomSchema(chance, 3)), ...HOSTILE]
-  const server = await serveHfquant([`bench=${demoModel}`, '--request-timeout', '60'])
+  await using server = await serveHfquant([`bench=${demoModel}`, '--request-timeout', '60'])
   const found = { whole: 0, cut: 0, refused: 0, wrong: 0 }
   const compiling: number[] = []
   const one = async (schema: object) => {
@@ -49,12 +50,8 @@ export async function grammars(): Promise<readonly Verdict[]> {
     } else if (status !== 200) found.wrong++
     else found[kindOf(body)]++
   }
-  try {
-    for (let from = 0; from < schemas.length; from += TOGETHER)
-      await Promise.all(schemas.slice(from, from + TOGETHER).map(one))
-  } finally {
-    await server.stop()
-  }
+  for (let from = 0; from < schemas.length; from += TOGETHER)
+    await Promise.all(schemas.slice(from, from + TOGETHER).map(one))
   const kinds = Object.entries(found).map(([name, count]) => `${count} ${name}`)
   return [
     judge('17: neither JSON nor refused', found.wrong, { most: 0 }, kinds.join(', ')),

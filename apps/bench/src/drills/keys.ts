@@ -10,7 +10,7 @@ const TRIES = 10_000
 
 /** 14: what is answered to wrong keys, and whether the time of the answer tells how wrong they are. */
 export async function keys(): Promise<readonly Verdict[]> {
-  const server = await serveHfquant([`bench=${demoModel}`, '--load', 'lazy'], KEY)
+  await using server = await serveHfquant([`bench=${demoModel}`, '--load', 'lazy'], KEY)
   const agent = new Agent({ keepAlive: true, maxSockets: 1 })
   const ask = (key: string | undefined): Promise<{ readonly status: number; readonly took: number }> =>
     new Promise((resolve, reject) => {
@@ -61,7 +61,6 @@ export async function keys(): Promise<readonly Verdict[]> {
     ]
   } finally {
     agent.destroy()
-    await server.stop()
   }
 }
 

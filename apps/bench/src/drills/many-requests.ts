@@ -1,9 +1,9 @@
 import { demoModel } from 'hfquant/demo'
+import { createChance } from '../measure/random.js'
 import { ask, hangUp } from '../serve/ask.js'
 import { serveHfquant } from '../serve/served-process.js'
 import { judge, type Verdict } from '../serve/verdict.js'
 import { type Second, watchProcess } from '../serve/watch-process.js'
-import { createChance } from '../soak/random.js'
 
 const REQUESTS = 10_000
 const TOGETHER = 12
@@ -12,7 +12,7 @@ const WARM = 2000
 
 /** 21: short requests, half of which are given up. */
 export async function manyRequests(): Promise<readonly Verdict[]> {
-  const server = await serveHfquant([
+  await using server = await serveHfquant([
     `bench=${demoModel}`,
     '--max-queue',
     '100',
@@ -45,7 +45,6 @@ export async function manyRequests(): Promise<readonly Verdict[]> {
   hangUp()
   over.abort()
   await watching
-  await server.stop()
   // The least of some seconds: what a collection of garbage leaves.
   const floor = (from: number, to: number) =>
     Math.min(...seconds.filter((one) => one.done >= from && one.done <= to).map(({ heap }) => heap)) / 1e6

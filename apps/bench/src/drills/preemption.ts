@@ -1,4 +1,4 @@
-import { createPrompts } from '../compare/prompts.js'
+import { createPrompts } from '../measure/prompts.js'
 import type { Reply } from '../serve/ask.js'
 import { serveHfquant } from '../serve/served-process.js'
 import { streamTogether } from '../serve/streams.js'
@@ -19,14 +19,10 @@ export const preemption = (): Promise<readonly Verdict[]> =>
     const prompts = Array.from({ length: SEQUENCES }, () => prompt(PROMPT))
     const run = async (budget: number) => {
       const limits = ['--max-sequences', `${SEQUENCES}`, '--kv-cache-memory', `${budget}`]
-      const server = await serveHfquant([`bench=${folder}`, ...limits])
-      try {
-        const { replies } = await streamTogether(server.url, { prompts, tokens: TOKENS })
-        const metrics = await readMetrics(server.url)
-        return { texts: replies.map(textOf), preemptions: metrics.get('hfquant_num_preemptions_total') ?? 0 }
-      } finally {
-        await server.stop()
-      }
+      await using server = await serveHfquant([`bench=${folder}`, ...limits])
+      const { replies } = await streamTogether(server.url, { prompts, tokens: TOKENS })
+      const metrics = await readMetrics(server.url)
+      return { texts: replies.map(textOf), preemptions: metrics.get('hfquant_num_preemptions_total') ?? 0 }
     }
     const tight = await run(BUDGET)
     const roomy = await run(BUDGET * 8)

@@ -2,9 +2,10 @@ import { existsSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { runMain } from '../compare/run-child.js'
-import { ratio, type Sample, spread, valuesOf } from '../compare/samples.js'
 import { ENCODER_SHAPES, makeCheckpoint } from '../make-checkpoint.js'
+import { someOf, wholeNumber } from '../measure/arguments.js'
+import { measureInChild } from '../measure/run-child.js'
+import { inTurn, ratio, type Sample, spread, valuesOf } from '../measure/samples.js'
 import type { EmbedderName } from './embedder.js'
 import type { TextsFigures, TextsRequest } from './measure-texts.js'
 
@@ -13,8 +14,10 @@ export const ENCODERS_USAGE = `  pnpm bench encoders FOLDER [--shapes bert-base,
                                                       hfquant and @huggingface/transformers in turns, on encoders of
                                                       random weights that it makes in FOLDER unless they are there`
 
+const SHAPE_NAMES = Object.keys(ENCODER_SHAPES) as (keyof typeof ENCODER_SHAPES)[]
+
 const OPTIONS = {
-  shapes: { type: 'string', default: Object.keys(ENCODER_SHAPES).join(',') },
+  shapes: { type: 'string', default: SHAPE_NAMES.join(',') },
   rounds: { type: 'string', default: '3' },
   threads: { type: 'string', default: String(availableParallelism()) },
   texts: { type: 'string', default: '32' },
@@ -59,22 +62,25 @@ export async function measureEncoders(args: string[]): Promise<void> {
   const { values, positionals } = parseArgs({ args, options: OPTIONS, allowPositionals: true })
   const [folder] = positionals
   if (folder === undefined) throw new TypeError(`FOLDER is missing\n${ENCODERS_USAGE}`)
-  const shapes = someOf('shapes', values.shapes, Object.keys(ENCODER_SHAPES))
+  const shapes = someOf('shapes', values.shapes, SHAPE_NAMES)
   const names = CONTENDERS.map(({ name }) => name)
   const only = values.only === undefined ? names : someOf('only', values.only, names)
   const contenders = CONTENDERS.filter(({ name }) => only.includes(name))
-  const [rounds, threads, texts] = [Number(values.rounds), Number(values.threads), Number(values.texts)]
-  for (const shape of shapes as (keyof typeof ENCODER_SHAPES)[]) {
+  const number = (option: 'rounds' | 'threads' | 'texts') => wholeNumber(option, values[option])
+  const [rounds, threads, texts] = [number('rounds'), number('threads'), number('texts')]
+  for (const shape of shapes) {
     const source = join(folder, shape)
     await prepare(source, shape, contenders)
     const samples: Sample[] = []
     for (let round = 0; round < rounds; round++) {
-      // Every other round the other way round, so that nobody always runs behind the same neighbour.
-      for (const contender of round % 2 === 0 ? contenders : contenders.toReversed()) {
+      for (const contender of inTurn(contenders, round)) {
         const { name, engine, ending } = contender
         const { vocabulary } = ENCODER_SHAPES[shape]
-        const request = { ...{ engine, threads, vocabulary, texts }, batches: [1, texts] }
-        const found = await measureInChild({ ...request, folder: source + ending }, join(folder, 'cache'))
+        const request: TextsRequest = {
+          ...{ engine, threads, vocabulary, texts, folder: source + ending },
+          batches: [1, texts],
+        }
+        const found: TextsFigures = await measureInChild('encoders-once', request, join(folder, 'cache'))
         for (const [figure, value] of Object.entries(found))
           samples.push({ round, contender: name, figure, value })
       }
@@ -94,12 +100,6 @@ async function prepare(
     if (!existsSync(source + ending)) await make?.(source, source + ending)
 }
 
-/** In a process of its own; `cache` is where hfquant keeps what it compiles. */
-async function measureInChild(request: TextsRequest, cache: string): Promise<TextsFigures> {
-  const stdout = await runMain(['encoders-once', JSON.stringify(request)], { HFQUANT_CACHE: cache })
-  return JSON.parse(stdout.trimEnd().split('\n').at(-1)!)
-}
-
 function rowOf({ name, against }: Contender, samples: readonly Sample[]): object {
   const figures = [...new Set(samples.map(({ figure }) => figure))]
   const medians = figures.map((figure) => {
@@ -116,10 +116,3 @@ function rowOf({ name, against }: Contender, samples: readonly Sample[]): object
 }
 
 const rounded = (value: number): number => Number(value.toPrecision(4))
-
-function someOf(option: string, text: string, known: readonly string[]): readonly string[] {
-  const names = text.split(',')
-  const stranger = names.find((name) => !known.includes(name))
-  if (stranger === undefined) return names
-  throw new TypeError(`--${option} has "${stranger}", expected some of ${known.join(', ')}`)
-}

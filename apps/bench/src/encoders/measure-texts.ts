@@ -1,4 +1,4 @@
-import { residentMemory } from '../compare/memory.js'
+import { residentMemory } from '../measure/resident-memory.js'
 import { type EmbedderName, type EmbedderOptions, openEmbedder } from './embedder.js'
 
 export interface TextsRequest extends EmbedderOptions {

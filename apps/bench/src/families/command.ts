@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { knownArchitectures } from '@hfquant/models'
+import { someOf } from '../measure/arguments.js'
 import { repositoryPath } from '../repository.js'
 import { COLUMNS, familiesNamed, nameOf } from './columns.js'
 import { formatTable, mergedRows, replaceTable, rowsIn } from './table.js'
@@ -23,11 +24,7 @@ const OPTIONS = {
 /** Tries every family, or some, and prints a table; cells of columns that were left out say so. */
 export async function families(args: string[]): Promise<void> {
   const { values } = parseArgs({ args, options: OPTIONS })
-  const columns = values.columns.split(',')
-  const stranger = columns.find((column) => !COLUMNS.includes(column))
-  if (stranger !== undefined) {
-    throw new TypeError(`--columns has "${stranger}", expected some of ${COLUMNS.join(', ')}`)
-  }
+  const columns = someOf('columns', values.columns, COLUMNS)
   const architectures = familiesNamed(knownArchitectures(), values.only?.split(','))
   // It brings the test runner along, which a process that wants the usage alone has no use for.
   const { runFamilies } = await import('./run-families.js')

@@ -3,7 +3,8 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { demoGliner } from 'hfquant/demo'
-import { runMain } from '../compare/run-child.js'
+import { wholeNumber } from '../measure/arguments.js'
+import { measureInChild } from '../measure/run-child.js'
 import { makeGliner } from './make-gliner.js'
 import type { GlinerFigures, GlinerRequest } from './measure-gliner.js'
 
@@ -31,7 +32,10 @@ export async function benchGliner(args: string[]): Promise<void> {
   if (folder === undefined) throw new TypeError(`FOLDER is missing\n${GLINER_USAGE}`)
   const made = join(folder, 'gliner-166m')
   if (!existsSync(join(made, 'model.safetensors'))) await makeGliner(made)
-  const request = { threads: Number(values.threads), texts: Number(values.texts) }
+  const request = {
+    threads: wholeNumber('threads', values.threads),
+    texts: wholeNumber('texts', values.texts, 0),
+  }
   for (const [title, model] of [
     ['bundled', demoGliner],
     ['166 million', made],
@@ -39,15 +43,11 @@ export async function benchGliner(args: string[]): Promise<void> {
     console.log(title)
     const rows = []
     for (const { name, ...precision } of VARIANTS) {
-      const figures = await measureInChild({ ...request, ...precision, folder: model }, join(folder, 'cache'))
+      const asked: GlinerRequest = { ...request, ...precision, folder: model }
+      const figures: GlinerFigures = await measureInChild('gliner-once', asked, join(folder, 'cache'))
       const rounded = Object.entries(figures).map(([figure, value]) => [figure, Number(value.toPrecision(4))])
       rows.push({ weights: name, ...Object.fromEntries(rounded) })
     }
     console.table(rows)
   }
-}
-
-async function measureInChild(request: GlinerRequest, cache: string): Promise<GlinerFigures> {
-  const stdout = await runMain(['gliner-once', JSON.stringify(request)], { HFQUANT_CACHE: cache })
-  return JSON.parse(stdout.trimEnd().split('\n').at(-1)!)
 }

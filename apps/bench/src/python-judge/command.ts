@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { AutoTokenizer } from 'hfquant'
 import { demoModel } from 'hfquant/demo'
+import { wholeNumber } from '../measure/arguments.js'
 import { findTemplates } from './template-files.js'
 import {
   compareRendered,
@@ -35,7 +36,7 @@ export async function compareTemplates(args: string[]): Promise<void> {
   const ours = cases.map((one) => renderCase(one, tokenizer, now))
   const milliseconds = performance.now() - started
   const comparison = compareRendered(cases, ours, await renderInPython(values.python, cases, now))
-  console.log(formatComparison(comparison, milliseconds, Number(values.show)))
+  console.log(formatComparison(comparison, milliseconds, wholeNumber('show', values.show, 0)))
   if (comparison.different.length > 0) process.exitCode = 1
 }
 

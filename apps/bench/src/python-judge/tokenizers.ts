@@ -6,6 +6,7 @@ import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { AutoTokenizer, type Tokenizer } from 'hfquant'
+import { wholeNumber } from '../measure/arguments.js'
 import { judgedTexts, proseOfAMegabyte } from './texts.js'
 
 export const TOKENIZERS_USAGE = `  pnpm bench tokenizers FOLDER --python BIN [--texts 500]
@@ -32,7 +33,7 @@ export async function compareTokenizers(args: string[]): Promise<void> {
   })
   const [folder] = positionals
   if (folder === undefined || values.python === undefined) throw new TypeError(`usage:\n${TOKENIZERS_USAGE}`)
-  const texts = judgedTexts(Number(values.texts))
+  const texts = judgedTexts(wholeNumber('texts', values.texts))
   for (const file of await findTokenizers(folder)) {
     // A file that Python does not read is no reason to leave the others out.
     const line = await judgeInPython(values.python, file, texts, [proseOfAMegabyte()]).then(

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { demoGliner } from 'hfquant/demo'
 import { prepareContenders } from '../compare/contenders.js'
+import { someOf, wholeNumber } from '../measure/arguments.js'
 import { BARS } from './bars.js'
 import { formatVerdicts, type Verdict } from './verdict.js'
 
@@ -27,10 +28,7 @@ export async function measureServing(args: string[]): Promise<void> {
   const { values, positionals } = parseArgs({ args, options: OPTIONS, allowPositionals: true })
   const [folder] = positionals
   if (folder === undefined) throw new TypeError(`which folder?\n${SERVE_USAGE}`)
-  const names = values.only.split(',')
-  const stranger = names.find((name) => !(name in BARS))
-  if (stranger !== undefined)
-    throw new TypeError(`--only has "${stranger}", expected some of ${Object.keys(BARS).join(', ')}`)
+  const names = someOf('only', values.only, Object.keys(BARS))
   const work = values.work ?? `${folder.replace(/\/+$/, '')}-compared`
   const report = (line: string) => console.error(line)
   await prepareContenders(
@@ -54,8 +52,8 @@ export async function measureServing(args: string[]): Promise<void> {
           ...{ q4: join(work, 'Q4_0.gguf'), q8: join(work, 'Q8_0.gguf'), gliner: demoGliner },
         },
         ...{
-          threads: Number(values.threads),
-          rounds: Number(values.rounds),
+          threads: wholeNumber('threads', values.threads),
+          rounds: wholeNumber('rounds', values.rounds),
           vocabulary: config.vocab_size,
           report,
         },

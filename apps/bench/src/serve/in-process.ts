@@ -15,16 +15,17 @@ export interface WorkTimes {
 }
 
 /** A process that generates without a server, one work after the other. */
-export interface InProcess {
+export interface InProcess extends AsyncDisposable {
+  readonly pid: number
   generate(work: Work): Promise<WorkTimes>
-  stop(): void
 }
 
 export async function startInProcess(folder: string, threads: number): Promise<InProcess> {
   const child = fork(process.argv[1]!, ['serve-in-process', JSON.stringify({ folder, threads })], {
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   })
-  const ended = once(child, 'exit').then(() => {
+  const exited = once(child, 'exit')
+  const ended = exited.then(() => {
     throw new Error('the process that generates ended')
   })
   ended.catch(() => {})
@@ -34,11 +35,15 @@ export async function startInProcess(folder: string, threads: number): Promise<I
   }
   await answer()
   return {
+    pid: child.pid!,
     async generate(work) {
       child.send(work)
       return answer()
     },
-    stop: () => void child.kill(),
+    async [Symbol.asyncDispose]() {
+      child.kill()
+      await exited
+    },
   }
 }
 

@@ -3,8 +3,8 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { repositoryPath } from '../repository.js'
 
-/** A server as a process of its own. */
-export interface ServedProcess {
+/** A server as a process of its own; it is ended where its scope is left, however that happens. */
+export interface ServedProcess extends AsyncDisposable {
   readonly url: string
   readonly pid: number
   /** Milliseconds from its start until it said that it was ready. */
@@ -49,13 +49,15 @@ export async function startServer(
   const ended = once(child, 'exit').then(([status]) => status as number | null)
   const url = await readUrl(child)
   if (url === undefined) throw new Error(`the server did not start: ${log}`)
+  const readyAfter = performance.now() - since
+  const stop = () => {
+    child.kill('SIGTERM')
+    return ended
+  }
   return {
+    ...{ url, pid: child.pid!, readyAfter, stop },
     log: () => log,
-    ...{ url, pid: child.pid!, readyAfter: performance.now() - since },
-    stop() {
-      child.kill('SIGTERM')
-      return ended
-    },
+    [Symbol.asyncDispose]: async () => void (await stop()),
   }
 }
 

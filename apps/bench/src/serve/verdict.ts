@@ -1,3 +1,5 @@
+import { short } from '../measure/samples.js'
+
 /** A promise about a server, and what was found. */
 export interface Verdict {
   readonly what: string
@@ -34,16 +36,4 @@ export function formatVerdicts(verdicts: readonly Verdict[]): string {
       `${WORDS[`${isMet}`].padEnd(9)}  ${what.padEnd(whats)}  ${bar.padEnd(bars)}  ${found}`.trimEnd(),
     )
     .join('\n')
-}
-
-/** Three digits that count. */
-export const short = (value: number): string => {
-  if (Number.isNaN(value)) return '-'
-  return Math.abs(value) >= 100 || value === 0 ? value.toFixed(0) : value.toPrecision(3)
-}
-
-/** The value that `share` of the values are not above; NaN of none. */
-export function percentile(values: readonly number[], share: number): number {
-  const sorted = [...values].sort((left, right) => left - right)
-  return sorted[Math.min(Math.ceil(share * sorted.length), sorted.length) - 1] ?? Number.NaN
 }

@@ -1,7 +1,10 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { get, type IncomingMessage } from 'node:http'
+import { cpus } from 'node:os'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { disturbance, readProcessorTimes } from '../measure/disturbance.js'
+import { residentMemory } from '../measure/resident-memory.js'
 
 /** What a second of a server was like. */
 export interface Second {
@@ -18,7 +21,7 @@ export interface Second {
   readonly waiting: number
   /** Tokens that it has made since its start. */
   readonly tokens: number
-  /** Cores that other programs of the machine used meanwhile. */
+  /** Cores that went to other programs meanwhile, or to other machines of the host. */
   readonly othersCores: number
 }
 
@@ -45,52 +48,26 @@ export async function watchProcess(
   onSecond: (second: Second) => void,
 ): Promise<void> {
   const start = performance.now()
-  let before = cpuTimes(pid)
+  let before = readProcessorTimes([pid])
   await readMetrics(url)
   while (!signal.aborted) {
     await sleep(1000, undefined, { signal }).catch(() => {})
     const metrics = await readMetrics(url)
-    const now = cpuTimes(pid)
+    const now = readProcessorTimes([pid])
     const of = (name: string) => metrics.get(name) ?? 0
     const late = (name: string) => Math.max(of(`nodejs_eventloop_lag_${name}_seconds`) * 1000 - RESOLUTION, 0)
     onSecond({
       at: (performance.now() - start) / 1000,
       timerLate: late('max'),
       timerLateMostly: late('p99'),
-      anonymous: anonymousMemory(pid),
+      anonymous: residentMemory(pid)?.anonymous ?? Number.NaN,
       heap: of('nodejs_heap_size_used_bytes'),
       descriptors: readdirSync(`/proc/${pid}/fd`).length,
       running: of('hfquant_num_requests_running'),
       waiting: of('hfquant_num_requests_waiting'),
       tokens: of('hfquant_generation_tokens_total'),
-      othersCores: Math.max(now.others - before.others, 0) / Math.max(now.at - before.at, 1),
+      othersCores: disturbance(before, now) * cpus().length,
     })
     before = now
   }
-}
-
-export function anonymousMemory(pid: number): number {
-  const status = readFileSync(`/proc/${pid}/status`, 'utf8')
-  return Number(/^RssAnon:\s+(\d+) kB$/m.exec(status)?.[1] ?? Number.NaN) * 1024
-}
-
-/** Linux counts in hundredths of a second. */
-const TICK = 10
-
-/** Milliseconds of processor time that neither this process nor the watched one has used. */
-function cpuTimes(pid: number): { readonly at: number; readonly others: number } {
-  const [user, nice, system, , , irq, softIrq] = readFileSync('/proc/stat', 'utf8')
-    .split('\n')[0]!
-    .split(/\s+/)
-    .slice(1)
-    .map(Number)
-  const all = user! + nice! + system! + irq! + softIrq!
-  return { at: performance.now(), others: (all - ownTicks(pid) - ownTicks('self')) * TICK }
-}
-
-function ownTicks(pid: number | 'self'): number {
-  const line = readFileSync(`/proc/${pid}/stat`, 'utf8')
-  // Behind the name, which may hold spaces: state, and ten fields later the times of user and system.
-  const fields = line.slice(line.lastIndexOf(')') + 2).split(' ')
-  return Number(fields[11]) + Number(fields[12])
 }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Chance } from '../measure/random.js'
 import { ask, type Reply, usageOf } from '../serve/ask.js'
 import { pickLie, tellLie } from './lies.js'
-import type { Chance } from './random.js'
 
 /**
  * What became of a client: `answered` and `refused` as the API promises; `left` by its own will; `caught` lying or

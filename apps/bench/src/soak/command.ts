@@ -3,8 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { demoModel } from 'hfquant/demo'
+import { wholeNumber } from '../measure/arguments.js'
+import { percentile, short } from '../measure/samples.js'
 import { serveHfquant } from '../serve/served-process.js'
-import { formatVerdicts, judge, percentile, short, type Verdict } from '../serve/verdict.js'
+import { formatVerdicts, judge, type Verdict } from '../serve/verdict.js'
 import type { Second } from '../serve/watch-process.js'
 import { type SoakFigures, soak } from './soak.js'
 
@@ -43,12 +45,12 @@ export async function runSoak(args: string[]): Promise<void> {
       '--kv-cache-memory',
       '64MiB',
     ]
-    const server = await serveHfquant([
+    await using server = await serveHfquant([
       ...[`soak=${positionals[0] ?? demoModel}`, '--chat-template', template, '--threads', values.threads],
       ...limits,
     ])
     const figures = await soak(server, {
-      ...{ minutes, times: Number(values.times), maxSequences: Number(values.sequences) },
+      ...{ minutes, times: Number(values.times), maxSequences: wholeNumber('sequences', values.sequences) },
       report: (line) => console.error(line),
     })
     const status = await server.stop()

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { createChance } from '../measure/random.js'
+import { percentile } from '../measure/samples.js'
 import { hangUp } from '../serve/ask.js'
-import { percentile } from '../serve/verdict.js'
 import { readMetrics, type Second, watchProcess } from '../serve/watch-process.js'
 import { type ClientReport, MEAN_TOKENS, type Outcome, patient, pickClient } from './clients.js'
-import { createChance } from './random.js'
 
 export interface SoakOptions {
   readonly minutes: number

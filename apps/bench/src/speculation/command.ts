@@ -3,6 +3,8 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { AutoModelForCausalLM, type CausalLM, recipe } from 'hfquant'
 import { BILLION } from '../make-checkpoint.js'
+import { wholeNumber } from '../measure/arguments.js'
+import { median } from '../measure/samples.js'
 import { makeQuotingCheckpoint } from './quoting-checkpoint.js'
 
 export const SPECULATION_USAGE = `  pnpm bench speculation FOLDER [--layers 22] [--recipe NAME] [--texts 20] [--tokens 96]
@@ -27,12 +29,12 @@ export async function measureSpeculation(args: string[]): Promise<void> {
   const [folder] = positionals
   if (folder === undefined) throw new TypeError(`FOLDER is missing\n${SPECULATION_USAGE}`)
   if (!existsSync(join(folder, 'model.safetensors'))) {
-    await makeQuotingCheckpoint(folder, { ...BILLION, layers: Number(values.layers) })
+    await makeQuotingCheckpoint(folder, { ...BILLION, layers: wholeNumber('layers', values.layers) })
   }
   await using model = await AutoModelForCausalLM.fromPretrained(folder, {
     quantizationConfig: await recipe(values.recipe),
   })
-  const [texts, tokens] = [Number(values.texts), Number(values.tokens)]
+  const [texts, tokens] = [wholeNumber('texts', values.texts), wholeNumber('tokens', values.tokens)]
   console.log(values.recipe)
   console.table(await timeOfRows(model))
   console.table([
@@ -115,8 +117,3 @@ async function timeOfRows(model: CausalLM) {
 }
 
 const rounded = (value: number): number => Math.round(value * 100) / 100
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b)
-  return sorted[sorted.length >> 1]!
-}

@@ -1,6 +1,8 @@
-import { spread } from '../../compare/samples.js'
+import { compileModel } from 'hfquant'
+import { undisturbed } from '../../measure/disturbance.js'
+import { short, spread } from '../../measure/samples.js'
 import { type ServedProcess, serveHfquant, startServer } from '../served-process.js'
-import { short, type Verdict } from '../verdict.js'
+import type { Verdict } from '../verdict.js'
 
 export interface BarsOptions {
   /** Folders and files of the models. */
@@ -25,8 +27,39 @@ export type Bar = (options: BarsOptions) => Promise<readonly Verdict[]>
 export const SHORT = 16
 export const TOGETHER = 8
 
-export const serve = (path: string, threads: number, more: readonly string[] = []): Promise<ServedProcess> =>
-  serveHfquant([`bench=${path}`, '--threads', `${threads}`, ...more])
+/** How often a disturbed round is made again: a bar is to be measured within some minutes. */
+const REPEATS = 1
+
+/**
+ * What `measure` finds in each round. A round that other work disturbs is measured again.
+ *
+ * @param processes that are measured, and go on.
+ */
+export async function inRounds<Found>(
+  { rounds, report }: Pick<BarsOptions, 'rounds' | 'report'>,
+  processes: readonly { readonly pid: number }[],
+  measure: (round: number) => Promise<Found>,
+): Promise<readonly Found[]> {
+  const all: Found[] = []
+  for (let round = 0; round < rounds; round++) {
+    const { found } = await undisturbed(() => measure(round), { repeats: REPEATS, processes, report })
+    report(`round ${round + 1} of ${rounds}: ${JSON.stringify(found)}`)
+    all.push(found)
+  }
+  return all
+}
+
+export const serve = (path: string, threads: number): Promise<ServedProcess> =>
+  serveHfquant([`bench=${path}`, '--threads', `${threads}`])
+
+/**
+ * Serves a large model that is compiled: the first session of one that is not holds its weights in memory of its own, for as
+ * long as it is open, and has another process beside it that compiles.
+ */
+export async function serveCompiled(path: string, threads: number): Promise<ServedProcess> {
+  await compileModel(path)
+  return serve(path, threads)
+}
 
 export const servePeer = (file: string, folder: string, threads: number): Promise<ServedProcess> =>
   startServer([
@@ -34,8 +67,6 @@ export const servePeer = (file: string, folder: string, threads: number): Promis
     'serve-peer',
     JSON.stringify({ file, folder, threads, contextSize: 1024, sequences: TOGETHER }),
   ])
-
-export const median = (values: readonly number[]): number => spread(values).median
 
 export const range = (values: readonly number[], unit = ''): string => {
   const { least, most, count } = spread(values)

@@ -1,12 +1,12 @@
+import { median } from '../../measure/samples.js'
 import { ask } from '../ask.js'
 import { judge } from '../verdict.js'
-import { type Bar, median, range, serve } from './common.js'
+import { type Bar, inRounds, range, serve } from './common.js'
 
 /** 12: texts of many clients against those of one. */
-export const gliner: Bar = async ({ models, threads, rounds }) => {
-  const server = await serve(models.gliner, threads)
+export const gliner: Bar = async ({ models, threads, rounds, report }) => {
+  await using server = await serve(models.gliner, threads)
   const labels = ['person', 'city']
-  const shares: number[] = []
   const timed = async (work: () => Promise<unknown>) => {
     const since = performance.now()
     await work()
@@ -25,15 +25,12 @@ export const gliner: Bar = async ({ models, threads, rounds }) => {
     })
     if (status !== 200) throw new Error(body)
   }
-  try {
-    for (let round = 0; round < 2 * rounds + 1; round++) {
-      const whole = await timed(() => entities(texts(round)))
-      const single = await timed(() => Promise.all(texts(round + 0.5).map((text) => entities(text))))
-      if (round > 0) shares.push(whole / single)
-    }
-  } finally {
-    await server.stop()
+  const compare = async (round: number) => {
+    const whole = await timed(() => entities(texts(round)))
+    return whole / (await timed(() => Promise.all(texts(round + 0.5).map((text) => entities(text)))))
   }
+  await compare(-1)
+  const shares = await inRounds({ rounds: 2 * rounds, report }, [server], compare)
   return [
     judge(
       '12: GLiNER, 64 requests over one of 64 texts',

@@ -1,16 +1,15 @@
 import { link, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { createPrompts } from '../../compare/prompts.js'
+import { createPrompts } from '../../measure/prompts.js'
+import { median } from '../../measure/samples.js'
 import { streamTogether } from '../streams.js'
 import { judge } from '../verdict.js'
-import { type Bar, median, range, SHORT, serve, TOGETHER } from './common.js'
+import { type Bar, inRounds, range, SHORT, serveCompiled, TOGETHER } from './common.js'
 
 /** 11: answers that a schema describes. */
-export const grammar: Bar = async ({ models, threads, rounds, vocabulary }) => {
+export const grammar: Bar = async ({ models, threads, vocabulary, ...options }) => {
   const prompt = createPrompts(vocabulary)
   const folder = await withEnd(models.fourBit)
-  const server = await serve(folder, threads)
-  const shares: number[] = []
   const properties = { text: { type: 'string', minLength: 400 } }
   const schema = { type: 'object', required: ['text'], additionalProperties: false, properties }
   const bound = {
@@ -18,18 +17,22 @@ export const grammar: Bar = async ({ models, threads, rounds, vocabulary }) => {
     response_format: { type: 'json_schema', json_schema: { name: 'long', schema } },
   }
   try {
-    for (let round = 0; round < rounds + 1; round++) {
-      const prompts = () => Array.from({ length: TOGETHER }, () => prompt(SHORT))
-      const constrained = await streamTogether(server.url, { prompts: prompts(), tokens: 24, more: bound })
-      const free = await streamTogether(server.url, { prompts: prompts(), tokens: 24, more: { logprobs: 0 } })
-      // The first grammar of a model makes the tree of its tokens.
-      if (round > 0) shares.push(constrained.tokensPerSecond / free.tokensPerSecond)
+    await using server = await serveCompiled(folder, threads)
+    const speed = async (more: object) => {
+      const prompts = Array.from({ length: TOGETHER }, () => prompt(SHORT))
+      return (await streamTogether(server.url, { prompts, tokens: 24, more })).tokensPerSecond
     }
+    // The first grammar of a model makes the tree of its tokens.
+    await speed(bound)
+    const shares = await inRounds(
+      options,
+      [server],
+      async () => (await speed(bound)) / (await speed({ logprobs: 0 })),
+    )
+    return [judge('11: eight streams, schema-bound over free', median(shares), { least: 0.9 }, range(shares))]
   } finally {
-    await server.stop()
     await rm(folder, { recursive: true, force: true })
   }
-  return [judge('11: eight streams, schema-bound over free', median(shares), { least: 0.9 }, range(shares))]
 }
 
 /** A folder of the same files that says which token ends an answer: what a schema describes has an end. */

@@ -1,37 +1,35 @@
-import { createPrompts } from '../../compare/prompts.js'
+import { createPrompts } from '../../measure/prompts.js'
+import { median, percentile, short } from '../../measure/samples.js'
 import { startInProcess } from '../in-process.js'
 import { streamTogether } from '../streams.js'
-import { judge, percentile, short } from '../verdict.js'
-import { type Bar, median, range, SHORT, serve, TOGETHER } from './common.js'
+import { judge } from '../verdict.js'
+import { type Bar, inRounds, range, SHORT, serveCompiled, TOGETHER } from './common.js'
 
 /** 1 and 2: what HTTP costs. */
-export const http: Bar = async ({ models, threads, rounds, vocabulary }) => {
+export const http: Bar = async ({ models, threads, vocabulary, ...options }) => {
   const prompt = createPrompts(vocabulary)
-  const server = await serve(models.fourBit, threads)
-  const own = await startInProcess(models.fourBit, threads)
-  const shares: Record<number, number[]> = { 1: [], [TOGETHER]: [] }
-  const [through, within]: [number[], number[]] = [[], []]
-  try {
-    for (let round = 0; round < rounds; round++) {
-      for (const [streams, tokens] of [
-        [1, 48],
-        [TOGETHER, 24],
-      ] as const) {
-        const prompts = () => Array.from({ length: streams }, () => prompt(SHORT))
-        const { tokensPerSecond } = await streamTogether(server.url, { prompts: prompts(), tokens })
-        const { all } = await own.generate({ prompts: prompts(), tokens })
-        shares[streams]!.push(tokensPerSecond / ((streams * tokens * 1000) / all))
-      }
-    }
-    for (let pair = 0; pair < FIRST_TOKENS * rounds; pair++) {
+  await using server = await serveCompiled(models.fourBit, threads)
+  await using own = await startInProcess(models.fourBit, threads)
+  const share = async (streams: number, tokens: number) => {
+    const prompts = () => Array.from({ length: streams }, () => prompt(SHORT))
+    const { tokensPerSecond } = await streamTogether(server.url, { prompts: prompts(), tokens })
+    const { all } = await own.generate({ prompts: prompts(), tokens })
+    return tokensPerSecond / ((streams * tokens * 1000) / all)
+  }
+  const rounds = await inRounds(options, [server, own], async () => {
+    const shares = { one: await share(1, 48), eight: await share(TOGETHER, 24) }
+    const [through, within]: [number[], number[]] = [[], []]
+    for (let pair = 0; pair < FIRST_TOKENS; pair++) {
       through.push((await streamTogether(server.url, { prompts: [prompt(32)], tokens: 2 })).firstToken)
       within.push((await own.generate({ prompts: [prompt(32)], tokens: 2 })).firstToken)
     }
-  } finally {
-    own.stop()
-    await server.stop()
-  }
-  const [one, eight] = [shares[1]!, shares[TOGETHER]!]
+    return { ...shares, through, within }
+  })
+  const [one, eight] = [rounds.map((round) => round.one), rounds.map((round) => round.eight)]
+  const [through, within] = [
+    rounds.flatMap((round) => round.through),
+    rounds.flatMap((round) => round.within),
+  ]
   const later = (share: number) => percentile(through, share) - percentile(within, share)
   return [
     judge('1: tokens/s of one stream, HTTP over in process', median(one), { least: 0.97 }, range(one)),

@@ -1,9 +1,10 @@
-import { createPrompts } from '../../compare/prompts.js'
+import { createPrompts } from '../../measure/prompts.js'
+import { residentMemory } from '../../measure/resident-memory.js'
+import { median, short } from '../../measure/samples.js'
 import type { ServedProcess } from '../served-process.js'
 import { streamTogether } from '../streams.js'
-import { judge, short } from '../verdict.js'
-import { anonymousMemory } from '../watch-process.js'
-import { type Bar, median, range, SHORT, serve, servePeer, TOGETHER } from './common.js'
+import { judge } from '../verdict.js'
+import { type Bar, inRounds, range, SHORT, serveCompiled, servePeer, TOGETHER } from './common.js'
 
 interface PeerBounds {
   readonly bits: 4 | 8
@@ -12,62 +13,63 @@ interface PeerBounds {
   readonly first: number
 }
 
+/** Of one server in one round: tokens per second, milliseconds, bytes. */
+interface PeerFigures {
+  readonly alone: number
+  readonly together: number
+  readonly first: number
+  readonly memory: number
+}
+
 /** 4 to 7: beside node-llama-cpp. */
 export const peer =
   ({ bits, ...bounds }: PeerBounds): Bar =>
-  async ({ models, threads, rounds, vocabulary, report }) => {
+  async ({ models, threads, vocabulary, ...options }) => {
     const prompt = createPrompts(vocabulary)
-    const ours = await serve(bits === 4 ? models.fourBit : models.eightBit, threads)
-    const theirs = await servePeer(bits === 4 ? models.q4 : models.q8, models.float, threads)
-    const figures: Record<string, { ours: number; theirs: number }[]> = { alone: [], together: [], first: [] }
-    const memory = { ours: 0, theirs: 0 }
-    try {
-      for (let round = 0; round < rounds; round++) {
-        const found = { ours: {} as Record<string, number>, theirs: {} as Record<string, number> }
-        for (const [name, { url, pid }] of Object.entries({ ours, theirs }) as [
-          'ours' | 'theirs',
-          ServedProcess,
-        ][]) {
-          const alone = await streamTogether(url, { prompts: [prompt(SHORT)], tokens: 32 })
-          const prompts = Array.from({ length: TOGETHER }, () => prompt(SHORT))
-          const together = await streamTogether(url, { prompts, tokens: 24 })
-          // What is kept of later prompts is the choice of an operator.
-          if (round === 0) memory[name] = anonymousMemory(pid)
-          const first = await streamTogether(url, { prompts: [prompt(512)], tokens: 2 })
-          found[name] = {
-            ...{ alone: alone.tokensPerSecond, together: together.tokensPerSecond },
-            first: first.firstToken,
-          }
-        }
-        for (const [figure, all] of Object.entries(figures))
-          all.push({ ours: found.ours[figure]!, theirs: found.theirs[figure]! })
-        report(`round ${round + 1}: ${JSON.stringify(found)}`)
+    await using ours = await serveCompiled(bits === 4 ? models.fourBit : models.eightBit, threads)
+    await using theirs = await servePeer(bits === 4 ? models.q4 : models.q8, models.float, threads)
+    /** Behind the first eight streams: what is kept of later prompts is the choice of an operator. */
+    const memory = new Map<ServedProcess, number>()
+    const measure = async (server: ServedProcess): Promise<PeerFigures> => {
+      const { url, pid } = server
+      const alone = await streamTogether(url, { prompts: [prompt(SHORT)], tokens: 32 })
+      const prompts = Array.from({ length: TOGETHER }, () => prompt(SHORT))
+      const together = await streamTogether(url, { prompts, tokens: 24 })
+      if (!memory.has(server)) memory.set(server, residentMemory(pid)?.anonymous ?? Number.NaN)
+      const first = await streamTogether(url, { prompts: [prompt(512)], tokens: 2 })
+      return {
+        ...{ alone: alone.tokensPerSecond, together: together.tokensPerSecond },
+        ...{ first: first.firstToken, memory: memory.get(server)! },
       }
-    } finally {
-      await ours.stop()
-      await theirs.stop()
     }
-    const ratio = (figure: string) => figures[figure]!.map((one) => one.ours / one.theirs)
-    const of = (figure: string, unit: string) => {
+    const rounds = await inRounds(options, [ours, theirs], async () => ({
+      ours: await measure(ours),
+      theirs: await measure(theirs),
+    }))
+    const compared = (figure: keyof PeerFigures, unit: string, scale = 1) => {
       const [mine, other] = (['ours', 'theirs'] as const).map((who) =>
-        short(median(figures[figure]!.map((one) => one[who]))),
+        short(median(rounds.map((round) => round[who][figure])) / scale),
       )
-      return `${mine} and ${other}${unit}; ${range(ratio(figure))}`
+      const ratios = rounds.map((round) => round.ours[figure] / round.theirs[figure])
+      return [median(ratios), `${mine} and ${other} ${unit}; ${range(ratios)}`] as const
     }
-    const megabytes = (bytes: number) => `${short(bytes / 1e6)} MB`
-    const [together, alone, first] = ['together', 'alone', 'first'].map((figure) => median(ratio(figure)))
+    const line = (
+      what: string,
+      bound: { readonly most: number } | { readonly least: number },
+      [ratio, note]: ReturnType<typeof compared>,
+    ) => judge(what, ratio, bound, note)
     return [
-      judge(
+      line(
         `4: ${bits} bits, eight streams, over node-llama-cpp`,
-        together!,
         { least: bounds.together },
-        of('together', ' tokens/s'),
+        compared('together', 'tokens/s'),
       ),
-      judge(`5: ${bits} bits, one stream`, alone!, { least: bounds.alone }, of('alone', ' tokens/s')),
-      judge(`6: ${bits} bits, first token of 512`, first!, { most: bounds.first }, of('first', ' ms')),
-      judge(
-        ...([`7: ${bits} bits, anonymous memory behind eight streams`, memory.ours / memory.theirs] as const),
-        ...([{ most: 0.4 }, `${megabytes(memory.ours)} and ${megabytes(memory.theirs)}`] as const),
+      line(`5: ${bits} bits, one stream`, { least: bounds.alone }, compared('alone', 'tokens/s')),
+      line(`6: ${bits} bits, first token of 512`, { most: bounds.first }, compared('first', 'ms')),
+      line(
+        `7: ${bits} bits, anonymous memory behind eight streams`,
+        { most: 0.4 },
+        compared('memory', 'MB', 1e6),
       ),
     ]
   }

@@ -1,15 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { createPrompts } from '../../compare/prompts.js'
+import { createPrompts } from '../../measure/prompts.js'
+import { short } from '../../measure/samples.js'
 import { ask } from '../ask.js'
 import { streamTogether } from '../streams.js'
-import { judge, short } from '../verdict.js'
+import { judge } from '../verdict.js'
 import { type Second, watchProcess } from '../watch-process.js'
-import { type Bar, SHORT, serve } from './common.js'
+import { type Bar, SHORT, serveCompiled } from './common.js'
 
 /** 3: the main thread while much is asked of it. */
 export const timer: Bar = async ({ models, threads, vocabulary }) => {
   const prompt = createPrompts(vocabulary)
-  const server = await serve(models.fourBit, threads)
+  await using server = await serveCompiled(models.fourBit, threads)
   const seconds: Second[] = []
   const over = new AbortController()
   const watching = watchProcess(server, over.signal, (second) => seconds.push(second))
@@ -28,7 +29,6 @@ export const timer: Bar = async ({ models, threads, vocabulary }) => {
   } finally {
     over.abort()
     await watching
-    await server.stop()
   }
   const others = seconds.reduce((sum, { othersCores }) => sum + othersCores, 0) / seconds.length
   const note = `${seconds.length} s, other programs used ${short(others)} cores`

@@ -1,12 +1,20 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
-import type { Measurement, MeasureRequest } from './measure-model.js'
 
-/** Measures in a process of its own; `cacheFolder` is where hfquant keeps what it compiles. */
-export async function measureInChild(request: MeasureRequest, cacheFolder: string): Promise<Measurement> {
-  const stdout = await runMain(['compare-once', JSON.stringify(request)], { HFQUANT_CACHE: cacheFolder })
+/**
+ * Measures in a process of its own.
+ *
+ * @param command of this program, which prints figures as one line of JSON.
+ * @param cache where hfquant keeps what it compiles.
+ */
+export async function measureInChild<Request extends object, Figures>(
+  command: string,
+  request: Request,
+  cache: string,
+): Promise<Figures> {
+  const stdout = await runMain([command, JSON.stringify(request)], { HFQUANT_CACHE: cache })
   // A library may print as well; the figures are the last line.
-  return JSON.parse(stdout.trimEnd().split('\n').at(-1)!) as Measurement
+  return JSON.parse(stdout.trimEnd().split('\n').at(-1)!) as Figures
 }
 
 /** Runs another command of this program and returns what it printed. */

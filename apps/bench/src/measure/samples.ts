@@ -52,3 +52,22 @@ export function ratio(
   })
   return ratios.length === 0 ? undefined : spread(ratios)
 }
+
+/** The value that `share` of the values are not above; NaN of none. */
+export function percentile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((left, right) => left - right)
+  return sorted[Math.min(Math.ceil(share * sorted.length), sorted.length) - 1] ?? Number.NaN
+}
+
+/** @throws RangeError for no values. */
+export const median = (values: readonly number[]): number => spread(values).median
+
+/** Three digits that count. */
+export const short = (value: number): string => {
+  if (Number.isNaN(value)) return '-'
+  return Math.abs(value) >= 100 || value === 0 ? value.toFixed(0) : value.toPrecision(3)
+}
+
+/** Every other round the other way round, so that nobody always runs behind the same neighbour. */
+export const inTurn = <Contender>(contenders: readonly Contender[], round: number): readonly Contender[] =>
+  round % 2 === 0 ? contenders : contenders.toReversed()

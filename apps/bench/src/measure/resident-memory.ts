@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 
-/** Resident memory of this process in bytes, as Linux counts it; undefined elsewhere. */
+/** Resident memory of a process in bytes, as Linux counts it. */
 export interface ResidentMemory {
   /** Heap, stacks, buffers: belongs to this process alone. */
   readonly anonymous: number
@@ -8,10 +8,11 @@ export interface ResidentMemory {
   readonly file: number
 }
 
-export function residentMemory(): ResidentMemory | undefined {
+/** @returns undefined where the system is not Linux, and for a process that has ended. */
+export function residentMemory(pid: number | 'self' = 'self'): ResidentMemory | undefined {
   let status: string
   try {
-    status = readFileSync('/proc/self/status', 'utf8')
+    status = readFileSync(`/proc/${pid}/status`, 'utf8')
   } catch {
     return undefined
   }

@@ -1,7 +1,8 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { cpus } from 'node:os'
 import { expect, test } from 'vitest'
-import { disturbance, quietest, readProcessorTimes } from './disturbance.js'
+import { disturbance, quietest, readProcessorTimes, undisturbed } from './disturbance.js'
 
 const times = (busy: number, stolen: number, own: number, wall: number) => ({ busy, stolen, own, wall })
 
@@ -26,6 +27,19 @@ test.runIf(process.platform === 'linux')('what this process and its children do 
   expect(to.busy - from.busy).toBeGreaterThan(0.5)
 })
 
+test.runIf(process.platform === 'linux')(
+  'what a measured process does while it goes on is no disturbance',
+  async () => {
+    const child = spawn(process.execPath, ['-e', `(${spin})(); console.log(1); setInterval(() => {}, 1000)`])
+    try {
+      await once(child.stdout, 'data')
+      expect(readProcessorTimes([child.pid!])!.own - readProcessorTimes()!.own).toBeGreaterThan(0.25)
+    } finally {
+      child.kill()
+    }
+  },
+)
+
 /** Takes 0.3 s of processor time. */
 function spin() {
   const { user, system } = process.cpuUsage()
@@ -39,4 +53,6 @@ test('a disturbed run is repeated, and the quietest counts', async () => {
   const found = await quietest(measure, 2, (run) => repeated.push(run.disturbance))
   expect([found.disturbance, repeated, runs]).toEqual([0.2, [0.4, 0.2], [0]])
   expect(await quietest(measure, 2, () => {})).toEqual({ disturbance: 0 })
+  const options = { repeats: 0, processes: [{ pid: process.pid }], report() {} }
+  expect(await undisturbed(async () => 'found', options)).toMatchObject({ found: 'found' })
 })
