@@ -13,8 +13,11 @@ export interface RecipeBits {
 
 const TOKENS = 12
 
+/** What is looked at of a model. */
+export type LookedAt = Pick<CausalLM, 'forward' | 'generate'>
+
 /** Computes rows together and one by one, and generates three texts at once and one by one. */
-export async function lookAtBits(model: CausalLM): Promise<Omit<RecipeBits, 'recipe'>> {
+export async function lookAtBits(model: LookedAt): Promise<Omit<RecipeBits, 'recipe'>> {
   const rows = [1, 2, 3].map((seed) => prompt(21, seed))
   const together = (await model.forward({ inputIds: rows })).logits
   let beside = 0
@@ -34,21 +37,22 @@ export async function lookAtBits(model: CausalLM): Promise<Omit<RecipeBits, 'rec
   return { beside, tokens: atOnce.flat(), logits: [...last] }
 }
 
-/** Greatest difference, in units of the greatest number. */
+/** Greatest difference, in units of the greatest number; infinite where there are not as many. */
 export function relativeDifference(found: ArrayLike<number>, expected: ArrayLike<number>): number {
+  if (found.length !== expected.length) return Number.POSITIVE_INFINITY
   let [difference, size] = [0, 0]
   for (let i = 0; i < expected.length; i++) {
     difference = Math.max(difference, Math.abs(found[i]! - expected[i]!))
     size = Math.max(size, Math.abs(expected[i]!))
   }
-  return difference / size
+  return difference === 0 ? 0 : difference / size
 }
 
 /** Ids that every vocabulary has. */
 const prompt = (length: number, seed: number): number[] =>
   Array.from({ length }, (_, at) => (at * (7 + seed) + 13 * seed) % 96)
 
-async function decode(model: CausalLM, inputIds: readonly number[]): Promise<number[]> {
+async function decode(model: LookedAt, inputIds: readonly number[]): Promise<number[]> {
   const tokens: number[] = []
   const options = { maxNewTokens: TOKENS, temperature: 0, ignoreEos: true }
   for await (const { tokenId } of model.generate({ inputIds }, options)) tokens.push(tokenId!)
