@@ -19,6 +19,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<void>>> = {
   gliner: async () => (await import('./gliner/command.js')).benchGliner(args),
   'gliner-once': async () =>
     print(await (await import('./gliner/measure-gliner.js')).measureGliner(request())),
+  'gliner-peer-once': async () => print(await (await import('./gliner/peer.js')).measurePeer(request())),
   speculation: async () => (await import('./speculation/command.js')).measureSpeculation(args),
   serve: async () => (await import('./serve/command.js')).measureServing(args),
   'serve-peer': async () => (await import('./serve/peer.js')).servePeer(request()),

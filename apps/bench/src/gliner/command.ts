@@ -5,17 +5,24 @@ import { parseArgs } from 'node:util'
 import { demoGliner } from 'hfquant/demo'
 import { wholeNumber } from '../measure/arguments.js'
 import { measureInChild } from '../measure/run-child.js'
+import { inTurn, median, ratio, type Sample, short, valuesOf } from '../measure/samples.js'
 import { makeGliner } from './make-gliner.js'
 import type { GlinerFigures, GlinerRequest } from './measure-gliner.js'
+import { exportPeer } from './peer.js'
+import { LABEL_COUNTS, speedNames } from './texts.js'
 
 export const GLINER_USAGE = `  pnpm bench gliner FOLDER [--threads 2] [--texts 16]   GLiNER, the bundled one and one with 166 million random weights that it
                                                       makes in FOLDER unless it is there: memory while it is loaded in
                                                       each precision, against 1.15 times the weights and 60 MB; texts
-                                                      per second with 4 and 20 labels, one by one and in one call`
+                                                      per second with 4 and 20 labels, one by one and in one call
+      [--python BIN] [--rounds 3]                     with a Python that has gliner, the large one in turns with
+                                                      ONNX Runtime on what that library exports, and ratios`
 
 const OPTIONS = {
   threads: { type: 'string', default: String(availableParallelism()) },
   texts: { type: 'string', default: '16' },
+  python: { type: 'string' },
+  rounds: { type: 'string', default: '3' },
 } as const
 
 const VARIANTS: readonly (Pick<GlinerRequest, 'dtype' | 'quantize'> & { readonly name: string })[] = [
@@ -50,4 +57,41 @@ export async function benchGliner(args: string[]): Promise<void> {
     }
     console.table(rows)
   }
+  if (values.python !== undefined)
+    await compareWithPeer(values.python, wholeNumber('rounds', values.rounds), request, made)
+}
+
+const PEER = 'onnxruntime-node'
+
+/** Texts per second of the large model and of its export, in turns. */
+async function compareWithPeer(
+  python: string,
+  rounds: number,
+  request: Pick<GlinerRequest, 'threads' | 'texts'>,
+  model: string,
+): Promise<void> {
+  const exported = `${model}-onnx`
+  if (!existsSync(join(exported, 'calls.safetensors')))
+    await exportPeer(python, model, exported, request.texts)
+  const cache = join(model, '..', 'cache')
+  const ours = VARIANTS.filter(({ name }) => ['float32', 'int8'].includes(name))
+  const contenders = [{ name: PEER }, ...ours]
+  const samples: Sample[] = []
+  for (let round = 0; round < rounds; round++)
+    for (const { name, ...precision } of inTurn(contenders, round)) {
+      const found: GlinerFigures =
+        name === PEER
+          ? await measureInChild('gliner-peer-once', { ...request, folder: exported }, cache)
+          : await measureInChild('gliner-once', { ...request, ...precision, folder: model }, cache)
+      for (const [figure, value] of Object.entries(found))
+        samples.push({ round, contender: name, figure, value })
+    }
+  const rows = LABEL_COUNTS.flatMap(speedNames).map((figure) => {
+    const cell = (name: string) => short(median(valuesOf(samples, name, figure)))
+    const times = (name: string) => short(ratio(samples, [name, figure], [PEER, figure])!.median)
+    const figures = contenders.map(({ name }) => [name, cell(name)] as const)
+    const ratios = ours.map(({ name }) => [`${name}, times`, times(name)] as const)
+    return { figure, ...Object.fromEntries([...figures, ...ratios]) }
+  })
+  console.table(rows)
 }

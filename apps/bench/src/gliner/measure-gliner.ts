@@ -1,5 +1,5 @@
 import { GLiNER, type LoadGlinerOptions, processMemory } from 'hfquant'
-import { labelledTexts } from 'hfquant/demo'
+import { firstLabels, glinerTexts, LABEL_COUNTS, speedNames } from './texts.js'
 
 export interface GlinerRequest {
   readonly folder: string
@@ -12,11 +12,6 @@ export interface GlinerRequest {
 
 /** Megabytes, and texts per second, by their name. */
 export type GlinerFigures = Readonly<Record<string, number>>
-
-const LABELS = [
-  ...['person', 'place', 'organization', 'date', 'product', 'event', 'animal', 'plant', 'food', 'drink'],
-  ...['vehicle', 'tool', 'building', 'river', 'mountain', 'country', 'city', 'language', 'job', 'weekday'],
-]
 
 /**
  * Loads a GLiNER in this process, which has done nothing else, and finds entities of 4 and of 20 labels.
@@ -35,16 +30,17 @@ export async function measureGliner({
   const loading = peak()
   const figures: Record<string, number> = { 'weights MB': weights, 'loading MB': loading }
   figures['allowed MB'] = 1.15 * weights + 60
-  const [first, ...others] = labelledTexts({ seed: 900_001, count: count + 1 }).map(({ text }) => text)
-  await model.predictEntities(first!, LABELS.slice(0, 4))
+  const texts = glinerTexts(count)
+  await model.predictEntities(texts[0] ?? 'Nobody.', firstLabels(4))
   figures['first answer MB'] = peak()
-  for (const labels of count === 0 ? [] : [4, 20]) {
+  for (const labels of count === 0 ? [] : LABEL_COUNTS) {
+    const [one, all] = speedNames(labels)
     const start = performance.now()
-    for (const text of others) await model.predictEntities(text, LABELS.slice(0, labels))
-    figures[`texts/s, ${labels} labels`] = (1000 * count) / (performance.now() - start)
+    for (const text of texts) await model.predictEntities(text, firstLabels(labels))
+    figures[one] = (1000 * count) / (performance.now() - start)
     const together = performance.now()
-    await model.batchPredictEntities(others, LABELS.slice(0, labels))
-    figures[`in one call, ${labels} labels`] = (1000 * count) / (performance.now() - together)
+    await model.batchPredictEntities(texts, firstLabels(labels))
+    figures[all] = (1000 * count) / (performance.now() - together)
   }
   return figures
 }
