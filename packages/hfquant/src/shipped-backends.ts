@@ -1,4 +1,5 @@
 // Made by tools/list-backends.mjs.
+import { signs as awq } from '@hfquant/awq/signs'
 import { signs as bitsandbytes } from '@hfquant/bitsandbytes/signs'
 import { signs as float8 } from '@hfquant/float8/signs'
 import { signs as gptq } from '@hfquant/gptq/signs'
@@ -31,5 +32,10 @@ export const shippedBackends: readonly ShippedPackage[] = [
     packageName: '@hfquant/float8',
     signs: float8,
     import: () => import('@hfquant/float8'),
+  },
+  {
+    packageName: '@hfquant/awq',
+    signs: awq,
+    import: () => import('@hfquant/awq'),
   },
 ]

@@ -66,6 +66,22 @@ const METHODS: Readonly<
       layer({ qweight: 'int32 8 64', qzeros: 'int32 1 4', scales: 'float32 1 64' }),
     ],
   },
+  awq: {
+    blocks: [
+      { quant_method: 'awq', bits: 4, group_size: 32, zero_point: true },
+      // quant_config.json of the first releases.
+      { zero_point: true, q_group_size: 128, w_bit: 4, version: 'GEMM' },
+      { bits: 4, group_size: 128, zero_point: true, version: 'gemm' },
+    ],
+    headers: [
+      layer({ qweight: 'int32 128 8', qzeros: 'int32 4 8', scales: 'float16 4 64' }),
+      // As wide as a word has codes.
+      layer({ qweight: 'int32 8 1', qzeros: 'int32 1 1', scales: 'float16 1 8' }),
+      layer({ qweight: 'int32 64 16', qzeros: 'int32 64 2', scales: 'float16 64 16' }),
+      layer({ qweight: 'int16 16 128', scales: 'float16 16 64', qzeros: 'float16 16 64' }),
+      layer({ qweight: 'int16 16 128', scales: 'float16 16 64', scaled_zeros: 'float16 16 64' }),
+    ],
+  },
   mxfp4: {
     blocks: [{ quant_method: 'mxfp4' }],
     headers: [
@@ -86,12 +102,6 @@ const METHODS: Readonly<
 
 /** What none of the methods takes for its own, until somebody adds the method. */
 const OTHERS: Readonly<Record<string, CheckpointHeaders>> = {
-  'AWQ, gemm': layer({ qweight: 'int32 128 8', qzeros: 'int32 4 8', scales: 'float16 4 64' }),
-  'AWQ, gemm, as wide as a word has codes': layer({
-    ...{ qweight: 'int32 8 1', qzeros: 'int32 1 1', scales: 'float16 1 8' },
-  }),
-  'AWQ, gemv': layer({ qweight: 'int32 64 16', qzeros: 'int32 64 2', scales: 'float16 64 16' }),
-  'AWQ, gemv_fast': layer({ qweight: 'int16 32 128', scales: 'float16 16 128', qzeros: 'float16 16 128' }),
   'compressed-tensors, packed': layer({
     ...{ weight_packed: 'int32 64 16', weight_scale: 'bfloat16 64 4', weight_shape: 'int64 2' },
   }),
@@ -124,15 +134,4 @@ describe.each(Object.entries(METHODS))('%s', (method, { blocks, headers }) => {
 
 test.each(Object.entries(OTHERS))('%s is taken for none of them', (_, headers) => {
   expect(recognizedBy(headers)).toEqual([])
-})
-
-test('the settings of AWQ without a method are not those of GPTQ', async () => {
-  for (const block of [
-    { zero_point: true, q_group_size: 128, w_bit: 4, version: 'GEMM' },
-    { bits: 4, group_size: 128, zero_point: true, version: 'gemm' },
-  ]) {
-    await expect(AutoQuantizationConfig.fromDict(block)).rejects.toMatchObject({
-      code: 'QUANT_METHOD_MISSING',
-    })
-  }
 })

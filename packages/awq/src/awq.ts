@@ -1,0 +1,92 @@
+import {
+  CapabilityError,
+  ConfigError,
+  type ConfigUse,
+  type DefinedQuantizer,
+  defineQuantizer,
+  type FormatContext,
+  type QuantizedFormat,
+  type Skip,
+  skip,
+  unknownEntries,
+  unknownKeysRemark,
+  type WeightInfo,
+} from '@hfquant/core'
+import { formatSettings } from './config/format-settings.js'
+import { readSettings } from './config/read-settings.js'
+import { recoverSettings } from './config/recover-settings.js'
+import { type AwqSettings, DEFAULTS, KNOWN_KEYS, LOADING, VERSIONS } from './config/settings.js'
+import { CODES_IN_WORD } from './format/layout.js'
+import { madeFormat } from './format/made-format.js'
+import { storedFormat } from './format/stored-format.js'
+
+/** `quant_method` "awq": 4-bit codes on a grid for each group of channels, as AutoAWQ and llm-awq write them. */
+export const awq: DefinedQuantizer<AwqSettings> = defineQuantizer<AwqSettings>({
+  specVersion: 2,
+  revision: 1,
+  quantMethod: 'awq',
+  config: {
+    parse: readSettings,
+    format: formatSettings,
+    loading: LOADING,
+    recipe: ['bits', 'group_size', 'zero_point', 'version'],
+    check: checkUse,
+    warnings: ({ others }) => unknownKeysRemark(unknownEntries(others, KNOWN_KEYS)),
+  },
+  select: ({ modulesToNotConvert, ...settings }) => ({
+    keep: modulesToNotConvert ?? undefined,
+    // Readers make quantized layers of all that no list names; the output projection is none of them.
+    record: ({ float, head }) => {
+      const named = float.filter((path) => path !== head)
+      return { ...settings, modulesToNotConvert: named.length === 0 ? null : named }
+    },
+  }),
+  formatFor: chooseFormat,
+  files: {
+    // The dtype of the scales, and the one that every reader expects.
+    dtype: 'float16',
+    recover: recoverSettings,
+  },
+})
+
+function chooseFormat(
+  weight: WeightInfo,
+  { version, groupSize, zeroPoint }: AwqSettings,
+  { stored, preQuantized }: FormatContext,
+): QuantizedFormat | Skip | Promise<QuantizedFormat | Skip> {
+  if (preQuantized) {
+    if (stored?.tensors.has('qweight') !== true) return skip('is stored in float')
+    return storedFormat(weight, { arrangement: VERSIONS[version]!, groupSize, zeroPoint }, stored)
+  }
+  const { path, outFeatures, inFeatures } = weight
+  if (!IN_BLOCK.test(path)) return skip('is outside of the blocks')
+  if (outFeatures % CODES_IN_WORD !== 0)
+    return skip(`has ${outFeatures} output features, no multiple of ${CODES_IN_WORD}`)
+  if (groupSize !== -1 && inFeatures % groupSize !== 0)
+    return skip(`has ${inFeatures} input features, no multiple of ${groupSize}`)
+  return madeFormat(weight, groupSize)
+}
+
+/** Blocks are the members of a list of modules: "model.layers.0.mlp.up_proj". */
+const IN_BLOCK = /(^|\.)\d+\./
+
+/**
+ * @throws CapabilityError FORMAT_LOAD_ONLY for what can be read and not made; ConfigError CALIBRATION_MISSING.
+ */
+function checkUse(settings: AwqSettings, { preQuantized }: ConfigUse): void {
+  if (preQuantized) return
+  const { method, dataset, version, zeroPoint } = settings
+  const field = version !== DEFAULTS.version ? 'version' : zeroPoint ? undefined : 'zero_point'
+  if (field !== undefined) {
+    throw new CapabilityError('FORMAT_LOAD_ONLY', `AWQ with this ${field} can be loaded, but not made`, {
+      field,
+      hint: 'What is made has version "gemm" and zero points.',
+    })
+  }
+  if (method === 'rtn' || dataset !== null) return
+  throw new ConfigError('CALIBRATION_MISSING', 'AWQ quantizes with calibration data, and there is none', {
+    field: 'dataset',
+    expected: 'texts, lists of token ids, or { file }',
+    hint: "Pass `dataset` (`--calibration FILE` on the command line), or use `method: 'rtn'`.",
+  })
+}

@@ -1,0 +1,3 @@
+import type { AwqConfig } from './config/awq-config.js'
+
+export const recipes: Readonly<Record<string, () => AwqConfig>> = {}
