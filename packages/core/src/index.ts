@@ -91,6 +91,7 @@ export {
   RuntimeError,
 } from './errors/families.js'
 export { type ErrorOptions, type ErrorSubject, HfquantError } from './errors/hfquant-error.js'
+export { packStream, unpackStream, wordsFor } from './formats/bit-stream.js'
 export { blockScales, blockZeros, type PackedRows, packCodes, rowPieces } from './formats/block-constants.js'
 export {
   type BlockConstant,
@@ -101,7 +102,17 @@ export {
   type CodeBits,
 } from './formats/block-product.js'
 export { cast, convert } from './formats/cast.js'
+export { channelOrder, orderConstant } from './formats/channel-order.js'
+export { E2M1_VALUES, type E2m1Weight, e2m1Product } from './formats/e2m1-product.js'
 export { elementType } from './formats/element-type.js'
+export { type Float8Weight, float8NotFinite, float8Product } from './formats/float8-product.js'
+export { FLOAT8_VALUES } from './formats/float8-values.js'
+export {
+  type IntegerActivations,
+  type IntegerWeight,
+  integerProduct,
+  UNSIGNED_ZERO,
+} from './formats/integer-product.js'
 export {
   describePart,
   incompleteFormat,

@@ -1,7 +1,5 @@
-import type { QuantizedFormat } from '@hfquant/core'
-import { CODE_VALUES, notFinite } from './code-values.js'
+import { FLOAT8_VALUES, float8NotFinite, float8Product, type QuantizedFormat } from '@hfquant/core'
 import { type Float8Layout, readScales, WEIGHT } from './layout.js'
-import { lowerFloat8 } from './lower-float8.js'
 
 /** w' = code · scale of its block, rounded to float32. */
 export function float8Format(
@@ -17,19 +15,23 @@ export function float8Format(
     dequantize(stored, out, { path }) {
       const codes = stored.bytes(WEIGHT)
       const scales = readScales(stored.bytes(scaleKey), scaleDtype)
-      const valueOfCode = CODE_VALUES[codeDtype]
+      const valueOfCode = FLOAT8_VALUES[codeDtype]
       for (let row = 0; row < out.count; row++) {
         const values = out.at(row)
         const start = row * inFeatures
         const firstScale = Math.floor((out.first + row) / blockRows) * perRow
         for (let column = 0; column < inFeatures; column++) {
           const value = valueOfCode[codes[start + column]!]!
-          if (Number.isNaN(value)) throw notFinite(path, out.first + row, column)
+          if (Number.isNaN(value)) throw float8NotFinite(`${path}.${WEIGHT}`, out.first + row, column)
           values[column] = value * scales[firstScale + Math.floor(column / blockColumns)]!
         }
       }
     },
-    lower: (graph, layer) => lowerFloat8(graph, layer, layout),
+    lower: (graph, layer) =>
+      float8Product(graph, layer, {
+        ...{ key: WEIGHT, dtype: codeDtype, block: layout.block },
+        scales: async () => readScales(await layer.read(scaleKey), scaleDtype),
+      }),
   }
 }
 

@@ -1,8 +1,4 @@
-/** Values of the sixteen codes: a sign, two bits of exponent, one of mantissa. */
-export const E2M1_VALUES: Float32Array = Float32Array.of(
-  ...[0, 0.5, 1, 1.5, 2, 3, 4, 6],
-  ...[-0, -0.5, -1, -1.5, -2, -3, -4, -6],
-)
+import { E2M1_VALUES } from '@hfquant/core'
 
 /** The exponent of a scale of 1; a scale is two to the power of its byte less this. */
 export const SCALE_BIAS = 127

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { registerQuantizer } from '@hfquant/core'
+import { E2M1_VALUES, registerQuantizer } from '@hfquant/core'
 import {
   type CheckpointChange,
   changeCheckpoint,
@@ -13,7 +13,6 @@ import {
 } from '@hfquant/testkit'
 import { AutoModelForCausalLM, quantizeModel } from '@hfquant/transformers'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { E2M1_VALUES } from './e2m1.js'
 import { Mxfp4Config, mxfp4 } from './index.js'
 import { golden } from './testing/golden.fixture.js'
 

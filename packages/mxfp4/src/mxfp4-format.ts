@@ -1,7 +1,6 @@
-import type { QuantizedFormat } from '@hfquant/core'
-import { E2M1_VALUES, encodeBlock, SCALE_BIAS } from './e2m1.js'
+import { E2M1_VALUES, e2m1Product, type QuantizedFormat } from '@hfquant/core'
+import { encodeBlock, SCALE_BIAS } from './e2m1.js'
 import { BLOCK_SIZE, BLOCKS, SCALES } from './layout.js'
-import { lowerMxfp4 } from './lower-mxfp4.js'
 
 /** w' = E2M1(code) · 2^(scale − 127), which float32 holds exactly below 2^128. */
 export const mxfp4Format: QuantizedFormat = {
@@ -35,5 +34,9 @@ export const mxfp4Format: QuantizedFormat = {
       }
     }
   },
-  lower: lowerMxfp4,
+  lower: (graph, layer) =>
+    e2m1Product(graph, layer, {
+      ...{ key: BLOCKS, blockSize: BLOCK_SIZE },
+      scales: async () => Float32Array.from(await layer.read(SCALES), (scale) => 2 ** (scale - SCALE_BIAS)),
+    }),
 }

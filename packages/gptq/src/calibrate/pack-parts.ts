@@ -1,8 +1,7 @@
 import type { PackedParts } from '@hfquant/calibrate'
-import { type PlacedWeight, tensorBytes } from '@hfquant/core'
+import { channelOrder, type PlacedWeight, tensorBytes } from '@hfquant/core'
 import { encodeWeight, type QuantizedRows } from '../format/encode.js'
 import { type GptqFormat, gptqFormat } from '../format/gptq-format.js'
-import { isPlain, runOrder } from '../format/group-index.js'
 import { int32s } from '../format/int32s.js'
 import type { GptqLayout } from '../format/layout.js'
 
@@ -22,7 +21,5 @@ export function packParts(
 /** How packed tensors are read: with the order in which scattered groups become runs. */
 export function packedFormat(layout: GptqLayout, parts: PackedParts): GptqFormat {
   const groupOf = int32s(parts.get('g_idx')!)
-  const { groupSize } = layout
-  const order = isPlain(groupOf, groupSize) ? undefined : (runOrder(groupOf, groupSize) ?? null)
-  return gptqFormat({ layout: { ...layout, order } })
+  return gptqFormat({ layout: { ...layout, order: channelOrder(groupOf, layout.groupSize) } })
 }

@@ -10,7 +10,7 @@ import {
   readObject,
   readString,
 } from '@hfquant/core'
-import { BITS } from '../format/bit-stream.js'
+import { BITS } from '../format/bits.js'
 import type { ZeroPointFormat } from '../format/zero-points.js'
 import { matchingRule, readDynamicRules } from './dynamic-rules.js'
 import { DEFAULTS, type GptqSettings, type ModuleSettings } from './settings.js'

@@ -1,6 +1,6 @@
 import type { CalibrationData } from '@hfquant/calibrate'
 import type { JsonObject } from '@hfquant/core'
-import type { Bits } from '../format/bit-stream.js'
+import type { Bits } from '../format/bits.js'
 import type { ZeroPointFormat } from '../format/zero-points.js'
 import type { DynamicRule } from './dynamic-rules.js'
 

@@ -9,7 +9,6 @@ import type {
 import { runKernel } from '@hfquant/kernels'
 import { lowerMatMulNBits } from '../lower/mat-mul-n-bits.js'
 import { encodeGroups } from './encode.js'
-import { plainGroupIndex } from './group-index.js'
 import { type GptqLayout, groupCount, layoutComponents } from './layout.js'
 
 /** How the parameters of a group are found; see the kernel `gptqGrid`. */
@@ -86,7 +85,9 @@ function roundToNearest(
       casts: true,
     }),
     finish(parts, weight) {
-      const groupOf = plainGroupIndex(weight.inFeatures, layout.groupSize)
+      const groupOf = Int32Array.from({ length: weight.inFeatures }, (_, k) =>
+        Math.floor(k / layout.groupSize),
+      )
       encodeGroups({ zeros: parts.uint8(ZEROS), groupOf }, parts, weight, layout)
       return undefined
     },

@@ -1,5 +1,5 @@
-import type { Component, FloatDtype, WeightInfo } from '@hfquant/core'
-import { type Bits, wordsFor } from './bit-stream.js'
+import { type Component, type FloatDtype, type WeightInfo, wordsFor } from '@hfquant/core'
+import type { Bits } from './bits.js'
 import type { ZeroPointFormat } from './zero-points.js'
 
 /** How one quantized weight lies in a checkpoint. N rows (output features), K columns (input features). */

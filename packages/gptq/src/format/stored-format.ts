@@ -1,14 +1,15 @@
 import {
+  channelOrder,
   type FloatDtype,
   type QuantizedFormat,
   type StoredTensors,
   type StoredWeight,
   storedTensors,
   type WeightInfo,
+  wordsFor,
 } from '@hfquant/core'
-import { type Bits, wordsFor } from './bit-stream.js'
+import type { Bits } from './bits.js'
 import { gptqFormat } from './gptq-format.js'
-import { isPlain, runOrder } from './group-index.js'
 import { int32s } from './int32s.js'
 import { groupCount } from './layout.js'
 import { storedBias } from './stored-bias.js'
@@ -59,7 +60,7 @@ export async function storedFormat(
   let order: Int32Array | undefined | null
   if (hasGroupIndex) {
     const groupOf = readGroupIndex(int32s(await stored.read('g_idx')), groups, tensors)
-    order = isPlain(groupOf, groupSize) ? undefined : (runOrder(groupOf, groupSize) ?? null)
+    order = channelOrder(groupOf, groupSize)
     if (order === null) {
       warnings.push(
         `"${path}.g_idx" has groups of unequal size: ${path} is computed on its dequantized weight`,

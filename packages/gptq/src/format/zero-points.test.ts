@@ -1,6 +1,7 @@
+import { packStream, unpackStream, wordsFor } from '@hfquant/core'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { BITS, packStream, unpackStream, wordsFor } from './bit-stream.js'
+import { BITS } from './bits.js'
 import { detectZeroPointFormat, packZeroPoints, unpackZeroPoints } from './zero-points.js'
 
 const bits = fc.constantFrom(...BITS)

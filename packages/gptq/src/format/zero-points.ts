@@ -1,4 +1,5 @@
-import { type Bits, packStream, unpackStream, wordsFor } from './bit-stream.js'
+import { packStream, unpackStream, wordsFor } from '@hfquant/core'
+import type { Bits } from './bits.js'
 
 /** `gptq` (v1) holds zero points less one, `gptq_v2` holds them as they are. */
 export type ZeroPointFormat = 'gptq' | 'gptq_v2'

@@ -1,9 +1,7 @@
-import { createHash } from 'node:crypto'
 import {
   blockScales,
   blockZeros,
   type ConstantPiece,
-  type ConstantTensor,
   type LoweringInput,
   packCodes,
   rowPieces,
@@ -13,19 +11,6 @@ import { int32s } from '../format/int32s.js'
 import { groupCount } from '../format/layout.js'
 import { unpackZeroPoints } from '../format/zero-points.js'
 import type { PackedLayout } from './mat-mul-n-bits.js'
-
-/** An order of channels as indices of a `Gather`; equal orders are one constant. */
-export function orderConstant(order: Int32Array): ConstantTensor {
-  const bytes = new Uint8Array(BigInt64Array.from(order, BigInt).buffer)
-  return {
-    name: `channel_order.${createHash('sha256').update(bytes).digest('hex').slice(0, 16)}`,
-    dtype: 'int64',
-    shape: [order.length],
-    chunks: async function* () {
-      yield bytes
-    },
-  }
-}
 
 /** Codes [rows, blocks, blockSize * container / 8]; what pads the last block of a row meets no activation. */
 export async function* codeChunks(layer: LoweringInput, layout: PackedLayout): AsyncGenerator<Uint8Array> {

@@ -6,9 +6,10 @@ import {
   type GraphBuilder,
   type GraphValue,
   type LoweringInput,
+  orderConstant,
 } from '@hfquant/core'
 import type { GptqLayout } from '../format/layout.js'
-import { codeChunks, codePieces, orderConstant, scaleChunks, zeroPointChunks } from './constants.js'
+import { codeChunks, codePieces, scaleChunks, zeroPointChunks } from './constants.js'
 
 /** A GPTQ weight as `MatMulNBits` wants it. */
 export interface PackedLayout extends GptqLayout {

@@ -1,18 +1,11 @@
-import { cast, type GraphBuilder, type GraphValue } from '@hfquant/core'
+import {
+  cast,
+  type GraphBuilder,
+  type GraphValue,
+  type IntegerActivations,
+  UNSIGNED_ZERO,
+} from '@hfquant/core'
 import type { Int8Activations } from '../tensors/int8-activations.js'
-
-/** Activations as unsigned codes around 128, with what turns a product of them back into numbers. */
-export interface QuantizedActivations {
-  /** uint8, the shape of the input: code + 128. */
-  readonly codes: GraphValue
-  /** float32, one for each token: [..., 1]. */
-  readonly scale: GraphValue
-  /** float32 of the same shape; undefined for a symmetric mapping, where it is 0. */
-  readonly zeroPoint: GraphValue | undefined
-}
-
-/** The middle of the unsigned codes. The operator is exact, and fast, for uint8 with this zero point on both sides. */
-export const UNSIGNED_ZERO = 128
 
 /** 2^-23, the least scale of an Int8Tensor: keeps a token of zeros from dividing by 0. */
 const SMALLEST_SCALE = 2 ** -23
@@ -27,7 +20,7 @@ export function quantizeActivations(
   graph: GraphBuilder,
   input: GraphValue,
   { granularity, mapping, reduceRange }: Int8Activations,
-): QuantizedActivations {
+): IntegerActivations {
   const number = (value: number) => graph.literal('float32', [], [value])
   const [low, high] = reduceRange ? [-64, 63] : [-128, 127]
   const axes = granularity === 'PerRow' ? [graph.literal('int64', [1], [-1])] : []

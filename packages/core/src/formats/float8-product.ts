@@ -1,41 +1,47 @@
-import {
-  blockProduct,
-  blockScales,
-  blocksOf,
-  type GraphBuilder,
-  type GraphValue,
-  type LoweringInput,
-  rowPieces,
-} from '@hfquant/core'
-import { CODE_VALUES, notFinite } from './code-values.js'
+import type { Float8Dtype } from '@hfquant/kernels'
+import type { LoweringInput } from '../contract/format.js'
+import type { GraphBuilder, GraphValue } from '../contract/graph.js'
+import { CheckpointError } from '../errors/families.js'
+import { blockScales, rowPieces } from './block-constants.js'
+import { blockProduct, blocksOf } from './block-product.js'
 import { type EightBitGrid, gridsFor, MAGNITUDE } from './eight-bit-grid.js'
-import { type Float8Layout, readScales, WEIGHT } from './layout.js'
+import { FLOAT8_VALUES } from './float8-values.js'
 
-/** The 8-bit code of 0. */
-const ZERO_POINT = 128
+/** A weight of eight-bit floats: w = code · scale of its block. */
+export interface Float8Weight {
+  /** The component of the codes: [N, K]. */
+  readonly key: string
+  readonly dtype: Float8Dtype
+  /** Rows and columns that share a scale; the last blocks may reach beyond the weight. */
+  readonly block: readonly [rows: number, columns: number]
+  /** [ceil(N / rows), ceil(K / columns)] */
+  scales(): Promise<Float32Array>
+}
 
 /** A weight as the operator has it. */
-interface Blocks {
+interface Blocks extends Float8Weight {
   readonly layer: LoweringInput
-  readonly layout: Float8Layout
   readonly size: number
   /** Of a row; the last one may reach beyond it. */
   readonly count: number
 }
 
+/** The 8-bit code of 0. */
+const ZERO_POINT = 128
+
 /**
- * y = x·Wᵀ with 8-bit codes. Each block has the one of two grids that loses less; undefined where no block of the operator lies
- * within one scale.
+ * y = x·Wᵀ with 8-bit codes. Each block has the one of two grids that loses less, and no weight is off by more than the largest
+ * of its block / 128; undefined where no block of the operator lies within one scale.
  */
-export function lowerFloat8(
+export function float8Product(
   graph: GraphBuilder,
   layer: LoweringInput,
-  layout: Float8Layout,
+  weight: Float8Weight,
 ): GraphValue | undefined {
   const { path, inFeatures } = layer.weight
-  const size = blockSize(layout.block[1], inFeatures)
+  const size = blockSize(weight.block[1], inFeatures)
   if (size === undefined) return undefined
-  const blocks: Blocks = { layer, layout, size, count: blocksOf(inFeatures, size) }
+  const blocks: Blocks = { ...weight, layer, size, count: blocksOf(inFeatures, size) }
   return blockProduct(graph, layer.input, layer.weight, {
     ...{ name: `${path}.matmul_nbits`, bits: 8, blockSize: size },
     codes: { chunks: () => codeChunks(blocks) },
@@ -50,9 +56,9 @@ function blockSize(scaleColumns: number, inFeatures: number): number | undefined
 }
 
 async function* codeChunks(blocks: Blocks): AsyncGenerator<Uint8Array> {
-  const { layer, size, count } = blocks
+  const { layer, key, size, count } = blocks
   const { outFeatures, inFeatures } = layer.weight
-  const codes = await layer.read(WEIGHT)
+  const codes = await layer.read(key)
   for (const [first, end] of rowPieces(outFeatures, size * count)) {
     const out = new Uint8Array((end - first) * count * size).fill(ZERO_POINT)
     for (let row = first; row < end; row++) {
@@ -70,15 +76,16 @@ async function* codeChunks(blocks: Blocks): AsyncGenerator<Uint8Array> {
   }
 }
 
-async function* scaleChunks({ layer, layout, size, count }: Blocks): AsyncGenerator<Uint8Array> {
-  const [blockRows, blockColumns] = layout.block
+async function* scaleChunks(blocks: Blocks): AsyncGenerator<Uint8Array> {
+  const { layer, key, size, count } = blocks
+  const [blockRows, blockColumns] = blocks.block
   const { outFeatures, inFeatures } = layer.weight
   const perRow = Math.ceil(inFeatures / blockColumns)
-  const codes = await layer.read(WEIGHT)
-  const scales = readScales(await layer.read(layout.scaleKey), layout.scaleDtype)
+  const codes = await layer.read(key)
+  const scales = await blocks.scales()
   yield* blockScales(outFeatures, count, (row, block) => {
     const scale = scales[Math.floor(row / blockRows) * perRow + Math.floor((block * size) / blockColumns)]!
-    return scale * (gridOf(codes, row, block, { layer, layout, size, count })?.step ?? 1)
+    return scale * (gridOf(codes, row, block, blocks)?.step ?? 1)
   })
 }
 
@@ -87,7 +94,7 @@ function gridOf(
   codes: Uint8Array,
   row: number,
   block: number,
-  { layer, layout, size }: Blocks,
+  { layer, key, dtype, size }: Blocks,
 ): EightBitGrid | undefined {
   const { path, inFeatures } = layer.weight
   const start = row * inFeatures + block * size
@@ -95,9 +102,19 @@ function gridOf(
   let largest = 0
   for (let i = start; i < end; i++) largest = Math.max(largest, codes[i]! & MAGNITUDE)
   if (largest === 0) return undefined
-  if (Number.isNaN(CODE_VALUES[layout.codeDtype][largest]!)) throw notFinite(path, row, block * size)
-  const [even, power] = gridsFor(largest, layout.codeDtype)
+  if (Number.isNaN(FLOAT8_VALUES[dtype][largest]!)) {
+    throw float8NotFinite(`${path}.${key}`, row, block * size)
+  }
+  const [even, power] = gridsFor(largest, dtype)
   let advantage = 0
   for (let i = start; i < end; i++) advantage += even.losses[codes[i]!]! - power.losses[codes[i]!]!
   return advantage > 0 ? power : even
 }
+
+/** @param tensor whose code in this place, or in a block that begins there, is no finite number. */
+export const float8NotFinite = (tensor: string, row: number, column: number): CheckpointError =>
+  new CheckpointError(
+    'TENSOR_NOT_FINITE',
+    `"${tensor}" holds a code that is no finite number in row ${row}, column ${column}`,
+    { tensor, hint: 'The file is damaged; download it again.' },
+  )

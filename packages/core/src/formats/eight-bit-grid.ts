@@ -1,6 +1,5 @@
-import { roundHalfToEven } from '@hfquant/core'
-import type { Float8Dtype } from '@hfquant/kernels'
-import { CODE_VALUES } from './code-values.js'
+import { type Float8Dtype, roundHalfToEven } from '@hfquant/kernels'
+import { FLOAT8_VALUES } from './float8-values.js'
 
 /** Evenly spaced values that stand for those of codes. */
 export interface EightBitGrid {
@@ -21,7 +20,7 @@ export interface EightBitGrid {
 export function gridsFor(largest: number, dtype: Float8Dtype): readonly [EightBitGrid, EightBitGrid] {
   const known = grids[dtype].get(largest)
   if (known !== undefined) return known
-  const value = CODE_VALUES[dtype][largest]!
+  const value = FLOAT8_VALUES[dtype][largest]!
   const made = [
     grid(value / 127, largest, dtype),
     grid(2 ** (exponentOf(value) - 6), largest, dtype),
@@ -40,7 +39,7 @@ function grid(step: number, largest: number, dtype: Float8Dtype): EightBitGrid {
   const losses = new Float64Array(256)
   for (let code = 0; code < 256; code++) {
     if ((code & MAGNITUDE) > largest) continue
-    const value = CODE_VALUES[dtype][code]!
+    const value = FLOAT8_VALUES[dtype][code]!
     levels[code] = roundHalfToEven(value / step)
     losses[code] = (value - levels[code]! * step) ** 2
   }
