@@ -1,28 +1,12 @@
 import { blockBytes, blockValues, type GgufBlockType } from '../block-types.js'
-import { GgufError } from '../errors.js'
-import type { DecodeBlocks } from './block-decoder.js'
-import { decodeBF16, decodeF16, decodeF32 } from './float-blocks.js'
-import { decodeQ2_K, decodeQ3_K, decodeQ4_K, decodeQ5_K, decodeQ6_K } from './k-blocks.js'
-import { decodeQ4_0, decodeQ4_1, decodeQ5_0, decodeQ5_1, decodeQ8_0 } from './simple-blocks.js'
-import { decodeIQ4_NL, decodeIQ4_XS, decodeMXFP4 } from './table-blocks.js'
+import { refuseBlocks, valuesIn } from './blocks-length.js'
+import { type DecodeFloats, decodeBF16, decodeF16, decodeF32 } from './float-blocks.js'
+import { type GgufIntegerType, integersOf, isIntegerType, splitBlocks } from './split-blocks.js'
 
-const DECODERS: Readonly<Record<GgufBlockType, DecodeBlocks>> = {
+const FLOATS: Readonly<Record<Exclude<GgufBlockType, GgufIntegerType>, DecodeFloats>> = {
   F32: decodeF32,
   F16: decodeF16,
   BF16: decodeBF16,
-  Q4_0: decodeQ4_0,
-  Q4_1: decodeQ4_1,
-  Q5_0: decodeQ5_0,
-  Q5_1: decodeQ5_1,
-  Q8_0: decodeQ8_0,
-  Q2_K: decodeQ2_K,
-  Q3_K: decodeQ3_K,
-  Q4_K: decodeQ4_K,
-  Q5_K: decodeQ5_K,
-  Q6_K: decodeQ6_K,
-  IQ4_NL: decodeIQ4_NL,
-  IQ4_XS: decodeIQ4_XS,
-  MXFP4: decodeMXFP4,
 }
 
 /**
@@ -40,20 +24,28 @@ export function dequantizeBlocks(
 ): Float32Array {
   const expected = valuesIn(type, blocks)
   if (values.length !== expected) {
-    refuse(`${blocks.byteLength} bytes of ${type} are ${expected} values, the target has ${values.length}`)
+    refuseBlocks(
+      `${blocks.byteLength} bytes of ${type} are ${expected} values, the target has ${values.length}`,
+    )
   }
-  DECODERS[type](new DataView(blocks.buffer, blocks.byteOffset, blocks.byteLength), values)
+  if (isIntegerType(type)) dequantizeIntegers(type, blocks, values)
+  else FLOATS[type](new DataView(blocks.buffer, blocks.byteOffset, blocks.byteLength), values)
   return values
 }
 
-function valuesIn(type: GgufBlockType, blocks: Uint8Array): number {
-  const count = blocks.byteLength / blockBytes(type)
-  if (Number.isInteger(count)) return count * blockValues(type)
-  return refuse(
-    `${blocks.byteLength} bytes are no whole number of ${type} blocks of ${blockBytes(type)} bytes`,
-  )
-}
+/** Integers pass through memory in pieces of so many blocks. */
+const BLOCKS_AT_ONCE = 256
 
-function refuse(problem: string): never {
-  throw new GgufError('GGUF_BLOCKS_LENGTH', `<blocks>: ${problem}`, { file: '<blocks>' })
+function dequantizeIntegers(type: GgufIntegerType, blocks: Uint8Array, values: Float32Array): void {
+  const { groupSize } = integersOf(type)
+  const pieceBytes = BLOCKS_AT_ONCE * blockBytes(type)
+  const pieceValues = BLOCKS_AT_ONCE * blockValues(type)
+  for (let at = 0, to = 0; at < blocks.byteLength; at += pieceBytes, to += pieceValues) {
+    const { integers, steps, leasts } = splitBlocks(type, blocks.subarray(at, at + pieceBytes))
+    for (let group = 0; group < steps.length; group++) {
+      const [step, least] = [steps[group]!, leasts[group]!]
+      const [first, end] = [group * groupSize, (group + 1) * groupSize]
+      for (let i = first; i < end; i++) values[to + i] = Math.fround(step * integers[i]!) - least
+    }
+  }
 }

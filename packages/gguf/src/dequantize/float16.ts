@@ -12,8 +12,8 @@ export function float16ToFloat32Bits(bits: number): number {
   return (sign | integer[0]!) >>> 0
 }
 
-/** The float16 at a position: the scale or the least value of a block. */
-export function float16At(blocks: DataView, at: number): number {
-  integer[0] = float16ToFloat32Bits(blocks.getUint16(at, true))
+/** The float16 at a position: the step or the least value of a block. */
+export function float16At(blocks: Uint8Array, at: number): number {
+  integer[0] = float16ToFloat32Bits(blocks[at]! | (blocks[at + 1]! << 8))
   return float[0]!
 }

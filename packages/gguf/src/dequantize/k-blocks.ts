@@ -1,97 +1,109 @@
-import { blockByBlock } from './block-decoder.js'
 import { float16At } from './float16.js'
+import { type IntegerBlocks, shift } from './integer-blocks.js'
 
 // Blocks of 256 values in groups with scales of their own, which are codes, too: ggml's `dequantize_row_q2_K` to `_q6_K`.
-// Every product is rounded to float32 before the next step, as there.
+// A product of scales is rounded to float32 before the next step, as there: the arrays of the parts do so.
 
 const VALUES = 256
 
 /** 16 bytes of scale and least value, 64 bytes of codes, d, m; groups of 16: (d·s)·q − m·l. */
-export const decodeQ2_K = blockByBlock(VALUES, 84, (blocks, at, values, to) => {
-  const d = float16At(blocks, at + 80)
-  const m = float16At(blocks, at + 82)
-  for (let v = 0; v < VALUES; v++) {
-    const packed = blocks.getUint8(at + (v >> 4))
-    const step = Math.fround(d * (packed & 15))
-    const least = Math.fround(m * (packed >> 4))
-    values[to + v] = Math.fround(step * twoBits(blocks, at + 16, v)) - least
-  }
-})
+export const Q2_K: IntegerBlocks = {
+  ...{ groupSize: 16, range: [0, 3], hasLeast: true },
+  split(blocks, at, { integers, steps, leasts }, to, group) {
+    const d = float16At(blocks, at + 80)
+    const m = float16At(blocks, at + 82)
+    for (let own = 0; own < 16; own++) {
+      const packed = blocks[at + own]!
+      steps[group + own] = d * (packed & 15)
+      leasts[group + own] = m * (packed >> 4)
+    }
+    readQuarters(blocks, at + 16, integers, to)
+  },
+}
 
 /** 32 bytes of third bits, 64 bytes of codes, 12 bytes of scales, d; groups of 16: (d·(s − 32))·(q − 4). */
-export const decodeQ3_K = blockByBlock(VALUES, 110, (blocks, at, values, to) => {
-  const d = float16At(blocks, at + 108)
-  for (let v = 0; v < VALUES; v++) {
-    const third = (blocks.getUint8(at + (v & 31)) >> (v >> 5)) & 1
-    const code = twoBits(blocks, at + 32, v) | (third << 2)
-    values[to + v] = Math.fround(d * (scaleOfQ3(blocks, at + 96, v >> 4) - 32)) * (code - 4)
-  }
-})
+export const Q3_K: IntegerBlocks = {
+  ...{ groupSize: 16, range: [-4, 3], hasLeast: false },
+  split(blocks, at, { integers, steps }, to, group) {
+    const d = float16At(blocks, at + 108)
+    for (let own = 0; own < 16; own++) steps[group + own] = d * (scaleOfQ3(blocks, at + 96, own) - 32)
+    readQuarters(blocks, at + 32, integers, to)
+    for (let v = 0; v < VALUES; v++) integers[to + v]! |= ((blocks[at + (v & 31)]! >> (v >> 5)) & 1) << 2
+    shift(integers, to, VALUES, -4)
+  },
+}
 
 /** d, m, 12 bytes of scales and least values, 128 bytes of codes; groups of 32: (d·s)·q − m·l. */
-export const decodeQ4_K = blockByBlock(VALUES, 144, (blocks, at, values, to) => {
-  const d = float16At(blocks, at)
-  const m = float16At(blocks, at + 2)
-  for (let group = 0; group < 8; group++) {
-    const step = Math.fround(d * scaleOf(blocks, at + 4, group))
-    const least = Math.fround(m * leastOf(blocks, at + 4, group))
-    for (let i = 0; i < 32; i++) {
-      values[to + 32 * group + i] = Math.fround(step * fourBits(blocks, at + 16, group, i)) - least
-    }
-  }
-})
+export const Q4_K: IntegerBlocks = {
+  ...{ groupSize: 32, range: [0, 15], hasLeast: true },
+  split(blocks, at, { integers, steps, leasts }, to, group) {
+    readScales(blocks, at, steps, leasts, group)
+    readHalves(blocks, at + 16, integers, to)
+  },
+}
 
 /** The same with 32 bytes of fifth bits before the codes. */
-export const decodeQ5_K = blockByBlock(VALUES, 176, (blocks, at, values, to) => {
-  const d = float16At(blocks, at)
-  const m = float16At(blocks, at + 2)
-  for (let group = 0; group < 8; group++) {
-    const step = Math.fround(d * scaleOf(blocks, at + 4, group))
-    const least = Math.fround(m * leastOf(blocks, at + 4, group))
-    for (let i = 0; i < 32; i++) {
-      const fifth = (blocks.getUint8(at + 16 + i) >> group) & 1
-      const code = fourBits(blocks, at + 48, group, i) | (fifth << 4)
-      values[to + 32 * group + i] = Math.fround(step * code) - least
-    }
-  }
-})
+export const Q5_K: IntegerBlocks = {
+  ...{ groupSize: 32, range: [0, 31], hasLeast: true },
+  split(blocks, at, { integers, steps, leasts }, to, group) {
+    readScales(blocks, at, steps, leasts, group)
+    readHalves(blocks, at + 48, integers, to)
+    for (let v = 0; v < VALUES; v++) integers[to + v]! |= ((blocks[at + 16 + (v & 31)]! >> (v >> 5)) & 1) << 4
+  },
+}
 
 /** 128 bytes of lower bits, 64 bytes of upper ones, 16 signed scales, d; groups of 16: (d·s)·(q − 32). */
-export const decodeQ6_K = blockByBlock(VALUES, 210, (blocks, at, values, to) => {
-  const d = float16At(blocks, at + 208)
+export const Q6_K: IntegerBlocks = {
+  ...{ groupSize: 16, range: [-32, 31], hasLeast: false },
+  split(blocks, at, { integers, steps }, to, group) {
+    const d = float16At(blocks, at + 208)
+    for (let own = 0; own < 16; own++) steps[group + own] = d * ((blocks[at + 192 + own]! << 24) >> 24)
+    readQuarters(blocks, at + 128, integers, to)
+    for (let v = 0; v < VALUES; v++) {
+      const low = blocks[at + 64 * (v >> 7) + (v & 63)]! >> (4 * ((v >> 6) & 1))
+      integers[to + v] = ((integers[to + v]! << 4) | (low & 15)) - 32
+    }
+  },
+}
+
+/** Two bits a value: 32 bytes for each 128 values, the lowest bits for the first 32 of them. */
+function readQuarters(blocks: Uint8Array, at: number, integers: Int8Array, to: number): void {
   for (let v = 0; v < VALUES; v++) {
-    const half = v >> 7
-    const low = blocks.getUint8(at + 64 * half + (v & 63))
-    const code = ((v & 64) === 0 ? low & 15 : low >> 4) | (twoBits(blocks, at + 128, v) << 4)
-    values[to + v] = Math.fround(d * blocks.getInt8(at + 192 + (v >> 4))) * (code - 32)
+    integers[to + v] = (blocks[at + 32 * (v >> 7) + (v & 31)]! >> (2 * ((v >> 5) & 3))) & 3
   }
-})
-
-/** Two bits of value `v`: 32 bytes for each 128 values, the lowest bits for the first 32 of them. */
-function twoBits(blocks: DataView, at: number, v: number): number {
-  return (blocks.getUint8(at + 32 * (v >> 7) + (v & 31)) >> (2 * ((v >> 5) & 3))) & 3
 }
 
-/** Four bits of value `i` of a group of 32: two groups share 32 bytes, the first one has the low nibbles. */
-function fourBits(blocks: DataView, at: number, group: number, i: number): number {
-  const byte = blocks.getUint8(at + 32 * (group >> 1) + i)
-  return group % 2 === 0 ? byte & 15 : byte >> 4
+/** Four bits a value: two groups of 32 share 32 bytes, the first one has the low nibbles. */
+function readHalves(blocks: Uint8Array, at: number, integers: Int8Array, to: number): void {
+  for (let i = 0; i < VALUES / 2; i++) {
+    const byte = blocks[at + i]!
+    const first = to + 64 * (i >> 5) + (i & 31)
+    integers[first] = byte & 15
+    integers[first + 32] = byte >> 4
+  }
 }
 
-/** Six bits: of the first four groups in bytes of their own, of the others shared with what those leave free. */
-function scaleOf(blocks: DataView, at: number, group: number): number {
-  if (group < 4) return blocks.getUint8(at + group) & 63
-  return (blocks.getUint8(at + group + 4) & 15) | ((blocks.getUint8(at + group - 4) >> 6) << 4)
-}
-
-function leastOf(blocks: DataView, at: number, group: number): number {
-  if (group < 4) return blocks.getUint8(at + group + 4) & 63
-  return (blocks.getUint8(at + group + 4) >> 4) | ((blocks.getUint8(at + group) >> 6) << 4)
+/** d, m, and six bits of both of the eight groups: the first four have bytes of their own, the others what those leave free. */
+function readScales(
+  blocks: Uint8Array,
+  at: number,
+  steps: Float32Array,
+  leasts: Float32Array,
+  group: number,
+): void {
+  const [d, m] = [float16At(blocks, at), float16At(blocks, at + 2)]
+  for (let own = 0; own < 4; own++) {
+    const [scale, least, both] = [blocks[at + 4 + own]!, blocks[at + 8 + own]!, blocks[at + 12 + own]!]
+    steps[group + own] = d * (scale & 63)
+    leasts[group + own] = m * (least & 63)
+    steps[group + own + 4] = d * ((both & 15) | ((scale >> 6) << 4))
+    leasts[group + own + 4] = m * ((both >> 4) | ((least >> 6) << 4))
+  }
 }
 
 /** Six bits: eight bytes have the lower four of all sixteen groups, four more the upper two. */
-function scaleOfQ3(blocks: DataView, at: number, group: number): number {
-  const low = group < 8 ? blocks.getUint8(at + group) & 15 : blocks.getUint8(at + group - 8) >> 4
-  const high = (blocks.getUint8(at + 8 + (group % 4)) >> (2 * (group >> 2))) & 3
+function scaleOfQ3(blocks: Uint8Array, at: number, group: number): number {
+  const low = group < 8 ? blocks[at + group]! & 15 : blocks[at + group - 8]! >> 4
+  const high = (blocks[at + 8 + (group % 4)]! >> (2 * (group >> 2))) & 3
   return low | (high << 4)
 }

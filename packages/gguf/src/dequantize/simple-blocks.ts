@@ -1,42 +1,61 @@
-import { blockByBlock, nibble } from './block-decoder.js'
 import { float16At } from './float16.js'
+import { type IntegerBlocks, readNibbles, shift } from './integer-blocks.js'
 
 // Blocks of 32 values with one scale, or a scale and a least value: ggml's `dequantize_row_q4_0` to `_q8_0`.
 
 /** d, 16 bytes of codes: d·(q − 8). */
-export const decodeQ4_0 = blockByBlock(32, 18, (blocks, at, values, to) => {
-  const d = float16At(blocks, at)
-  for (let i = 0; i < 32; i++) values[to + i] = d * (nibble(blocks, at + 2, i) - 8)
-})
+export const Q4_0: IntegerBlocks = {
+  ...{ groupSize: 32, range: [-8, 7], hasLeast: false },
+  split(blocks, at, { integers, steps }, to, group) {
+    steps[group] = float16At(blocks, at)
+    readNibbles(blocks, at + 2, integers, to)
+    shift(integers, to, 32, -8)
+  },
+}
 
 /** d, m, 16 bytes of codes: d·q + m. */
-export const decodeQ4_1 = blockByBlock(32, 20, (blocks, at, values, to) => {
-  const d = float16At(blocks, at)
-  const m = float16At(blocks, at + 2)
-  for (let i = 0; i < 32; i++) values[to + i] = Math.fround(d * nibble(blocks, at + 4, i)) + m
-})
+export const Q4_1: IntegerBlocks = {
+  ...{ groupSize: 32, range: [0, 15], hasLeast: true },
+  split(blocks, at, { integers, steps, leasts }, to, group) {
+    steps[group] = float16At(blocks, at)
+    leasts[group] = -float16At(blocks, at + 2)
+    readNibbles(blocks, at + 4, integers, to)
+  },
+}
 
 /** d, 32 fifth bits, 16 bytes of codes: d·(q − 16). */
-export const decodeQ5_0 = blockByBlock(32, 22, (blocks, at, values, to) => {
-  const d = float16At(blocks, at)
-  for (let i = 0; i < 32; i++) values[to + i] = d * (fiveBits(blocks, at + 2, i) - 16)
-})
+export const Q5_0: IntegerBlocks = {
+  ...{ groupSize: 32, range: [-16, 15], hasLeast: false },
+  split(blocks, at, { integers, steps }, to, group) {
+    steps[group] = float16At(blocks, at)
+    readNibbles(blocks, at + 6, integers, to)
+    addFifthBits(blocks, at + 2, integers, to)
+    shift(integers, to, 32, -16)
+  },
+}
 
 /** d, m, 32 fifth bits, 16 bytes of codes: d·q + m. */
-export const decodeQ5_1 = blockByBlock(32, 24, (blocks, at, values, to) => {
-  const d = float16At(blocks, at)
-  const m = float16At(blocks, at + 2)
-  for (let i = 0; i < 32; i++) values[to + i] = Math.fround(d * fiveBits(blocks, at + 4, i)) + m
-})
+export const Q5_1: IntegerBlocks = {
+  ...{ groupSize: 32, range: [0, 31], hasLeast: true },
+  split(blocks, at, { integers, steps, leasts }, to, group) {
+    steps[group] = float16At(blocks, at)
+    leasts[group] = -float16At(blocks, at + 2)
+    readNibbles(blocks, at + 8, integers, to)
+    addFifthBits(blocks, at + 4, integers, to)
+  },
+}
 
 /** d, 32 signed codes: d·q. */
-export const decodeQ8_0 = blockByBlock(32, 34, (blocks, at, values, to) => {
-  const d = float16At(blocks, at)
-  for (let i = 0; i < 32; i++) values[to + i] = d * blocks.getInt8(at + 2 + i)
-})
+export const Q8_0: IntegerBlocks = {
+  ...{ groupSize: 32, range: [-128, 127], hasLeast: false },
+  split(blocks, at, { integers, steps }, to, group) {
+    steps[group] = float16At(blocks, at)
+    // Bytes are stored modulo 256, and read as signed ones.
+    for (let i = 0; i < 32; i++) integers[to + i] = blocks[at + 2 + i]!
+  },
+}
 
-/** Code `index` of 32 with four bytes of fifth bits before the nibbles. */
-function fiveBits(blocks: DataView, at: number, index: number): number {
-  const fifth = (blocks.getUint32(at, true) >>> index) & 1
-  return nibble(blocks, at + 4, index) | (fifth << 4)
+/** Four bytes: bit `i` of them belongs to value `i`. */
+function addFifthBits(blocks: Uint8Array, at: number, integers: Int8Array, to: number): void {
+  for (let i = 0; i < 32; i++) integers[to + i]! |= ((blocks[at + (i >> 3)]! >> (i & 7)) & 1) << 4
 }

@@ -1,5 +1,5 @@
-import { blockByBlock, nibble } from './block-decoder.js'
 import { float16At } from './float16.js'
+import { type IntegerBlocks, readNibbles } from './integer-blocks.js'
 
 // Four-bit codes that stand for unevenly spaced numbers.
 
@@ -10,27 +10,38 @@ const IQ4 = Int8Array.of(-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38
 const TWICE_E2M1 = Int8Array.of(0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12)
 
 /** d, 16 bytes of codes. */
-export const decodeIQ4_NL = blockByBlock(32, 18, (blocks, at, values, to) => {
-  const d = float16At(blocks, at)
-  for (let i = 0; i < 32; i++) values[to + i] = d * IQ4[nibble(blocks, at + 2, i)]!
-})
+export const IQ4_NL: IntegerBlocks = {
+  ...{ groupSize: 32, range: [-127, 113], hasLeast: false },
+  split(blocks, at, { integers, steps }, to, group) {
+    steps[group] = float16At(blocks, at)
+    readTable(blocks, at + 2, IQ4, integers, to)
+  },
+}
 
 /** 256 values: d, the upper bits of eight scales, their lower ones, eight times 16 bytes of codes. */
-export const decodeIQ4_XS = blockByBlock(256, 136, (blocks, at, values, to) => {
-  const d = float16At(blocks, at)
-  const high = blocks.getUint16(at + 2, true)
-  const low = blocks.getUint32(at + 4, true)
-  for (let group = 0; group < 8; group++) {
-    const scale = ((low >>> (4 * group)) & 15) | (((high >>> (2 * group)) & 3) << 4)
-    const step = Math.fround(d * (scale - 32))
-    for (let i = 0; i < 32; i++) {
-      values[to + 32 * group + i] = step * IQ4[nibble(blocks, at + 8 + 16 * group, i)]!
+export const IQ4_XS: IntegerBlocks = {
+  ...{ groupSize: 32, range: [-127, 113], hasLeast: false },
+  split(blocks, at, { integers, steps }, to, group) {
+    const d = float16At(blocks, at)
+    for (let own = 0; own < 8; own++) {
+      const low = (blocks[at + 4 + (own >> 1)]! >> (4 * (own & 1))) & 15
+      const high = (blocks[at + 2 + (own >> 2)]! >> (2 * (own & 3))) & 3
+      steps[group + own] = d * ((low | (high << 4)) - 32)
+      readTable(blocks, at + 8 + 16 * own, IQ4, integers, to + 32 * own)
     }
-  }
-})
+  },
+}
 
 /** An exponent without sign, 16 bytes of codes. The half that the table has too much is in the exponent. */
-export const decodeMXFP4 = blockByBlock(32, 17, (blocks, at, values, to) => {
-  const scale = 2 ** (blocks.getUint8(at) - 128)
-  for (let i = 0; i < 32; i++) values[to + i] = scale * TWICE_E2M1[nibble(blocks, at + 1, i)]!
-})
+export const MXFP4: IntegerBlocks = {
+  ...{ groupSize: 32, range: [-12, 12], hasLeast: false },
+  split(blocks, at, { integers, steps }, to, group) {
+    steps[group] = 2 ** (blocks[at]! - 128)
+    readTable(blocks, at + 1, TWICE_E2M1, integers, to)
+  },
+}
+
+function readTable(blocks: Uint8Array, at: number, table: Int8Array, integers: Int8Array, to: number): void {
+  readNibbles(blocks, at, integers, to)
+  for (let i = to; i < to + 32; i++) integers[i] = table[integers[i]!]!
+}
