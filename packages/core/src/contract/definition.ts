@@ -137,6 +137,8 @@ export interface FileRules<Config> {
   metadata?(tensors: readonly SavedTensor[], config: Config): Record<string, string>
   /** JSON files beside config.json, by name. */
   sidecars?(config: Config): Readonly<Record<string, JsonObject>>
+  /** True for weights that are read of files of another kind: models with them are saved as float ones. */
+  readonly savesFloats?: true
   /** @throws CapabilityError when no reader of the files could be told what is in them. */
   checkSavable?(config: Config, outcome: SelectionOutcome): void
 }

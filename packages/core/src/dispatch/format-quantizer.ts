@@ -210,6 +210,10 @@ export class FormatQuantizer<Config extends object> extends HfQuantizer {
     return this.definition.files?.stacked ?? []
   }
 
+  override get savesFloats(): boolean {
+    return this.definition.files?.savesFloats ?? false
+  }
+
   override tensorName(name: string): string {
     return this.preQuantized ? (this.definition.files?.name?.(name) ?? name) : name
   }

@@ -100,6 +100,11 @@ export abstract class HfQuantizer {
     return undefined
   }
 
+  /** True when models are saved with the float weights that the quantized ones stand for. */
+  get savesFloats(): boolean {
+    return false
+  }
+
   /** True when sizes of saved tensors are known only after quantizing. */
   get sizesDependOnValues(): boolean {
     return false

@@ -26,11 +26,21 @@ export interface BlockWeight {
   readonly dtype?: 'float32' | 'float16'
   /** uint8 [N, ceil(blocks · bits / 8)], every row beginning with a new byte; left out: 2^(bits − 1) everywhere. */
   readonly zeros?: BlockConstant | GraphValue | undefined
+  /** What the product lacks where the zero of a format is no code. */
+  readonly offsets?: BlockOffsets | undefined
   /**
    * 4 (default): activations are rounded to int8 for each block of a token, which runs at the speed of the memory. 0: they
    * are not, which is up to a hundred times slower.
    */
   readonly accuracyLevel?: 0 | 4
+}
+
+/** Numbers that are added to all weights of a run of columns: w = (code − zero) · scale + offset. */
+export interface BlockOffsets {
+  /** Columns of a run; it divides the input features. */
+  readonly columns: number
+  /** float32 [runs, N] */
+  readonly values: BlockConstant | GraphValue
 }
 
 /**
@@ -44,7 +54,7 @@ export function blockProduct(
   { outFeatures, inFeatures }: Pick<WeightInfo, 'outFeatures' | 'inFeatures'>,
   weight: BlockWeight,
 ): GraphValue {
-  const { name, bits, blockSize, dtype = 'float32', zeros, accuracyLevel = 4 } = weight
+  const { name, bits, blockSize, dtype = 'float32', zeros, offsets, accuracyLevel = 4 } = weight
   const blocks = blocksOf(inFeatures, blockSize)
   const constant =
     (part: string, type: 'uint8' | 'float32' | 'float16', shape: readonly number[]) =>
@@ -53,7 +63,7 @@ export function blockProduct(
   const codes = constant('codes', 'uint8', [outFeatures, blocks, (blockSize * bits) / 8])(weight.codes)
   const scales = constant('scales', dtype, [outFeatures, blocks])(weight.scales)
   const zeroPoints = constant('zero_points', 'uint8', [outFeatures, Math.ceil((blocks * bits) / 8)])
-  return graph.node('MatMulNBits', [input, codes, scales, ...(zeros ? [zeroPoints(zeros)] : [])], {
+  const product = graph.node('MatMulNBits', [input, codes, scales, ...(zeros ? [zeroPoints(zeros)] : [])], {
     domain: 'com.microsoft',
     attributes: {
       K: { int: inFeatures },
@@ -63,6 +73,26 @@ export function blockProduct(
       accuracy_level: { int: accuracyLevel },
     },
   })
+  if (offsets === undefined) return product
+  const runs = inFeatures / offsets.columns
+  const values = constant('offsets', 'float32', [runs, outFeatures])(offsets.values)
+  const sums = inputSums(graph, input, runs, offsets.columns)
+  return graph.node('Add', [product, graph.node('MatMul', [sums, values])])
+}
+
+/** Sums of the inputs over each run of columns, [..., runs]; layers that share an input share them. */
+function inputSums(
+  { node, literal }: GraphBuilder,
+  input: GraphValue,
+  runs: number,
+  columns: number,
+): GraphValue {
+  const leading = node('Shape', [input], { attributes: { end: { int: -1 } } })
+  const shape = node('Concat', [leading, literal('int64', [2], [runs, columns])], {
+    attributes: { axis: { int: 0 } },
+  })
+  const cut = node('Reshape', [input, shape])
+  return node('ReduceSum', [cut, literal('int64', [1], [-1])], { attributes: { keepdims: { int: 0 } } })
 }
 
 /** Blocks of a row. */

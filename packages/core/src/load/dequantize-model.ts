@@ -1,12 +1,12 @@
-import { castFloats, runKernel } from '@hfquant/kernels'
+import { type ByteRange, castFloats, runKernel } from '@hfquant/kernels'
 import type { FloatDtype } from '../contract/tensor.js'
 import { tensorBytes } from '../shell/dtype.js'
 import { walkModules } from '../shell/module.js'
 import { placeFloat, QuantizedModule } from '../shell/quantized-module.js'
 import type { Shell } from '../shell/shell.js'
-import { subRange, writeRange } from './byte-range.js'
+import { subRanges, writeRange } from './byte-range.js'
 import { dequantizedChunks } from './read-parameter.js'
-import type { Place, TensorStore } from './store.js'
+import { type TensorStore, targetsOf } from './store.js'
 
 /**
  * Puts float weights in the place of the quantized ones, with the values that those stand for, rounded to the dtype of
@@ -31,9 +31,7 @@ export async function dequantizeModel(
   )
   for (const module of modules) {
     signal?.throwIfAborted()
-    const { target } = places.get(module.tensor)!
-    if (module.replaced.slot.stored === 'in-out') await writeTurned(module, target)
-    else await writeRows(module, target)
+    await restoreWeight(module, targetsOf(places.get(module.tensor)!))
   }
   for (const module of modules) {
     module.replaced.parameter.storage = places.get(module.tensor)!.storage
@@ -41,23 +39,31 @@ export async function dequantizeModel(
   }
 }
 
-type Target = Place['target']
+/**
+ * Writes the float weight that a quantized one stands for, piece by piece, in the dtype and the order of axes of the model.
+ *
+ * @param targets ranges that it is written to, one behind the other.
+ */
+export async function restoreWeight(module: QuantizedModule, targets: readonly ByteRange[]): Promise<void> {
+  const pieces = module.replaced.slot.stored === 'in-out' ? turned(module) : floatRows(module)
+  let offset = 0
+  for await (const bytes of pieces) {
+    let done = 0
+    for (const range of subRanges(targets, offset, bytes.byteLength)) {
+      await writeRange(range, bytes.subarray(done, done + range.byteLength))
+      done += range.byteLength
+    }
+    offset += done
+  }
+}
 
 async function* floatRows(module: QuantizedModule): AsyncGenerator<Uint8Array> {
   const dtype = module.replaced.parameter.dtype as FloatDtype
   for await (const chunk of dequantizedChunks(module)) yield castFloats(chunk, 'float32', dtype)
 }
 
-async function writeRows(module: QuantizedModule, target: Target): Promise<void> {
-  let offset = 0
-  for await (const bytes of floatRows(module)) {
-    await writeRange(subRange(target, offset, bytes.byteLength), bytes)
-    offset += bytes.byteLength
-  }
-}
-
 /** A weight that stores [in, out] is completed in memory, and turned. */
-async function writeTurned(module: QuantizedModule, target: Target): Promise<void> {
+async function* turned(module: QuantizedModule): AsyncGenerator<Uint8Array> {
   const { outFeatures, inFeatures } = module.replaced.slot
   const dtype = module.replaced.parameter.dtype as FloatDtype
   const rows = new Uint8Array(tensorBytes(dtype, [outFeatures, inFeatures]))
@@ -66,7 +72,7 @@ async function writeTurned(module: QuantizedModule, target: Target): Promise<voi
     rows.set(bytes, filled)
     filled += bytes.byteLength
   }
-  const turned = new Uint8Array(rows.byteLength)
-  runKernel('transposeFloats', { dtype, rows: outFeatures, columns: inFeatures }, [rows], [turned])
-  await writeRange(target, turned)
+  const columns = new Uint8Array(rows.byteLength)
+  runKernel('transposeFloats', { dtype, rows: outFeatures, columns: inFeatures }, [rows], [columns])
+  yield columns
 }

@@ -2,6 +2,7 @@ import type { KernelPool } from '@hfquant/kernels'
 import { isOutputFailure, outputError } from '../files/output-error.js'
 import { createByteBudget } from '../load/byte-budget.js'
 import { copyTensor } from '../load/copy-tensor.js'
+import { restoreWeight } from '../load/dequantize-model.js'
 import { DEFAULT_MAX_IN_FLIGHT_BYTES } from '../load/load-model.js'
 import { targetsOf } from '../load/store.js'
 import { streamSignal } from '../load/stream-context.js'
@@ -34,8 +35,10 @@ export async function saveModel(out: string, options: SaveModelOptions): Promise
     maxInFlightBytes = DEFAULT_MAX_IN_FLIGHT_BYTES,
   } = options
   quantizer?.checkSavable()
-  await saveFolder(out, options, async (store) => {
-    const entries = stateDict(shell)
+  const restores = quantizer?.savesFloats ?? false
+  const saved = restores ? { ...options, quantizer: undefined } : options
+  await saveFolder(out, saved, async (store) => {
+    const entries = stateDict(shell, restores)
     const places = await store.allocate(entries)
     const budget = createByteBudget(maxInFlightBytes)
     const context = { pool, budget, maxInFlightBytes, signal: streamSignal(signal) }
@@ -44,15 +47,21 @@ export async function saveModel(out: string, options: SaveModelOptions): Promise
     let doneBytes = 0
     const running: Promise<void>[] = []
     try {
-      for (const { name, parameter } of entries) {
+      for (const { name, parameter, restored } of entries) {
         const targets = targetsOf(places.get(name)!)
-        const origin = { tensor: name, file: storagePath(parameter) }
-        const copy = await copyTensor(storageRanges(parameter), parameter, targets, context, origin)
         const report = () => {
           done += 1
           doneBytes += parameter.byteLength
           onProgress?.({ stage: 'copy', tensor: name, done, total: entries.length, doneBytes, totalBytes })
         }
+        if (restored !== undefined) {
+          signal?.throwIfAborted()
+          await restoreWeight(restored, targets)
+          report()
+          continue
+        }
+        const origin = { tensor: name, file: storagePath(parameter) }
+        const copy = await copyTensor(storageRanges(parameter), parameter, targets, context, origin)
         running.push(copy.done.then(report))
         running.at(-1)!.catch(() => {})
       }

@@ -8,16 +8,30 @@ import type { Shell } from '../shell/shell.js'
 
 export interface StateEntry extends NamedTensor, SavedTensor {
   readonly parameter: Parameter
+  /** The quantized weight that the tensor is restored from; `parameter` has no bytes then. */
+  readonly restored?: QuantizedModule
 }
 
-/** Every tensor of the model under its checkpoint name, in model order; a tied parameter once, under its own name. */
-export function stateDict(shell: Shell): readonly StateEntry[] {
+/**
+ * Every tensor of the model under its checkpoint name, in model order; a tied parameter once, under its own name.
+ *
+ * @param restores true: the float weights that quantized ones stand for, and no components.
+ */
+export function stateDict(shell: Shell, restores = false): readonly StateEntry[] {
   const aliases = new Set(shell.ties.map(({ alias }) => alias))
   const entries: StateEntry[] = []
   for (const [path, module] of walkModules(shell.root)) {
+    const restored = restores && module instanceof QuantizedModule ? module : undefined
+    const isBorrowed = restored?.components.some(({ key }) => aliases.has(joinPath(path, key)))
+    if (restored !== undefined && !isBorrowed) {
+      const { parameter } = restored.replaced
+      const { dtype, shape } = parameter
+      const savedAs = savedParts(shell.checkpoint ?? [], restored.tensor, shape)
+      entries.push({ name: restored.tensor, dtype, shape, parameter, restored, ...(savedAs && { savedAs }) })
+    }
     for (const [key, parameter] of module.parameters) {
       const name = joinPath(path, key)
-      if (aliases.has(name)) continue
+      if (aliases.has(name) || (restored !== undefined && key !== 'bias')) continue
       const { dtype, shape } = parameter
       const savedAs = savedParts(shell.checkpoint ?? [], name, shape)
       const component = module instanceof QuantizedModule && key !== 'bias'
