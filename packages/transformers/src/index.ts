@@ -45,6 +45,7 @@ export {
   type ClassifyTokensOptions,
   TokenClassifier,
 } from './auto/encoder/token-classifier.js'
+export { findGguf, isGguf } from './auto/gguf/find-gguf.js'
 export {
   type InspectedExperts,
   type InspectedModule,

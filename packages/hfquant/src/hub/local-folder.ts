@@ -1,27 +1,35 @@
 import { readdir, stat } from 'node:fs/promises'
 import { basename, dirname, isAbsolute, join } from 'node:path'
 import { CheckpointError, closestName, configFolders } from '@hfquant/core/runtime'
+import { findGguf, isGguf } from '@hfquant/transformers'
 import { MODEL_CONFIGS, type WantedFiles } from './needed-files.js'
 
 /**
- * True if `model` is a folder that can be loaded from, false if it may be the name of a model on the hub.
+ * True if `model` is a folder, or a GGUF file, that can be loaded from, false if it may be the name of a model on the hub.
  *
  * @throws CheckpointError `MODEL_FOLDER_MISSING`, `CONFIG_MISSING` for a path that is neither
  */
 export async function isLocalFolder(model: string, wanted: WantedFiles): Promise<boolean> {
   const found = await stat(model).catch(() => undefined)
   if (found?.isDirectory()) {
-    // A tokenizer says itself what its folder lacks.
-    if (wanted === 'model' && !(await hasConfig(model))) throw configMissing(model)
+    // A tokenizer says itself what its folder lacks; a GGUF file has its configuration within itself.
+    const isWhole =
+      wanted === 'tokenizer' || (await hasConfig(model)) || (await findGguf(model)) !== undefined
+    if (!isWhole) throw configMissing(model)
     return true
   }
-  if (!found && !isAbsolute(model) && !/^[.~]|\\|:/.test(model)) return false
+  if (found && isGguf(model)) return true
+  if (!found && !isAbsolute(model) && !/^[.~]|\\|:/.test(model) && !isGguf(model)) return false
   const state = found ? 'is a file' : 'does not exist'
   const similar = found ? undefined : await similarFolder(model)
-  throw new CheckpointError('MODEL_FOLDER_MISSING', `"${model}" ${state}; expected the folder of a model`, {
-    file: model,
-    hint: `${didYouMean(similar)}Check the path, or give a hub id like "org/name".`,
-  })
+  throw new CheckpointError(
+    'MODEL_FOLDER_MISSING',
+    `"${model}" ${state}; expected the folder of a model, or a GGUF file`,
+    {
+      file: model,
+      hint: `${didYouMean(similar)}Check the path, or give a hub id like "org/name".`,
+    },
+  )
 }
 
 async function hasConfig(folder: string): Promise<boolean> {

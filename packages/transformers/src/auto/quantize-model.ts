@@ -86,7 +86,7 @@ export async function quantizeModel(
       quantized: loaded.quantization?.quantized ?? [],
       skipped: loaded.quantization?.skipped ?? [],
       bytesBefore: bytesIn(opened.checkpoint),
-      bytesAfter: parameterBytes(loaded),
+      bytesAfter: parameterBytes(loaded, opened.quantizer?.savesFloats),
       warnings: loaded.warnings,
     }
   } finally {
@@ -103,7 +103,10 @@ function refuseQuantized({ merged, folder }: OpenedModel): void {
   })
 }
 
-/** Quantizes straight into the files, or, where their layout depends on the result, by way of the scratch store. */
+/**
+ * Quantizes straight into the files, or, where their layout depends on the result or they hold what blocks are restored to, by
+ * way of the scratch store.
+ */
 async function write(
   opened: OpenedModel,
   planned: PlannedModel,
@@ -111,7 +114,7 @@ async function write(
   { maxShardBytes, dryRun: _, ...options }: QuantizeModelOptions,
 ): Promise<LoadedModel> {
   const { folder, folderIdentity: sourceIdentity, configFile, dtype, quantizer } = opened
-  if (!quantizer?.sizesDependOnValues) {
+  if (!quantizer?.sizesDependOnValues && !quantizer?.savesFloats) {
     const configName = basename(configFile.path)
     const source = { sourceFolder: folder, sourceIdentity, config: configFile.document, configName }
     return saveFolder(out, { ...source, dtype, quantizer, maxShardBytes }, (store) =>

@@ -1,8 +1,9 @@
 import { ConfigError } from '@hfquant/core'
+import { modelFolder } from '../gguf/unfold-gguf.js'
 import { checkLoadOptions, type LoadModelOptions } from './load-options.js'
 import { refuseCompiled } from './refuse-compiled.js'
 
-/** Where a model comes from: the path of its folder, or a name with what finds the folder, perhaps by a download. */
+/** Where a model comes from: the path of its folder or of a GGUF file, or a name with what finds the folder, perhaps by a download. */
 export type ModelSource =
   | string
   | {
@@ -17,8 +18,8 @@ export type ModelSource =
  * The door: whatever the caller gave is checked here, and nowhere again. A folder that holds nothing to load is refused
  * first, whatever the options are; options are refused before anything is looked for or downloaded.
  *
- * @returns the folder of the model.
- * @throws CapabilityError MODEL_COMPILED_ONLY; ConfigError; the reason of `signal`; what `locate` throws.
+ * @returns the folder of the model; of a GGUF file, the one that stands for it.
+ * @throws CapabilityError MODEL_COMPILED_ONLY; ConfigError; the reason of `signal`; what `locate` and `modelFolder` throw.
  */
 export async function enterFolder(source: ModelSource, options: LoadModelOptions): Promise<string> {
   const name = typeof source === 'object' && source !== null ? source.name : source
@@ -30,5 +31,5 @@ export async function enterFolder(source: ModelSource, options: LoadModelOptions
     })
   }
   options.signal?.throwIfAborted()
-  return typeof source === 'string' ? source : source.locate()
+  return modelFolder(typeof source === 'string' ? source : await source.locate())
 }

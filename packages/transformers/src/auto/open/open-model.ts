@@ -26,6 +26,9 @@ import {
 import { describeModel, type ModelDescription, ropeRemark } from '@hfquant/models'
 import type { CacheDtype } from '@hfquant/onnx'
 import { MODULES_FILE } from '../encoder/sentence/sentence-settings.js'
+import { ggufQuantization, holdsBlocks } from '../gguf/gguf-method.js'
+import { openGgufWeights } from '../gguf/open-gguf-weights.js'
+import { ggufOf } from '../gguf/unfold-gguf.js'
 import { checkPositions } from './check-positions.js'
 import { demandKind, otherKind, type WantedModel } from './demand-kind.js'
 import { importArchitecture } from './import-architecture.js'
@@ -85,18 +88,25 @@ async function openVersion(
   const found = described.isPart ? textModelAlone(whole, described) : whole
   const { configFile } = found
   const promised = await promisedQuantization(found, options, folder)
-  const files = await openCheckpoint(found.weightsFolder, {
-    named: whole.configFile.value.transformers_weights,
-    preferred: [
-      ...(wanted.weightFiles ?? []),
-      ...((promised && AutoQuantizer.create(promised).weightFiles()) ?? []),
-    ],
-  })
+  const gguf = ggufOf(folder)
+  const files =
+    gguf === undefined
+      ? await openCheckpoint(found.weightsFolder, {
+          named: whole.configFile.value.transformers_weights,
+          preferred: [
+            ...(wanted.weightFiles ?? []),
+            ...((promised && AutoQuantizer.create(promised).weightFiles()) ?? []),
+          ],
+        })
+      : // A method that was asked for quantizes floats; without one, blocks are computed with as they are.
+        await openGgufWeights(folder, gguf, described, promised === undefined ? 'blocks' : 'floats')
   try {
     await inFile(configFile.path, async () => checkPositions(described.facts, files.bytesOnDisk))
     const checkpoint = renameTensors(files, described.tensorName)
     const model = described.kind === 'encoder' ? described.fit(new Set(checkpoint.tensors.keys())) : described
-    const settled = await settleQuantization(promised, checkpoint, options.quantizationConfig)
+    const settled = holdsBlocks(checkpoint)
+      ? ggufQuantization()
+      : await settleQuantization(promised, checkpoint, options.quantizationConfig)
     const merged =
       settled && options.quantizeLmHead ? includeHead(settled, model.build('float32'), folder) : settled
     const opened = {

@@ -27,6 +27,6 @@ export async function refuseCompiled(folder: string): Promise<void> {
 }
 
 /** Files of weights, an index of them, or the folder in which training keeps them. */
-const WEIGHTS = /\.safetensors(\.index\.json)?$|^pytorch_model.*\.bin(\.index\.json)?$|^checkpoints$/
+const WEIGHTS = /\.safetensors(\.index\.json)?$|\.gguf$|^pytorch_model.*\.bin(\.index\.json)?$|^checkpoints$/
 
 const namesIn = (folder: string): Promise<string[]> => readdir(folder).catch(() => [])

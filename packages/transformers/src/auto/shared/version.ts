@@ -1,6 +1,7 @@
 import {
   AutoQuantizer,
   CapabilityError,
+  ConfigError,
   cacheFolder,
   createScratchStore,
   dequantizeModel,
@@ -47,7 +48,8 @@ export async function quantizeVersion(
 ): Promise<Version> {
   const supplied = await readQuantize(how)
   options.signal?.throwIfAborted()
-  const { folder } = version.opened
+  const { folder, quantizer } = version.opened
+  if (quantizer?.savesFloats) throw blocksOfFile(folder)
   const merged = await AutoQuantizer.merge(version.quantization?.config, supplied, {
     modelFolder: folder,
   })
@@ -87,6 +89,12 @@ export async function dequantizeVersion(
   const opened: OpenedModel = { ...version.opened, quantizer: undefined, merged: undefined }
   return { ...version, opened, quantization: undefined, isRestored: true, stores: [...version.stores, store] }
 }
+
+const blocksOfFile = (folder: string): ConfigError =>
+  new ConfigError('MODEL_QUANTIZED', `${folder} was loaded in the blocks of its GGUF file`, {
+    file: folder,
+    hint: 'Load the file with the configuration: its weights are then quantized as they are read.',
+  })
 
 /** The weights of a dequantized model exist nowhere but in it: there is no file to stream them from. */
 const restoredWeights = (folder: string): CapabilityError =>

@@ -20,6 +20,10 @@ export function filledWeights(
   }
 }
 
-/** Bytes of all parameters as they are stored: each tied one once. */
-export const parameterBytes = ({ shell }: LoadedModel): number =>
-  stateDict(shell).reduce((sum, { parameter }) => sum + parameter.byteLength, 0)
+/**
+ * Bytes of all parameters as they are stored: each tied one once.
+ *
+ * @param restores see stateDict.
+ */
+export const parameterBytes = ({ shell }: LoadedModel, restores = false): number =>
+  stateDict(shell, restores).reduce((sum, { parameter }) => sum + parameter.byteLength, 0)

@@ -1,0 +1,149 @@
+import {
+  type BlockConstant,
+  blockProduct,
+  type CodeBits,
+  type GraphBuilder,
+  type GraphValue,
+  type LoweringInput,
+  packCodes,
+  rowPieces,
+} from '@hfquant/core'
+import { type GgufIntegerType, integersOf, splitBlocks } from '@hfquant/gguf'
+import { runKernel } from '@hfquant/kernels'
+import { type BlocksOrigin, blockRowBytes, checkFinite } from './block-rows.js'
+
+/** How the integers of a type become codes of the runtime's operators: code = integer − centre + 2^(bits − 1). */
+interface CodeLayout {
+  readonly bits: CodeBits
+  readonly blockSize: number
+  readonly centre: number
+  /** True where weights are (code − 2^(bits − 1)) · scale + offset, and not the product alone. */
+  readonly hasOffsets: boolean
+}
+
+/** The integers themselves, and the scale of each group: nothing is rounded again. */
+function codeLayout(type: GgufIntegerType): CodeLayout {
+  const { groupSize, range, hasLeast } = integersOf(type)
+  const [smallest, largest] = range
+  // Around zero, what rounded activations add up to is the smallest.
+  const centre = hasLeast ? (largest + 1) / 2 : 0
+  const fitsNibble = smallest - centre >= -8 && largest - centre <= 7
+  return { bits: fitsNibble ? 4 : 8, blockSize: groupSize, centre, hasOffsets: hasLeast }
+}
+
+/** y = x·Wᵀ by `MatMulNBits`, on the integers and scales of the file. */
+export function lowerBlocks(
+  graph: GraphBuilder,
+  layer: LoweringInput,
+  type: GgufIntegerType,
+  origin: BlocksOrigin,
+): GraphValue {
+  const { bits, blockSize, hasOffsets } = codeLayout(type)
+  const rows = blockRows(layer, type, origin)
+  return blockProduct(graph, layer.input, layer.weight, {
+    ...{ name: `${layer.weight.path}.matmul_nbits`, bits, blockSize },
+    codes: rows.codes,
+    scales: rows.scales,
+    offsets: hasOffsets ? { columns: blockSize, values: rows.offsets } : undefined,
+  })
+}
+
+/**
+ * Rows of a table by `GatherBlockQuantized`, which has no offsets: a table with them is looked up in float.
+ *
+ * @returns undefined for such a type.
+ */
+export function lowerBlocksOfTable(
+  graph: GraphBuilder,
+  layer: LoweringInput,
+  type: GgufIntegerType,
+  origin: BlocksOrigin,
+): GraphValue | undefined {
+  const { bits, blockSize, hasOffsets } = codeLayout(type)
+  if (hasOffsets) return undefined
+  const { path, outFeatures, inFeatures } = layer.weight
+  const rows = blockRows(layer, type, origin)
+  const constant = (part: 'codes' | 'scales', dtype: 'uint8' | 'float32', columns: number): GraphValue =>
+    graph.constant({ ...rows[part], name: `${path}.gather.${part}`, dtype, shape: [outFeatures, columns] })
+  const codes = constant('codes', 'uint8', (inFeatures * bits) / 8)
+  const scales = constant('scales', 'float32', inFeatures / blockSize)
+  return graph.node('GatherBlockQuantized', [codes, layer.input, scales], {
+    domain: 'com.microsoft',
+    attributes: {
+      bits: { int: bits },
+      block_size: { int: blockSize },
+      gather_axis: { int: 0 },
+      quantize_axis: { int: 1 },
+    },
+  })
+}
+
+type BlockRows = Readonly<Record<'codes' | 'scales' | 'offsets', BlockConstant>>
+
+function blockRows(layer: LoweringInput, type: GgufIntegerType, origin: BlocksOrigin): BlockRows {
+  const { inFeatures } = layer.weight
+  const constant = (make: (piece: RowPiece) => Uint8Array): BlockConstant => ({
+    async *chunks() {
+      for await (const piece of readRows(layer, type, origin)) yield make(piece)
+    },
+  })
+  return {
+    codes: constant(({ parts, count }) => packedCodes(parts.integers, count, inFeatures, codeLayout(type))),
+    scales: constant(({ parts }) => bytesOf(parts.steps)),
+    offsets: { chunks: () => turnedOffsets(layer, type, origin) },
+  }
+}
+
+interface RowPiece {
+  readonly first: number
+  readonly count: number
+  readonly parts: ReturnType<typeof splitBlocks>
+}
+
+async function* readRows(
+  { weight, read }: LoweringInput,
+  type: GgufIntegerType,
+  origin: BlocksOrigin,
+): AsyncGenerator<RowPiece> {
+  const blocks = await read(type)
+  const rowBytes = blockRowBytes(type, weight.inFeatures)
+  for (const [first, end] of rowPieces(weight.outFeatures, weight.inFeatures)) {
+    const parts = splitBlocks(type, blocks.subarray(first * rowBytes, end * rowBytes))
+    checkFinite(parts.steps, first, origin)
+    checkFinite(parts.leasts, first, origin)
+    yield { first, count: end - first, parts }
+  }
+}
+
+function packedCodes(
+  integers: Int8Array,
+  rows: number,
+  columns: number,
+  { bits, blockSize, centre }: CodeLayout,
+): Uint8Array {
+  if (centre !== 0) for (let at = 0; at < integers.length; at++) integers[at]! -= centre
+  return packCodes(bytesOf(integers), rows, { columns, bits, blockSize, signed: true })
+}
+
+/** float32 [blocks, outFeatures]: turned in memory, a thirty-second of the weights. */
+async function* turnedOffsets(
+  layer: LoweringInput,
+  type: GgufIntegerType,
+  origin: BlocksOrigin,
+): AsyncGenerator<Uint8Array> {
+  const { outFeatures, inFeatures } = layer.weight
+  const { blockSize, centre } = codeLayout(type)
+  const blocks = inFeatures / blockSize
+  const offsets = new Float32Array(outFeatures * blocks)
+  for await (const { first, parts } of readRows(layer, type, origin)) {
+    const { steps, leasts } = parts
+    for (let at = 0; at < steps.length; at++) offsets[first * blocks + at] = centre * steps[at]! - leasts[at]!
+  }
+  const turned = new Uint8Array(offsets.byteLength)
+  const shape = { dtype: 'float32', rows: outFeatures, columns: blocks }
+  runKernel('transposeFloats', shape, [bytesOf(offsets)], [turned])
+  yield turned
+}
+
+const bytesOf = ({ buffer, byteOffset, byteLength }: Int8Array | Float32Array): Uint8Array =>
+  new Uint8Array(buffer, byteOffset, byteLength)
