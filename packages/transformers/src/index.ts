@@ -45,7 +45,7 @@ export {
   type ClassifyTokensOptions,
   TokenClassifier,
 } from './auto/encoder/token-classifier.js'
-export { findGguf, isGguf } from './auto/gguf/find-gguf.js'
+export { findGguf, ggufModels, isGguf } from './auto/gguf/find-gguf.js'
 export {
   type InspectedExperts,
   type InspectedModule,

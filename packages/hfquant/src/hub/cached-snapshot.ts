@@ -1,5 +1,6 @@
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { ggufModels, isGguf } from '@hfquant/transformers'
 import type { CachedModel } from './cache.js'
 import { isCommitHash } from './model-id.js'
 import { MODEL_CONFIGS, type WantedFiles } from './needed-files.js'
@@ -14,11 +15,16 @@ export interface CachedSnapshot {
 /** Indexes of the largest published models have a few megabytes; a larger file is no index. */
 const MAX_INDEX_BYTES = 64 * 1024 * 1024
 
-/** The snapshot that `revision` stood for when it was last downloaded; asks nobody. */
+/**
+ * The snapshot that `revision` stood for when it was last downloaded; asks nobody.
+ *
+ * @param weights a GGUF file that is asked for in place of other weights.
+ */
 export async function findSnapshot(
   cached: CachedModel,
   revision: string,
   wanted: WantedFiles,
+  weights?: string,
 ): Promise<CachedSnapshot | undefined> {
   const commit = isCommitHash(revision) ? revision : (await readText(cached.ref(revision)))?.trim()
   if (commit === undefined || !isCommitHash(commit)) return undefined
@@ -26,6 +32,11 @@ export async function findSnapshot(
   const names = await readdir(folder).catch(() => undefined)
   if (names === undefined) return undefined
   if (wanted === 'tokenizer') return { folder, missing: await absent(folder, ['tokenizer.json']) }
+  const ggufs = weights !== undefined && isGguf(weights) ? [weights] : ggufModels(names)
+  const isOther = weightSets(names).length > 0 || names.some(isIndex)
+  if (ggufs.length > 0 && (!isOther || weights === ggufs[0])) {
+    return { folder, missing: await absent(folder, [...withShards(ggufs)]) }
+  }
   const configs = await absent(folder, MODEL_CONFIGS)
   const missing = configs.length === MODEL_CONFIGS.length ? ['config.json'] : []
   return { folder, missing: [...missing, ...(await missingWeights(folder, names))] }

@@ -11,6 +11,7 @@ export type HubErrorCode =
   | 'HUB_DOWNLOAD_INTERRUPTED'
   | 'HUB_FILE_CORRUPT'
   | 'HUB_NOT_A_MODEL'
+  | 'HUB_SEVERAL_MODELS'
   | 'HUB_NOT_CACHED'
 
 /** A model could not be fetched from the hub or found in its cache. Never carries an access token. */

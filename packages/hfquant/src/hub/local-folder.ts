@@ -19,7 +19,7 @@ export async function isLocalFolder(model: string, wanted: WantedFiles): Promise
     return true
   }
   if (found && isGguf(model)) return true
-  if (!found && !isAbsolute(model) && !/^[.~]|\\|:/.test(model) && !isGguf(model)) return false
+  if (!found && !isAbsolute(model) && !/^[.~]|\\|:/.test(model)) return false
   const state = found ? 'is a file' : 'does not exist'
   const similar = found ? undefined : await similarFolder(model)
   throw new CheckpointError(

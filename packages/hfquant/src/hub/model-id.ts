@@ -24,6 +24,19 @@ export function parseModelId(model: string): string {
   })
 }
 
+/** A file of a repository, as it is named behind the id. */
+const FILE_OF_MODEL = /^([^/]+\/[^/]+)\/([A-Za-z0-9][\w.-]*\.gguf)$/i
+
+/**
+ * The parts of a name such as "org/name/model-Q4_K_M.gguf"; of any other, the name alone.
+ *
+ * @throws ConfigError `MODEL_ID_INVALID`
+ */
+export function parseModelFile(model: string): { readonly id: string; readonly file?: string } {
+  const [, id, file] = FILE_OF_MODEL.exec(model) ?? []
+  return file === undefined ? { id: parseModelId(model) } : { id: parseModelId(id!), file }
+}
+
 /**
  * Checks a branch, tag or commit hash: it becomes the path of a file under `refs/`.
  *

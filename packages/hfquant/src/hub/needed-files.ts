@@ -1,3 +1,5 @@
+import { listNames } from '@hfquant/core/runtime'
+import { ggufModels, isGguf } from '@hfquant/transformers'
 import { HubError } from './errors.js'
 import { chooseWeights } from './weight-files.js'
 
@@ -63,7 +65,8 @@ export function neededFolders(listed: readonly ListedFile[], wanted: WantedFiles
  * there is one.
  *
  * @param preferred weights to take where they are listed, before the usual ones
- * @throws HubError `HUB_NOT_A_MODEL` when the repository lacks what cannot be missing, `HUB_RESPONSE_INVALID`
+ * @throws HubError `HUB_NOT_A_MODEL` when the repository lacks what cannot be missing, `HUB_SEVERAL_MODELS` for several
+ * GGUF files of which none is asked for, `HUB_RESPONSE_INVALID`
  */
 export function neededFiles(
   model: string,
@@ -77,7 +80,7 @@ export function neededFiles(
   const needed =
     wanted === 'tokenizer'
       ? [...configuration.filter(({ path }) => path === 'config.json'), ...tokenizer]
-      : [...configuration, ...tokenizer, ...filesBeside(files), ...weightsOf(files, preferred)]
+      : [...configuration, ...tokenizer, ...filesBeside(files), ...weightsOf(model, files, preferred)]
   const missing = missingFrom(needed, wanted)
   if (missing !== undefined) throw notAModel(model, missing)
   return needed.map((file) => hubFile(model, file))
@@ -102,17 +105,22 @@ function filesBeside(files: readonly ListedFile[]): ListedFile[] {
 const isListed = (files: readonly ListedFile[], wanted: string): boolean =>
   files.some(({ path }) => path === wanted)
 
-function weightsOf(files: readonly ListedFile[], preferred: string | undefined): ListedFile[] {
+function weightsOf(model: string, files: readonly ListedFile[], preferred: string | undefined): ListedFile[] {
   const names = chooseWeights(
     files.map(({ path }) => path),
     preferred,
   )
+  const [first, ...others] = ggufModels(names)
+  if (others.length > 0) throw several(model, [first!, ...others])
+  if (preferred !== undefined && isGguf(preferred) && first === undefined) throw lacks(model, preferred)
   return files.filter(({ path }) => names.includes(path))
 }
 
 function missingFrom(needed: readonly ListedFile[], wanted: WantedFiles): keyof typeof HINTS | undefined {
   const has = (fits: (path: string) => boolean) => needed.some(({ path }) => fits(path))
   if (wanted === 'tokenizer') return has((path) => path !== 'config.json') ? undefined : 'tokenizer files'
+  // A GGUF file has its configuration within itself.
+  if (has(isGguf)) return undefined
   if (!has((path) => (MODEL_CONFIGS as readonly string[]).includes(path))) return 'config.json'
   return has((path) => /^[^/]+\.(safetensors|bin)$/.test(path))
     ? undefined
@@ -120,7 +128,7 @@ function missingFrom(needed: readonly ListedFile[], wanted: WantedFiles): keyof 
 }
 
 const HINTS = {
-  'config.json': 'Check the id: this may be a dataset, an adapter or a GGUF repository.',
+  'config.json': 'Check the id: this may be a dataset or an adapter.',
   '.safetensors or pytorch_model.bin files': 'Look for a repository with safetensors weights.',
   'tokenizer files': 'Check the id; the model that this one was made from may have the tokenizer.',
 } as const
@@ -130,6 +138,18 @@ function notAModel(model: string, missing: keyof typeof HINTS): HubError {
     hint: HINTS[missing],
   })
 }
+
+const several = (model: string, found: readonly string[]): HubError =>
+  new HubError('HUB_SEVERAL_MODELS', `"${model}" has ${found.length} GGUF files: ${listNames(found)}`, {
+    ...{ field: 'model', found, expected: 'one of them' },
+    hint: `Name the file behind the id: "${model}/${found[0]}".`,
+  })
+
+const lacks = (model: string, file: string): HubError =>
+  new HubError('HUB_NOT_FOUND', `"${model}" has no file "${file}" at the top of its repository`, {
+    ...{ field: 'model', found: file },
+    hint: 'Look the name up on the page of the model.',
+  })
 
 function hubFile(model: string, { path, size, oid, lfs }: ListedFile): HubFile {
   const file: HubFile = lfs

@@ -7,7 +7,7 @@ import { HubError, type HubErrorCode } from './errors.js'
 import { hubFetch } from './hub-fetch.js'
 import { type HubSettings, hubSettings } from './hub-settings.js'
 import { didYouMean, isLocalFolder, similarFolder } from './local-folder.js'
-import { isCommitHash, parseModelId, parseRevision } from './model-id.js'
+import { isCommitHash, parseModelFile, parseRevision } from './model-id.js'
 import type { HubFile, WantedFiles } from './needed-files.js'
 
 /** How much of a file has arrived; files that the cache already holds are not reported. */
@@ -47,13 +47,16 @@ interface HubModel {
   readonly id: string
   readonly revision: string
   readonly wanted: WantedFiles
+  /** Weights that are asked for in place of the usual ones. */
+  readonly weights: string | undefined
   readonly settings: HubSettings
   readonly cached: CachedModel
 }
 
 /**
- * The folder of a model: `model` itself if it is a folder, otherwise the snapshot of the hub model with this id in the
- * cache that all Hugging Face tools share, downloaded if needed. A folder wins over a hub id of the same name.
+ * The folder of a model: `model` itself if it is a folder or a GGUF file, otherwise the snapshot of the hub model with this
+ * id in the cache that all Hugging Face tools share, downloaded if needed. A folder wins over a hub id of the same name. Of
+ * "org/name/file.gguf", that file in the snapshot.
  *
  * Reads the same environment variables as Python's huggingface_hub, among them `HF_HOME`, `HF_ENDPOINT`, `HF_TOKEN`,
  * `HF_HUB_OFFLINE` and `HF_HUB_DOWNLOAD_TIMEOUT`. A download that was killed is taken up where it ended. A hub that
@@ -72,9 +75,9 @@ export async function resolveModel(model: string, options: ResolveModelOptions =
   }
   checkOptions(options, NAMES)
   options.signal?.throwIfAborted()
-  const wanted = options.files ?? 'model'
+  const asked = options.files ?? 'model'
   await recoverFolder(model)
-  if (await isLocalFolder(model, wanted)) {
+  if (await isLocalFolder(model, asked)) {
     if (options.revision === undefined) return model
     throw new ConfigError('REVISION_OF_FOLDER', `"${model}" is a local folder, which has no revisions`, {
       field: 'revision',
@@ -82,21 +85,26 @@ export async function resolveModel(model: string, options: ResolveModelOptions =
       hint: 'Leave revision out, or give the hub id of the model from another working folder.',
     })
   }
-  const id = parseModelId(model)
+  const { id, file } = parseModelFile(model)
   const revision = parseRevision(options.revision ?? 'main')
   const settings = await hubSettings(process.env)
   const isOffline = settings.offline || options.localFilesOnly === true
-  const hubModel = { id, revision, wanted, settings, cached: cachedModel(settings, id) }
+  const weights = file ?? options.weights
+  // The tokenizer of such a file is within it.
+  const wanted = file === undefined ? asked : 'model'
+  const hubModel = { id, revision, wanted, weights, settings, cached: cachedModel(settings, id) }
   const similar = await similarFolder(model)
   try {
-    return isOffline ? await resolveFromCache(hubModel) : await ask(hubModel, similar, options)
+    const folder = isOffline ? await resolveFromCache(hubModel) : await ask(hubModel, similar, options)
+    return file === undefined ? folder : join(folder, file)
   } catch (error) {
     throw await explained(error, hubModel, similar)
   }
 }
 
-async function resolveFromCache({ cached, id, revision, wanted, settings }: HubModel): Promise<string> {
-  const snapshot = await findSnapshot(cached, revision, wanted)
+async function resolveFromCache(model: HubModel): Promise<string> {
+  const { cached, id, revision, wanted, weights, settings } = model
+  const snapshot = await findSnapshot(cached, revision, wanted, weights)
   if (snapshot?.missing.length === 0) return snapshot.folder
   const state = snapshot ? `lacks ${listNames(snapshot.missing)} in the cache` : 'is not in the cache'
   const [why, change] = settings.offline
@@ -123,8 +131,8 @@ async function ask(
 }
 
 async function download(
-  { id, revision, wanted, settings, cached }: HubModel,
-  { weights, signal, onProgress }: ResolveModelOptions,
+  { id, revision, wanted, weights, settings, cached }: HubModel,
+  { signal, onProgress }: ResolveModelOptions,
 ): Promise<string> {
   // The library of the hub takes a third of the time in which hfquant is imported.
   const { listModel } = await import('./list-model.js')
@@ -175,12 +183,12 @@ const AWAY: ReadonlySet<HubErrorCode> = new Set<HubErrorCode>([
  */
 async function explained(
   error: unknown,
-  { id, revision, wanted, cached }: HubModel,
+  { id, revision, wanted, weights, cached }: HubModel,
   similar: string | undefined,
 ): Promise<unknown> {
   if (!HubError.isInstance(error)) return error
   const { code, cause, found } = error
-  if (AWAY.has(code) && (await findSnapshot(cached, revision, wanted))?.missing.length === 0) {
+  if (AWAY.has(code) && (await findSnapshot(cached, revision, wanted, weights))?.missing.length === 0) {
     const hint = 'The cache holds this model from an earlier download: set HF_HUB_OFFLINE=1 to use it.'
     return new HubError(code, error.message, { cause, found, hint })
   }

@@ -1,3 +1,5 @@
+import { ggufModels } from '@hfquant/transformers'
+
 /** The weights of a model, best first: the first pattern that finds something is the one that is downloaded. */
 const SETS = [
   /^model\.safetensors$/,
@@ -11,12 +13,15 @@ const SETS = [
 export const MAX_SHARDS = 10_000
 
 /**
- * Of the names of files, one set of weights with its index: the best that is there, copies in other formats left out.
+ * Of the names of files, one set of weights with its index: the best that is there, copies in other formats left out. A
+ * GGUF file, with all of its parts, is one where nothing else is, or where it is asked for.
  *
  * @param preferred a file that is taken before all others.
  */
-export const chooseWeights = (names: readonly string[], preferred?: string): readonly string[] =>
-  preferred !== undefined && names.includes(preferred) ? [preferred] : (weightSets(names)[0] ?? [])
+export function chooseWeights(names: readonly string[], preferred?: string): readonly string[] {
+  if (preferred !== undefined && names.includes(preferred)) return [...withShards([preferred])]
+  return weightSets(names)[0] ?? [...withShards(ggufModels(names))]
+}
 
 /** Every set of weights that the names of files hold, best first. */
 export function weightSets(names: readonly string[]): string[][] {

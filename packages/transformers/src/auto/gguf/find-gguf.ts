@@ -13,7 +13,7 @@ export async function findGguf(path: string): Promise<string | undefined> {
   if (isGguf(path) && !(await isFolder(path))) return path
   const names = await readdir(path).catch(() => [])
   if (names.some((name) => OTHER_WEIGHTS.test(name))) return undefined
-  const models = names.filter((name) => isGguf(name) && !VISION.test(name) && !LATER_PART.test(name)).sort()
+  const models = ggufModels(names)
   const [first] = models
   if (first === undefined || models.length === 1) return first && join(path, first)
   throw new CheckpointError('GGUF_SEVERAL', `${path} holds ${models.length} models: ${listNames(models)}`, {
@@ -21,6 +21,10 @@ export async function findGguf(path: string): Promise<string | undefined> {
     hint: `Name the file itself: ${join(path, first)}`,
   })
 }
+
+/** Those of some names that are models: the first part of a split one, and nothing that only sees. */
+export const ggufModels = (names: readonly string[]): readonly string[] =>
+  names.filter((name) => isGguf(name) && !VISION.test(name) && !LATER_PART.test(name)).sort()
 
 export const isGguf = (name: string): boolean => /\.gguf$/i.test(name)
 
