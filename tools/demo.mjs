@@ -20,6 +20,10 @@ const STORIES = 40
 const SAMPLES = 32
 const PROMPT = 'One morning a girl named Mina'
 
+/** The same model, trained some hundred steps more with the arithmetic of one recipe; see train-qat.py beside the model. */
+const trainedFor = 'int8-dynamic-act-int4-weight'
+const trainedModel = join(dirname(demoModel), 'demo-model-qat')
+
 const LETTER = 'Ada Lovelace wrote to Charles Babbage of Cambridge University on 5 June 1833.'
 const LABELS = 'person,organisation,date'
 
@@ -51,13 +55,15 @@ async function demo() {
   console.log(
     `\nEach folder is loaded again, by its path alone, and reads ${STORIES} stories that no model has seen …\n`,
   )
-  const models = [demoModel, ...recipes.map((recipe) => join(folder, recipe))]
+  const aware = join(folder, 'aware')
+  await hfquantJson(['quantize', trainedModel, aware, '--recipe', trainedFor, '--json'])
+  const models = [demoModel, ...recipes.map((recipe) => join(folder, recipe)), aware]
   const { rows, tokens } = await hfquantJson(['eval', ...models, '--stories', String(STORIES), '--json'])
-  const variants = ['float (bfloat16)', ...recipes]
+  const variants = ['float (bfloat16)', ...recipes, `${trainedFor} (QAT)`]
   printTable([HEADINGS, ...rows.map((row, index) => [variants[index], ...cells(row)])])
   console.log(`
 loss and perplexity over ${tokens} predicted tokens; KL: mean divergence per token from the float model, in nats;
-gptq recipes calibrate on ${SAMPLES} texts here, on 128 by default; tokens/s: greedy decoding; memory: the peak of a process that loads and evaluates this one model`)
+gptq recipes calibrate on ${SAMPLES} texts here, on 128 by default; QAT: the model was trained for this recipe before; tokens/s: greedy decoding; memory: the peak of a process that loads and evaluates this one model`)
 
   const teller = 'nf4'
   console.log(`\nA story by ${teller}:\n`)

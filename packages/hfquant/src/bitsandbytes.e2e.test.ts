@@ -8,7 +8,8 @@ import { openSafetensors } from '@hfquant/safetensors'
 import { readTensorFile } from '@hfquant/testkit'
 import { AutoModelForCausalLM, quantizeModel } from '@hfquant/transformers'
 import { afterAll, describe, expect, test } from 'vitest'
-import { demoModel, storyList } from './demo/index.js'
+import { demoModel } from './demo/index.js'
+import { divergence, logProbabilities } from './testing/divergence.fixture.js'
 import { golden, largestDifference, readIntegers } from './testing/golden.fixture.js'
 
 registerLazyQuantizer({
@@ -179,42 +180,12 @@ describe('the demo model', () => {
   })
 
   test('diverges little as nf4, and hardly more when computed fast', async () => {
-    const stories = storyList({ seed: 2, stories: 20 })
-    const float = await logProbabilities(stories, { compute: 'exact' })
     const quantizationConfig = recipes.nf4!()
-    const exact = divergence(float, await logProbabilities(stories, { quantizationConfig, compute: 'exact' }))
-    const fast = divergence(float, await logProbabilities(stories, { quantizationConfig }))
+    const float = await logProbabilities(demoModel, { compute: 'exact' })
+    const found = await logProbabilities(demoModel, { quantizationConfig, compute: 'exact' })
+    const exact = divergence(float, found)
+    const fast = divergence(float, await logProbabilities(demoModel, { quantizationConfig }))
     expect(exact).toBeLessThan(2.6e-4)
     expect(fast).toBeLessThan(1.2 * exact)
   })
 })
-
-/** Logarithms of the probabilities of every next token of `<s> story </s>`. */
-async function logProbabilities(
-  stories: readonly string[],
-  options: Parameters<typeof AutoModelForCausalLM.fromPretrained>[1],
-): Promise<Float64Array[]> {
-  await using model = await AutoModelForCausalLM.fromPretrained(demoModel, options)
-  const tokenizer = (await model.tokenizer())!
-  const rows: Float64Array[] = []
-  for (const story of stories) {
-    const ids = tokenizer.encode(story)
-    const { logits, shape } = await model.forward({ inputIds: [[...(ids[0] === 1 ? [] : [1]), ...ids, 2]] })
-    for (let row = 0; row + 1 < shape[1]; row++)
-      rows.push(logSoftmax(logits.subarray(row * shape[2], (row + 1) * shape[2])))
-  }
-  return rows
-}
-
-function logSoftmax(values: Float32Array): Float64Array {
-  const sum = values.reduce((total, value) => total + Math.exp(value), 0)
-  return Float64Array.from(values, (value) => value - Math.log(sum))
-}
-
-/** Mean of KL(wanted || found) over the predictions. */
-function divergence(wanted: readonly Float64Array[], found: readonly Float64Array[]): number {
-  const each = wanted.map((row, i) =>
-    row.reduce((sum, p, token) => sum + Math.exp(p) * (p - found[i]![token]!), 0),
-  )
-  return each.reduce((sum, value) => sum + value, 0) / wanted.length
-}
