@@ -11,7 +11,7 @@ import { currentName, storedFormat } from './tensors/stored-format.js'
 /** `quant_method` "torchao": quantizes weights while they load, in the safetensors layout of torchao 0.15 and later; reads that of 0.14, too. */
 export const torchao: DefinedQuantizer<TorchAoSettings> = defineQuantizer<TorchAoSettings>({
   specVersion: 2,
-  revision: 1,
+  revision: 2,
   quantMethod: 'torchao',
   config: {
     parse: readSettings,

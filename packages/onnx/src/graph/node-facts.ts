@@ -4,7 +4,7 @@ import type { Literal, Node } from './graph-parts.js'
 /** Operators that compute every element from those in the same place, with the usual broadcasting. */
 export const ELEMENTWISE: ReadonlySet<string> = new Set([
   ...['Abs', 'Add', 'Cast', 'Clip', 'Div', 'Equal', 'GreaterOrEqual', 'Identity', 'Max', 'Min', 'Mul'],
-  ...['Neg', 'Round', 'Sigmoid', 'Sub', 'Tanh', 'Where'],
+  ...['Neg', 'QuantizeLinear', 'Round', 'Sigmoid', 'Sub', 'Tanh', 'Where'],
 ])
 
 /** Operators whose second input names the axes that they reduce. */
