@@ -30,7 +30,7 @@ const MAY_IMPORT = {
   '@hfquant/kernels': [],
   '@hfquant/core': FORMATS,
   '@hfquant/grammar': ['@hfquant/core'],
-  '@hfquant/calibrate': ['@hfquant/core'],
+  '@hfquant/calibrate': ['@hfquant/core', '@hfquant/kernels'],
   '@hfquant/onnx': ['@hfquant/core', '@hfquant/kernels', '@hfquant/grammar'],
   '@hfquant/models': ['@hfquant/core'],
   '@hfquant/transformers': [...RUNNING, '@hfquant/gguf', '@hfquant/models', '@hfquant/grammar'],

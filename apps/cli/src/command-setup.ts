@@ -6,6 +6,8 @@ import type { Terminal } from './output/terminal.js'
 export interface CommandSetup {
   /** The names that `--recipe` accepts. */
   readonly recipes: readonly string[]
+  /** Those of them that need calibration data. */
+  readonly calibratedRecipes: readonly string[]
   /** The options of `serve` by name; undefined where the server is not installed. */
   readonly serverOptions: Readonly<Record<string, ServerOption>> | undefined
   readonly terminal: Terminal

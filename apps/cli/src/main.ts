@@ -1,5 +1,5 @@
 import { channel } from 'node:diagnostics_channel'
-import { INFO_CHANNEL, type InfoEvent, recipeNames } from 'hfquant'
+import { calibratedRecipeNames, INFO_CHANNEL, type InfoEvent, recipeNames } from 'hfquant'
 import { listenForInterrupts } from './interrupt.js'
 import { surviveClosedStreams } from './output/closed-streams.js'
 import { describeFailure, reportFailure } from './output/failure.js'
@@ -24,11 +24,14 @@ channel(INFO_CHANNEL).subscribe((event) => terminal.line(`info: ${(event as Info
 try {
   // Without its backends the command still says what is wrong: see doctor.
   const recipes = await recipeNames().catch(() => [])
+  const calibratedRecipes = await calibratedRecipeNames().catch(() => [])
   const serverOptions = await import('@hfquant/server/options').then(
     ({ SERVER_OPTIONS }) => SERVER_OPTIONS,
     () => undefined,
   )
-  await createProgram({ recipes, serverOptions, terminal, signal }).parseAsync(argv, { from: 'user' })
+  await createProgram({ recipes, calibratedRecipes, serverOptions, terminal, signal }).parseAsync(argv, {
+    from: 'user',
+  })
 } catch (error) {
   terminal.clear()
   const failure = describeFailure(error, signal)

@@ -1,3 +1,4 @@
+import { calibrateBlocks } from '@hfquant/calibrate'
 import {
   CapabilityError,
   ConfigError,
@@ -12,8 +13,9 @@ import {
   unknownKeysRemark,
   type WeightInfo,
 } from '@hfquant/core'
+import { awqCalibration } from './calibrate/awq-calibration.js'
 import { formatSettings } from './config/format-settings.js'
-import { readSettings } from './config/read-settings.js'
+import { checkSettings, readSettings } from './config/read-settings.js'
 import { recoverSettings } from './config/recover-settings.js'
 import { type AwqSettings, DEFAULTS, KNOWN_KEYS, LOADING, VERSIONS } from './config/settings.js'
 import { CODES_IN_WORD } from './format/layout.js'
@@ -47,11 +49,18 @@ export const awq: DefinedQuantizer<AwqSettings> = defineQuantizer<AwqSettings>({
     dtype: 'float16',
     recover: recoverSettings,
   },
+  calibrate: {
+    defers: ({ method }) => method !== 'rtn',
+    async run(settings, context) {
+      if (context.waiting.length > 0) await calibrateBlocks(awqCalibration(settings), context)
+      return { ...settings, dataset: null }
+    },
+  },
 })
 
 function chooseFormat(
   weight: WeightInfo,
-  { version, groupSize, zeroPoint }: AwqSettings,
+  { version, groupSize, zeroPoint, referenceRange }: AwqSettings,
   { stored, preQuantized }: FormatContext,
 ): QuantizedFormat | Skip | Promise<QuantizedFormat | Skip> {
   if (preQuantized) {
@@ -64,18 +73,18 @@ function chooseFormat(
     return skip(`has ${outFeatures} output features, no multiple of ${CODES_IN_WORD}`)
   if (groupSize !== -1 && inFeatures % groupSize !== 0)
     return skip(`has ${inFeatures} input features, no multiple of ${groupSize}`)
-  return madeFormat(weight, groupSize)
+  return madeFormat(weight, { groupSize, reference: referenceRange })
 }
 
 /** Blocks are the members of a list of modules: "model.layers.0.mlp.up_proj". */
 const IN_BLOCK = /(^|\.)\d+\./
 
 /**
- * @throws CapabilityError FORMAT_LOAD_ONLY for what can be read and not made; ConfigError CALIBRATION_MISSING.
+ * @throws CapabilityError FORMAT_LOAD_ONLY for what can be read and not made; ConfigError CALIBRATION_MISSING, FIELD_VALUE.
  */
 function checkUse(settings: AwqSettings, { preQuantized }: ConfigUse): void {
   if (preQuantized) return
-  const { method, dataset, version, zeroPoint } = settings
+  const { method, dataset, version, zeroPoint } = checkSettings(settings)
   const field = version !== DEFAULTS.version ? 'version' : zeroPoint ? undefined : 'zero_point'
   if (field !== undefined) {
     throw new CapabilityError('FORMAT_LOAD_ONLY', `AWQ with this ${field} can be loaded, but not made`, {

@@ -12,7 +12,8 @@ beforeAll(async () => {
 })
 afterAll(() => rm(root, { recursive: true }))
 
-const block: SavedBlock = { parts: new Map(), warnings: ['a warning'], dropped: [] }
+const floats = new Map([['norm.weight', Float32Array.of(1, 0.5)]])
+const block: SavedBlock = { parts: new Map(), floats, warnings: ['a warning'], dropped: [] }
 
 function open(cache: string) {
   const checkpoint = { folder: join(root, 'model'), identity: async () => 'a model' }

@@ -22,6 +22,8 @@ import type { CalibrationMethod, PackedParts } from './calibration-method.js'
 export interface SavedBlock {
   /** Packed tensors by module path and component. */
   readonly parts: ReadonlyMap<string, PackedParts>
+  /** Values of float tensors that were changed, by their names. */
+  readonly floats: ReadonlyMap<string, Float32Array>
   readonly warnings: readonly string[]
   /** Batches that were left out from this block on. */
   readonly dropped: readonly number[]
@@ -146,7 +148,11 @@ const aligned = (parts: SavedBlock['parts']): SavedBlock['parts'] =>
   )
 
 /** Every component of every weight, of the size that it must have. */
-const isWhole = ({ parts, warnings, dropped }: SavedBlock, weights: readonly WaitingWeight[]): boolean =>
+const isWhole = (
+  { parts, floats, warnings, dropped }: SavedBlock,
+  weights: readonly WaitingWeight[],
+): boolean =>
+  [...floats.values()].every((values) => values instanceof Float32Array) &&
   Array.isArray(warnings) &&
   Array.isArray(dropped) &&
   weights.every(({ info, format }) =>

@@ -8,16 +8,18 @@ import {
 } from '@hfquant/core/runtime'
 import { planBatches } from './batches.js'
 import { openBlockState, type SavedBlock } from './block-state.js'
-import type { CalibrationMethod } from './calibration-method.js'
+import type { BlockMethod, CalibrationMethod, LevelMethod } from './calibration-method.js'
 import { createHiddenStore } from './hidden-store.js'
-import { makeLevels, warnOfRounded } from './make-levels.js'
-import { type MadeBlock, putInPlace, type Run } from './run.js'
+import { makeBlock } from './make-block.js'
+import { makeLevels } from './make-levels.js'
+import { type MadeBlock, putInPlace, type Run, warnOfRounded } from './run.js'
 import { createScratchArrays } from './scratch-arrays.js'
 import { collectSequences } from './sequences.js'
 import { createStopwatch } from './stopwatch.js'
 
 /**
- * Quantizes all weights that wait, block after block: each sees the inputs that the quantized ones before it produce. One
+ * Quantizes all weights that wait, block after block: each sees the inputs that the quantized ones before it produce, or,
+ * with a method of whole blocks, those that the float model has. One
  * block and the statistics of the modules at work are in memory, and hidden states up to a limit. Finished blocks are kept
  * aside, so that a run that was interrupted goes on where it was.
  *
@@ -68,24 +70,67 @@ async function runBlock(
   isRead: boolean,
 ): Promise<MadeBlock> {
   const { method } = run
-  const made: MadeBlock = { parts: new Map(), warnings: [], rounded: [], dropped: [] }
-  if (saved !== undefined) await takeOver(run, own, saved)
-  const stages = block.open({ cut: method.sequential })
-  for (const [index, stage] of stages.entries()) {
-    if (saved === undefined) await makeLevels(run, stage, made)
-    if (stage.openOutput !== undefined && (isRead || index < stages.length - 1))
-      await passThrough(run, stage.openOutput)
-  }
+  const made: MadeBlock = { parts: new Map(), floats: new Map(), warnings: [], rounded: [], dropped: [] }
+  if (method.kind === 'blocks') await runFloatBlock(run, method, block, own, saved, isRead, made)
+  else await runStages(run, method, block, own, saved, isRead, made)
   warnOfRounded(run, made)
   return made
 }
 
+/** Stage after stage: each is passed through once its weights are made. */
+async function runStages(
+  run: Run,
+  method: LevelMethod,
+  block: CalibrationBlock,
+  own: readonly WaitingWeight[],
+  saved: SavedBlock | undefined,
+  isRead: boolean,
+  made: MadeBlock,
+): Promise<void> {
+  if (saved !== undefined) await takeOver(run, own, saved)
+  const stages = block.open({ cut: method.sequential })
+  for (const [index, stage] of stages.entries()) {
+    if (saved === undefined) await makeLevels(run, method, stage, made)
+    if (stage.openOutput !== undefined && (isRead || index < stages.length - 1))
+      await passThrough(run, stage.openOutput)
+  }
+}
+
+/** As a whole: it is passed through before anything in it changes. */
+async function runFloatBlock(
+  run: Run,
+  method: BlockMethod,
+  { rescalings, open }: CalibrationBlock,
+  weights: readonly WaitingWeight[],
+  saved: SavedBlock | undefined,
+  isRead: boolean,
+  made: MadeBlock,
+): Promise<void> {
+  const stage = open({ cut: false })[0]!
+  const { openOutput } = stage
+  const pass = async () => {
+    if (openOutput !== undefined && isRead) await passThrough(run, openOutput)
+  }
+  if (saved === undefined) {
+    await makeBlock(run, method, { stage, weights, rescalings, passThrough: pass }, made)
+    return
+  }
+  drop(run, saved)
+  await pass()
+  await takeOver(run, weights, saved)
+}
+
 async function takeOver(run: Run, own: readonly WaitingWeight[], saved: SavedBlock): Promise<void> {
+  for (const [name, values] of saved.floats) await run.context.floats.write(name, values)
   for (const weight of own) {
     await putInPlace(run, { weight, parts: saved.parts.get(weight.info.path)!, figures: undefined })
   }
   for (const warning of saved.warnings) run.context.warn(warning)
-  for (const batch of saved.dropped) run.live.delete(batch)
+  drop(run, saved)
+}
+
+function drop({ live }: Run, { dropped }: SavedBlock): void {
+  for (const batch of dropped) live.delete(batch)
 }
 
 async function passThrough(run: Run, open: NonNullable<CalibrationStage['openOutput']>): Promise<void> {

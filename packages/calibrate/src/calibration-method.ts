@@ -1,7 +1,9 @@
 import type {
+  FloatTensors,
   GroupStatistics,
   KernelWorkers,
   QuantizedFormat,
+  Rescaling,
   StatisticsRequest,
   WaitingWeight,
 } from '@hfquant/core'
@@ -10,7 +12,9 @@ import type { ScratchArrays } from './scratch-arrays.js'
 import type { Stopwatch } from './stopwatch.js'
 
 /** How a method quantizes the weights of a block, once it knows what they multiply. */
-export interface CalibrationMethod {
+export type CalibrationMethod = LevelMethod | BlockMethod
+
+interface CommonMethod {
   /** Named in the manifest of what an interrupted run leaves in the cache folder. */
   readonly name: string
   /**
@@ -19,6 +23,13 @@ export interface CalibrationMethod {
    */
   readonly identity: unknown
   readonly data: CalibrationSettings
+  /** How stored components are read: of a weight that was made now, or by an earlier run. */
+  formatOf(weight: WaitingWeight, parts: PackedParts): QuantizedFormat
+}
+
+/** Makes the weights of a block in the order in which they work; each block reads what the quantized ones before it give. */
+export interface LevelMethod extends CommonMethod {
+  readonly kind: 'levels'
   /**
    * True: modules of a block one after the other, each with the inputs that the quantized earlier ones give it. False: all of
    * them with the inputs that the float ones give.
@@ -28,8 +39,30 @@ export interface CalibrationMethod {
   readonly statistics: StatisticsRequest
   /** Quantizes modules that need no results of each other. */
   level(groups: readonly SeenGroup[], tools: LevelTools): AsyncIterable<MadeWeight>
-  /** How stored components are read: of a weight that was made now, or by an earlier run. */
-  formatOf(weight: WaitingWeight, parts: PackedParts): QuantizedFormat
+}
+
+/**
+ * Makes the weights of a block together, from what the float model computes: blocks are independent of each other. The method
+ * may change what stays in float, such as norms.
+ */
+export interface BlockMethod extends CommonMethod {
+  readonly kind: 'blocks'
+  /** Observes first, as often as it likes; then changes floats, and gives all weights of the block. */
+  block(block: SeenBlock, tools: LevelTools): AsyncIterable<MadeWeight>
+}
+
+/** A block whose weights wait. */
+export interface SeenBlock {
+  readonly weights: readonly WaitingWeight[]
+  /** Channels that may be divided where they are made and multiplied where they are read. */
+  readonly rescalings: readonly Rescaling[]
+  /** What is written is kept for a run that goes on where this one was interrupted. */
+  readonly floats: FloatTensors
+  /**
+   * Runs the float block on all sequences, and adds up over the inputs of its weights; groups of weights come together as
+   * far as their statistics fit in memory.
+   */
+  observe(statistics: StatisticsRequest): AsyncIterable<readonly SeenGroup[]>
 }
 
 /** Weights that multiply the same inputs, and what is known of these. */
@@ -48,7 +81,7 @@ export type PackedParts = ReadonlyMap<string, Uint8Array>
 export interface MadeWeight {
   readonly weight: WaitingWeight
   readonly parts: PackedParts
-  /** Undefined for a weight that was rounded. */
+  /** Undefined for a weight that was rounded, and where the method does not measure it. */
   readonly figures: { readonly loss: number; readonly relativeError: number } | undefined
   /** Why the weight was rounded to nearest instead of calibrated. */
   readonly rounded: string | undefined

@@ -1,13 +1,18 @@
 export { calibrateBlocks } from './calibrate-blocks.js'
-export { asCalibrationData, type CalibrationData, type CalibrationSample } from './calibration-data.js'
+export type { CalibrationData, CalibrationSample } from './calibration-data.js'
 export type {
+  BlockMethod,
   CalibrationMethod,
+  LevelMethod,
   LevelTools,
   MadeWeight,
   PackedParts,
+  SeenBlock,
   SeenGroup,
 } from './calibration-method.js'
 export type { CalibrationSettings } from './calibration-settings.js'
+export { checkCalibration, checkCalibrationData } from './check-calibration.js'
+export { joinPanels, PANEL_ROWS, rowEnergies, triangleRoom } from './moments.js'
 export { readWeight } from './read-weight.js'
 export { createScratchArrays, rangeOf, type ScratchArrays } from './scratch-arrays.js'
 export { eachRows, rowsOf, type SharedWeight, type Workers } from './shared-weight.js'

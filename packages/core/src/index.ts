@@ -13,12 +13,15 @@ export type {
   HiddenStates,
   LinearGroup,
   OutputPass,
+  RescaledOutput,
+  Rescaling,
   StatisticsPass,
   StatisticsRequest,
 } from './contract/calibration.js'
 export type {
   CalibrationContext,
   CalibrationFigures,
+  FloatTensors,
   KernelWork,
   KernelWorkers,
   MemoryBytes,

@@ -2,6 +2,7 @@ import {
   ConfigError,
   checkOptions,
   closestName,
+  MethodConfig,
   type MethodSigns,
   type QuantizationConfig,
   type QuantizerBackend,
@@ -95,6 +96,15 @@ export function installedBackends(): Promise<readonly InstalledBackend[]> {
 export async function recipeNames(): Promise<readonly string[]> {
   return Object.keys(await allRecipes())
 }
+
+/** Those of them that need calibration data. */
+export async function calibratedRecipeNames(): Promise<readonly string[]> {
+  const recipes = Object.entries(await allRecipes())
+  return recipes.filter(([, make]) => calibrates(make())).map(([name]) => name)
+}
+
+const calibrates = (config: QuantizationConfig): boolean =>
+  config instanceof MethodConfig && config.backend.definition.calibrate?.defers(config.value) === true
 
 /**
  * A quantization configuration by name.

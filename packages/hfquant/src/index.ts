@@ -142,6 +142,7 @@ export {
   type HubOptions,
 } from './auto.js'
 export {
+  calibratedRecipeNames,
   type InstalledBackend,
   installedBackends,
   type RecipeOptions,

@@ -34,9 +34,16 @@ export function addQuantize(program: Command, setup: CommandSetup): void {
       '--quantize-lm-head',
       'quantize the output projection as well, unless it is tied to the embedding',
     )
-    .option('--calibration <file>', 'text or .jsonl file, for recipes that calibrate (gptq-*)')
+    .option(
+      '--calibration <file>',
+      `text or .jsonl file, for recipes that calibrate: ${setup.calibratedRecipes.join(', ')}`,
+    )
     .option('--samples <n>', 'calibration sequences at most (default: 128)', wholeNumber(1))
-    .option('--sequence-length <n>', 'tokens of a calibration sequence (default: 2048)', wholeNumber(2))
+    .option(
+      '--sequence-length <n>',
+      'tokens of a calibration sequence (default: that of the method)',
+      wholeNumber(2),
+    )
     .option('--dry-run', 'check everything that headers tell, say what would be done, write nothing')
     .option('--compile', 'compile the result into the cache, too, as `hfquant cache warm` does')
     .option('--workers <n>', 'threads that quantize (default: one per core, at most 8)', wholeNumber(1))
@@ -60,13 +67,13 @@ async function quantize(
   model: string,
   out: string,
   options: QuantizeOptions,
-  { terminal, signal, recipes }: CommandSetup,
+  { terminal, signal, ...offered }: CommandSetup,
 ): Promise<void> {
   const start = performance.now()
   const { json = false, dryRun = false } = options
   if (dryRun && json) terminal.line(DRY_RUN)
   else if (dryRun) printLines([DRY_RUN])
-  checkChoice(options, recipes)
+  checkChoice(options, offered)
   const folder = await resolveModel(model, { signal, onProgress: showDownload(terminal) })
   const quantizationConfig = await chooseQuantization(folder, options)
   await checkOutput(folder, out)

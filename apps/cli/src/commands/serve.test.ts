@@ -35,7 +35,13 @@ async function start(port: string): Promise<readonly string[]> {
       if (text.startsWith('listening')) stop.abort()
     },
   }
-  const program = createProgram({ recipes: [], serverOptions: SERVER_OPTIONS, terminal, signal: stop.signal })
+  const program = createProgram({
+    recipes: [],
+    calibratedRecipes: [],
+    serverOptions: SERVER_OPTIONS,
+    terminal,
+    signal: stop.signal,
+  })
   const options = ['--load', 'lazy', '--shutdown-delay', '0', '--log-level', 'silent', '--port', port]
   await program.parseAsync(['serve', demoModel, ...options], { from: 'user' })
   return lines

@@ -13,8 +13,15 @@ export interface QuantizationChoice {
   readonly sequenceLength?: number
 }
 
+/** The recipes that there are, and those of them that calibrate. */
+export interface OfferedRecipes {
+  readonly recipes: readonly string[]
+  readonly calibratedRecipes: readonly string[]
+}
+
 /** @throws UsageError unless there is either a recipe or a config, with the options that belong to it. */
-export function checkChoice(choice: QuantizationChoice, recipes: readonly string[]): void {
+export function checkChoice(choice: QuantizationChoice, offered: OfferedRecipes): void {
+  const { recipes } = offered
   if (choice.recipe === undefined && choice.config === undefined) {
     throw new UsageError('RECIPE_MISSING', 'neither --recipe nor --config says how to quantize', {
       field: 'recipe',
@@ -23,7 +30,7 @@ export function checkChoice(choice: QuantizationChoice, recipes: readonly string
     })
   }
   if (choice.config === undefined) {
-    checkCalibration(choice, recipes)
+    checkCalibration(choice, offered)
     return
   }
   const exclusive = (['recipe', 'samples', 'sequenceLength'] as const).find(
@@ -38,25 +45,22 @@ export function checkChoice(choice: QuantizationChoice, recipes: readonly string
 }
 
 /** Who gives texts to a recipe that reads none expects another result. */
-function checkCalibration(choice: QuantizationChoice, recipes: readonly string[]): void {
+function checkCalibration(choice: QuantizationChoice, { recipes, calibratedRecipes }: OfferedRecipes): void {
   const name = choice.recipe!
   const stray = (['calibration', 'samples', 'sequenceLength'] as const).find(
     (one) => choice[one] !== undefined,
   )
-  if (stray === undefined || name.startsWith(CALIBRATES) || !recipes.includes(name)) return
+  if (stray === undefined || calibratedRecipes.includes(name) || !recipes.includes(name)) return
   throw new UsageError(
     'OPTIONS_EXCLUSIVE',
     `--${optionName(stray)} is given, and ${name} does not calibrate`,
     {
       field: optionName(stray),
-      expected: recipes.filter((recipe) => recipe.startsWith(CALIBRATES)),
-      hint: 'Leave it out, or take one of the recipes that begin with gptq-.',
+      expected: calibratedRecipes,
+      hint: `Leave it out, or take a recipe that calibrates: ${calibratedRecipes.join(', ')}.`,
     },
   )
 }
-
-/** What the names of recipes that calibrate begin with. */
-const CALIBRATES = 'gptq-'
 
 const optionName = (name: string): string => (name === 'sequenceLength' ? 'sequence-length' : name)
 

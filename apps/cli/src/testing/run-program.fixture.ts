@@ -11,7 +11,13 @@ export async function runProgram(...args: readonly string[]): Promise<string> {
   const terminal = { line() {}, progress() {}, clear() {} }
   const signal = new AbortController().signal
   try {
-    await createProgram({ recipes: [], serverOptions: undefined, terminal, signal }).parseAsync([...args], {
+    await createProgram({
+      recipes: [],
+      calibratedRecipes: [],
+      serverOptions: undefined,
+      terminal,
+      signal,
+    }).parseAsync([...args], {
       from: 'user',
     })
     return output

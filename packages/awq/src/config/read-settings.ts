@@ -1,3 +1,4 @@
+import { type CalibrationData, checkCalibration, checkCalibrationData } from '@hfquant/calibrate'
 import {
   ConfigError,
   type JsonObject,
@@ -26,8 +27,23 @@ export function readSettings(json: JsonObject): AwqSettings {
     zeroPoint: readBoolean(json, 'zero_point', DEFAULTS.zeroPoint),
     version: readVersion(json),
     modulesToNotConvert: readStrings(json, 'modules_to_not_convert', undefined) ?? null,
+    dataset: readDataset(json),
     others: unknownEntries(json, OWN_KEYS),
   }
+}
+
+/** The name of a data set says what Python calibrated with; texts come from a caller. */
+const readDataset = ({ dataset }: JsonObject): CalibrationData | null =>
+  typeof dataset === 'string' || dataset == null ? null : checkCalibrationData(dataset)
+
+/** @throws ConfigError that names the field, of settings that config.json does not have. */
+export function checkSettings(settings: AwqSettings): AwqSettings {
+  const { method, clip, referenceRange } = settings
+  oneOf(method, ['awq', 'rtn'], 'method')
+  readBoolean({ clip }, 'clip', false)
+  readBoolean({ referenceRange }, 'referenceRange', false)
+  checkCalibration(settings)
+  return settings
 }
 
 function checkGroupSize(size: number, field: string): number {

@@ -23,8 +23,18 @@ export interface AwqSettings {
   readonly version: string
   /** Modules that stay in float, in addition to the output projection. */
   readonly modulesToNotConvert: readonly string[] | null
+  /** Whether weights are bounded where that makes their outputs better; null: for groups of 128 and more. */
+  readonly clip: boolean | null
+  /** The range of AutoAWQ, in which a group far from 0 saturates. */
+  readonly referenceRange: boolean
   /** Never part of config.json. */
   readonly dataset: CalibrationData | null
+  /** Sequences at most. */
+  readonly samples: number
+  /** Tokens of a sequence that texts are cut into. */
+  readonly sequenceLength: number | null
+  /** Bytes of hidden states that stay in memory; what goes beyond lies in a file. */
+  readonly maxHiddenBytes: number
   /** Other entries of the block as they were read: runtime switches of Python, and what is not known. */
   readonly others: JsonObject
 }
@@ -36,7 +46,12 @@ export const DEFAULTS: AwqSettings = {
   zeroPoint: true,
   version: 'gemm',
   modulesToNotConvert: null,
+  clip: null,
+  referenceRange: false,
   dataset: null,
+  samples: 128,
+  sequenceLength: 512,
+  maxHiddenBytes: 64 * 2 ** 20,
   others: {},
 }
 

@@ -22,7 +22,8 @@ export interface Grid {
  */
 export function findGrid(weights: Float32Array, reference: boolean): Grid {
   let [low, high] = reference ? [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY] : [0, 0]
-  for (const weight of weights) {
+  for (let at = 0; at < weights.length; at++) {
+    const weight = weights[at]!
     if (weight < low) low = weight
     if (weight > high) high = weight
   }
@@ -33,5 +34,17 @@ export function findGrid(weights: Float32Array, reference: boolean): Grid {
 }
 
 /** clamp(round(w / scale) + zero, 0, 15) */
-export const codeOf = (weight: number, { scale, zero }: Grid): number =>
-  Math.min(Math.max(roundHalfToEven(fround(weight / scale)) + zero, 0), LARGEST_CODE)
+export function codeOf(weight: number, { scale, zero }: Grid): number {
+  // Adding a number whose last bit counts ones rounds half to even; what is out of its reach is beyond the codes as well.
+  const code = fround(weight / scale) + LAST_BIT_IS_ONE - LAST_BIT_IS_ONE + zero
+  return Math.max(0, Math.min(code, LARGEST_CODE))
+}
+
+const LAST_BIT_IS_ONE = 1.5 * 2 ** 52
+
+/** Puts in the place of the weights of a group what is left of them. */
+export function roundGroup(weights: Float32Array, reference: boolean): void {
+  const grid = findGrid(weights, reference)
+  const { scale, zero } = grid
+  for (let at = 0; at < weights.length; at++) weights[at] = (codeOf(weights[at]!, grid) - zero) * scale
+}

@@ -4,10 +4,18 @@ import { codeOf, findGrid } from './grid.js'
 import { type AwqLayout, CODES_IN_WORD, groupCount } from './layout.js'
 import { packGemm } from './pack-gemm.js'
 
+/** How weights are rounded. */
+export interface RoundingRules {
+  /** Columns that share a scale; -1: all of a row. */
+  readonly groupSize: number
+  /** See `findGrid`. */
+  readonly reference: boolean
+}
+
 /** The format of a weight that is quantized here: gemm, with float16 scales. */
 export function madeFormat(
   { outFeatures: rows, inFeatures: columns }: WeightInfo,
-  size: number,
+  { groupSize: size, reference }: RoundingRules,
 ): QuantizedFormat {
   const groupSize = size === -1 ? columns : size
   const groups = groupCount(columns, groupSize)
@@ -35,7 +43,7 @@ export function madeFormat(
         const line = values.at(row)
         for (let group = 0; group < groups; group++) {
           const [first, end] = [group * groupSize, (group + 1) * groupSize]
-          const grid = findGrid(line.subarray(first, end), false)
+          const grid = findGrid(line.subarray(first, end), reference)
           zeros[row * groups + group] = grid.zero
           scales[group * count + row] = float32ToFloat16(grid.scale)
           for (let column = first; column < end; column++) {

@@ -59,12 +59,27 @@ export interface KernelWorkers {
   run(work: KernelWork, options?: { readonly signal?: AbortSignal }): Promise<{ readonly nonFinite: number }>
 }
 
+/** Tensors that are saved in float: of norms, biases, and weights of layers that are not quantized. By their full names. */
+export interface FloatTensors {
+  has(name: string): boolean
+  /** Its values, in the order in which the model has them. */
+  read(name: string): Promise<Float32Array>
+  /**
+   * Puts other values in their place, rounded to the dtype of the tensor; in the files of the model that is made, never in
+   * those of the checkpoint.
+   *
+   * @throws RuntimeError VALUE_RANGE for a value that the dtype does not hold.
+   */
+  write(name: string, values: Float32Array): Promise<void>
+}
+
 /** What a method works with that calibrates. */
 export interface CalibrationContext {
   /** Weights that wait, in the order of the model. */
   readonly waiting: readonly WaitingWeight[]
   /** Every quantized weight of the model. */
   placed(): readonly PlacedWeight[]
+  readonly floats: FloatTensors
   /** Undefined when nothing waits, or the architecture cannot be run block by block. */
   readonly model: Calibration | undefined
   readonly checkpoint: { readonly folder: string; identity(): Promise<string> }

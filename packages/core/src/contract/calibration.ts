@@ -70,10 +70,31 @@ export interface CalibrationStage {
   readonly openOutput?: () => Promise<OutputPass>
 }
 
+/**
+ * Channels that may be divided where they are made, if they are multiplied by as much wherever they are read: the model
+ * computes the same.
+ */
+export interface Rescaling {
+  readonly before: RescaledOutput
+  /** Paths of all linear layers that read these channels, and nothing else does. */
+  readonly after: readonly string[]
+}
+
+export interface RescaledOutput {
+  /** A norm, whose weight and bias have a number for each channel; or a linear layer, whose last rows make them. */
+  readonly kind: 'norm' | 'linear'
+  /** Path of the module. */
+  readonly path: string
+  /** What the stored weight of a norm is short of: 1 where it multiplies with 1 + weight; default 0. */
+  readonly offset?: number | undefined
+}
+
 /** Layers between two hidden states, which are quantized together. */
 export interface CalibrationBlock {
   /** Paths of the layers: more than one where layers take turns, each of them several times. */
   readonly paths: readonly string[]
+  /** Within these layers, those of a block in the order of its arithmetic; none where the architecture names none. */
+  readonly rescalings: readonly Rescaling[]
   /** Its stages; a single one unless it may be cut, or where a layer is run several times. */
   open(options: { readonly cut: boolean }): readonly CalibrationStage[]
 }

@@ -9,6 +9,7 @@ import { findModule, walkModules } from '../shell/module.js'
 import { placeQuantized, QuantizedModule } from '../shell/quantized-module.js'
 import type { Shell } from '../shell/shell.js'
 import { storageRange } from '../shell/storage-range.js'
+import { floatTensors } from './float-tensors.js'
 import type { DeferredWeight, PostprocessContext } from './hf-quantizer.js'
 
 /** A loaded model as a method sees it that quantizes what waits. */
@@ -20,6 +21,7 @@ export function calibrationContext(context: PostprocessContext): CalibrationCont
   return {
     waiting: deferred.map((weight) => waitingWeight(weight, context)),
     placed: () => [...walkModules(shell.root)].flatMap(([path, module]) => placedAt(path, module, shell)),
+    floats: floatTensors(shell),
     model: calibration,
     checkpoint: { folder: checkpoint.folder, identity: () => checkpointIdentity(checkpoint) },
     pool,

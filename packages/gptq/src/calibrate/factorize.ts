@@ -1,8 +1,8 @@
-import { rangeOf } from '@hfquant/calibrate'
+import { PANEL_ROWS, rangeOf } from '@hfquant/calibrate'
 import type { KernelWorkers } from '@hfquant/core'
 import { createKernelPool } from '@hfquant/kernels'
 import type { ColumnOrder } from './column-order.js'
-import { type Hessian, PANEL_ROWS } from './hessian.js'
+import type { Hessian } from './hessian.js'
 
 export interface DampingRules {
   readonly dampPercent: number

@@ -1,8 +1,16 @@
-import type { CalibrationMethod, LevelTools, MadeWeight, SeenGroup } from '@hfquant/calibrate'
+import {
+  joinPanels,
+  type LevelMethod,
+  type LevelTools,
+  type MadeWeight,
+  PANEL_ROWS,
+  type SeenGroup,
+  triangleRoom,
+} from '@hfquant/calibrate'
 import { formatSettings } from '../config/format-settings.js'
 import type { GptqSettings } from '../config/settings.js'
 import { layoutOf } from '../format/layout-of.js'
-import { type Hessian, hessianOf, joinPanels, PANEL_ROWS, triangleRoom } from './hessian.js'
+import { type Hessian, hessianOf } from './hessian.js'
 import { packedFormat } from './pack-parts.js'
 import { quantizeGroup } from './quantize-group.js'
 
@@ -16,7 +24,8 @@ const POOR = 2
 const GOOD = 8
 
 /** GPTQ, as a model is run through it. */
-export const gptqCalibration = (settings: GptqSettings): CalibrationMethod => ({
+export const gptqCalibration = (settings: GptqSettings): LevelMethod => ({
+  kind: 'levels',
   name: 'gptq',
   identity: identityOf(settings),
   data: { ...settings, dataset: settings.dataset! },

@@ -1,9 +1,10 @@
+import { triangleRoom } from '@hfquant/calibrate'
 import type { WaitingWeight } from '@hfquant/core'
 import { settingsFor } from '../config/read-settings.js'
 import { layoutOf } from '../format/layout-of.js'
 import { type ColumnOrder, columnOrder } from './column-order.js'
 import { type Factor, factorize } from './factorize.js'
-import { type Hessian, triangleRoom } from './hessian.js'
+import type { Hessian } from './hessian.js'
 import type { GroupContext } from './quantize-group.js'
 
 /** The order of a module's columns and the factor in that order; undefined when the Hessian has none. */

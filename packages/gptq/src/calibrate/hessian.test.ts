@@ -1,11 +1,11 @@
-import { createScratchArrays } from '@hfquant/calibrate'
+import { createScratchArrays, joinPanels, PANEL_ROWS, triangleRoom } from '@hfquant/calibrate'
 import { createKernelPool, lowerPanels, runKernel } from '@hfquant/kernels'
 import { afterAll, describe, expect, test } from 'vitest'
 import { golden } from '../golden.fixture.js'
 import { shared } from './algorithm.fixture.js'
 import { columnOrder } from './column-order.js'
 import { factorize } from './factorize.js'
-import { hessianOf, joinPanels, PANEL_ROWS, triangleRoom } from './hessian.js'
+import { hessianOf } from './hessian.js'
 
 const pool = createKernelPool({ workers: 2 })
 afterAll(() => pool.dispose())

@@ -1,8 +1,5 @@
-import type { ScratchArrays } from '@hfquant/calibrate'
-import { lowerPanels, triangleLength } from '@hfquant/kernels'
-
-/** Rows of the panels in which triangles lie: a multiple of the 128 columns that the column loop works on at a time. */
-export const PANEL_ROWS = 512
+import { PANEL_ROWS } from '@hfquant/calibrate'
+import { lowerPanels } from '@hfquant/kernels'
 
 /** The second moments of a layer's inputs, (2 / sequences) Σ x·xᵀ. */
 export interface Hessian {
@@ -14,16 +11,6 @@ export interface Hessian {
   /** 1 for channels that never fired. */
   readonly dead: Uint8Array
 }
-
-/** Puts the panels of a sum together in shared memory. They are taken out of their list, so that none stays in memory twice. */
-export function joinPanels(panels: Float32Array[], size: number, target: Float32Array): Float32Array {
-  for (const { offset } of lowerPanels(size, PANEL_ROWS)) target.set(panels.shift()!, offset)
-  return target
-}
-
-/** Room for the triangle of a Hessian, and for its factor in the same place. */
-export const triangleRoom = (scratch: ScratchArrays, use: string, size: number): Float32Array =>
-  scratch.floats(use, triangleLength(size, PANEL_ROWS))
 
 /**
  * @param values Σ x·xᵀ in shared memory, which becomes the Hessian.

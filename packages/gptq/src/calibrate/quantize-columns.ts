@@ -1,5 +1,6 @@
 import {
   eachRows,
+  PANEL_ROWS,
   rangeOf,
   rowsOf,
   type ScratchArrays,
@@ -12,7 +13,6 @@ import { type GridRules, gridParams } from '../format/gptq-format.js'
 import { type GptqLayout, groupCount } from '../format/layout.js'
 import type { ColumnOrder } from './column-order.js'
 import type { Factor } from './factorize.js'
-import { PANEL_ROWS } from './hessian.js'
 
 export interface ColumnsRequest extends Workers {
   readonly weight: SharedWeight

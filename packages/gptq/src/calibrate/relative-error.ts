@@ -1,37 +1,16 @@
-import {
-  eachRows,
-  rangeOf,
-  rowsOf,
-  type ScratchArrays,
-  type SharedWeight,
-  type Workers,
-} from '@hfquant/calibrate'
-import { lowerPanels } from '@hfquant/kernels'
+import { rowEnergies, type ScratchArrays, type SharedWeight, type Workers } from '@hfquant/calibrate'
 import type { QuantizedRows } from '../format/encode.js'
 import { type GptqLayout, groupCount } from '../format/layout.js'
 import type { Factor } from './factorize.js'
-import { type Hessian, PANEL_ROWS } from './hessian.js'
+import type { Hessian } from './hessian.js'
 
 /** tr(W·H·Wᵀ), without damping: up to a factor, the sum of the squares of everything that the layer puts out. */
 export async function energyOf(
   weight: SharedWeight,
-  hessian: Hessian,
-  { scratch, ...workers }: Workers & { readonly scratch: ScratchArrays },
+  { values }: Hessian,
+  tools: Workers & { readonly scratch: ScratchArrays },
 ): Promise<number> {
-  const { rows, columns, values } = weight
-  const energies = new Float64Array(scratch.bytes('energies', rows * 8).buffer, 0, rows)
-  let total = 0
-  for (const { first, end, width, offset } of lowerPanels(columns, PANEL_ROWS)) {
-    const panel = hessian.values.subarray(offset, offset + (end - first) * width)
-    await eachRows(weight, workers, (row, count) => ({
-      kernel: 'gptqEnergy',
-      params: { rows: count, columns, first, end },
-      inputs: [rowsOf(values, row, count, columns), rangeOf(panel)],
-      outputs: [rowsOf(energies, row, count, 1)],
-    }))
-    total = energies.reduce((sum, value) => sum + value, total)
-  }
-  return total
+  return (await rowEnergies(weight, values, tools)).reduce((sum, energy) => sum + energy, 0)
 }
 
 /**

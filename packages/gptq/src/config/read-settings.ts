@@ -1,4 +1,4 @@
-import { asCalibrationData, type CalibrationData } from '@hfquant/calibrate'
+import { type CalibrationData, checkCalibration, checkCalibrationData } from '@hfquant/calibrate'
 import {
   CapabilityError,
   ConfigError,
@@ -63,13 +63,10 @@ export function readSettings(json: JsonObject): GptqSettings {
 /** @throws ConfigError that names the field. */
 export function checkSettings(settings: GptqSettings): GptqSettings {
   checkModuleSettings(settings)
-  const { dampAutoIncrement, samples, sequenceLength, maxHiddenBytes, descAct, actGroupAware } = settings
+  checkCalibration(settings)
+  const { dampAutoIncrement, descAct, actGroupAware } = settings
   if (!(Number.isFinite(dampAutoIncrement) && dampAutoIncrement >= 0 && dampAutoIncrement < 1)) {
     throw invalid('damp_auto_increment', dampAutoIncrement, 'a number from 0 to 1')
-  }
-  for (const [field, value] of Object.entries({ samples, sequenceLength, maxHiddenBytes })) {
-    if (value !== null && !(Number.isSafeInteger(value) && value > 0))
-      throw invalid(field, value, 'a positive integer')
   }
   oneOf(settings.method, ['gptq', 'rtn'], 'method')
   oneOf(settings.fallback, ['rtn', 'error'], 'fallback')
@@ -77,7 +74,6 @@ export function checkSettings(settings: GptqSettings): GptqSettings {
   for (const field of FLAGS) {
     if (typeof settings[field] !== 'boolean') throw invalid(field, settings[field], 'true or false')
   }
-  if (settings.dataset !== null) checkDataset(settings.dataset)
   return descAct && actGroupAware ? { ...settings, actGroupAware: false } : settings
 }
 
@@ -196,26 +192,10 @@ function readModuleLists(fields: JsonObject): readonly (readonly string[])[] | n
 function readDataset({ dataset }: JsonObject): CalibrationData | null {
   if (dataset === undefined || dataset === null) return null
   if (typeof dataset === 'string' && DATASET_NAMES.includes(dataset)) return null
-  return checkDataset(dataset)
+  return checkCalibrationData(dataset)
 }
 
-function checkDataset(dataset: unknown): CalibrationData {
-  const data = asCalibrationData(dataset)
-  if (data !== undefined) return data
-  throw invalid(
-    'dataset',
-    typeof dataset === 'string' ? dataset : typeof dataset,
-    'texts, lists of token ids, or { file }',
-    'Data sets are not downloaded: pass their texts, or the name of a file.',
-  )
-}
-
-const invalid = (
-  field: string,
-  found: unknown,
-  expected: string,
-  hint = 'Correct the quantization config.',
-): ConfigError =>
+const invalid = (field: string, found: unknown, expected: string): ConfigError =>
   new ConfigError('FIELD_VALUE', `${field} is ${JSON.stringify(found)}, expected ${expected}`, {
-    ...{ field, found, expected, hint },
+    ...{ field, found, expected, hint: 'Correct the quantization config.' },
   })

@@ -5,6 +5,7 @@ import type {
   JsonObject,
   LayerCache,
   Module,
+  Rescaling,
   Shell,
 } from '@hfquant/core/runtime'
 import type { GgufInput } from '../gguf/gguf-input.js'
@@ -58,6 +59,11 @@ interface CommonDefinition<Config> {
   build(config: Config, dtype: FloatDtype): Shell
   /** True for tensors of a checkpoint that hold nothing the model reads, such as the masks of older files. */
   ignores?(name: string, config: Config): boolean
+  /**
+   * Channels of layers that may be divided where they are made, in the order of the arithmetic; methods that choose scales by
+   * what flows through a model work without them, and lose more.
+   */
+  rescalings?(config: Config): readonly Rescaling[]
   /** How llama.cpp knows the model; absent for a family that it does not know. */
   gguf?(config: Config): GgufModel
   /** How its GGUF files are read; absent for a family whose are not, or for which another family reads them. */
@@ -153,6 +159,7 @@ interface CommonDescription {
   /** Of its architecture. */
   readonly revision: number
   readonly facts: ModelFacts
+  readonly rescalings: readonly Rescaling[]
   /** A new shell each time. */
   build(dtype: FloatDtype): Shell
   /** True for the text model of a model that sees or hears as well: nothing else of it is read. */
@@ -220,6 +227,7 @@ function describeCommon<Config>(definition: CommonDefinition<Config>, config: Co
   return {
     ...{ name: names[0] ?? modelTypes[0] ?? '', revision, onnxModelTypes, onnxPartOf, onnxWithout },
     facts: definition.facts(config),
+    rescalings: definition.rescalings?.(config) ?? [],
     build: (dtype) => ({ ...definition.build(config, dtype), ...ignoring }),
     isPart: false,
     tensorName: (name) => name,

@@ -2,6 +2,7 @@ import {
   CapabilityError,
   type CheckpointMapping,
   type JsonObject,
+  joinPath,
   type LayerCache,
 } from '@hfquant/core/runtime'
 import {
@@ -30,6 +31,7 @@ import { forwardDecoder } from './forward-decoder.js'
 import { type DecoderGguf, decoderGguf } from './gguf-of-decoder.js'
 import type { LayerAddition } from './layer-addition.js'
 import { type DecoderNames, LLAMA_NAMES } from './names.js'
+import { rescalingsOf } from './rescalings.js'
 
 /** What tells a decoder from Llama: every choice that is left out is Llama's. */
 export interface DecoderChoices {
@@ -75,6 +77,7 @@ export function decoderFamily(family: DecoderFamily): Architecture<DecoderDescri
       return config
     },
     facts,
+    rescalings: (config) => rescalingsOf(config, joinPath(config.names.base, config.names.layers)),
     build: buildDecoder,
     forward: forwardDecoder,
     ignores: isLeftover,

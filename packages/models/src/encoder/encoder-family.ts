@@ -10,6 +10,7 @@ import type { EncoderFacts, EncoderTask } from '../architecture/encoder-facts.js
 import { type ConfigReader, configReader, invalidField } from '../config/config-reader.js'
 import { readSizes, type Sizes } from '../config/read-sizes.js'
 import type { AttentionChoice, LayerChoice, MlpChoice } from '../decoder/decoder-config.js'
+import { rescalingsOf } from '../decoder/rescalings.js'
 import type { NormKind } from '../parts/norm.js'
 import { buildBackbone, buildEncoder, checkpointOf } from './build-encoder.js'
 import type { DenseChoice, EncoderConfig, HeadChoice, TokenInputChoice } from './encoder-config.js'
@@ -81,6 +82,7 @@ export function encoderFamily(family: EncoderFamily): Architecture<EncoderDescri
     parseConfig: (json) => readEncoder(family, json),
     facts,
     encoder,
+    rescalings: (config) => rescalingsOf(config, joinPath(config.names.base, config.names.layers)),
     build: buildEncoder,
     forward: forwardEncoder,
     fit,

@@ -121,6 +121,9 @@ export function createCalibration(
   return {
     blocks: blocks.map((block, index) => ({
       paths: block.paths,
+      rescalings: description.rescalings.filter(({ before }) =>
+        block.paths.some((path) => before.path.startsWith(`${path}.`)),
+      ),
       open({ cut }) {
         const cuts = cut ? block.cuts : [block.cuts[0]!, block.cuts.at(-1)!]
         return cuts.slice(1).map((to, part) => stage(cuts[part]!, to, index >= traced.length))
