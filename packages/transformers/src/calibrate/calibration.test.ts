@@ -114,6 +114,15 @@ test('weights that are run twice are fitted to what they read in both runs', asy
   }
 })
 
+test('weights that a table of distances passes through as well are fitted to tokens alone', async () => {
+  const { calibration, close } = await openCalibration('deberta-v2-sequence', {})
+  const [stage] = calibration.blocks[0]!.open({ cut: true })
+  const pass = await stage!.openStatistics(stage!.levels[0]!, { magnitudes: true })
+  expect(await pass.add(await calibration.embed(Int32Array.from(ids), SEQUENCES))).toEqual([])
+  expect((await pass.finish()).map(({ tokens }) => tokens)).toEqual([ids.length])
+  await close()
+})
+
 test('blocks that read tokens, without a word of it, are refused', async () => {
   const opened = await openModel(golden('architectures/llama'), {})
   const { model } = opened

@@ -40,10 +40,11 @@ export function levelsBetween(request: LevelsRequest): readonly ValueGroup[][] {
   const levelOf = new Map<string, number>()
   const levels: ValueGroup[][] = []
   // Modules are traced in the order of the graph, so what a module depends on has its level already.
-  for (const [path, { values, output }] of runs) {
-    const before = graph.ancestors(values[0]!, border)
+  for (const [path, { values: all, output }] of runs) {
     // What a table passes through as well is fitted to tokens: the table is the same for all of them.
-    if (!before.has(from.id)) continue
+    const values = all.filter((value) => graph.ancestors(value, border).has(from.id))
+    if (values[0] === undefined) continue
+    const before = graph.ancestors(values[0], border)
     const needed = [...levelOf].filter(([id]) => before.has(id)).map(([, level]) => level + 1)
     const level = Math.max(0, ...needed)
     levelOf.set(output.id, level)
