@@ -94,7 +94,7 @@ async function computedWith(format: QuantizedFormat, parts: Parts, shape: readon
   }
   const [rows, columns] = shape as [number, number]
   const [codes, scales, zeros] = [made.get('codes')!, floats(made.get('scales')!), made.get('zero_points')]
-  const corrections = made.get('corrections')
+  const offsets = made.get('offsets')
   const blocks = scales.length / rows
   const values = new Float32Array(rows * columns)
   for (let at = 0; at < values.length; at++) {
@@ -103,9 +103,9 @@ async function computedWith(format: QuantizedFormat, parts: Parts, shape: readon
     const zero = (zeroByte >> (4 * (block & 1))) & 15
     const code = (codes[at >> 1]! >> (4 * (at & 1))) & 15
     values[at] = (code - zero) * scales[row * blocks + block]!
-    if (corrections === undefined) continue
-    const group = Math.floor(((at % columns) * (corrections.length / 4 / rows)) / columns)
-    values[at]! += floats(corrections)[group * rows + row]!
+    if (offsets === undefined) continue
+    const group = Math.floor(((at % columns) * (offsets.length / 4 / rows)) / columns)
+    values[at]! += floats(offsets)[group * rows + row]!
   }
   return { values, constants: [...made.keys()] }
 }
@@ -135,7 +135,7 @@ describe.each(Object.keys(GROUP_SIZES))('a weight of shape %s', (name) => {
       expect(largestDifference(values, wanted)).toBeLessThanOrEqual(step)
       const computed = await computedWith(format, parts, shape)
       expect(largestDifference(computed.values, wanted)).toBeLessThan(1e-7)
-      expect(computed.constants).not.toContain('corrections')
+      expect(computed.constants).not.toContain('offsets')
     },
   )
 
@@ -172,7 +172,7 @@ test('a shift that is no whole number of scales keeps its fraction', async () =>
   const values = new Float32Array(shape[0]! * shape[1]!)
   format.dequantize(componentsOf(parts), rowsOf(values, shape[1]!), weightOf(shape))
   const computed = await computedWith(format, parts, shape)
-  expect(computed.constants).toContain('corrections')
+  expect(computed.constants).toContain('offsets')
   expect(largestDifference(computed.values, values)).toBeLessThan(1e-6)
 })
 

@@ -40,7 +40,7 @@ export async function* zeroChunks(
 }
 
 /** What shifts are beyond the zero points that stand for them: [G, N]. */
-export async function* correctionChunks(layer: LoweringInput, layout: AwqLayout): AsyncGenerator<Uint8Array> {
+export async function* offsetChunks(layer: LoweringInput, layout: AwqLayout): AsyncGenerator<Uint8Array> {
   const { scales, zeros, shifts } = await groupValuesOf(layer, layout)
   const { outFeatures: rows, inFeatures } = layer.weight
   const groups = groupCount(inFeatures, layout.groupSize)
