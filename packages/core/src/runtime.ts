@@ -42,6 +42,7 @@ export {
 } from './dispatch/hf-quantizer.js'
 export { nodeEnvironment } from './dispatch/node-environment.js'
 export { type ImportedPlugIn, importPlugIn, type PlugInRequest } from './dispatch/plug-in.js'
+export { isBorrowed } from './dispatch/quantized-ties.js'
 export {
   knownMethods,
   type LazyQuantizer,

@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { readTensorFile, relativeError, testFolder } from '@hfquant/testkit'
 import { expect, test } from 'vitest'
-import { AutoModelForCausalLM, quantizeModel, recipe } from './index.js'
+import { demoModel } from './demo/index.js'
+import { AutoModelForCausalLM, exportModel, quantizeModel, recipe } from './index.js'
 
 const folder = testFolder()
 const golden = (name: string, file = 'model.gguf') =>
@@ -75,4 +76,34 @@ test('a recipe quantizes what blocks stand for, as it does the float folder', as
     [fromFloat, fromBlocks].map((path) => readTensorFile(join(path, 'model.safetensors'))),
   )
   expect(found!.tensors).toEqual(expected!.tensors)
+})
+
+test.each(['F16', 'Q4_0'] as const)(
+  'a file of %s that was exported is exported again as it was',
+  async (type) => {
+    const [first, second] = ['first', 'second'].map((each) => join(folder, `${each}-${type}.gguf`)) as [
+      string,
+      string,
+    ]
+    const options = { format: 'gguf', type, name: 'demo' } as const
+    await exportModel(demoModel, first, options)
+    await exportModel(first, second, options)
+    expect(Buffer.compare(await readFile(first), await readFile(second))).toBe(0)
+  },
+)
+
+test('a file gives the text of the folder that it was exported from', async () => {
+  const path = join(folder, 'demo.gguf')
+  await exportModel(demoModel, path, { format: 'gguf', type: 'F16' })
+  const textOf = async (from: string) => {
+    await using model = await AutoModelForCausalLM.fromPretrained(from, { cache: false })
+    let written = ''
+    for await (const { text } of model.generate('Once upon a time', { maxNewTokens: 40, temperature: 0 })) {
+      written += text
+    }
+    return written
+  }
+  const text = await textOf(path)
+  expect(text.length).toBeGreaterThan(80)
+  expect(text).toBe(await textOf(demoModel))
 })

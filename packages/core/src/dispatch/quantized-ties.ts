@@ -36,3 +36,8 @@ export function shareComponents(shell: Shell, pair: Tie): boolean {
   shell.ties = [...shell.ties.filter((other) => other !== pair), ...pairs]
   return true
 }
+
+/** True for a module whose components are those of another one. */
+export const isBorrowed = ({ ties }: Shell, { info, components }: QuantizedModule): boolean =>
+  components.length > 0 &&
+  components.every(({ key }) => ties.some(({ alias }) => alias === joinPath(info.path, key)))

@@ -1,5 +1,6 @@
 import type { Dtype } from '../contract/tensor.js'
 import type { DeferredWeight, HfQuantizer, WeightPlan } from '../dispatch/hf-quantizer.js'
+import { isBorrowed } from '../dispatch/quantized-ties.js'
 import { CheckpointError } from '../errors/families.js'
 import { describeTensor, type LoadingReport, type Mismatch } from '../report/loading-report.js'
 import { isCastable, isFloatDtype, isFloating } from '../shell/dtype.js'
@@ -67,7 +68,7 @@ export function planLoad(shell: Shell, checkpoint: Checkpoint, quantizer: HfQuan
 
   for (const [path, module] of walkModules(shell.root)) {
     if (module instanceof QuantizedModule && quantizer !== undefined) {
-      const plan = isBorrowed(shell, path, module) ? BORROWED : quantizer.load(module, checkpoint)
+      const plan = isBorrowed(shell, module) ? BORROWED : quantizer.load(module, checkpoint)
       for (const [key, source] of plan.kind === 'stored' ? plan.parts : []) {
         place(joinPath(path, key), module.component(key), source, isFloatDtype)
       }
@@ -108,11 +109,6 @@ export function planLoad(shell: Shell, checkpoint: Checkpoint, quantizer: HfQuan
   refuseScaled([...stored, ...made], report, checkpoint)
   return { stored, quantized, deferred, report }
 }
-
-/** True for a quantized module that shares its components with another one, which loads them. */
-const isBorrowed = (shell: Shell, path: string, { components }: QuantizedModule): boolean =>
-  components.length > 0 &&
-  components.every(({ key }) => shell.ties.some(({ alias }) => alias === joinPath(path, key)))
 
 const BORROWED: WeightPlan = { kind: 'stored', parts: new Map() }
 

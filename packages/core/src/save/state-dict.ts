@@ -1,4 +1,5 @@
 import type { SavedTensor } from '../contract/quantizer.js'
+import { isBorrowed } from '../dispatch/quantized-ties.js'
 import type { NamedTensor } from '../load/store.js'
 import { savedCut, savedParts } from '../shell/checkpoint-mapping.js'
 import { joinPath, walkModules } from '../shell/module.js'
@@ -22,8 +23,7 @@ export function stateDict(shell: Shell, restores = false): readonly StateEntry[]
   const entries: StateEntry[] = []
   for (const [path, module] of walkModules(shell.root)) {
     const restored = restores && module instanceof QuantizedModule ? module : undefined
-    const isBorrowed = restored?.components.some(({ key }) => aliases.has(joinPath(path, key)))
-    if (restored !== undefined && !isBorrowed) {
+    if (restored !== undefined && !isBorrowed(shell, restored)) {
       const { parameter } = restored.replaced
       const { dtype, shape } = parameter
       const savedAs = savedParts(shell.checkpoint ?? [], restored.tensor, shape)

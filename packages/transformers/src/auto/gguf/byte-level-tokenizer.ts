@@ -37,7 +37,8 @@ export function byteLevelTokenizer(vocabulary: GgufVocabulary): GgufTokenizerKin
       hint: 'Compare the file with the one in the original repository.',
     })
   })
-  const vocab = vocabOf(vocabulary, (type) => type === TOKEN_TYPE.normal || type === TOKEN_TYPE.byte)
+  // With what is added beside it: libraries count tokens that are added from the end of the vocabulary.
+  const vocab = vocabOf(vocabulary, (type) => type !== TOKEN_TYPE.unused)
   return {
     stages: {
       normalizer: null,

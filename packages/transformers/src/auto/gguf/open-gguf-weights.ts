@@ -31,7 +31,6 @@ export type GgufView = 'blocks' | 'floats'
  * which name tensors as the file does; CapabilityError for a variant of the model that is not read.
  */
 export async function openGgufWeights(
-  folder: string,
   path: string,
   model: ModelDescription,
   view: GgufView,
@@ -44,7 +43,8 @@ export async function openGgufWeights(
   }
   try {
     return {
-      ...{ folder, path, close, [Symbol.asyncDispose]: close },
+      // Messages speak of the file, not of the folder that stands for it.
+      ...{ folder: path, path, close, [Symbol.asyncDispose]: close },
       files: opened.files.map((file) => basename(file.path)),
       bytesOnDisk: opened.files.reduce((sum, { byteLength }) => sum + byteLength, 0),
       tensors: tensorsOf(opened, model, view, made),

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import {
   AutoQuantizer,
   CapabilityError,
@@ -88,18 +88,10 @@ async function openVersion(
   const found = described.isPart ? textModelAlone(whole, described) : whole
   const { configFile } = found
   const promised = await promisedQuantization(found, options, folder)
-  const gguf = ggufOf(folder)
-  const files =
-    gguf === undefined
-      ? await openCheckpoint(found.weightsFolder, {
-          named: whole.configFile.value.transformers_weights,
-          preferred: [
-            ...(wanted.weightFiles ?? []),
-            ...((promised && AutoQuantizer.create(promised).weightFiles()) ?? []),
-          ],
-        })
-      : // A method that was asked for quantizes floats; without one, blocks are computed with as they are.
-        await openGgufWeights(folder, gguf, described, promised === undefined ? 'blocks' : 'floats')
+  const files = await openFiles(folder, found.weightsFolder, {
+    ...{ described, promised, named: whole.configFile.value.transformers_weights },
+    preferred: wanted.weightFiles ?? [],
+  })
   try {
     await inFile(configFile.path, async () => checkPositions(described.facts, files.bytesOnDisk))
     const checkpoint = renameTensors(files, described.tensorName)
@@ -120,6 +112,28 @@ async function openVersion(
     await files.close()
     throw error
   }
+}
+
+interface FilesRequest {
+  readonly described: ModelDescription
+  readonly promised: MergedQuantization | undefined
+  readonly named: unknown
+  readonly preferred: readonly string[]
+}
+
+/** The weights of a folder, or of the GGUF file that it stands for. */
+function openFiles(
+  folder: string,
+  weightsFolder: string,
+  { described, promised, named, preferred }: FilesRequest,
+): Promise<Checkpoint> {
+  const gguf = ggufOf(folder)
+  // A method that was asked for quantizes floats; without one, blocks are computed with as they are.
+  if (gguf !== undefined) {
+    return openGgufWeights(gguf, described, promised === undefined ? 'blocks' : 'floats')
+  }
+  const ofMethod = (promised && AutoQuantizer.create(promised).weightFiles()) ?? []
+  return openCheckpoint(weightsFolder, { named, preferred: [...preferred, ...ofMethod] })
 }
 
 /** @throws ConfigError MODEL_CLASS for a folder that is described by another file than the one that is wanted. */
@@ -145,7 +159,7 @@ async function describeFound(
   const model = await inFile(path, async () => demandKind(await describe(value, folder), wanted))
   const remark = ropeRemark(value)
   for (const warning of warnings) publishWarning(warning)
-  if (remark !== undefined) publishWarning(`${path}: ${remark}`)
+  if (remark !== undefined) publishWarning(`${nameOf(path)}: ${remark}`)
   if (value.auto_map != null) publishInfo(`${path}: the code that auto_map names is never run`)
   return model
 }
@@ -183,6 +197,9 @@ async function inFile<Result>(path: string, read: () => Promise<Result>): Promis
     return await read()
   } catch (error) {
     const isAbout = ConfigError.isInstance(error) || CapabilityError.isInstance(error)
-    throw isAbout ? error.inFile(path) : error
+    throw isAbout ? error.inFile(nameOf(path)) : error
   }
 }
+
+/** A config.json that was made of a GGUF file is known by that file. */
+const nameOf = (path: string): string => ggufOf(dirname(path)) ?? path

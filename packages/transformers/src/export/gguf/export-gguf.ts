@@ -1,8 +1,10 @@
 import {
   CapabilityError,
   CheckpointError,
+  isBorrowed,
   type LoadedModel,
   type OnProgress,
+  QuantizedModule,
   readUnreplaced,
   type Shell,
   stageFile,
@@ -83,11 +85,13 @@ function tensorsOf(shell: Shell, target: GgufModel): readonly GgufTensor[] {
   const tensors: GgufTensor[] = []
   const stacks = new Map<string, ArrangedWeight[]>()
   for (const [path, module] of walkModules(shell.root)) {
+    const borrows = module instanceof QuantizedModule && isBorrowed(shell, module)
     for (const [key, weight] of floatWeights(path, module)) {
       if (inMetadata.has(weight.name)) continue
       const places = target.places(path, key)
       const isOutput = places.some(({ name }) => name === target.outputMatrix)
-      if (aliases.has(weight.name) && !isOutput) continue
+      const isAlias = aliases.has(weight.name) || (borrows && key === 'weight')
+      if (isAlias && !isOutput) continue
       if (places.length === 0) throw nameless(weight.name)
       for (const { name, inStack, offset, ...order } of places) {
         const arranged = arrangeWeight(weight, order)
