@@ -15,7 +15,7 @@ export interface CommandSetup {
   readonly signal: AbortSignal
 }
 
-export const MODEL = 'a model folder, or the hub id of a model: "organisation/name"'
+export const MODEL = 'a model folder, a GGUF file, or the hub id of a model: "organisation/name"'
 
 export interface CommonOptions {
   readonly json?: true

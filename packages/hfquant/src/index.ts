@@ -104,6 +104,7 @@ export {
   type MaskedLMOutput,
   type ModelInspection,
   type ModelMemory,
+  modelFolder,
   planAnswer,
   pruneCompiledModels,
   type QuantizeModelOptions,

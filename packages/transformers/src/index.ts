@@ -46,6 +46,7 @@ export {
   TokenClassifier,
 } from './auto/encoder/token-classifier.js'
 export { findGguf, ggufModels, isGguf } from './auto/gguf/find-gguf.js'
+export { modelFolder } from './auto/gguf/unfold-gguf.js'
 export {
   type InspectedExperts,
   type InspectedModule,

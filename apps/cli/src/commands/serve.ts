@@ -16,7 +16,7 @@ export function addServe(program: Command, setup: CommandSetup): void {
   const command = program
     .command('serve')
     .description('Serve models to OpenAI clients: chats, completions, embeddings; and entities, with GLiNER.')
-    .argument('[models...]', '[NAME=]MODEL each: a model folder, or the hub id of a model')
+    .argument('[models...]', '[NAME=]MODEL each: a model folder, a GGUF file, or the hub id of a model')
   const options = setup.serverOptions
   if (options === undefined) {
     command.allowUnknownOption().action(() => {

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { ConfigError, resolveModel } from 'hfquant'
+import { ConfigError, modelFolder, resolveModel } from 'hfquant'
 import { automaticCacheMemory } from '../settings/cache-memory.js'
 import type { ServerSettings } from '../settings/options.js'
 import { ServerUsageError } from '../settings/resolve-settings.js'
@@ -10,7 +10,7 @@ import { GLINER_CONFIG, type ModelPlan } from './load-model.js'
 
 /** One model of a server. */
 export interface ServedModel {
-  /** A model folder, or the hub id of a model. */
+  /** A model folder, a GGUF file, or the hub id of a model. */
   readonly path: string
   readonly dtype?: string | undefined
   readonly quantize?: string | undefined
@@ -28,7 +28,7 @@ export async function planModels(
 ): Promise<readonly ModelPlan[]> {
   if (Object.keys(models).length === 0) {
     throw new ServerUsageError('MODEL_MISSING', 'no model is given, expected one at least', {
-      hint: 'Name a model folder, or the hub id of a model.',
+      hint: 'Name a model folder, a GGUF file, or the hub id of a model.',
     })
   }
   const { chatTemplate: file, generationConfig, kvCacheDtype, threads = usableCores() } = settings
@@ -49,14 +49,14 @@ export async function planModels(
 
 /** GLiNER has a configuration of its own, which no other model is found by. */
 const folderOf = async (path: string): Promise<string> =>
-  existsSync(join(path, GLINER_CONFIG)) ? path : resolveModel(path)
+  existsSync(join(path, GLINER_CONFIG)) ? path : modelFolder(await resolveModel(path))
 
 /** Bytes of the files of weights. */
 async function weightBytes(folders: readonly string[]): Promise<number> {
   let bytes = 0
   for (const folder of folders) {
     for (const name of await readdir(folder)) {
-      if (/\.(safetensors|bin)$/.test(name)) bytes += (await stat(join(folder, name))).size
+      if (/\.(safetensors|bin|gguf)$/.test(name)) bytes += (await stat(join(folder, name))).size
     }
   }
   return bytes

@@ -174,7 +174,7 @@ function rangeOf({ tensor, share: [index, of] = [0, 1] }: StoredRows): readonly 
 function checkedShare(stored: StoredRows): StoredRows {
   const { tensor, share, file } = stored
   if (share === undefined || tensor.shape[0] === share[1]) return stored
-  throw mismatch(tensor.name, file.path, `[${tensor.shape}]`, `${share[1]} matrices`)
+  throw mismatch(tensor.name, file.path, listed(tensor.shape), `${share[1]} matrices`)
 }
 
 /**
@@ -192,10 +192,12 @@ function checkShapes({ parameter, slot }: HeldParameter, stored: readonly Stored
     if (isWoven && isIntegerType(tensor.type)) {
       throw mismatch(tensor.name, file.path, `of the type ${tensor.type}`, 'a vector of floats')
     }
-    if (found.join() === expected.join()) continue
-    throw mismatch(tensor.name, file.path, `[${found}]`, `[${expected}]`)
+    if (listed(found) === listed(expected)) continue
+    throw mismatch(tensor.name, file.path, listed(found), listed(expected))
   }
 }
+
+const listed = (shape: readonly number[]): string => `[${shape.join(', ')}]`
 
 const mismatch = (tensor: string, file: string, found: string, expected: string): CheckpointError =>
   new CheckpointError('TENSOR_MISMATCH', `"${tensor}" in ${file} is ${found}, expected ${expected}`, {
