@@ -61,6 +61,7 @@ export type {
 export type { JsonObject } from './contract/json.js'
 export type {
   CheckpointHeaders,
+  ConfigFile,
   Environment,
   FormatContext,
   QuantizationConfig,
@@ -107,6 +108,7 @@ export {
 export { cast, convert } from './formats/cast.js'
 export { channelOrder, orderConstant } from './formats/channel-order.js'
 export { E2M1_VALUES, type E2m1Weight, e2m1Product } from './formats/e2m1-product.js'
+export { toE4m3 } from './formats/e4m3.js'
 export { elementType } from './formats/element-type.js'
 export { type Float8Weight, float8NotFinite, float8Product } from './formats/float8-product.js'
 export { FLOAT8_VALUES } from './formats/float8-values.js'

@@ -65,7 +65,7 @@ export { writeRange } from './load/byte-range.js'
 export { type Checkpoint, type CheckpointTensor, storedWeight } from './load/checkpoint.js'
 export { checkpointIdentity } from './load/checkpoint-identity.js'
 export { dequantizeModel } from './load/dequantize-model.js'
-export { configFolders, type FoundModel, findModel } from './load/find-model.js'
+export { configFolders, type FoundModel, findModel, quantizationFiles } from './load/find-model.js'
 export { folderIdentity, readOneVersion, readUnreplaced } from './load/folder-version.js'
 export { liesIn } from './load/lies-in.js'
 export {

@@ -1,18 +1,18 @@
 import { readFile } from 'node:fs/promises'
-import type {
-  ComponentRows,
-  ConstantTensor,
-  FloatRows,
-  GraphBuilder,
-  LoweringInput,
-  QuantizedFormat,
-  StoredWeight,
-  WeightInfo,
+import {
+  type ComponentRows,
+  type ConstantTensor,
+  type FloatRows,
+  type GraphBuilder,
+  type LoweringInput,
+  type QuantizedFormat,
+  type StoredWeight,
+  toE4m3,
+  type WeightInfo,
 } from '@hfquant/core'
 import { widenFloats } from '@hfquant/kernels'
 import { readTensorFile } from '@hfquant/testkit'
 import { describe, expect, test } from 'vitest'
-import { toE4m3 } from './e4m3.js'
 import { madeFormat } from './made-format.js'
 import { storedFormat } from './stored-format.js'
 import { golden } from './testing/golden.fixture.js'

@@ -1,5 +1,4 @@
-import type { QuantizedFormat, WeightInfo } from '@hfquant/core'
-import { toE4m3 } from './e4m3.js'
+import { type QuantizedFormat, toE4m3, type WeightInfo } from '@hfquant/core'
 import { float8Format } from './float8-format.js'
 import { WEIGHT } from './layout.js'
 

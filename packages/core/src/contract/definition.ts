@@ -1,7 +1,7 @@
 import type { CalibrationContext } from './calibration-context.js'
 import type { QuantizedFormat, Skip, WeightInfo } from './format.js'
 import type { JsonObject } from './json.js'
-import type { CheckpointHeaders, Environment, FormatContext, SavedTensor } from './quantizer.js'
+import type { CheckpointHeaders, ConfigFile, Environment, FormatContext, SavedTensor } from './quantizer.js'
 import type { ObjectFlattener } from './stored-object.js'
 import type { FloatDtype } from './tensor.js'
 
@@ -42,6 +42,8 @@ export interface ConfigRules<Config> {
   parse(json: JsonObject): Config
   /** The block, with exactly the keys that Python writes; `quant_method` is put behind them unless it is one of them. */
   format(config: Config): JsonObject
+  /** Where Python keeps the configuration, where that is no block of config.json; the signs of the method name it as well. */
+  readonly file?: ConfigFile
   /** Short name of a config for messages; by default the method stands alone. */
   label?(config: Config): string
   /** JSON keys of a saved config that a caller may change while loading. */
@@ -139,6 +141,12 @@ export interface FileRules<Config> {
   sidecars?(config: Config): Readonly<Record<string, JsonObject>>
   /** True for weights that are read of files of another kind: models with them are saved as float ones. */
   readonly savesFloats?: true
+  /**
+   * Refuses a quantized checkpoint whose config and tensors do not belong together, where no tensor alone tells.
+   *
+   * @throws CheckpointError that names the file's tensor or field.
+   */
+  checkLoadable?(config: Config, headers: CheckpointHeaders): void
   /** @throws CapabilityError when no reader of the files could be told what is in them. */
   checkSavable?(config: Config, outcome: SelectionOutcome): void
 }

@@ -16,6 +16,15 @@ export interface QuantizationConfig {
   toDict(): JsonObject
 }
 
+/**
+ * A JSON file beside config.json that holds what a configuration has under one key. A folder with it needs no block in
+ * config.json, and is saved without one.
+ */
+export interface ConfigFile {
+  readonly name: string
+  readonly key: string
+}
+
 /** A tensor of a checkpoint, and where it lies. */
 export interface StoredTensor extends TensorInfo {
   /** Name in the file; a file of a bare base model leaves out the prefix that the model's own names have. */

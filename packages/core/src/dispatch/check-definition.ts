@@ -59,7 +59,8 @@ const DEFINITION: Members<QuantizerDefinition<unknown>> = {
 }
 
 const CONFIG: Members<ConfigRules<unknown>> = {
-  ...{ parse: 'function', format: 'function', label: 'function?', loading: 'value', recipe: 'value' },
+  ...{ parse: 'function', format: 'function', file: 'value', label: 'function?' },
+  ...{ loading: 'value', recipe: 'value' },
   ...{ isOff: 'function?', check: 'function?', withHead: 'function?', warnings: 'function?' },
 }
 
@@ -72,7 +73,7 @@ const FILES: Members<FileRules<unknown>> = {
   ...{ stacked: 'value', dtype: 'value', weights: 'function?', name: 'function?', recover: 'function?' },
   ...{ rewrite: 'function?', objects: 'value', metadata: 'function?', sidecars: 'function?' },
   savesFloats: 'value',
-  checkSavable: 'function?',
+  ...{ checkLoadable: 'function?', checkSavable: 'function?' },
 }
 
 const CALIBRATE: Members<CalibrationRules<unknown>> = { defers: 'function', run: 'function' }

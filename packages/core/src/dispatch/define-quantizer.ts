@@ -44,6 +44,7 @@ export function defineQuantizer<Config extends object>(
     quantMethod,
     loadingAttributes: config.loading ?? [],
     recipeKeys: config.recipe ?? [],
+    ...(config.file && { configFile: config.file }),
     ...(config.withHead && {
       withOutputProjection(given: QuantizationConfig) {
         const { value, explicitKeys } = own(given)

@@ -6,7 +6,7 @@ import type {
 } from '../contract/definition.js'
 import type { QuantizedFormat, Skip, WeightInfo } from '../contract/format.js'
 import type { JsonObject } from '../contract/json.js'
-import type { Environment, FormatContext, SavedTensor } from '../contract/quantizer.js'
+import type { ConfigFile, Environment, FormatContext, SavedTensor } from '../contract/quantizer.js'
 import type { FloatDtype } from '../contract/tensor.js'
 import { CapabilityError } from '../errors/families.js'
 import { type Checkpoint, storedWeight } from '../load/checkpoint.js'
@@ -91,6 +91,7 @@ export class FormatQuantizer<Config extends object> extends HfQuantizer {
   }
 
   override async preprocess({ shell, checkpoint }: PreprocessContext): Promise<PreprocessResult> {
+    if (this.preQuantized) this.definition.files?.checkLoadable?.(this.config.value, checkpoint)
     const { adapt } = this.selection
     if (!this.preQuantized && adapt !== undefined) this.configure(adapt(outlineOf(shell)))
     const { selection } = this
@@ -204,6 +205,10 @@ export class FormatQuantizer<Config extends object> extends HfQuantizer {
 
   override get rewritesConfig(): boolean {
     return !this.preQuantized || this.#isRewritten
+  }
+
+  override get configFile(): ConfigFile | undefined {
+    return this.definition.config.file
   }
 
   override get stackedComponents(): readonly string[] {

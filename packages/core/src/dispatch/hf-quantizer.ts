@@ -1,7 +1,7 @@
 import type { KernelPool } from '@hfquant/kernels'
 import type { Calibration } from '../contract/calibration.js'
 import type { JsonObject } from '../contract/json.js'
-import type { Environment, QuantizationConfig, SavedTensor } from '../contract/quantizer.js'
+import type { ConfigFile, Environment, QuantizationConfig, SavedTensor } from '../contract/quantizer.js'
 import type { FloatDtype } from '../contract/tensor.js'
 import { CapabilityError, ConfigError } from '../errors/families.js'
 import type { Checkpoint, CheckpointTensor } from '../load/checkpoint.js'
@@ -80,6 +80,11 @@ export abstract class HfQuantizer {
   /** True when config.json gets this configuration; false leaves the one that the checkpoint came with. */
   get rewritesConfig(): boolean {
     return !this.preQuantized
+  }
+
+  /** Where the configuration is saved, if not in config.json. */
+  get configFile(): ConfigFile | undefined {
+    return undefined
   }
 
   /** See QuantizerDefinition. */

@@ -1,5 +1,5 @@
 import type { JsonObject } from '../contract/json.js'
-import type { CheckpointHeaders, QuantizationConfig } from '../contract/quantizer.js'
+import type { CheckpointHeaders, ConfigFile, QuantizationConfig } from '../contract/quantizer.js'
 import type { ObjectFlattener } from '../contract/stored-object.js'
 import { ConfigError, EnvironmentError } from '../errors/families.js'
 import { quote } from '../errors/quote.js'
@@ -14,6 +14,8 @@ export interface QuantizerBackend {
   readonly loadingAttributes?: readonly string[]
   /** JSON keys that say how weights are stored: a caller who sets one to another value than the file has is refused. */
   readonly recipeKeys?: readonly string[]
+  /** Where configurations are kept, if not in config.json. */
+  readonly configFile?: ConfigFile
   /** The config that quantizes the output projection as well. */
   withOutputProjection?(config: QuantizationConfig): QuantizationConfig
   /** @throws ConfigError that names the field. */
@@ -34,6 +36,8 @@ export interface MethodSigns {
   claims?(json: JsonObject): boolean
   /** True for headers that look like this method's: then, and only then, the package is imported to recover a config. */
   recognizes?(headers: CheckpointHeaders): boolean
+  /** Where its configurations are kept, if not in config.json. */
+  readonly configFile?: ConfigFile
   /** True for a class that this method's Python library pickles: then the package is imported to read it. */
   ownsClass?(className: string): boolean
 }
@@ -97,6 +101,12 @@ export function registerLazyQuantizer(entry: LazyQuantizer): void {
 
 /** Methods that can be named in a configuration. */
 export const knownMethods = (): string[] => [...new Set([...registered.keys(), ...lazy.keys()])].sort()
+
+/** Every file of its own in which a method keeps its configuration. */
+export const configFiles = (): readonly (ConfigFile & { readonly quantMethod: string })[] =>
+  [...registered.values(), ...lazy.values()].flatMap(({ quantMethod, configFile }) =>
+    configFile === undefined ? [] : [{ ...configFile, quantMethod }],
+  )
 
 /** The method of a configuration block. */
 export function methodOf(json: JsonObject): string {

@@ -1,6 +1,7 @@
 import { readdir, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import type { JsonObject } from '../contract/json.js'
+import { configFiles } from '../dispatch/registry.js'
 import { CheckpointError } from '../errors/families.js'
 import { type JsonFile, readJsonFile } from '../json/read-json-file.js'
 import { holdsWeights } from './weight-files.js'
@@ -62,7 +63,13 @@ export function configFolders(folder: string): readonly string[] {
 }
 
 /** Files of their own in which older tools kept the block. */
-export const SIDECARS = ['quantize_config.json', 'quant_config.json', 'quantization_config.json']
+const SIDECARS = ['quantize_config.json', 'quant_config.json', 'quantization_config.json']
+
+/** Names of all files beside config.json that say how a model is quantized. */
+export const quantizationFiles = (): readonly string[] => [
+  ...SIDECARS,
+  ...configFiles().map(({ name }) => name),
+]
 
 async function findBlock(
   configs: readonly JsonFile[],
@@ -72,14 +79,30 @@ async function findBlock(
     const block = value.quantization_config
     if (block !== undefined && block !== null) return { json: block as JsonObject, path }
   }
-  for (const path of folders.flatMap((folder) => SIDECARS.map((name) => join(folder, name)))) {
-    try {
-      return { json: (await readJsonFile(path)).value, path }
-    } catch (error) {
-      if (!CheckpointError.isInstance(error) || error.code !== 'FILE_NOT_FOUND') throw error
+  const others = [
+    ...SIDECARS.map((name) => ({ name, blockOf: (json: JsonObject) => json })),
+    ...configFiles().map(({ name, key, quantMethod }) => ({
+      name,
+      blockOf: (json: JsonObject) => ({ quant_method: quantMethod, [key]: json }),
+    })),
+  ]
+  for (const folder of folders) {
+    for (const { name, blockOf } of others) {
+      const path = join(folder, name)
+      const json = await readIfThere(path)
+      if (json !== undefined) return { json: blockOf(json), path }
     }
   }
   return undefined
+}
+
+async function readIfThere(path: string): Promise<JsonObject | undefined> {
+  try {
+    return (await readJsonFile(path)).value
+  } catch (error) {
+    if (!CheckpointError.isInstance(error) || error.code !== 'FILE_NOT_FOUND') throw error
+    return undefined
+  }
 }
 
 /** The checkpoint whose manifest was written last; among those without one, that of the last training step. */

@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { CheckpointError } from '../errors/families.js'
 import { parseJson, toValue } from '../json/json-document.js'
-import { SIDECARS } from '../load/find-model.js'
+import { quantizationFiles } from '../load/find-model.js'
 import { checkModelFile, readModelFile } from '../load/model-file.js'
 
 /**
@@ -102,7 +102,7 @@ export const isModelFile = (name: string): boolean =>
   /^((config|gliner_config|generation_config|tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab|chat_template)\.json|tokenizer\.model|vocab\.txt|merges\.txt|chat_template\.jinja|model(-\d{5}-of-\d{5})?\.safetensors|model\.safetensors\.index\.json)$/.test(
     name,
   ) ||
-  SIDECARS.includes(name) ||
+  quantizationFiles().includes(name) ||
   name === TEMPLATES_FOLDER ||
   name === LABELS_FOLDER ||
   SENTENCE_FILES.test(name) ||

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { toNode } from '../json/json-document.js'
-import { SIDECARS } from '../load/find-model.js'
+import { quantizationFiles } from '../load/find-model.js'
 import { carriedFiles } from './carried-files.js'
 import { type SaveFolderOptions, saveFolder } from './save-folder.js'
 
@@ -91,7 +91,7 @@ it('leaves nothing of an older model by which the new one would be read as quant
   await mkdir(from)
   await mkdir(out)
   await writeFile(join(out, 'config.json'), '{"model_type":"llama"}')
-  for (const name of SIDECARS) await writeFile(join(out, name), '{"bits":4,"quant_method":"gptq"}')
+  for (const name of quantizationFiles()) await writeFile(join(out, name), '{"bits":4,"quant_method":"gptq"}')
   await writeFile(join(out, 'notes.json'), 'mine')
   await saveFolder(out, optionsFor(from), async () => undefined)
   expect((await readdir(out)).filter((name) => name.endsWith('.json'))).toEqual(['config.json', 'notes.json'])

@@ -84,7 +84,7 @@ async function writeConfig(
   // It names a file of the folder that the model came from.
   entries.delete('transformers_weights')
   for (const key of ['torch_dtype', 'dtype']) if (entries.has(key)) entries.set(key, toNode(dtype))
-  if (quantizer === undefined) entries.delete('quantization_config')
+  if (quantizer === undefined || quantizer.configFile !== undefined) entries.delete('quantization_config')
   else if (quantizer.rewritesConfig || !entries.has('quantization_config')) {
     entries.set('quantization_config', toNode(quantizer.config.toDict()))
   }
@@ -96,7 +96,9 @@ async function writeConfig(
 }
 
 async function writeSidecars(folder: string, quantizer: HfQuantizer | undefined): Promise<void> {
-  for (const [name, json] of Object.entries(quantizer?.sidecarFiles() ?? {})) {
+  const { configFile, config } = quantizer ?? {}
+  const own = configFile && { [configFile.name]: config!.toDict()[configFile.key] }
+  for (const [name, json] of Object.entries({ ...own, ...quantizer?.sidecarFiles() })) {
     const path = join(folder, name)
     await writeFile(path, formatJson(toNode(json)), { flush: true }).catch((cause) => {
       throw outputError(cause, path)

@@ -1,4 +1,4 @@
-import { listNames } from '@hfquant/core/runtime'
+import { listNames, quantizationFiles } from '@hfquant/core/runtime'
 import { ggufModels, isGguf } from '@hfquant/transformers'
 import { HubError } from './errors.js'
 import { chooseWeights } from './weight-files.js'
@@ -29,8 +29,7 @@ export type WantedFiles = 'model' | 'tokenizer'
 /** What describes a model: config.json, or the file of a kind that has one of its own. */
 export const MODEL_CONFIGS = ['config.json', 'gliner_config.json'] as const
 
-const CONFIGURATION =
-  /^(config|gliner_config|generation_config|quantize_config|quant_config|quantization_config)\.json$/
+const CONFIGURATION = /^(config|gliner_config|generation_config)\.json$/
 const TOKENIZER = [
   /^(tokenizer[\w.-]*|special_tokens_map|added_tokens|vocab|chat_template)\.json$/,
   /^(tokenizer\.model|vocab\.txt|merges\.txt|spiece\.model|sentencepiece\.bpe\.model|chat_template\.jinja)$/,
@@ -76,7 +75,9 @@ export function neededFiles(
 ): HubFile[] {
   const files = listed.filter(({ type }) => type === 'file')
   const tokenizer = files.filter(({ path }) => isTokenizerFile(path))
-  const configuration = files.filter(({ path }) => CONFIGURATION.test(path))
+  const configuration = files.filter(
+    ({ path }) => CONFIGURATION.test(path) || quantizationFiles().includes(path),
+  )
   const needed =
     wanted === 'tokenizer'
       ? [...configuration.filter(({ path }) => path === 'config.json'), ...tokenizer]

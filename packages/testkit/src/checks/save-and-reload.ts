@@ -1,6 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type JsonObject, readJsonFile } from '@hfquant/core/runtime'
+import { findModel } from '@hfquant/core/runtime'
 import { demand, succeeding } from '../conformance/breach.js'
 import { type ConformanceCheck, forEachConfig, type NamedConfig, needing } from '../conformance/check.js'
 import { differingKeys, plainJson, sameJson } from '../conformance/json.js'
@@ -50,9 +50,12 @@ async function savedOnce(bench: Workbench, named: NamedConfig): Promise<void> {
     () => `loading warns: ${again.warnings[0]}`,
     'what the package itself has saved is loaded without a warning',
   )
-  const { value: json } = await readJsonFile(join(saved, 'config.json'))
-  const block = json.quantization_config as JsonObject | undefined
-  demand(block !== undefined, 'config.json of the saved model has no quantization_config', RELOAD)
+  const { quantization } = await findModel(saved)
+  demand(
+    quantization !== undefined,
+    'config.json of the saved model has no quantization_config, and no file of the method takes its place',
+    RELOAD,
+  )
   const [key] = differingKeys(plainJson(model.quantizer!.config), plainJson(again.quantizer!.config))
   demand(
     key === undefined,

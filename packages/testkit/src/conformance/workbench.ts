@@ -6,8 +6,8 @@ import {
   createKernelPool,
   createScratchStore,
   type FloatDtype,
+  findModel,
   type HfQuantizer,
-  type JsonObject,
   type KernelPool,
   type LoadedModel,
   type LoadOptions,
@@ -108,8 +108,8 @@ export async function openWorkbench(backend: QuantizerBackend): Promise<Workbenc
       return written
     },
     async open({ from, layout, dtype: wanted = 'float32', config, prepare, options = {} }) {
-      const { value: json } = await readJsonFile(join(from, 'config.json'))
-      const merged = await AutoQuantizer.merge(json.quantization_config as JsonObject | undefined, config)
+      const { quantization } = await findModel(from)
+      const merged = await AutoQuantizer.merge(quantization?.json, config)
       const quantizer = merged && AutoQuantizer.create(merged)
       const dtype = quantizer?.updateDtype(wanted, true) ?? wanted
       const shell = buildShell(layout, dtype)
