@@ -4,6 +4,7 @@ import { signs as bitsandbytes } from '@hfquant/bitsandbytes/signs'
 import { signs as float8 } from '@hfquant/float8/signs'
 import { signs as gptq } from '@hfquant/gptq/signs'
 import { signs as mxfp4 } from '@hfquant/mxfp4/signs'
+import { signs as quanto } from '@hfquant/quanto/signs'
 import { signs as torchao } from '@hfquant/torchao/signs'
 import type { ShippedPackage } from './backends.js'
 
@@ -37,5 +38,10 @@ export const shippedBackends: readonly ShippedPackage[] = [
     packageName: '@hfquant/awq',
     signs: awq,
     import: () => import('@hfquant/awq'),
+  },
+  {
+    packageName: '@hfquant/quanto',
+    signs: quanto,
+    import: () => import('@hfquant/quanto'),
   },
 ]

@@ -98,6 +98,21 @@ const METHODS: Readonly<
       layer({ weight: 'float8_e4m3fn 64 128', weight_scale: 'float32 64 1', input_scale_ub: 'float32 1' }),
     ],
   },
+  quanto: {
+    blocks: [
+      { quant_method: 'quanto', weights: 'int4' },
+      // The map of a folder, as it is read.
+      { quant_method: 'quanto', quanto_qmap: { [LAYER]: { weights: 'qint8', activations: 'none' } } },
+    ],
+    headers: [
+      layer({ 'weight._data': 'int8 64 128', 'weight._scale': 'float32 64 1', input_scale: 'float32' }),
+      layer({ 'weight._data': 'float8_e4m3fn 64 128', 'weight._scale': 'bfloat16 64 1' }),
+      layer({
+        ...{ 'weight._data._data': 'uint8 32 128', 'weight._scale': 'float16 64 1' },
+        'weight._shift': 'float16 64 1',
+      }),
+    ],
+  },
 }
 
 /** What none of the methods takes for its own, until somebody adds the method. */
@@ -106,7 +121,6 @@ const OTHERS: Readonly<Record<string, CheckpointHeaders>> = {
     ...{ weight_packed: 'int32 64 16', weight_scale: 'bfloat16 64 4', weight_shape: 'int64 2' },
   }),
   'compressed-tensors, float8': layer({ weight: 'float8_e4m3fn 64 128', weight_scale: 'float32 64 1' }),
-  quanto: layer({ 'weight._data': 'int8 64 128', 'weight._scale': 'float32 64 1' }),
   floats: layer({ weight: 'bfloat16 64 128', bias: 'bfloat16 64' }),
 }
 

@@ -1,0 +1,108 @@
+import { readFile } from 'node:fs/promises'
+import type {
+  ComponentRows,
+  FloatDtype,
+  FloatRows,
+  StoredTensor,
+  StoredWeight,
+  WeightInfo,
+} from '@hfquant/core'
+import { widenFloats } from '@hfquant/kernels'
+import { readTensorFile } from '@hfquant/testkit'
+import { describe, expect, test } from 'vitest'
+import type { WeightType } from '../config/types.js'
+import { golden } from '../testing/golden.fixture.js'
+import { type MadeType, madeFormat } from './made-format.js'
+import { storedFormat } from './stored-format.js'
+
+interface Case {
+  readonly qtype: WeightType
+  readonly shape: readonly [number, number]
+  readonly dtype: string
+}
+
+const cases: Record<string, Case> = JSON.parse(await readFile(golden('cases.json'), 'utf8'))
+const { tensors } = await readTensorFile(golden('cases.safetensors'))
+
+const DTYPES: Readonly<Record<string, StoredTensor['dtype']>> = {
+  ...{ F32: 'float32', F16: 'float16', BF16: 'bfloat16', I8: 'int8', U8: 'uint8' },
+  ...{ F8_E4M3: 'float8_e4m3fn', F8_E5M2: 'float8_e5m2' },
+}
+
+/** Tensors of a case under the keys that they have below a module. */
+function partsOf(
+  name: string,
+): ReadonlyMap<string, { readonly info: StoredTensor; readonly bytes: Uint8Array }> {
+  const found = [...tensors].filter(([key]) => key.startsWith(`${name}/_`))
+  return new Map(
+    found.map(([key, { dtype, shape, bytes }]) => [
+      `weight.${key.slice(name.length + 1)}`,
+      { info: { dtype: DTYPES[dtype]!, shape }, bytes },
+    ]),
+  )
+}
+
+const infoOf = ({ shape: [outFeatures, inFeatures], dtype }: Case): WeightInfo => ({
+  ...{
+    path: 'fc',
+    kind: 'linear',
+    outFeatures,
+    inFeatures,
+    dtype: dtype.replace('torch.', '') as FloatDtype,
+  },
+})
+
+const rowsOf = (values: Float32Array, columns: number): FloatRows => ({
+  ...{ first: 0, count: values.length / columns },
+  at: (row) => values.subarray(row * columns, (row + 1) * columns),
+})
+
+function componentRows(bytesOf: (key: string) => Uint8Array): ComponentRows {
+  const view =
+    <View>(make: new (buffer: ArrayBufferLike, at: number, length: number) => View, size: number) =>
+    (key: string) => {
+      const bytes = bytesOf(key)
+      return new make(bytes.buffer, bytes.byteOffset, bytes.length / size)
+    }
+  return {
+    ...{ bytes: bytesOf, uint8: bytesOf, int8: view(Int8Array, 1), int32: view(Int32Array, 4) },
+    ...{ float32: view(Float32Array, 4), uint16: view(Uint16Array, 2) },
+  }
+}
+
+describe.each(Object.entries(cases))('%s', (name, one) => {
+  const parts = partsOf(name)
+  const info = infoOf(one)
+
+  test('is restored to the bit', async () => {
+    const stored: StoredWeight = {
+      tensors: new Map([...parts].map(([key, part]) => [key, part.info])),
+      read: async (key) => parts.get(key)!.bytes.slice(),
+    }
+    const format = await storedFormat(info, stored, { weights: one.qtype, activations: 'none' })
+    const values = new Float32Array(one.shape[0] * one.shape[1])
+    const own = componentRows((key) => parts.get(key)!.bytes.slice())
+    format.dequantize(own, rowsOf(values, info.inFeatures), info)
+    const { bytes } = tensors.get(`${name}/dequantized`)!
+    expect(new Uint8Array(values.buffer)).toEqual(new Uint8Array(bytes))
+  })
+
+  test.skipIf(one.qtype === 'qfloat8_e5m2')('is made to the bit', () => {
+    const format = madeFormat(info, one.qtype as MadeType)
+    const all = [...format.components(info), ...(format.scratch?.(info) ?? [])]
+    const made = new Map(all.map(({ key, dtype, shape }) => [key, roomFor(dtype, shape)]))
+    const rows = componentRows((key) => made.get(key)!)
+    const dense = widenFloats(tensors.get(`${name}/dense`)!.bytes.slice(), info.dtype)
+    format.quantize!(rowsOf(dense, info.inFeatures), rows, info)
+    format.finish!(rows, info)
+    for (const [key, { bytes, info: stored }] of parts) {
+      expect(format.components(info).find((component) => component.key === key)).toMatchObject(stored)
+      expect(made.get(key), key).toEqual(new Uint8Array(bytes))
+    }
+  })
+})
+
+const BYTES: Readonly<Record<string, number>> = { float32: 4, float16: 2, bfloat16: 2 }
+
+const roomFor = (dtype: string, shape: readonly number[]): Uint8Array =>
+  new Uint8Array(shape.reduce((product, size) => product * size, BYTES[dtype] ?? 1))

@@ -1,0 +1,117 @@
+import {
+  blockProduct,
+  blockScales,
+  blockSizeFor,
+  blocksOf,
+  type GraphBuilder,
+  type GraphValue,
+  isFloatDtype,
+  type LoweringInput,
+  packCodes,
+  type QuantizedFormat,
+  rowPieces,
+  type WeightInfo,
+} from '@hfquant/core'
+import { widenFloats } from '@hfquant/kernels'
+import { PACKED_TYPES } from '../config/types.js'
+import { PACKED_CODES, type PackedLayout, SCALE, SHIFT } from './layout.js'
+import { type Slabs, slabHeight, unpackGroups } from './packing.js'
+
+/** w' = scale · code − shift, each step rounded to float32. */
+export function packedFormat(layout: PackedLayout): QuantizedFormat {
+  const { type, groupSize, components } = layout
+  return {
+    name: `quanto ${type} per group of ${groupSize}`,
+    components: () => components,
+    dequantize(stored, out, weight) {
+      const perRow = weight.inFeatures / groupSize
+      const scales = widenFloats(stored.bytes(SCALE), layout.scaleDtype)
+      const shifts = readShifts(stored.bytes(SHIFT), layout)
+      const [slabs, isWhole] = [slabsFor(weight, layout), !isFloatDtype(layout.shiftDtype)]
+      const codes = new Uint8Array(weight.inFeatures)
+      for (let row = 0; row < out.count; row++) {
+        unpackGroups(stored.bytes(PACKED_CODES), (out.first + row) * perRow, codes, slabs)
+        const values = out.at(row)
+        for (let column = 0; column < values.length; column++) {
+          const group = row * perRow + Math.floor(column / groupSize)
+          const [code, scale, shift] = [codes[column]!, scales[group]!, shifts[group]!]
+          values[column] = isWhole ? scale * (code - shift) : Math.fround(scale * code) - shift
+        }
+      }
+    },
+    lower: (graph, layer) => lowerPacked(graph, layer, layout),
+  }
+}
+
+const slabsFor = ({ outFeatures, inFeatures }: WeightInfo, { type, groupSize }: PackedLayout): Slabs => {
+  const bits = PACKED_TYPES[type]
+  return { bits, groupSize, height: slabHeight((outFeatures * inFeatures) / groupSize, bits) }
+}
+
+function readShifts(bytes: Uint8Array, { shiftDtype }: PackedLayout): Float32Array {
+  if (isFloatDtype(shiftDtype)) return widenFloats(bytes, shiftDtype)
+  return Float32Array.from(bytes, (byte) => (shiftDtype === 'int8' ? (byte << 24) >> 24 : byte))
+}
+
+/** What the operator takes from each code of 4 bits by itself. */
+const CENTRE = 8
+
+/**
+ * y = x·Wᵀ with codes of 4 bits, and with sums of the inputs for the shifts: these are real numbers, which no zero point is. Codes
+ * of 2 bits are moved around the centre.
+ *
+ * @returns undefined for groups that no block size of the operator divides.
+ */
+function lowerPacked(
+  graph: GraphBuilder,
+  layer: LoweringInput,
+  layout: PackedLayout,
+): GraphValue | undefined {
+  const { groupSize, scaleDtype } = layout
+  const { path, outFeatures, inFeatures } = layer.weight
+  const blockSize = blockSizeFor(groupSize, inFeatures)
+  if (blockSize === undefined) return undefined
+  const slabs = slabsFor(layer.weight, layout)
+  const perRow = inFeatures / groupSize
+  const move = CENTRE - 2 ** (slabs.bits - 1)
+  const readScales = async () => widenFloats(await layer.read(SCALE), scaleDtype)
+  return blockProduct(graph, layer.input, layer.weight, {
+    ...{ name: `${path}.matmul_nbits`, bits: 4, blockSize },
+    codes: {
+      async *chunks() {
+        const bytes = await layer.read(PACKED_CODES)
+        for (const [first, end] of rowPieces(outFeatures, inFeatures)) {
+          const codes = new Uint8Array((end - first) * inFeatures)
+          unpackGroups(bytes, first * perRow, codes, slabs)
+          const moved = move === 0 ? codes : codes.map((code) => code + move)
+          yield packCodes(moved, end - first, { columns: inFeatures, bits: 4, blockSize })
+        }
+      },
+    },
+    scales: {
+      async *chunks() {
+        const scales = await readScales()
+        const groupOf = (block: number) => Math.floor((block * blockSize) / groupSize)
+        const scaleOf = (row: number, block: number) => scales[row * perRow + groupOf(block)]!
+        yield* blockScales(outFeatures, blocksOf(inFeatures, blockSize), scaleOf)
+      },
+    },
+    offsets: {
+      columns: groupSize,
+      values: {
+        async *chunks() {
+          const scales = await readScales()
+          const shifts = readShifts(await layer.read(SHIFT), layout)
+          const isWhole = !isFloatDtype(layout.shiftDtype)
+          const offsets = new Float32Array(scales.length)
+          for (const [group, scale] of scales.entries()) {
+            const [row, run] = [Math.floor(group / perRow), group % perRow]
+            const shift = isWhole ? scale * shifts[group]! : shifts[group]!
+            offsets[run * outFeatures + row] = (CENTRE - move) * scale - shift
+          }
+          yield new Uint8Array(offsets.buffer)
+        },
+      },
+    },
+  })
+}
