@@ -13,6 +13,8 @@ import {
   unknownKeysRemark,
   type WeightInfo,
 } from '@hfquant/core'
+import { isAutoRound } from './auto-round/block.js'
+import { readAutoRound } from './auto-round/read-auto-round.js'
 import { awqCalibration } from './calibrate/awq-calibration.js'
 import { formatSettings } from './config/format-settings.js'
 import { checkSettings, readSettings } from './config/read-settings.js'
@@ -28,12 +30,13 @@ export const awq: DefinedQuantizer<AwqSettings> = defineQuantizer<AwqSettings>({
   revision: 1,
   quantMethod: 'awq',
   config: {
-    parse: readSettings,
+    parse: (json) => (isAutoRound(json) ? readAutoRound(json) : readSettings(json)),
     format: formatSettings,
     loading: LOADING,
     recipe: ['bits', 'group_size', 'zero_point', 'version'],
     check: checkUse,
-    warnings: ({ others }) => unknownKeysRemark(unknownEntries(others, KNOWN_KEYS)),
+    warnings: ({ others, autoRound }) =>
+      autoRound ? [] : unknownKeysRemark(unknownEntries(others, KNOWN_KEYS)),
   },
   select: ({ modulesToNotConvert, ...settings }) => ({
     keep: modulesToNotConvert ?? undefined,
@@ -48,6 +51,8 @@ export const awq: DefinedQuantizer<AwqSettings> = defineQuantizer<AwqSettings>({
     // The dtype of the scales, and the one that every reader expects.
     dtype: 'float16',
     recover: recoverSettings,
+    // AutoRound keeps a copy of its block.
+    sidecars: ({ autoRound, others }) => (autoRound ? { 'quantization_config.json': others } : {}),
   },
   calibrate: {
     defers: ({ method }) => method !== 'rtn',
@@ -84,7 +89,13 @@ const IN_BLOCK = /(^|\.)\d+\./
  */
 function checkUse(settings: AwqSettings, { preQuantized }: ConfigUse): void {
   if (preQuantized) return
-  const { method, dataset, version, zeroPoint } = checkSettings(settings)
+  const { method, dataset, version, zeroPoint, autoRound } = checkSettings(settings)
+  if (autoRound) {
+    throw new CapabilityError('FORMAT_LOAD_ONLY', 'models of AutoRound can be loaded, but not made', {
+      field: 'quant_method',
+      hint: 'AwqConfig makes tensors of the same kind.',
+    })
+  }
   const field = version !== DEFAULTS.version ? 'version' : zeroPoint ? undefined : 'zero_point'
   if (field !== undefined) {
     throw new CapabilityError('FORMAT_LOAD_ONLY', `AWQ with this ${field} can be loaded, but not made`, {

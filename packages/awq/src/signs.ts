@@ -1,9 +1,16 @@
 import type { CheckpointHeaders, JsonObject, MethodSigns } from '@hfquant/core'
+import { isAutoRound, PACKING } from './auto-round/block.js'
 import type { Arrangement } from './format/layout.js'
 
-/** quant_config.json of AutoAWQ's first releases does not name its method, but a version of the layout. */
-const claims = ({ quant_method: method, version, zero_point: zeroPoint }: JsonObject): boolean =>
-  method == null && typeof version === 'string' && typeof zeroPoint === 'boolean'
+/**
+ * quant_config.json of AutoAWQ's first releases does not name its method, but a version of the layout. Models of AutoRound
+ * have the tensors of other methods.
+ */
+function claims(json: JsonObject): boolean {
+  const { quant_method: method, version, zero_point: zeroPoint } = json
+  if (isAutoRound(json)) return json.packing_format === PACKING
+  return method == null && typeof version === 'string' && typeof zeroPoint === 'boolean'
+}
 
 const recognizes = (headers: CheckpointHeaders): boolean => awqTensors(headers).length > 0
 

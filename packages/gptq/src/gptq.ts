@@ -7,6 +7,8 @@ import {
   defineQuantizer,
   type ModelOutline,
 } from '@hfquant/core'
+import { isAutoRound } from './auto-round/block.js'
+import { readAutoRound } from './auto-round/read-auto-round.js'
 import { gptqCalibration } from './calibrate/gptq-calibration.js'
 import { withHeadRule } from './config/dynamic-rules.js'
 import { refuseMixedBlocks, stateFloatLayers } from './config/float-layers.js'
@@ -24,7 +26,7 @@ export const gptq: DefinedQuantizer<GptqSettings> = defineQuantizer<GptqSettings
   revision: 2,
   quantMethod: 'gptq',
   config: {
-    parse: readSettings,
+    parse: (json) => (isAutoRound(json) ? readAutoRound(json) : readSettings(json)),
     format: formatSettings,
     loading: ['backend', 'max_input_length'],
     recipe: ['bits', 'group_size', 'sym', 'desc_act'],
@@ -46,7 +48,10 @@ export const gptq: DefinedQuantizer<GptqSettings> = defineQuantizer<GptqSettings
     dtype: 'float16',
     weights: weightFiles,
     recover: refuseLostConfig,
-    sidecars: (settings) => ({ 'quantize_config.json': formatSettings(settings) }),
+    sidecars: (settings) =>
+      ofAutoRound(settings)
+        ? { 'quantization_config.json': settings.source! }
+        : { 'quantize_config.json': formatSettings(settings) },
     checkSavable: (_settings, outcome) => refuseMixedBlocks(outcome),
   },
   calibrate: {
@@ -59,9 +64,18 @@ export const gptq: DefinedQuantizer<GptqSettings> = defineQuantizer<GptqSettings
   },
 })
 
-/** @throws ConfigError CALIBRATION_MISSING; FIELD_VALUE for settings that config.json does not have, and nobody has looked at. */
+/**
+ * @throws ConfigError CALIBRATION_MISSING; FIELD_VALUE for settings that config.json does not have, and nobody has looked at.
+ * CapabilityError FORMAT_LOAD_ONLY for a config of AutoRound.
+ */
 function checkUse(settings: GptqSettings, { preQuantized }: ConfigUse): void {
   const { method, dataset } = checkSettings(settings)
+  if (!preQuantized && ofAutoRound(settings)) {
+    throw new CapabilityError('FORMAT_LOAD_ONLY', 'models of AutoRound can be loaded, but not made', {
+      field: 'quant_method',
+      hint: "GPTQ makes tensors of the same kind: recipe('gptq-int4').",
+    })
+  }
   if (preQuantized || method === 'rtn' || dataset !== null) return
   throw new ConfigError('CALIBRATION_MISSING', 'GPTQ quantizes with calibration data, and there is none', {
     field: 'dataset',
@@ -69,6 +83,8 @@ function checkUse(settings: GptqSettings, { preQuantized }: ConfigUse): void {
     hint: "Pass `dataset` (`--calibration FILE` on the command line), or use `method: 'rtn'`.",
   })
 }
+
+const ofAutoRound = ({ source }: GptqSettings): boolean => source !== null && isAutoRound(source)
 
 /** @throws CapabilityError LM_HEAD_TIED */
 function withHead(settings: GptqSettings, { head, headIsTied }: ModelOutline): GptqSettings {

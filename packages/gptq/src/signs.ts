@@ -1,11 +1,18 @@
 import type { CheckpointHeaders, JsonObject, MethodSigns } from '@hfquant/core'
+import { isAutoRound, packingOf } from './auto-round/block.js'
 
-/** quantize_config.json of older tools does not name its method; that of AWQ names a version of its layout. */
+/**
+ * quantize_config.json of older tools does not name its method; that of AWQ names a version of its layout. Models of AutoRound
+ * have the tensors of other methods, most of them of this one, which refuses the packings that nobody reads.
+ */
 function claims(json: JsonObject): boolean {
+  if (isAutoRound(json)) return packingOf(json) !== AWQ_PACKING
   const groupSize = json.group_size ?? json.q_group_size
   const isUnnamed = json.quant_method === undefined && json.version === undefined
   return isUnnamed && json.bits !== undefined && groupSize !== undefined
 }
+
+const AWQ_PACKING = 'auto_round:auto_awq'
 
 const recognizes = (headers: CheckpointHeaders): boolean => firstOf(headers) !== undefined
 

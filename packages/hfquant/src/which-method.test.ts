@@ -56,6 +56,9 @@ const METHODS: Readonly<
       { quant_method: 'gptq', bits: 4, group_size: 32 },
       { bits: 4, group_size: 32, sym: true },
       { bits: 4, q_group_size: 32 },
+      // Models of AutoRound have the tensors of other methods.
+      { quant_method: 'auto-round', bits: 4, group_size: 32, packing_format: 'auto_round:auto_gptq' },
+      { quant_method: 'intel/auto-round', bits: 4, group_size: 32 },
     ],
     headers: [
       layer({
@@ -72,6 +75,7 @@ const METHODS: Readonly<
       // quant_config.json of the first releases.
       { zero_point: true, q_group_size: 128, w_bit: 4, version: 'GEMM' },
       { bits: 4, group_size: 128, zero_point: true, version: 'gemm' },
+      { quant_method: 'auto-round', bits: 4, group_size: 32, packing_format: 'auto_round:auto_awq' },
     ],
     headers: [
       layer({ qweight: 'int32 128 8', qzeros: 'int32 4 8', scales: 'float16 4 64' }),

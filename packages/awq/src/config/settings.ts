@@ -27,6 +27,8 @@ export interface AwqSettings {
   readonly clip: boolean | null
   /** The range of AutoAWQ, in which a group far from 0 saturates. */
   readonly referenceRange: boolean
+  /** True for a block of AutoRound, which says much of how the model was made. */
+  readonly autoRound: boolean
   /** Never part of config.json. */
   readonly dataset: CalibrationData | null
   /** Sequences at most. */
@@ -48,6 +50,7 @@ export const DEFAULTS: AwqSettings = {
   modulesToNotConvert: null,
   clip: null,
   referenceRange: false,
+  autoRound: false,
   dataset: null,
   samples: 128,
   sequenceLength: 512,

@@ -40,7 +40,10 @@ export interface ConfigRules<Config> {
    * @throws ConfigError that names the field.
    */
   parse(json: JsonObject): Config
-  /** The block, with exactly the keys that Python writes; `quant_method` is put behind them unless it is one of them. */
+  /**
+   * The block, with exactly the keys that Python writes; `quant_method` is put behind them unless it is one of them. Another
+   * one stands there for blocks of other names that the signs of the method claim.
+   */
   format(config: Config): JsonObject
   /** Where Python keeps the configuration, where that is no block of config.json; the signs of the method name it as well. */
   readonly file?: ConfigFile

@@ -20,7 +20,8 @@ export class MethodConfig<Config> implements QuantizationConfig {
   }
 
   toDict(): JsonObject {
-    return { ...this.backend.definition.config.format(this.value), quant_method: this.quantMethod }
+    const json = this.backend.definition.config.format(this.value)
+    return 'quant_method' in json ? json : { ...json, quant_method: this.quantMethod }
   }
 }
 

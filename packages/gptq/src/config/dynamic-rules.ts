@@ -4,7 +4,7 @@ import { ConfigError, compilePattern, type JsonObject, type Pattern } from '@hfq
 export interface DynamicRule {
   /** As it is written, prefix included. */
   readonly pattern: string
-  readonly expression: Pattern
+  readonly expression: Pick<Pattern, 'test'>
   readonly excludes: boolean
   /** Keys of the configuration that take the place of the general ones. */
   readonly overrides: JsonObject

@@ -1,4 +1,5 @@
 import { type JsonObject, type SelectionOutcome, unknownKeysRemark } from '@hfquant/core'
+import { isAutoRound } from '../auto-round/block.js'
 import { KNOWN_KEYS } from './known-keys.js'
 import { settingsFor } from './read-settings.js'
 import type { GptqSettings } from './settings.js'
@@ -7,7 +8,11 @@ import type { GptqSettings } from './settings.js'
 export const remarksOn = (settings: GptqSettings, outcome: SelectionOutcome): readonly string[] =>
   settings.source === null ? remarksOnMade(settings, outcome) : remarksOnRead(settings.source)
 
-const remarksOnRead = (source: JsonObject): readonly string[] => [
+/** AutoRound writes down all of its settings: dozens of them say how a model was made. */
+const remarksOnRead = (source: JsonObject): readonly string[] =>
+  isAutoRound(source) ? [] : remarksOnBlock(source)
+
+const remarksOnBlock = (source: JsonObject): readonly string[] => [
   ...(source.sym === undefined && source.zero_point === undefined
     ? ['the config has no "sym"; taken as symmetric']
     : []),

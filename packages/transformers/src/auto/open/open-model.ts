@@ -104,7 +104,7 @@ async function openVersion(
     const opened = {
       ...{ folder: found.folder, configFile, model, checkpoint },
       folderIdentity: await folderIdentity(found.folder),
-      dtype: resolveDtype(options.dtype, configFile.value, checkpoint),
+      dtype: resolveDtype(options.dtype, configFile.value, checkpoint, settled?.preQuantized ?? false),
       cacheDtype: options.kvCacheDtype ?? 'float32',
     }
     return withQuantization(opened, merged, isNamed(options.dtype))

@@ -60,4 +60,17 @@ describe('a dtype that is none is refused with the place that says it', () => {
       expect.objectContaining({ name: 'ConfigError', code, message: expect.stringContaining(place) }),
     )
   })
+
+  test('that of the float weights of a quantized checkpoint, whatever config.json says', () => {
+    const quantized = (...dtypes: readonly string[]) => {
+      const tensors = new Map(dtypes.map((dtype, index) => [`layers.${index}.weight`, { dtype }]))
+      return { ...checkpoint(), tensors } as unknown as Checkpoint
+    }
+    const found = quantized('bfloat16', 'int8', 'bfloat16')
+    expect(resolveDtype(undefined, { dtype: 'float32' }, found, true)).toBe('bfloat16')
+    expect(resolveDtype(undefined, { dtype: 'float32' }, found, false)).toBe('float32')
+    expect(resolveDtype('float16', { dtype: 'float32' }, found, true)).toBe('float16')
+    for (const mixed of [quantized('bfloat16', 'float32'), quantized('int8')])
+      expect(resolveDtype(undefined, { dtype: 'float16' }, mixed, true)).toBe('float16')
+  })
 })
