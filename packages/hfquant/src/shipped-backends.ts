@@ -1,6 +1,7 @@
 // Made by tools/list-backends.mjs.
 import { signs as awq } from '@hfquant/awq/signs'
 import { signs as bitsandbytes } from '@hfquant/bitsandbytes/signs'
+import { signs as compressedTensors } from '@hfquant/compressed-tensors/signs'
 import { signs as float8 } from '@hfquant/float8/signs'
 import { signs as gptq } from '@hfquant/gptq/signs'
 import { signs as mxfp4 } from '@hfquant/mxfp4/signs'
@@ -43,5 +44,10 @@ export const shippedBackends: readonly ShippedPackage[] = [
     packageName: '@hfquant/quanto',
     signs: quanto,
     import: () => import('@hfquant/quanto'),
+  },
+  {
+    packageName: '@hfquant/compressed-tensors',
+    signs: compressedTensors,
+    import: () => import('@hfquant/compressed-tensors'),
   },
 ]

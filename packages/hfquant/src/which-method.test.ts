@@ -96,6 +96,15 @@ const METHODS: Readonly<
     blocks: [{ quant_method: 'fp8', weight_block_size: [32, 32] }],
     headers: [layer({ weight: 'float8_e4m3fn 64 128', weight_scale_inv: 'float32 2 4' })],
   },
+  'compressed-tensors': {
+    blocks: [{ quant_method: 'compressed-tensors', config_groups: { W4A16: ['Linear'] } }],
+    headers: [
+      layer({ weight_packed: 'int32 64 16', weight_scale: 'bfloat16 64 4', weight_shape: 'int64 2' }),
+      layer({ weight_packed: 'uint8 64 64', weight_scale: 'uint8 64 4' }),
+      layer({ weight: 'int8 64 128', weight_scale: 'bfloat16 64 1' }),
+      layer({ weight: 'float8_e4m3fn 64 128', weight_scale: 'float32 64 1' }),
+    ],
+  },
   fbgemm_fp8: {
     blocks: [{ quant_method: 'fbgemm_fp8' }],
     headers: [
@@ -121,10 +130,6 @@ const METHODS: Readonly<
 
 /** What none of the methods takes for its own, until somebody adds the method. */
 const OTHERS: Readonly<Record<string, CheckpointHeaders>> = {
-  'compressed-tensors, packed': layer({
-    ...{ weight_packed: 'int32 64 16', weight_scale: 'bfloat16 64 4', weight_shape: 'int64 2' },
-  }),
-  'compressed-tensors, float8': layer({ weight: 'float8_e4m3fn 64 128', weight_scale: 'float32 64 1' }),
   floats: layer({ weight: 'bfloat16 64 128', bias: 'bfloat16 64' }),
 }
 

@@ -129,6 +129,11 @@ export interface FileRules<Config> {
   weights?(config: Config): readonly string[]
   /** The name that a tensor of a quantized checkpoint has in the current layout, for files in an older one. */
   name?(name: string): string
+  /**
+   * True for a tensor of a quantized checkpoint that is no component and is saved again as it is, such as the scale of keys of
+   * an attention module. Asked by the names of the current layout.
+   */
+  carries?(name: string): boolean
   /** The config of a checkpoint whose config.json lost it, from its headers; undefined when nothing in it is quantized. */
   recover?(headers: CheckpointHeaders): Config | undefined
   /**

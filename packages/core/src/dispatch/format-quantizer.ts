@@ -24,6 +24,7 @@ import {
 import type { Shell } from '../shell/shell.js'
 import type { WeightSlot } from '../shell/weight-slot.js'
 import { calibrationContext } from './calibration-context.js'
+import { carryTensors } from './carry-tensors.js'
 import { checkSelection } from './check-definition.js'
 import { checkFormat } from './check-format.js'
 import type { DefinedQuantizer } from './define-quantizer.js'
@@ -102,6 +103,8 @@ export class FormatQuantizer<Config extends object> extends HfQuantizer {
       candidates,
       skips,
     )
+    const { carries } = this.definition.files ?? {}
+    if (this.preQuantized && carries !== undefined) carryTensors(shell, checkpoint, carries)
     if (quantized.length === 0) {
       if (this.preQuantized) refuseFloat(this.quantMethod, checkpoint, skips, skipped)
       else this.#useless = passedOver(shell, skipped)

@@ -8,7 +8,7 @@ const goldens = new URL('../../../../goldens/', import.meta.url)
 const configs = readdirSync(goldens, { recursive: true, encoding: 'utf8' }).filter(
   (path) =>
     path.endsWith('/config.json') &&
-    !/^(gptq|fp8|mxfp4|folders\/(gptq|llama))\/|\/\d_(Pooling|Dense)\//.test(path),
+    !/^(gptq|fp8|mxfp4|compressed_tensors|folders\/(gptq|llama))\/|\/\d_(Pooling|Dense)\//.test(path),
 )
 
 describe('files that Python wrote', () => {

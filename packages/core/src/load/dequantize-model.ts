@@ -1,5 +1,6 @@
 import { type ByteRange, castFloats, runKernel } from '@hfquant/kernels'
 import type { FloatDtype } from '../contract/tensor.js'
+import { dropCarried } from '../dispatch/carry-tensors.js'
 import { tensorBytes } from '../shell/dtype.js'
 import { walkModules } from '../shell/module.js'
 import { placeFloat, QuantizedModule } from '../shell/quantized-module.js'
@@ -37,6 +38,7 @@ export async function dequantizeModel(
     module.replaced.parameter.storage = places.get(module.tensor)!.storage
     placeFloat(shell.root, module)
   }
+  dropCarried(shell)
 }
 
 /**

@@ -1,0 +1,104 @@
+import {
+  compilePattern,
+  type JsonObject,
+  type Pattern,
+  readObject,
+  readStrings,
+  unknownEntries,
+} from '@hfquant/core'
+import { type CompressionFormat, checkFormat } from './compression-format.js'
+import { within, wrongValue } from './field-errors.js'
+import { PRESETS } from './presets.js'
+import { formatArguments, type QuantizationArguments, readArguments } from './quantization-arguments.js'
+
+/** `QuantizationScheme` of the library: a group of modules that are quantized alike. */
+export interface Scheme {
+  /** Key of `config_groups`. */
+  readonly name: string
+  readonly targets: readonly Target[]
+  readonly weights: QuantizationArguments | null
+  readonly inputActivations: QuantizationArguments | null
+  readonly outputActivations: QuantizationArguments | null
+  /** Of this group; older files have one for all groups. */
+  readonly format: CompressionFormat | null
+  /** Entries whose keys are not known. */
+  readonly others: JsonObject
+}
+
+/** Modules that a group is for: by path, by a pattern that matches from the start of a path, or by class. */
+export interface Target {
+  /** As it is written. */
+  readonly text: string
+  readonly pattern: Pattern | undefined
+}
+
+/**
+ * Reads `config_groups`. A list of targets in place of a scheme stands for the preset that the group is called.
+ *
+ * @throws ConfigError that names the field; PATTERN_INVALID or PATTERN_NOT_OFFERED for a target.
+ */
+export const readGroups = (json: JsonObject): readonly Scheme[] =>
+  Object.entries(readObject(json, 'config_groups', {})).map(([name, value]) =>
+    within(`config_groups.${name}`, () =>
+      Array.isArray(value) ? readScheme(name, { ...preset(name), targets: value }) : readScheme(name, value),
+    ),
+  )
+
+/** The group with exactly the keys that Python writes, in their order. */
+export const formatScheme = (scheme: Scheme): JsonObject => ({
+  ...scheme.others,
+  format: scheme.format,
+  input_activations: formatOptional(scheme.inputActivations),
+  output_activations: formatOptional(scheme.outputActivations),
+  targets: scheme.targets.map(({ text }) => text),
+  weights: formatOptional(scheme.weights),
+})
+
+function readScheme(name: string, value: unknown): Scheme {
+  if (typeof value !== 'object' || value === null)
+    throw wrongValue('targets', value, 'an object, or a list of targets')
+  const json = value as JsonObject
+  const weights = readOptional(json, 'weights')
+  const outputActivations = readOptional(json, 'output_activations')
+  if (weights?.strategy === 'attn_head' || weights?.strategy === 'token') {
+    throw wrongValue('weights.strategy', weights.strategy, 'tensor, channel, group, block or tensor_group')
+  }
+  if (weights !== null && outputActivations !== null) {
+    throw wrongValue(
+      'output_activations',
+      'set',
+      'null beside weights: outputs of linear layers stay in float',
+    )
+  }
+  return {
+    ...{ name, weights, outputActivations },
+    targets: readStrings(json, 'targets', []).map(readTarget),
+    inputActivations: readOptional(json, 'input_activations'),
+    format: checkFormat(json, null),
+    others: unknownEntries(json, KEYS),
+  }
+}
+
+const KEYS = ['targets', 'weights', 'input_activations', 'output_activations', 'format']
+
+/** @throws ConfigError for a pattern that cannot be used. */
+const readTarget = (text: string): Target => ({
+  text,
+  pattern: text.startsWith('re:') ? compilePattern(text.slice('re:'.length), 'match', 'targets') : undefined,
+})
+
+function preset(name: string): JsonObject {
+  const found = PRESETS.get(name.toUpperCase())
+  if (found !== undefined) return found
+  throw wrongValue(
+    'targets',
+    'a list',
+    `a scheme, or the name of a preset: ${[...PRESETS.keys()].join(', ')}`,
+  )
+}
+
+const readOptional = (json: JsonObject, key: string): QuantizationArguments | null =>
+  json[key] == null ? null : within(key, () => readArguments(readObject({ [key]: json[key] }, key, {})))
+
+const formatOptional = (own: QuantizationArguments | null): JsonObject | null =>
+  own === null ? null : formatArguments(own)

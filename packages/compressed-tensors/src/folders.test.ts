@@ -1,0 +1,61 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { registerQuantizer } from '@hfquant/core'
+import { changeCheckpoint, readTensorFile, relativeError, testFolder } from '@hfquant/testkit'
+import { AutoModelForCausalLM } from '@hfquant/transformers'
+import { describe, expect, test } from 'vitest'
+import { compressedTensors } from './index.js'
+import { golden } from './testing/golden.fixture.js'
+
+registerQuantizer(compressedTensors)
+const folder = testFolder()
+
+const tensorsOf = async (path: string, file = 'model') =>
+  (await readTensorFile(join(path, `${file}.safetensors`))).tensors
+const configOf = async (path: string) => JSON.parse(await readFile(join(path, 'config.json'), 'utf8'))
+
+async function expectedOf(source: string) {
+  const expected = await tensorsOf(source, 'expected')
+  const floats = (name: string) => new Float32Array(expected.get(name)!.bytes.slice().buffer)
+  const ids = new BigInt64Array(expected.get('input_ids')!.bytes.slice().buffer)
+  return { floats, inputIds: [Array.from(ids, Number)] }
+}
+
+describe.each([
+  // The fast product rounds activations as the checkpoint says here, and in blocks of int8 otherwise.
+  ['tiny-llama-ct-w8a8', 'logits_activations', 0.02],
+  ['tiny-llama-ct-w4a16', 'logits', 0.05],
+  ['tiny-llama-ct-w4a16-asym', 'logits', 0.05],
+  ['tiny-llama-ct-fp8-dynamic', 'logits', 0.05],
+  ['tiny-llama-ct-mixed', 'logits', 0.05],
+  ['tiny-llama-ct-nvfp4', 'logits', 0.05],
+] as const)('%s', (name, fastLogits, fastError) => {
+  const source = golden(name)
+
+  test('gives the logits of its weights, and is saved as it came, to the bit', async () => {
+    const { floats, inputIds } = await expectedOf(source)
+    await using model = await AutoModelForCausalLM.fromPretrained(source, { compute: 'exact' })
+    const { logits } = await model.forward({ inputIds })
+    expect(relativeError(logits, floats('logits'))).toBeLessThan(2e-5)
+    const saved = join(folder, name)
+    await model.savePretrained(saved)
+    expect(await tensorsOf(saved)).toEqual(await tensorsOf(source))
+    expect((await configOf(saved)).quantization_config).toEqual((await configOf(source)).quantization_config)
+    expect(model.warnings).toEqual([])
+  })
+
+  test('is computed fast, and known by its tensors where config.json does not say what it is', async () => {
+    const { floats, inputIds } = await expectedOf(source)
+    const unsaid = await changeCheckpoint(
+      source,
+      join(folder, `unsaid-${name}`),
+      (_, config) => void delete config.quantization_config,
+    )
+    await using model = await AutoModelForCausalLM.fromPretrained(source)
+    await using recovered = await AutoModelForCausalLM.fromPretrained(unsaid)
+    const { logits } = await model.forward({ inputIds })
+    expect(relativeError(logits, floats(fastLogits))).toBeLessThan(fastError)
+    const again = await recovered.forward({ inputIds })
+    expect(relativeError(again.logits, floats('logits'))).toBeLessThan(0.05)
+  })
+})

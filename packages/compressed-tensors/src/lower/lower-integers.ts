@@ -1,0 +1,122 @@
+import {
+  blockProduct,
+  blockScales,
+  blockSizeFor,
+  blocksOf,
+  blockZeros,
+  type CodeBits,
+  type ConstantPiece,
+  channelOrder,
+  type GraphBuilder,
+  type GraphValue,
+  type LoweringInput,
+  orderConstant,
+  packCodes,
+  rowPieces,
+} from '@hfquant/core'
+import { rangeWithin } from '@hfquant/kernels'
+import { type Codes, codesKey, gridColumns, type WeightLayout, ZERO_POINT } from '../format/layout.js'
+import { rowReader } from '../format/read-codes.js'
+import { readZeros } from '../format/read-zeros.js'
+
+/** A weight of integers as `MatMulNBits` has it. */
+interface Blocks {
+  readonly layout: WeightLayout
+  readonly codes: Codes & { readonly bits: number }
+  /** Codes of other widths lie in the next container with their value unchanged, which is exact. */
+  readonly container: CodeBits
+  readonly size: number
+  /** Of a row; the last one may reach beyond it. */
+  readonly count: number
+  /** Of the columns, where groups are scattered. */
+  readonly order: Int32Array | undefined
+}
+
+/**
+ * y = x·Wᵀ by a product of blocks. Columns of scattered groups are put in order first, by one `Gather` that layers with the same
+ * order share. Undefined where no block lies within a group, or no order makes groups runs.
+ */
+export function lowerIntegers(
+  graph: GraphBuilder,
+  layer: LoweringInput,
+  layout: WeightLayout,
+  scales: () => Promise<Float32Array>,
+): GraphValue | undefined {
+  const { inFeatures, outFeatures, path } = layer.weight
+  const { codes, block, groupOf } = layout
+  const [blockRows, groupSize] = block
+  const size = blockSizeFor(groupSize, inFeatures)
+  const order = groupOf && channelOrder(groupOf, groupSize)
+  if (size === undefined || order === null || !('bits' in codes)) return undefined
+  const container = codes.bits <= 4 ? 4 : 8
+  const blocks: Blocks = { layout, codes, container, size, count: blocksOf(inFeatures, size), order }
+  const perRow = gridColumns(layout, inFeatures)
+  const place = (row: number, at: number) =>
+    Math.floor(row / blockRows) * perRow + Math.min(Math.floor((at * size) / groupSize), perRow - 1)
+  const input =
+    order === undefined
+      ? layer.input
+      : graph.node('Gather', [layer.input, graph.constant(orderConstant(order))], {
+          attributes: { axis: { int: -1 } },
+        })
+  return blockProduct(graph, input, layer.weight, {
+    ...{ name: `${path}.matmul_nbits`, bits: container, blockSize: size },
+    codes: { chunks: () => codeChunks(layer, blocks), pieces: () => codePieces(layer, blocks) },
+    scales: {
+      async *chunks() {
+        const values = await scales()
+        yield* blockScales(outFeatures, blocks.count, (row, at) => values[place(row, at)]!)
+      },
+    },
+    zeros: layout.zeros && {
+      async *chunks() {
+        const bytes = await layer.read(ZERO_POINT)
+        const values = readZeros(layout, { outFeatures, groups: perRow }, () => bytes)!
+        yield* blockZeros(outFeatures, blocks.count, container, (row, at) => values[place(row, at)]!, true)
+      },
+    },
+  })
+}
+
+/** True where a row of the file has the bytes of a row of the operator: codes of 4 or 8 bits, lowest first, around the middle. */
+const isAsStored = ({ codes, container, size, order }: Blocks, inFeatures: number): boolean =>
+  codes.kind === 'packed' && codes.bits === container && order === undefined && inFeatures % size === 0
+
+async function* codeChunks(layer: LoweringInput, blocks: Blocks): AsyncGenerator<Uint8Array> {
+  const { layout, codes, container, size, order } = blocks
+  const { inFeatures, outFeatures, path } = layer.weight
+  const stored = await layer.read(codesKey(layout))
+  const rowBytes = stored.byteLength / outFeatures
+  const values = new Int8Array(inFeatures)
+  for (const [first, end] of rowPieces(outFeatures, inFeatures)) {
+    const bytes = stored.subarray(first * rowBytes, end * rowBytes)
+    if (isAsStored(blocks, inFeatures)) {
+      yield bytes
+      continue
+    }
+    const signed = new Int8Array((end - first) * inFeatures)
+    const read = rowReader({ codes, path, inFeatures, first, bytes })
+    for (let row = 0; row < end - first; row++) {
+      read(row, values)
+      const start = row * inFeatures
+      for (let at = 0; at < inFeatures; at++)
+        signed[start + at] = values[order === undefined ? at : order[at]!]!
+    }
+    const packed = { columns: inFeatures, bits: container, blockSize: size, signed: true }
+    yield packCodes(new Uint8Array(signed.buffer), end - first, packed)
+  }
+}
+
+/** Bytes that one thread copies at once. */
+const COPIED_BYTES = 2 ** 24
+
+/** The codes as threads copy them, where that is all there is to do. */
+function codePieces({ weight, source }: LoweringInput, blocks: Blocks): readonly ConstantPiece[] | undefined {
+  const stored = isAsStored(blocks, weight.inFeatures) ? source?.(codesKey(blocks.layout)) : undefined
+  if (stored === undefined) return undefined
+  return [...rowPieces(stored.byteLength, 1, COPIED_BYTES)].map(([offset, end]) => ({
+    ...{ kernel: 'copy', params: {} },
+    inputs: [rangeWithin(stored, offset, end - offset)],
+    output: { offset, byteLength: end - offset },
+  }))
+}

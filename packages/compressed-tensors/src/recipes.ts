@@ -1,0 +1,3 @@
+import type { QuantizationConfig } from '@hfquant/core'
+
+export const recipes: Readonly<Record<string, () => QuantizationConfig>> = {}

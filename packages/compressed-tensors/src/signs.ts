@@ -1,0 +1,19 @@
+import type { CheckpointHeaders, MethodSigns } from '@hfquant/core'
+
+/**
+ * True for packed weights; and for bytes of codes with a scale, unless they have the bound of activations that fbgemm stores
+ * beside them.
+ */
+export function looksCompressed({ tensors }: CheckpointHeaders): boolean {
+  for (const [name, { dtype }] of tensors) {
+    if (name.endsWith('.weight_packed')) return true
+    if (!name.endsWith('.weight') || (dtype !== 'int8' && dtype !== 'float8_e4m3fn')) continue
+    const path = name.slice(0, -'weight'.length)
+    if (tensors.has(`${path}weight_scale`) && !tensors.has(`${path}input_scale_ub`)) return true
+  }
+  return false
+}
+
+export const signs: readonly MethodSigns[] = [
+  { quantMethod: 'compressed-tensors', recognizes: looksCompressed },
+]
