@@ -1,4 +1,9 @@
-import { CapabilityError, type DefinedQuantizer, defineQuantizer, unknownKeysRemark } from '@hfquant/core'
+import {
+  type DefinedQuantizer,
+  defineQuantizer,
+  type SelectionOutcome,
+  unknownKeysRemark,
+} from '@hfquant/core'
 import { findScheme, skipEntries } from './config/find-scheme.js'
 import type { QuantizationArguments } from './config/quantization-arguments.js'
 import type { Scheme } from './config/scheme.js'
@@ -10,6 +15,7 @@ import {
   readSettings,
 } from './config/settings.js'
 import { storedFormat } from './format/stored-format.js'
+import { madeFormat } from './make/made-format.js'
 import { recoverSettings } from './recover-settings.js'
 
 /** `quant_method` "compressed-tensors": the checkpoints of llm-compressor, which vLLM serves. */
@@ -30,12 +36,16 @@ export const compressedTensors: DefinedQuantizer<CompressedTensorsSettings> =
     },
     select: (settings) => ({
       keep: skipEntries(settings.ignore),
+      record: (outcome) => ({
+        ...settings,
+        ...{ ignore: ignored(outcome), quantizationStatus: 'compressed' },
+      }),
       embeddings: (path) => findScheme(settings.groups, [path], 'embedding') !== undefined,
     }),
-    formatFor(weight, { groups }, { preQuantized, stored }) {
-      if (preQuantized) return storedFormat(weight, groups, stored!)
-      throw new CapabilityError('FORMAT_LOAD_ONLY', 'no scheme is made yet')
-    },
+    formatFor: (weight, { groups }, { preQuantized, stored }) =>
+      preQuantized
+        ? storedFormat(weight, groups, stored!)
+        : madeFormat(weight, findScheme(groups, [weight.path], weight.kind)),
     files: {
       carries: (name) => CARRIED.test(name),
       recover: recoverSettings,
@@ -44,6 +54,12 @@ export const compressedTensors: DefinedQuantizer<CompressedTensorsSettings> =
 
 /** Scales of keys and values, and those beside weights that are not compressed yet. */
 const CARRIED = /\.([kvq]|input|output|weight)_(global_)?(scale|zero_point|g_idx)$/
+
+/** What Python must not look for in its compressed form: all that stays in float, and modules that keep such weights together. */
+function ignored({ kept, float }: SelectionOutcome): readonly string[] {
+  const others = float.filter((path) => !kept.some((own) => path === own || path.startsWith(`${own}.`)))
+  return [...kept, ...others]
+}
 
 /** Keys of a group that are not known, and of the arguments in it. */
 function unknownOf({ others, weights, inputActivations }: Scheme) {

@@ -19,8 +19,7 @@ export interface Scheme {
   readonly weights: QuantizationArguments | null
   readonly inputActivations: QuantizationArguments | null
   readonly outputActivations: QuantizationArguments | null
-  /** Of this group; older files have one for all groups. */
-  readonly format: CompressionFormat | null
+  readonly format: CompressionFormat
   /** Entries whose keys are not known. */
   readonly others: JsonObject
 }
@@ -33,16 +32,28 @@ export interface Target {
 }
 
 /**
- * Reads `config_groups`. A list of targets in place of a scheme stands for the preset that the group is called.
+ * Reads `config_groups`. A list of targets in place of a scheme stands for the preset that the group is called; a group without
+ * a format, as older files have them, has that of the file.
  *
  * @throws ConfigError that names the field; PATTERN_INVALID or PATTERN_NOT_OFFERED for a target.
  */
-export const readGroups = (json: JsonObject): readonly Scheme[] =>
-  Object.entries(readObject(json, 'config_groups', {})).map(([name, value]) =>
+export function readGroups(json: JsonObject): readonly Scheme[] {
+  const ofFile = checkFormat(json, null)
+  return Object.entries(readObject(json, 'config_groups', {})).map(([name, value], index) =>
     within(`config_groups.${name}`, () =>
-      Array.isArray(value) ? readScheme(name, { ...preset(name), targets: value }) : readScheme(name, value),
+      Array.isArray(value)
+        ? readScheme(`group_${index}`, { ...preset(name), targets: value }, ofFile)
+        : readScheme(name, value, ofFile),
     ),
   )
+}
+
+/** The format of a file: that of its groups, where they have one in common. */
+export function formatOfFile(groups: readonly Scheme[]): CompressionFormat {
+  const formats = new Set(groups.flatMap(({ weights, format }) => (weights === null ? [] : [format])))
+  const [first = 'dense'] = formats
+  return formats.size > 1 ? 'mixed-precision' : first
+}
 
 /** The group with exactly the keys that Python writes, in their order. */
 export const formatScheme = (scheme: Scheme): JsonObject => ({
@@ -54,7 +65,7 @@ export const formatScheme = (scheme: Scheme): JsonObject => ({
   weights: formatOptional(scheme.weights),
 })
 
-function readScheme(name: string, value: unknown): Scheme {
+function readScheme(name: string, value: unknown, ofFile: CompressionFormat | null): Scheme {
   if (typeof value !== 'object' || value === null)
     throw wrongValue('targets', value, 'an object, or a list of targets')
   const json = value as JsonObject
@@ -70,11 +81,13 @@ function readScheme(name: string, value: unknown): Scheme {
       'null beside weights: outputs of linear layers stay in float',
     )
   }
+  const inputActivations = readOptional(json, 'input_activations')
+  const isOfAll = ofFile !== null && ofFile !== 'mixed-precision'
+  const fallback = isOfAll ? ofFile : chosenFormat(weights, inputActivations)
   return {
-    ...{ name, weights, outputActivations },
+    ...{ name, weights, inputActivations, outputActivations },
     targets: readStrings(json, 'targets', []).map(readTarget),
-    inputActivations: readOptional(json, 'input_activations'),
-    format: checkFormat(json, null),
+    format: checkFormat(json, fallback),
     others: unknownEntries(json, KEYS),
   }
 }
@@ -102,3 +115,17 @@ const readOptional = (json: JsonObject, key: string): QuantizationArguments | nu
 
 const formatOptional = (own: QuantizationArguments | null): JsonObject | null =>
   own === null ? null : formatArguments(own)
+
+/** The format of a group where nothing names one, as the library chooses it. */
+function chosenFormat(
+  weights: QuantizationArguments | null,
+  inputActivations: QuantizationArguments | null,
+): CompressionFormat {
+  if (weights === null) return 'dense'
+  const { type, numBits, strategy } = weights
+  if (type === 'float' && numBits === 4) {
+    return strategy === 'tensor_group' ? 'nvfp4-pack-quantized' : 'mxfp4-pack-quantized'
+  }
+  if (type === 'float') return 'float-quantized'
+  return inputActivations === null || numBits < 8 ? 'pack-quantized' : 'int-quantized'
+}

@@ -10,7 +10,7 @@ import {
 } from '@hfquant/core'
 import { type CompressionFormat, checkFormat } from './compression-format.js'
 import { wrongValue } from './field-errors.js'
-import { formatScheme, readGroups, type Scheme } from './scheme.js'
+import { formatOfFile, formatScheme, readGroups, type Scheme } from './scheme.js'
 
 /** `quantization_config` of a compressed-tensors model. */
 export interface CompressedTensorsSettings {
@@ -44,10 +44,11 @@ export function readSettings(block: JsonObject): CompressedTensorsSettings {
     throw wrongValue('config_groups', json.config_groups, 'groups of modules and their schemes')
   }
   refuseTransformations(json)
+  const groups = readGroups(json)
   return {
-    groups: readGroups(json),
+    groups,
     ignore: json.ignore == null ? undefined : readStrings(json, 'ignore', []),
-    format: checkFormat(json, 'dense'),
+    format: checkFormat(json, formatOfFile(groups)),
     quantizationStatus: readString(json, 'quantization_status', 'initialized'),
     kvCacheScheme: json.kv_cache_scheme == null ? null : readObject(json, 'kv_cache_scheme', {}),
     carried: readCarried(json),

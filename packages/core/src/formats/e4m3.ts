@@ -1,6 +1,6 @@
 import { roundHalfToEven } from '@hfquant/kernels'
 
-/** E4M3: the code of the nearest number, of the even one of two; beyond 448 that of 448. */
+/** The code of the nearest number in float8_e4m3fn, of the even one of two; beyond 448 that of 448. */
 export function toE4m3(value: number): number {
   const sign = value < 0 || Object.is(value, -0) ? 0x80 : 0
   const magnitude = Math.min(Math.abs(value), 448)
