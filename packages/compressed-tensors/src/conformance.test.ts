@@ -67,7 +67,7 @@ describeQuantizer(compressedTensors, {
             targets: ['Linear'],
             weights: {
               ...{ actorder: 'weight', block_structure: null, dynamic: false, group_size: 128, num_bits: 8 },
-              ...{ observer: null, observer_kwargs: {}, scale_dtype: null, strategy: 'group' },
+              ...{ observer: 'minmax', observer_kwargs: {}, scale_dtype: null, strategy: 'group' },
               ...{ symmetric: true, type: 'int', zp_dtype: null },
             },
           },

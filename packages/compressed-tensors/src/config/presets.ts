@@ -2,13 +2,12 @@ import type { JsonObject } from '@hfquant/core'
 
 const int = (bits: number, rest: JsonObject): JsonObject => ({ num_bits: bits, type: 'int', ...rest })
 const float = (bits: number, rest: JsonObject): JsonObject => ({ num_bits: bits, type: 'float', ...rest })
-const STATIC: JsonObject = { observer: 'minmax' }
-const GROUPS: JsonObject = { strategy: 'group', group_size: 128, ...STATIC }
-const CHANNELS: JsonObject = { strategy: 'channel', ...STATIC }
+const GROUPS: JsonObject = { strategy: 'group', group_size: 128 }
+const CHANNELS: JsonObject = { strategy: 'channel' }
 const TOKENS: JsonObject = { strategy: 'token', dynamic: true }
 
 const NVFP4: JsonObject = {
-  ...float(4, { strategy: 'tensor_group', group_size: 16, ...STATIC }),
+  ...float(4, { strategy: 'tensor_group', group_size: 16 }),
   ...{ scale_dtype: 'torch.float8_e4m3fn', zp_dtype: 'torch.float8_e4m3fn' },
 }
 const MX: JsonObject = {
@@ -40,19 +39,19 @@ export const PRESETS: ReadonlyMap<string, JsonObject> = new Map([
   ['W4AFP8', scheme(int(4, GROUPS), float(8, TOKENS))],
   ['W8A8', W8A8],
   ['INT8', W8A8],
-  ['FP8', scheme(float(8, { strategy: 'tensor', ...STATIC }), float(8, { strategy: 'tensor', ...STATIC }))],
+  ['FP8', scheme(float(8, { strategy: 'tensor' }), float(8, { strategy: 'tensor' }))],
   ['FP8_DYNAMIC', scheme(float(8, CHANNELS), float(8, TOKENS))],
   [
     'FP8_BLOCK',
     scheme(
-      float(8, { strategy: 'block', block_structure: [128, 128], ...STATIC }),
+      float(8, { strategy: 'block', block_structure: [128, 128] }),
       float(8, { strategy: 'group', group_size: 128, dynamic: true }),
     ),
   ],
   ['NVFP4A16', scheme(NVFP4)],
   ['NVFP4', scheme(NVFP4, { ...NVFP4, dynamic: 'local' })],
-  ['MXFP4A16', scheme(float(4, { ...MX, ...STATIC }))],
-  ['MXFP4', scheme(float(4, { ...MX, ...STATIC }), float(4, { ...MX, dynamic: true }))],
-  ['MXFP8A16', scheme(float(8, { ...MX, ...STATIC }))],
-  ['MXFP8', scheme(float(8, { ...MX, ...STATIC }), float(8, { ...MX, dynamic: true }))],
+  ['MXFP4A16', scheme(float(4, MX))],
+  ['MXFP4', scheme(float(4, MX), float(4, { ...MX, dynamic: true }))],
+  ['MXFP8A16', scheme(float(8, MX))],
+  ['MXFP8', scheme(float(8, MX), float(8, { ...MX, dynamic: true }))],
 ])

@@ -66,7 +66,8 @@ export function readArguments(json: JsonObject): QuantizationArguments {
     blockStructure: readBlock(json.block_structure, strategy),
     scaleDtype: readNullable(json, 'scale_dtype'),
     zpDtype: readNullable(json, 'zp_dtype'),
-    observer: readNullable(json, 'observer'),
+    // What is found while the model runs is observed by nobody.
+    observer: readNullable(json, 'observer') ?? (dynamic === true ? null : 'minmax'),
     observerKwargs: readObject(json, 'observer_kwargs', {}),
     others: unknownEntries(json, KEYS),
   }

@@ -14,7 +14,6 @@ import { formatOfFile, formatScheme, readGroups, type Scheme } from './scheme.js
 
 /** `quantization_config` of a compressed-tensors model. */
 export interface CompressedTensorsSettings {
-  /** None where config.json was lost: the tensors then say how weights are stored. */
   readonly groups: readonly Scheme[]
   /** Modules that stay in float: paths, or patterns behind "re:" that match from the start of a path. */
   readonly ignore: readonly string[] | undefined

@@ -29,17 +29,17 @@ import {
 /**
  * How the tensors of a weight lie, from their dtypes and shapes.
  *
- * @param scheme what config.json says of the module; undefined where it was lost.
+ * @param scheme what config.json says of the module, which quantizes weights.
  * @param keys everything that is stored below the module but its bias: what is not needed is carried along.
  * @throws CheckpointError TENSOR_MISSING or TENSOR_MISMATCH.
  */
 export function readLayout(
   weight: WeightInfo,
-  scheme: Scheme | undefined,
+  scheme: Scheme,
   tensors: StoredTensors,
   keys: readonly string[],
 ): Omit<WeightLayout, 'groupOf'> {
-  const args = scheme?.weights ?? undefined
+  const args = scheme.weights!
   const codes = readCodes(weight, args, tensors)
   const block = readBlock(weight, args, tensors)
   const scales = readScaleKind(codes, tensors)
@@ -60,40 +60,22 @@ const IN_ROWS = [SCALE, ZERO_POINT]
 
 function readCodes(
   { outFeatures, inFeatures }: WeightInfo,
-  args: QuantizationArguments | undefined,
+  { type, numBits: bits }: QuantizationArguments,
   tensors: StoredTensors,
 ): Codes {
-  const shape = [outFeatures, inFeatures]
   if (!tensors.has(PACKED)) {
-    const dtypes = TYPES.flatMap(({ type, dtype }) =>
-      args === undefined || args.type === type ? [dtype] : [],
-    )
-    const { dtype } = tensors.expect(WEIGHT, dtypes, shape, CONFIG_HINT)
-    return dtype === 'int8' ? { kind: 'int8', bits: args?.numBits ?? 8 } : { kind: 'e4m3' }
+    const dtype = type === 'int' ? 'int8' : 'float8_e4m3fn'
+    tensors.expect(WEIGHT, [dtype], [outFeatures, inFeatures], CONFIG_HINT)
+    return type === 'int' ? { kind: 'int8', bits } : { kind: 'e4m3' }
   }
-  if (args === undefined ? tensors.part(PACKED).dtype === 'uint8' : args.type === 'float') {
+  if (type === 'float') {
     tensors.expect(PACKED, ['uint8'], [outFeatures, Math.ceil(inFeatures / 2)], CONFIG_HINT)
     return { kind: 'e2m1' }
   }
-  const words = tensors.part(PACKED).shape[1]
-  const bits = args?.numBits ?? WIDTHS.find((width) => wordsFor(inFeatures, width) === words) ?? 4
-  tensors.expect(
-    PACKED,
-    ['int32'],
-    [outFeatures, wordsFor(inFeatures, bits)],
-    bitsHint(words, inFeatures, bits),
-  )
+  const hint = bitsHint(tensors.part(PACKED).shape[1], inFeatures, bits)
+  tensors.expect(PACKED, ['int32'], [outFeatures, wordsFor(inFeatures, bits)], hint)
   return { kind: 'packed', bits }
 }
-
-/** What a byte of codes is, by the type of the numbers. */
-const TYPES = [
-  { type: 'int', dtype: 'int8' },
-  { type: 'float', dtype: 'float8_e4m3fn' },
-] as const
-
-/** Widths of packed codes, the usual ones first: short rows of several widths have equally many words. */
-const WIDTHS = [4, 8, 2, 3, 6, 5, 7, 1]
 
 const CONFIG_HINT =
   'config_groups of config.json do not belong to these weights; take both from the same revision.'
@@ -108,12 +90,12 @@ function bitsHint(words: number | undefined, inFeatures: number, bits: number): 
 /** Rows and columns that share a scale: the shape of the scales decides, unless the group has blocks. */
 function readBlock(
   { outFeatures, inFeatures }: WeightInfo,
-  args: QuantizationArguments | undefined,
+  args: QuantizationArguments,
   tensors: StoredTensors,
 ): readonly [number, number] {
   const { shape } = tensors.part(SCALE)
   const [rows, columns] = shape as [number, number]
-  if (args?.strategy === 'block') {
+  if (args.strategy === 'block') {
     const [blockRows, blockColumns] = args.blockStructure!
     const grid = [Math.ceil(outFeatures / blockRows), Math.ceil(inFeatures / blockColumns)]
     if (sameShape(shape, grid)) return [blockRows, Math.min(blockColumns, inFeatures)]
@@ -124,13 +106,10 @@ function readBlock(
   const fits = shape.length === 2 && rows === outFeatures && columns > 0 && inFeatures % columns === 0
   const groupSize = fits ? inFeatures / columns : undefined
   const wanted =
-    args?.groupSize != null && args.groupSize > 0 ? Math.min(args.groupSize, inFeatures) : undefined
+    args.groupSize !== null && args.groupSize > 0 ? Math.min(args.groupSize, inFeatures) : undefined
   if (groupSize !== undefined && (wanted === undefined || wanted === groupSize)) return [1, groupSize]
-  const groups = wanted === undefined ? 'a number that divides the columns' : inFeatures / wanted
-  throw mismatch(
-    tensors,
-    wanted === undefined ? `[1], or [${outFeatures}, ${groups}]` : `[${outFeatures}, ${groups}]`,
-  )
+  const perRow = `[${outFeatures}, ${wanted === undefined ? 1 : inFeatures / wanted}]`
+  throw mismatch(tensors, wanted === undefined ? `[1] or ${perRow}` : perRow)
 }
 
 const mismatch = (tensors: StoredTensors, expected: string) =>
@@ -171,11 +150,11 @@ function refuseUnevenBlocks(
 function readZeroKind(
   { outFeatures }: WeightInfo,
   codes: Codes,
-  args: QuantizationArguments | undefined,
+  args: QuantizationArguments,
   tensors: StoredTensors,
 ): WeightLayout['zeros'] {
   if (!('bits' in codes)) return undefined
-  if (!tensors.has(ZERO_POINT) && (args?.symmetric ?? true)) return undefined
+  if (!tensors.has(ZERO_POINT) && args.symmetric) return undefined
   const { dtype } = tensors.part(ZERO_POINT)
   const { shape } = tensors.part(SCALE)
   if (codes.kind === 'packed' && dtype === 'int32') {
@@ -189,12 +168,11 @@ function readZeroKind(
 
 /** Eight-bit integers of a token, or of a tensor; all others are left in float, which is finer than what they would be. */
 function readActivations(
-  scheme: Scheme | undefined,
+  { inputActivations: args }: Scheme,
   { kind }: Codes,
   tensors: StoredTensors,
 ): Int8Activations | undefined {
-  const args = scheme?.inputActivations
-  if (args == null || args.type !== 'int' || args.numBits !== 8 || kind !== 'int8') return undefined
+  if (args === null || args.type !== 'int' || args.numBits !== 8 || kind !== 'int8') return undefined
   if (args.dynamic !== false) return { symmetric: args.symmetric, dynamic: true }
   if (args.strategy !== 'tensor') return undefined
   const { shape } = tensors.part(INPUT_SCALE)

@@ -31,25 +31,25 @@ export async function storedFormat(
   if (!tensors.has(PACKED) && isFloatDtype(tensors.part(WEIGHT).dtype)) return skip('is stored in float')
   tensors.part(SCALE)
   const keys = [...stored.tensors.keys()].filter((key) => key !== 'bias')
-  const read = (scheme: Scheme | undefined) => readLayout(weight, scheme, tensors, keys)
+  const read = (scheme: Scheme) => readLayout(weight, scheme, tensors, keys)
   const layout = read(schemeOf(weight, groups, stored, read))
   const groupOf = await checkValues(weight, layout, tensors)
   return compressedFormat({ ...layout, groupOf }, weight)
 }
 
-/** The group that names the module; where none does, the only one that its tensors fit. Undefined without any groups. */
+/** The group that names the module; where none does, the only one that its tensors fit. */
 function schemeOf(
   weight: WeightInfo,
   groups: readonly Scheme[],
   { tensors }: StoredWeight,
   read: (scheme: Scheme) => unknown,
-): Scheme | undefined {
+): Scheme {
   const [first] = tensors
   const nameInFile = first?.[1].name?.slice(0, -(first[0].length + 1))
   const named = findScheme(groups, [nameInFile ?? weight.path, weight.path], weight.kind)
-  if (groups.length === 0 || named?.weights != null) return named
+  if (named !== undefined && named.weights !== null) return named
   const fitting = groups.filter((scheme) => scheme.weights !== null && fits(() => read(scheme)))
-  if (fitting.length === 1) return fitting[0]
+  if (fitting.length === 1) return fitting[0]!
   const found = fitting.length === 0 ? 'none of them' : fitting.map(({ name }) => name).join(' and ')
   throw new CheckpointError(
     'CONFIG_CONTRADICTS_TENSORS',

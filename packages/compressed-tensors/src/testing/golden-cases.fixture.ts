@@ -44,12 +44,12 @@ export const goldenCases: readonly GoldenCase[] = Object.entries(json).map(
   },
 )
 
-/** @param groups what config.json says; none where it was lost. */
-export async function formatOf(
-  { weight, stored, groups }: GoldenCase,
-  said: readonly Scheme[] = groups,
-): Promise<QuantizedFormat> {
-  const format = await storedFormat(weight, said, stored)
+export async function formatOf({
+  weight,
+  stored,
+  groups,
+}: Pick<GoldenCase, 'weight' | 'stored' | 'groups'>): Promise<QuantizedFormat> {
+  const format = await storedFormat(weight, groups, stored)
   if ('skip' in format) throw new Error(`expected a format, found: ${format.skip}`)
   return format
 }
