@@ -123,6 +123,7 @@ export {
   incompleteFormat,
   type StoredPart,
   type StoredTensors,
+  sameShape,
   storedTensors,
   type TensorProblem,
 } from './formats/stored-tensors.js'

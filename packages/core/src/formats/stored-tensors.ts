@@ -124,7 +124,7 @@ function firstNotFinite(values: Float32Array): number | undefined {
   return undefined
 }
 
-const sameShape = (found: readonly number[], expected: readonly number[]): boolean =>
+export const sameShape = (found: readonly number[], expected: readonly number[]): boolean =>
   found.length === expected.length && found.every((size, axis) => size === expected[axis])
 
 /** A weight of which a part is missing. The loader looks for it, and says in which files it was not. */
