@@ -41,13 +41,13 @@ export const shippedBackends: readonly ShippedPackage[] = [
     import: () => import('@hfquant/awq'),
   },
   {
-    packageName: '@hfquant/quanto',
-    signs: quanto,
-    import: () => import('@hfquant/quanto'),
-  },
-  {
     packageName: '@hfquant/compressed-tensors',
     signs: compressedTensors,
     import: () => import('@hfquant/compressed-tensors'),
+  },
+  {
+    packageName: '@hfquant/quanto',
+    signs: quanto,
+    import: () => import('@hfquant/quanto'),
   },
 ]
