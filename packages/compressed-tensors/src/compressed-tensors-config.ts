@@ -1,4 +1,4 @@
-import { checkOptions, type JsonObject, OptionsConfig } from '@hfquant/core'
+import { checkOptions, type JsonObject, OptionsConfig, readObject } from '@hfquant/core'
 import { compressedTensors } from './compressed-tensors.js'
 import type { Strategy } from './config/quantization-arguments.js'
 import type { CompressedTensorsSettings } from './config/settings.js'
@@ -43,16 +43,16 @@ export class CompressedTensorsConfig extends OptionsConfig<
   }
 }
 
-function readOptions(json: JsonObject, options: CompressedTensorsOptions): CompressedTensorsSettings {
-  const { configGroups = { W4A16: ['Linear'] } } = options
-  const groups = Object.entries(configGroups).map(([name, group]) => [name, schemeJson(group)])
-  return compressedTensors.definition.config.parse({ ...json, config_groups: Object.fromEntries(groups) })
+function readOptions(json: JsonObject): CompressedTensorsSettings {
+  const groups = readObject(json, 'config_groups', { W4A16: ['Linear'] })
+  const schemes = Object.entries(groups).map(([name, group]) => [name, schemeJson(group)])
+  return compressedTensors.definition.config.parse({ ...json, config_groups: Object.fromEntries(schemes) })
 }
 
 /** A scheme with the keys of config.json; what is no scheme is left to be refused there. */
 function schemeJson(group: unknown): unknown {
   if (typeof group !== 'object' || group === null || Array.isArray(group)) return group
-  checkOptions(group, ['targets', 'weights', 'inputActivations'])
+  checkOptions(group, ['targets', 'weights', 'inputActivations'], 'QuantizationScheme')
   const { inputActivations, weights, ...rest } = group as Partial<QuantizationScheme>
   return { ...rest, weights: snakeCased(weights), input_activations: snakeCased(inputActivations) }
 }
@@ -63,7 +63,7 @@ const ARGUMENTS: readonly (keyof QuantizationArgs)[] = [
 
 function snakeCased(args: QuantizationArgs | undefined): JsonObject | null {
   if (args === undefined) return null
-  checkOptions(args, ARGUMENTS)
+  checkOptions(args, ARGUMENTS, 'QuantizationArgs')
   const toKey = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
   return Object.fromEntries(Object.entries(args).map(([name, value]) => [toKey(name), value]))
 }

@@ -5,7 +5,6 @@ import {
   type FloatDtype,
   isFloatDtype,
   type StoredTensors,
-  sameShape,
   type WeightInfo,
   wordsFor,
 } from '@hfquant/core'
@@ -98,7 +97,7 @@ function readBlock(
   if (args.strategy === 'block') {
     const [blockRows, blockColumns] = args.blockStructure!
     const grid = [Math.ceil(outFeatures / blockRows), Math.ceil(inFeatures / blockColumns)]
-    if (sameShape(shape, grid)) return [blockRows, Math.min(blockColumns, inFeatures)]
+    if (`${shape}` === `${grid}`) return [blockRows, Math.min(blockColumns, inFeatures)]
     throw mismatch(tensors, `[${grid.join(', ')}], blocks of ${blockRows} x ${blockColumns}`)
   }
   const isOne = shape.every((size) => size === 1)

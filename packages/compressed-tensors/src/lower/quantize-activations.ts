@@ -1,5 +1,4 @@
 import {
-  cast,
   type GraphBuilder,
   type GraphValue,
   type IntegerActivations,
@@ -24,17 +23,18 @@ export function quantizeActivations(
   layer: LoweringInput,
   activations: Int8Activations,
 ): IntegerActivations {
-  const number = (value: number) => graph.literal('float32', [], [value])
-  const clip = (value: GraphValue, low: number, high: number) =>
-    graph.node('Clip', [value, number(low), number(high)])
   const { scale, zeroPoint } = activations.dynamic
     ? tokenScale(graph, layer.input, activations)
     : storedScale(graph, layer, activations)
   const quotient = graph.node('Div', [layer.input, scale])
   const shifted = zeroPoint === undefined ? quotient : graph.node('Add', [quotient, zeroPoint])
-  const rounded = clip(graph.node('Round', [shifted]), LOW, HIGH)
-  const unsigned = graph.node('Add', [rounded, number(UNSIGNED_ZERO)])
-  return { codes: cast(graph, unsigned, 'uint8'), scale, zeroPoint }
+  // With scale 1 the operator rounds half to even, moves up and saturates: one pass instead of four.
+  const codes = graph.node('QuantizeLinear', [
+    shifted,
+    graph.literal('float32', [], [1]),
+    graph.literal('uint8', [], [UNSIGNED_ZERO]),
+  ])
+  return { codes, scale, zeroPoint }
 }
 
 type ScaleAndZero = Pick<IntegerActivations, 'scale' | 'zeroPoint'>

@@ -71,13 +71,8 @@ const SELECTION: Members<Selection<unknown>> = {
 
 const FILES: Members<FileRules<unknown>> = {
   ...{ stacked: 'value', dtype: 'value', weights: 'function?', name: 'function?', recover: 'function?' },
-  ...{
-    carries: 'function?',
-    rewrite: 'function?',
-    objects: 'value',
-    metadata: 'function?',
-    sidecars: 'function?',
-  },
+  ...{ carries: 'function?', rewrite: 'function?', objects: 'value', metadata: 'function?' },
+  sidecars: 'function?',
   savesFloats: 'value',
   ...{ checkLoadable: 'function?', checkSavable: 'function?' },
 }
