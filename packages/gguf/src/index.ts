@@ -1,7 +1,13 @@
 export { blockBytes, blockTypeId, blockValues, type GgufBlockType, ggufBlockTypes } from './block-types.js'
 export { dequantizeBlocks } from './dequantize/dequantize-blocks.js'
-export type { BlockParts } from './dequantize/integer-blocks.js'
-export { type GgufIntegerType, integersOf, isIntegerType, splitBlocks } from './dequantize/split-blocks.js'
+export {
+  type BlockScales,
+  blockIntegers,
+  blockScales,
+  type GgufIntegerType,
+  integersOf,
+  isIntegerType,
+} from './dequantize/split-blocks.js'
 export { GgufError, type GgufErrorCode, type GgufErrorDetails } from './errors.js'
 export type { GgufHeader, GgufTensor } from './header/gguf-header.js'
 export type { GgufStrings } from './header/gguf-strings.js'

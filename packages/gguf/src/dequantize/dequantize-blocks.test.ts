@@ -1,6 +1,16 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { blockBytes, blockValues, dequantizeBlocks, type GgufBlockType, ggufBlockTypes } from '../index.js'
+import {
+  blockBytes,
+  blockIntegers,
+  blockScales,
+  blockValues,
+  dequantizeBlocks,
+  type GgufBlockType,
+  ggufBlockTypes,
+  integersOf,
+  isIntegerType,
+} from '../index.js'
 
 // Random codes of every type with what gguf-py makes of them; see goldens/gguf/README.md.
 const file = readFileSync(new URL('../../../../goldens/gguf/blocks.safetensors', import.meta.url))
@@ -33,6 +43,28 @@ describe('a block of every type', () => {
     const named = new Set(Object.keys(header).map((name) => name.split('/')[0]))
     named.delete('__metadata__')
     expect([...named].sort()).toEqual([...types].sort())
+  })
+})
+
+describe('the integers of a block', () => {
+  const types = ggufBlockTypes.filter(isIntegerType)
+
+  it.each(types)('%s: reach both ends of their range, and groups have scales', (type) => {
+    const blocks = golden(`${type}/bytes`)
+    const { range, groupSize, hasLeast } = integersOf(type)
+
+    const integers = blockIntegers(type, blocks)
+    const { steps, leasts } = blockScales(type, blocks)
+
+    expect([Math.min(...integers), Math.max(...integers)]).toEqual(range)
+    expect([steps.length, leasts.length]).toEqual(Array(2).fill(integers.length / groupSize))
+    expect(leasts.some((least) => least !== 0)).toBe(hasLeast)
+  })
+
+  it('are refused where the target has room for others', () => {
+    expect(() => blockIntegers('Q4_0', new Uint8Array(36), new Int8Array(32))).toThrow(
+      /36 bytes of Q4_0 are 64 values, the target has 32/,
+    )
   })
 })
 

@@ -1,7 +1,13 @@
 import { blockBytes, blockValues, type GgufBlockType } from '../block-types.js'
 import { refuseBlocks, valuesIn } from './blocks-length.js'
 import { type DecodeFloats, decodeBF16, decodeF16, decodeF32 } from './float-blocks.js'
-import { type GgufIntegerType, integersOf, isIntegerType, splitBlocks } from './split-blocks.js'
+import {
+  blockIntegers,
+  blockScales,
+  type GgufIntegerType,
+  integersOf,
+  isIntegerType,
+} from './split-blocks.js'
 
 const FLOATS: Readonly<Record<Exclude<GgufBlockType, GgufIntegerType>, DecodeFloats>> = {
   F32: decodeF32,
@@ -39,13 +45,27 @@ const BLOCKS_AT_ONCE = 256
 function dequantizeIntegers(type: GgufIntegerType, blocks: Uint8Array, values: Float32Array): void {
   const { groupSize } = integersOf(type)
   const pieceBytes = BLOCKS_AT_ONCE * blockBytes(type)
-  const pieceValues = BLOCKS_AT_ONCE * blockValues(type)
-  for (let at = 0, to = 0; at < blocks.byteLength; at += pieceBytes, to += pieceValues) {
-    const { integers, steps, leasts } = splitBlocks(type, blocks.subarray(at, at + pieceBytes))
-    for (let group = 0; group < steps.length; group++) {
-      const [step, least] = [steps[group]!, leasts[group]!]
-      const [first, end] = [group * groupSize, (group + 1) * groupSize]
-      for (let i = first; i < end; i++) values[to + i] = Math.fround(step * integers[i]!) - least
+  const integers = new Int8Array(BLOCKS_AT_ONCE * blockValues(type))
+  const { steps, leasts } = blockScales(type, blocks)
+  for (let at = 0, to = 0; at < blocks.byteLength; at += pieceBytes, to += integers.length) {
+    const own = integers.subarray(0, values.length - to)
+    blockIntegers(type, blocks.subarray(at, at + pieceBytes), own)
+    for (let i = 0; i < own.length; i += groupSize) {
+      const group = (to + i) / groupSize
+      restoreGroup(own, i, i + groupSize, steps[group]!, leasts[group]!, values, to)
     }
   }
+}
+
+/** In a function of its own, which engines compile better than the same lines in a loop around them. */
+function restoreGroup(
+  integers: Int8Array,
+  first: number,
+  end: number,
+  step: number,
+  least: number,
+  values: Float32Array,
+  to: number,
+): void {
+  for (let i = first; i < end; i++) values[to + i] = Math.fround(step * integers[i]!) - least
 }

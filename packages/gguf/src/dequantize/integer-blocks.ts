@@ -1,12 +1,3 @@
-/** Blocks as whole numbers: a value is step · integer − least, of which the product is rounded to float32 first. */
-export interface BlockParts {
-  readonly integers: Int8Array
-  /** One for each group of values. */
-  readonly steps: Float32Array
-  /** The same; 0 for a type that has none. */
-  readonly leasts: Float32Array
-}
-
 /** A type whose blocks hold integers. */
 export interface IntegerBlocks {
   /** Values that share a step and a least value. */
@@ -14,8 +5,10 @@ export interface IntegerBlocks {
   /** Of the integers. */
   readonly range: readonly [smallest: number, largest: number]
   readonly hasLeast: boolean
-  /** Splits the block at `at`, with its first value at `to` and its first group at `group` of the parts. */
-  split(blocks: Uint8Array, at: number, parts: BlockParts, to: number, group: number): void
+  /** Of the block at `at`; the first one goes to `to`. */
+  readIntegers(blocks: Uint8Array, at: number, integers: Int8Array, to: number): void
+  /** The same for steps, and least values where the type has them; the first ones go to `group`. */
+  readScales(blocks: Uint8Array, at: number, steps: Float32Array, leasts: Float32Array, group: number): void
 }
 
 /** 16 bytes with the codes of 32 values: the low nibbles are the first half, the high ones the second. */

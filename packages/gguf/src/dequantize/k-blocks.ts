@@ -9,7 +9,7 @@ const VALUES = 256
 /** 16 bytes of scale and least value, 64 bytes of codes, d, m; groups of 16: (d·s)·q − m·l. */
 export const Q2_K: IntegerBlocks = {
   ...{ groupSize: 16, range: [0, 3], hasLeast: true },
-  split(blocks, at, { integers, steps, leasts }, to, group) {
+  readScales(blocks, at, steps, leasts, group) {
     const d = float16At(blocks, at + 80)
     const m = float16At(blocks, at + 82)
     for (let own = 0; own < 16; own++) {
@@ -17,6 +17,8 @@ export const Q2_K: IntegerBlocks = {
       steps[group + own] = d * (packed & 15)
       leasts[group + own] = m * (packed >> 4)
     }
+  },
+  readIntegers(blocks, at, integers, to) {
     readQuarters(blocks, at + 16, integers, to)
   },
 }
@@ -24,9 +26,11 @@ export const Q2_K: IntegerBlocks = {
 /** 32 bytes of third bits, 64 bytes of codes, 12 bytes of scales, d; groups of 16: (d·(s − 32))·(q − 4). */
 export const Q3_K: IntegerBlocks = {
   ...{ groupSize: 16, range: [-4, 3], hasLeast: false },
-  split(blocks, at, { integers, steps }, to, group) {
+  readScales(blocks, at, steps, _leasts, group) {
     const d = float16At(blocks, at + 108)
     for (let own = 0; own < 16; own++) steps[group + own] = d * (scaleOfQ3(blocks, at + 96, own) - 32)
+  },
+  readIntegers(blocks, at, integers, to) {
     readQuarters(blocks, at + 32, integers, to)
     for (let v = 0; v < VALUES; v++) integers[to + v]! |= ((blocks[at + (v & 31)]! >> (v >> 5)) & 1) << 2
     shift(integers, to, VALUES, -4)
@@ -35,18 +39,16 @@ export const Q3_K: IntegerBlocks = {
 
 /** d, m, 12 bytes of scales and least values, 128 bytes of codes; groups of 32: (d·s)·q − m·l. */
 export const Q4_K: IntegerBlocks = {
-  ...{ groupSize: 32, range: [0, 15], hasLeast: true },
-  split(blocks, at, { integers, steps, leasts }, to, group) {
-    readScales(blocks, at, steps, leasts, group)
+  ...{ groupSize: 32, range: [0, 15], hasLeast: true, readScales: readSixBits },
+  readIntegers(blocks, at, integers, to) {
     readHalves(blocks, at + 16, integers, to)
   },
 }
 
 /** The same with 32 bytes of fifth bits before the codes. */
 export const Q5_K: IntegerBlocks = {
-  ...{ groupSize: 32, range: [0, 31], hasLeast: true },
-  split(blocks, at, { integers, steps, leasts }, to, group) {
-    readScales(blocks, at, steps, leasts, group)
+  ...{ groupSize: 32, range: [0, 31], hasLeast: true, readScales: readSixBits },
+  readIntegers(blocks, at, integers, to) {
     readHalves(blocks, at + 48, integers, to)
     for (let v = 0; v < VALUES; v++) integers[to + v]! |= ((blocks[at + 16 + (v & 31)]! >> (v >> 5)) & 1) << 4
   },
@@ -55,9 +57,11 @@ export const Q5_K: IntegerBlocks = {
 /** 128 bytes of lower bits, 64 bytes of upper ones, 16 signed scales, d; groups of 16: (d·s)·(q − 32). */
 export const Q6_K: IntegerBlocks = {
   ...{ groupSize: 16, range: [-32, 31], hasLeast: false },
-  split(blocks, at, { integers, steps }, to, group) {
+  readScales(blocks, at, steps, _leasts, group) {
     const d = float16At(blocks, at + 208)
     for (let own = 0; own < 16; own++) steps[group + own] = d * ((blocks[at + 192 + own]! << 24) >> 24)
+  },
+  readIntegers(blocks, at, integers, to) {
     readQuarters(blocks, at + 128, integers, to)
     for (let v = 0; v < VALUES; v++) {
       const low = blocks[at + 64 * (v >> 7) + (v & 63)]! >> (4 * ((v >> 6) & 1))
@@ -84,7 +88,7 @@ function readHalves(blocks: Uint8Array, at: number, integers: Int8Array, to: num
 }
 
 /** d, m, and six bits of both of the eight groups: the first four have bytes of their own, the others what those leave free. */
-function readScales(
+function readSixBits(
   blocks: Uint8Array,
   at: number,
   steps: Float32Array,

@@ -1,6 +1,6 @@
 import { blockBytes, blockValues, type GgufBlockType } from '../block-types.js'
 import { refuseBlocks, valuesIn } from './blocks-length.js'
-import type { BlockParts, IntegerBlocks } from './integer-blocks.js'
+import type { IntegerBlocks } from './integer-blocks.js'
 import { Q2_K, Q3_K, Q4_K, Q5_K, Q6_K } from './k-blocks.js'
 import { Q4_0, Q4_1, Q5_0, Q5_1, Q8_0 } from './simple-blocks.js'
 import { IQ4_NL, IQ4_XS, MXFP4 } from './table-blocks.js'
@@ -21,36 +21,50 @@ export const integersOf = (type: GgufIntegerType): Pick<IntegerBlocks, 'groupSiz
   INTEGERS[type]
 
 /**
- * Blocks -> integers, steps and least values, from which `dequantizeBlocks` makes the values.
+ * Blocks -> the integers of their values.
  *
  * @param blocks uint8 [count · blockBytes(type)]
- * @param parts room for as many values and groups; new arrays by default
- * @throws {@link GgufError} GGUF_BLOCKS_LENGTH for a part of a block, or parts of another size
+ * @param integers int8 [count · blockValues(type)]; a new array by default
+ * @throws {@link GgufError} GGUF_BLOCKS_LENGTH for a part of a block, or integers that are not as many
  */
-export function splitBlocks(
+export function blockIntegers(
   type: GgufIntegerType,
   blocks: Uint8Array,
-  parts: BlockParts = newParts(type, blocks),
-): BlockParts {
-  const { groupSize, split } = INTEGERS[type]
-  const [bytes, inBlock] = [blockBytes(type), blockValues(type)]
+  integers: Int8Array = new Int8Array(valuesIn(type, blocks)),
+): Int8Array {
   const count = valuesIn(type, blocks)
-  const { integers, steps, leasts } = parts
-  const fits =
-    integers.length === count && [steps, leasts].every(({ length }) => length * groupSize === count)
-  if (!fits) {
-    const found = `${integers.length} integers, ${steps.length} steps and ${leasts.length} least values`
-    refuseBlocks(`${blocks.byteLength} bytes of ${type} are ${count} values, the target has ${found}`)
+  if (integers.length !== count) {
+    refuseBlocks(
+      `${blocks.byteLength} bytes of ${type} are ${count} values, the target has ${integers.length}`,
+    )
   }
-  const groups = inBlock / groupSize
-  for (let at = 0, to = 0, group = 0; to < count; at += bytes, to += inBlock, group += groups) {
-    split(blocks, at, parts, to, group)
-  }
-  return parts
+  const { readIntegers } = INTEGERS[type]
+  const [bytes, inBlock] = [blockBytes(type), blockValues(type)]
+  for (let at = 0, to = 0; to < count; at += bytes, to += inBlock) readIntegers(blocks, at, integers, to)
+  return integers
 }
 
-function newParts(type: GgufIntegerType, blocks: Uint8Array): BlockParts {
-  const count = valuesIn(type, blocks)
-  const groups = count / INTEGERS[type].groupSize
-  return { integers: new Int8Array(count), steps: new Float32Array(groups), leasts: new Float32Array(groups) }
+/** What the integers of groups stand for: a value is step · integer − least, the product rounded to float32 first. */
+export interface BlockScales {
+  /** One for each group of values. */
+  readonly steps: Float32Array
+  /** The same; 0 for a type that has none. */
+  readonly leasts: Float32Array
+}
+
+/**
+ * Blocks -> the steps and least values of their groups.
+ *
+ * @param blocks uint8 [count · blockBytes(type)]
+ * @throws {@link GgufError} GGUF_BLOCKS_LENGTH for a part of a block
+ */
+export function blockScales(type: GgufIntegerType, blocks: Uint8Array): BlockScales {
+  const { groupSize, readScales } = INTEGERS[type]
+  const [bytes, inBlock] = [blockBytes(type), blockValues(type) / groupSize]
+  const count = valuesIn(type, blocks) / groupSize
+  const [steps, leasts] = [new Float32Array(count), new Float32Array(count)]
+  for (let at = 0, group = 0; group < count; at += bytes, group += inBlock) {
+    readScales(blocks, at, steps, leasts, group)
+  }
+  return { steps, leasts }
 }

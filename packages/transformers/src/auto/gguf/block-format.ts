@@ -19,7 +19,7 @@ export function blockFormat(type: GgufIntegerType, origin: BlocksOrigin): Quanti
           bytes.subarray(row * rowBytes, (row + 1) * rowBytes),
           out.at(row),
         )
-        checkFinite(values, out.first + row, origin)
+        checkFinite(values, { first: out.first + row, inRow: inFeatures }, origin)
       }
     },
     lower: (graph, layer) => lowerBlocks(graph, layer, type, origin),

@@ -8,7 +8,7 @@ import {
   packCodes,
   rowPieces,
 } from '@hfquant/core'
-import { type GgufIntegerType, integersOf, splitBlocks } from '@hfquant/gguf'
+import { type BlockScales, blockIntegers, blockScales, type GgufIntegerType, integersOf } from '@hfquant/gguf'
 import { runKernel } from '@hfquant/kernels'
 import { type BlocksOrigin, blockRowBytes, checkFinite } from './block-rows.js'
 
@@ -84,12 +84,14 @@ function blockRows(layer: LoweringInput, type: GgufIntegerType, origin: BlocksOr
   const { inFeatures } = layer.weight
   const constant = (make: (piece: RowPiece) => Uint8Array): BlockConstant => ({
     async *chunks() {
-      for await (const piece of readRows(layer, type, origin)) yield make(piece)
+      for await (const piece of readRows(layer, type)) yield make(piece)
     },
   })
   return {
-    codes: constant(({ parts, count }) => packedCodes(parts.integers, count, inFeatures, codeLayout(type))),
-    scales: constant(({ parts }) => bytesOf(parts.steps)),
+    codes: constant(({ blocks, count }) =>
+      packedCodes(blockIntegers(type, blocks), count, inFeatures, codeLayout(type)),
+    ),
+    scales: constant((piece) => bytesOf(finiteScales(type, piece, origin).steps)),
     offsets: { chunks: () => turnedOffsets(layer, type, origin) },
   }
 }
@@ -97,22 +99,28 @@ function blockRows(layer: LoweringInput, type: GgufIntegerType, origin: BlocksOr
 interface RowPiece {
   readonly first: number
   readonly count: number
-  readonly parts: ReturnType<typeof splitBlocks>
+  readonly blocks: Uint8Array
 }
 
-async function* readRows(
-  { weight, read }: LoweringInput,
-  type: GgufIntegerType,
-  origin: BlocksOrigin,
-): AsyncGenerator<RowPiece> {
+async function* readRows({ weight, read }: LoweringInput, type: GgufIntegerType): AsyncGenerator<RowPiece> {
   const blocks = await read(type)
   const rowBytes = blockRowBytes(type, weight.inFeatures)
   for (const [first, end] of rowPieces(weight.outFeatures, weight.inFeatures)) {
-    const parts = splitBlocks(type, blocks.subarray(first * rowBytes, end * rowBytes))
-    checkFinite(parts.steps, first, origin)
-    checkFinite(parts.leasts, first, origin)
-    yield { first, count: end - first, parts }
+    yield { first, count: end - first, blocks: blocks.subarray(first * rowBytes, end * rowBytes) }
   }
+}
+
+/** @throws CheckpointError TENSOR_NOT_FINITE */
+function finiteScales(
+  type: GgufIntegerType,
+  { blocks, first, count }: RowPiece,
+  origin: BlocksOrigin,
+): BlockScales {
+  const scales = blockScales(type, blocks)
+  const rows = { first, inRow: scales.steps.length / count }
+  checkFinite(scales.steps, rows, origin)
+  checkFinite(scales.leasts, rows, origin)
+  return scales
 }
 
 function packedCodes(
@@ -135,9 +143,10 @@ async function* turnedOffsets(
   const { blockSize, centre } = codeLayout(type)
   const blocks = inFeatures / blockSize
   const offsets = new Float32Array(outFeatures * blocks)
-  for await (const { first, parts } of readRows(layer, type, origin)) {
-    const { steps, leasts } = parts
-    for (let at = 0; at < steps.length; at++) offsets[first * blocks + at] = centre * steps[at]! - leasts[at]!
+  for await (const piece of readRows(layer, type)) {
+    const { steps, leasts } = finiteScales(type, piece, origin)
+    const start = piece.first * blocks
+    for (let at = 0; at < steps.length; at++) offsets[start + at] = centre * steps[at]! - leasts[at]!
   }
   const turned = new Uint8Array(offsets.byteLength)
   const shape = { dtype: 'float32', rows: outFeatures, columns: blocks }
