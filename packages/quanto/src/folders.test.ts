@@ -1,5 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { registerQuantizer } from '@hfquant/core'
 import {
   type CheckpointChange,
@@ -10,9 +11,9 @@ import {
   type StoredTensor,
   testFolder,
 } from '@hfquant/testkit'
-import { AutoModelForCausalLM } from '@hfquant/transformers'
+import { AutoModelForCausalLM, quantizeModel } from '@hfquant/transformers'
 import { describe, expect, test } from 'vitest'
-import { quanto } from './index.js'
+import { QuantoConfig, quanto } from './index.js'
 import { golden } from './testing/golden.fixture.js'
 
 registerQuantizer(quanto)
@@ -70,6 +71,18 @@ test.each(['tiny-llama-quanto-int4', 'tiny-llama-quanto-float8'])(
     expect(await tensorsOf(saved)).toEqual(await tensorsOf(source))
   },
 )
+
+test.each([
+  ['int8', 'float32'],
+  ['int4', 'float16'],
+] as const)('a float model becomes the folder of Python: %s of %s', async (weights, dtype) => {
+  const float = fileURLToPath(new URL('../../../goldens/gptq/tiny-llama-fp32', import.meta.url))
+  const [made, wanted] = [join(folder, `made-${weights}`), golden(`tiny-llama-quanto-${weights}`)]
+  await quantizeModel(float, made, { quantizationConfig: new QuantoConfig({ weights }), dtype })
+  expect(await tensorsOf(made)).toEqual(await tensorsOf(wanted))
+  expect(await jsonOf(made, 'quanto_qmap.json')).toEqual(await jsonOf(wanted, 'quanto_qmap.json'))
+  expect(await jsonOf(made, 'config.json')).not.toHaveProperty('quantization_config')
+})
 
 test('inputs of a layer are quantized with the scale of the file where the map says so', async () => {
   const source = golden('tiny-llama-quanto-int8')
