@@ -40,13 +40,15 @@ process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
 let running
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => running?.kill(signal))
 
+const calibrates = (recipe) => /^(gptq|awq)-/.test(recipe)
+
 async function demo() {
   const recipes = await recipeNames()
   console.log(`The demo model writes children's stories. It is quantized with ${recipes.length} recipes:\n`)
   for (const recipe of recipes) {
     const { quantized, bytesBefore, bytesAfter, seconds } = await hfquantJson([
       ...['quantize', demoModel, join(folder, recipe), '--recipe', recipe, '--json'],
-      ...(recipe.startsWith('gptq') ? ['--samples', String(SAMPLES)] : []),
+      ...(calibrates(recipe) ? ['--samples', String(SAMPLES)] : []),
     ])
     const sizes = `${megabytes(bytesBefore)} → ${megabytes(bytesAfter)}`
     console.log(`  ${recipe}: ${quantized.length} layers, ${sizes}, ${seconds.toFixed(1)} s`)
@@ -63,7 +65,7 @@ async function demo() {
   printTable([HEADINGS, ...rows.map((row, index) => [variants[index], ...cells(row)])])
   console.log(`
 loss and perplexity over ${tokens} predicted tokens; KL: mean divergence per token from the float model, in nats;
-gptq recipes calibrate on ${SAMPLES} texts here, on 128 by default; QAT: the model was trained for this recipe before; tokens/s: greedy decoding; memory: the peak of a process that loads and evaluates this one model`)
+recipes of gptq and awq calibrate on ${SAMPLES} texts here, on 128 by default; QAT: the model was trained for this recipe before; tokens/s: greedy decoding; memory: the peak of a process that loads and evaluates this one model`)
 
   const teller = 'nf4'
   console.log(`\nA story by ${teller}:\n`)
