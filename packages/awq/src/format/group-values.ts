@@ -1,6 +1,6 @@
 import { bfloat16ToFloat32, type FloatDtype, float16ToFloat32, type WeightInfo } from '@hfquant/core'
 import { type AwqLayout, CODES_IN_WORD, expectedParts, groupCount, MIDDLE } from './layout.js'
-import { GEMM_FIELDS, type RowRange } from './unpack-codes.js'
+import { GEMM_SHIFTS, type RowRange } from './unpack-codes.js'
 
 /** What the groups of some rows have in common: w = (code − zero) · scale, or code · scale + shift. */
 export interface GroupValues {
@@ -47,8 +47,8 @@ export function readGroupValues(
   const isGemm = arrangement === 'gemm'
   each(zeros, (row, group) => {
     const [line, along] = isGemm ? [group, row] : [row, group]
-    const field = isGemm ? GEMM_FIELDS[along % CODES_IN_WORD]! : along % CODES_IN_WORD
-    return (words[line * width + Math.floor(along / CODES_IN_WORD)]! >>> (4 * field)) & 15
+    const shift = isGemm ? GEMM_SHIFTS[along % CODES_IN_WORD]! : 4 * (along % CODES_IN_WORD)
+    return (words[line * width + Math.floor(along / CODES_IN_WORD)]! >>> shift) & 15
   })
   return { scales, zeros, shifts: undefined }
 }

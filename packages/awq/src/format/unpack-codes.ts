@@ -7,8 +7,8 @@ export interface RowRange {
   readonly count: number
 }
 
-/** The field of a gemm word that holds each of its eight rows. */
-export const GEMM_FIELDS = [0, 4, 1, 5, 2, 6, 3, 7]
+/** Where the code of each of its eight rows begins in a gemm word. */
+export const GEMM_SHIFTS: readonly number[] = [0, 16, 4, 20, 8, 24, 12, 28]
 
 /** Codes uint8 [count, K] of some rows. `words` are those of the whole weight. */
 export function unpackCodes(
@@ -18,41 +18,56 @@ export function unpackCodes(
   { first, count }: RowRange,
 ): Uint8Array {
   const codes = new Uint8Array(count * inFeatures)
-  const unpackRow = ROWS[arrangement](words, outFeatures, inFeatures)
-  for (let row = 0; row < count; row++) {
-    unpackRow(first + row, codes.subarray(row * inFeatures, (row + 1) * inFeatures))
+  if (arrangement === 'gemm') unpackGemm(words, outFeatures, inFeatures, first, codes)
+  else {
+    const unpackRow = arrangement === 'gemv' ? gemvRows(words, inFeatures) : gemvFastRows(words, inFeatures)
+    for (let row = 0; row < count; row++) {
+      unpackRow(first + row, codes.subarray(row * inFeatures, (row + 1) * inFeatures))
+    }
   }
   return codes
 }
 
-type RowReader = (row: number, codes: Uint8Array) => void
-type ReaderOf = (words: Uint8Array, rows: number, columns: number) => RowReader
-
-/** Words [K, N / 8] run along the rows of the weight. */
-const gemmRows: ReaderOf = (bytes, rows) => {
-  const words = new Int32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4)
+/** Words [K, N / 8] run along the rows of the weight: each is read once, for all of its rows. */
+function unpackGemm(
+  { buffer, byteOffset, byteLength }: Uint8Array,
+  rows: number,
+  columns: number,
+  first: number,
+  codes: Uint8Array,
+): void {
+  const words = new Int32Array(buffer, byteOffset, byteLength / 4)
   const width = rows / CODES_IN_WORD
-  return (row, codes) => {
-    const shift = 4 * GEMM_FIELDS[row % CODES_IN_WORD]!
-    let at = Math.floor(row / CODES_IN_WORD)
-    for (let column = 0; column < codes.length; column++, at += width) {
-      codes[column] = (words[at]! >>> shift) & 15
+  const end = first + codes.length / columns
+  const [left, right] = [Math.floor(first / CODES_IN_WORD), Math.ceil(end / CODES_IN_WORD)]
+  for (let column = 0; column < columns; column++) {
+    for (let at = left; at < right; at++) {
+      const word = words[column * width + at]!
+      const row = at * CODES_IN_WORD
+      const [start, stop] = [Math.max(row, first), Math.min(row + CODES_IN_WORD, end)]
+      for (let each = start; each < stop; each++) {
+        codes[(each - first) * columns + column] = (word >>> GEMM_SHIFTS[each - row]!) & 15
+      }
     }
   }
 }
 
+type RowReader = (row: number, codes: Uint8Array) => void
+
 /** Words [N, K / 8], the first code in the lowest bits: bytes of two codes each. */
-const gemvRows: ReaderOf = (bytes, _rows, columns) => (row, codes) => {
-  const start = (row * columns) / 2
-  for (let column = 0; column < codes.length; column += 2) {
-    const pair = bytes[start + column / 2]!
-    codes[column] = pair & 15
-    codes[column + 1] = pair >> 4
+const gemvRows =
+  (bytes: Uint8Array, columns: number): RowReader =>
+  (row, codes) => {
+    const start = (row * columns) / 2
+    for (let column = 0; column < codes.length; column += 2) {
+      const pair = bytes[start + column / 2]!
+      codes[column] = pair & 15
+      codes[column + 1] = pair >> 4
+    }
   }
-}
 
 /** Words of 16 bits [N / 4, K]: four rows together, 64 columns at a time, in the order in which a kernel reads them. */
-const gemvFastRows: ReaderOf = (bytes, _rows, columns) => {
+const gemvFastRows = (bytes: Uint8Array, columns: number): RowReader => {
   const words = new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 2)
   return (row, codes) => {
     const line = Math.floor(row / 4) * columns
@@ -71,9 +86,3 @@ const FAST_FIELDS = Array.from({ length: 64 }, (_, column) => {
   const order = 8 * ((k >> 1) % 4) + 2 * (k >> 3) + (k % 2)
   return 32 * (column >> 5) + 8 * (order >> 3) + 4 * (order % 2) + ((order % 8) >> 1)
 })
-
-const ROWS: Readonly<Record<Arrangement, ReaderOf>> = {
-  gemm: gemmRows,
-  gemv: gemvRows,
-  gemv_fast: gemvFastRows,
-}
