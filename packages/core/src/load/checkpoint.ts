@@ -17,6 +17,11 @@ export interface CheckpointTensor extends TensorInfo {
    * that lives as long as the checkpoint.
    */
   readonly contiguous?: (signal?: AbortSignal) => Promise<CheckpointTensor>
+  /**
+   * Present on the contiguous form of a tensor whose place is worth giving back once nobody reads it any more; it is made
+   * again when it is asked for again.
+   */
+  readonly release?: () => void
   /** Present when the tensor is made of others, one behind the other: `fd` and `position` then say nothing. */
   readonly parts?: readonly CheckpointTensor[]
 }
@@ -88,8 +93,12 @@ export function storedWeight(checkpoint: Checkpoint, path: string): StoredWeight
   return { tensors, files, trusted, read: async (key) => readTensor(tensors.get(key)!) }
 }
 
+/** The tensor where its elements lie one after the other; most lie so in their files. */
+export const inOneRow = async (tensor: CheckpointTensor, signal?: AbortSignal): Promise<CheckpointTensor> =>
+  (await tensor.contiguous?.(signal)) ?? tensor
+
 async function readTensor(tensor: CheckpointTensor): Promise<Uint8Array> {
-  const found = (await tensor.contiguous?.()) ?? tensor
+  const found = await inOneRow(tensor)
   if (found.parts === undefined) return readRange(found)
   return joinBytes(await Promise.all(found.parts.map(readRange)))
 }

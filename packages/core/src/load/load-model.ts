@@ -16,7 +16,7 @@ import type { Parameter } from '../shell/parameter.js'
 import type { Shell } from '../shell/shell.js'
 import { renameTensors, untieEmbeddings } from './adjust-checkpoint.js'
 import { createByteBudget } from './byte-budget.js'
-import { alignCheckpoint, type Checkpoint, type CheckpointTensor } from './checkpoint.js'
+import { alignCheckpoint, type Checkpoint, type CheckpointTensor, inOneRow } from './checkpoint.js'
 import { copyTensor } from './copy-tensor.js'
 import { mapCheckpoint } from './map-checkpoint.js'
 import { type LoadPlan, planLoad } from './plan.js'
@@ -87,7 +87,7 @@ export async function completeModel(
   { planned: found, ...model }: PlannedModel,
   options: LoadOptions,
 ): Promise<LoadedModel> {
-  const planned = await inOneRow(found, options.signal)
+  const planned = await settled(found, options)
   const store = options.store.scope === 'all' ? stateDict(model.shell) : newTensors(planned)
   const places = await options.store.allocate(store)
   await stream(planned, places, options)
@@ -96,18 +96,15 @@ export async function completeModel(
   return { ...model, warnings: [...model.warnings, ...late] }
 }
 
-/** The plan with every tensor where its elements lie one after the other; most lie so in their files. */
-async function inOneRow(plan: LoadPlan, signal: AbortSignal | undefined): Promise<LoadPlan> {
+/** The plan with those tensors in one row that are read again and again; what is read once is put there on the way. */
+async function settled(plan: LoadPlan, { store, signal }: LoadOptions): Promise<LoadPlan> {
   const settle = async <Step extends { readonly source: CheckpointTensor }>(steps: readonly Step[]) => {
-    const settled: Step[] = []
-    for (const step of steps) {
-      const { contiguous } = step.source
-      settled.push(contiguous === undefined ? step : { ...step, source: await contiguous(signal) })
-    }
-    return settled
+    const done: Step[] = []
+    for (const step of steps) done.push({ ...step, source: await inOneRow(step.source, signal) })
+    return done
   }
-  const [stored, quantized] = [await settle(plan.stored), await settle(plan.quantized)]
-  return { ...plan, stored, quantized, deferred: await settle(plan.deferred) }
+  const stored = store.scope === 'all' ? plan.stored : await settle(plan.stored)
+  return { ...plan, stored, deferred: await settle(plan.deferred) }
 }
 
 /** @returns warnings. */
@@ -217,24 +214,28 @@ async function stream(
     }
   }
   try {
-    for (const { module, source } of plan.quantized) {
+    for (const { module, source: found } of plan.quantized) {
+      const source = await inOneRow(found, signal)
       const { path } = module.info
       const own = new Map(module.components.map(({ key }) => [key, places.get(joinPath(path, key))!]))
       const targets = new Map([...own].map(([key, place]) => [key, place.target]))
       await start(quantizeWeight(module, source, targets, context), (shapes) => {
         for (const [key, place] of own) module.component(key).place(place.storage, shapes.get(key))
+        source.release?.()
         progress('quantize', module.tensor, source.byteLength)
       })
     }
-    for (const { name, parameter, source } of plan.stored) {
+    for (const { name, parameter, source: found } of plan.stored) {
       const place = copied.length > 0 ? places.get(name) : undefined
       if (place === undefined) {
-        parameter.storage = storageOf(source, name)
+        parameter.storage = storageOf(found, name)
         continue
       }
+      const source = await inOneRow(found, signal)
       const origin = { tensor: name, file: source.file }
       await start(copyTensor(checkpointSource(source), parameter, targetsOf(place), context, origin), () => {
         parameter.storage = place.storage
+        source.release?.()
         progress('copy', name, source.byteLength)
       })
     }

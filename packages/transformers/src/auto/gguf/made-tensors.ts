@@ -27,22 +27,42 @@ export interface MadeTensors {
 /** Read at once while a tensor is made. */
 const PIECE_BYTES = 4 * 2 ** 20
 
-/** Keeps them in one file below `folder` that the system frees when it is closed. */
+/**
+ * Keeps them in one file below `folder` that the system frees when it is closed. The place of one that is given back is
+ * taken by the next of its size, so that a model that is passed through needs room for some layers.
+ */
 export function createMadeTensors(folder: string): MadeTensors {
   let opening: Promise<number> | undefined
   let end = 0
+  /** Positions, by size: layers are alike. */
+  const free = new Map<number, number[]>()
+
+  function place(byteLength: number): number {
+    const found = free.get(byteLength)?.pop()
+    if (found !== undefined) return found
+    end += byteLength
+    return end - byteLength
+  }
+
+  function giveBack({ position, byteLength }: CheckpointTensor): void {
+    free.set(byteLength, [...(free.get(byteLength) ?? []), position])
+  }
 
   async function make(tensor: CheckpointTensor, making: Making, signal?: AbortSignal) {
     opening ??= openUnnamed(folder)
-    const placed = { ...tensor, fd: await opening, position: end }
-    end += tensor.byteLength
+    const placed = { ...tensor, fd: await opening, position: place(tensor.byteLength) }
     let { position } = placed
-    for await (const piece of inOrder(tensor, making, signal)) {
-      const range = { fd: placed.fd, position, byteLength: piece.byteLength }
-      await writeRange(range, piece).catch((cause) => {
-        throw outputError(cause, folder)
-      })
-      position += piece.byteLength
+    try {
+      for await (const piece of inOrder(tensor, making, signal)) {
+        const range = { fd: placed.fd, position, byteLength: piece.byteLength }
+        await writeRange(range, piece).catch((cause) => {
+          throw outputError(cause, folder)
+        })
+        position += piece.byteLength
+      }
+    } catch (error) {
+      giveBack(placed)
+      throw error
     }
     return placed
   }
@@ -50,11 +70,20 @@ export function createMadeTensors(folder: string): MadeTensors {
   return {
     of(tensor, making) {
       let made: Promise<CheckpointTensor> | undefined
+      const makeReleasable = async (signal: AbortSignal | undefined): Promise<CheckpointTensor> => {
+        const placed = await make(tensor, making, signal)
+        const release = () => {
+          if (made === undefined) return
+          made = undefined
+          giveBack(placed)
+        }
+        return { ...placed, release }
+      }
       return {
         ...tensor,
         contiguous(signal) {
           // One that failed, or was aborted, is made again when it is asked for again.
-          made ??= make(tensor, making, signal).catch((error) => {
+          made ??= makeReleasable(signal).catch((error) => {
             made = undefined
             throw error
           })
