@@ -6,6 +6,7 @@ import {
   readStrings,
   unknownEntries,
 } from '@hfquant/core'
+import { boundPatterns } from './bound-patterns.js'
 import { type CompressionFormat, checkFormat } from './compression-format.js'
 import { within, wrongValue } from './field-errors.js'
 import { PRESETS } from './presets.js'
@@ -39,7 +40,12 @@ export interface Target {
  */
 export function readGroups(json: JsonObject): readonly Scheme[] {
   const ofFile = checkFormat(json, null)
-  return Object.entries(readObject(json, 'config_groups', {})).map(([name, value], index) =>
+  const groups = Object.entries(readObject(json, 'config_groups', {}))
+  boundPatterns(
+    'config_groups',
+    groups.flatMap(([, group]) => targetsOf(group)),
+  )
+  return groups.map(([name, value], index) =>
     within(`config_groups.${name}`, () =>
       Array.isArray(value)
         ? readScheme(`group_${index}`, { ...preset(name), targets: value }, ofFile)
@@ -99,6 +105,12 @@ const readTarget = (text: string): Target => ({
   text,
   pattern: text.startsWith('re:') ? compilePattern(text.slice('re:'.length), 'match', 'targets') : undefined,
 })
+
+/** Texts among what may be targets, before anything of a group is read. */
+function targetsOf(group: unknown): readonly string[] {
+  const targets = Array.isArray(group) ? group : (group as { readonly targets?: unknown } | null)?.targets
+  return Array.isArray(targets) ? targets.filter((target) => typeof target === 'string') : []
+}
 
 function preset(name: string): JsonObject {
   const found = PRESETS.get(name.toUpperCase())

@@ -8,6 +8,7 @@ import {
   readStrings,
   unknownEntries,
 } from '@hfquant/core'
+import { boundPatterns } from './bound-patterns.js'
 import { type CompressionFormat, checkFormat } from './compression-format.js'
 import { wrongValue } from './field-errors.js'
 import { formatOfFile, formatScheme, readGroups, type Scheme } from './scheme.js'
@@ -44,9 +45,11 @@ export function readSettings(block: JsonObject): CompressedTensorsSettings {
   }
   refuseTransformations(json)
   const groups = readGroups(json)
+  const ignore = json.ignore == null ? undefined : readStrings(json, 'ignore', [])
+  boundPatterns('ignore', ignore ?? [])
   return {
     groups,
-    ignore: json.ignore == null ? undefined : readStrings(json, 'ignore', []),
+    ignore,
     format: checkFormat(json, formatOfFile(groups)),
     quantizationStatus: readString(json, 'quantization_status', 'initialized'),
     kvCacheScheme: json.kv_cache_scheme == null ? null : readObject(json, 'kv_cache_scheme', {}),

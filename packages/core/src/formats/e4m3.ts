@@ -1,16 +1,25 @@
 import { roundHalfToEven } from '@hfquant/kernels'
 
-/** The code of the nearest number in float8_e4m3fn, of the even one of two; beyond 448 that of 448. */
-export function toE4m3(value: number): number {
-  const sign = value < 0 || Object.is(value, -0) ? 0x80 : 0
-  const magnitude = Math.min(Math.abs(value), 448)
-  if (magnitude < SMALLEST_NORMAL) return sign | roundHalfToEven(magnitude * 512)
-  let exponent = Math.floor(Math.log2(magnitude))
-  if (2 ** exponent > magnitude) exponent -= 1
-  else if (2 ** (exponent + 1) <= magnitude) exponent += 1
-  // A mantissa that is rounded up to 8 carries into the exponent.
-  return sign | (((exponent + 7) << 3) + roundHalfToEven((magnitude / 2 ** exponent - 1) * 8))
-}
+const float = new Float32Array(1)
+const bits = new Uint32Array(float.buffer)
 
-/** Numbers below it are multiples of 1 / 512. */
-const SMALLEST_NORMAL = 2 ** -6
+/** Bits of float32 numbers: of 448, the largest of E4M3, and of 2^-6, below which it has multiples of 1 / 512. */
+const LARGEST = 0x43e00000
+const SMALLEST_NORMAL = 0x3c800000
+
+/** Mantissa bits of float32 that E4M3 does not have, and the difference of the biases in its exponent. */
+const DROPPED = 20
+const BIAS = (127 - 7) << 3
+
+/**
+ * The code in float8_e4m3fn of the number that is nearest to a float32 one, of the even one of two; beyond 448 that of 448.
+ */
+export function toE4m3(value: number): number {
+  float[0] = value
+  const sign = (bits[0]! >>> 24) & 0x80
+  const magnitude = Math.min(bits[0]! & 0x7fffffff, LARGEST)
+  if (magnitude < SMALLEST_NORMAL) return sign | roundHalfToEven(Math.abs(value) * 512)
+  const half = 2 ** (DROPPED - 1) - 1 + ((magnitude >>> DROPPED) & 1)
+  // A mantissa that is rounded up to 8 carries into the exponent.
+  return sign | (((magnitude + half) >>> DROPPED) - BIAS)
+}
