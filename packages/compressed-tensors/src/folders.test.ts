@@ -21,6 +21,21 @@ async function expectedOf(source: string) {
   return { floats, inputIds: [Array.from(ids, Number)] }
 }
 
+test('a block of an older release, under the name that it had, is read and written under the current one', async () => {
+  const older = await changeCheckpoint(golden('tiny-llama-ct-w8a8'), join(folder, 'older'), (_, config) => {
+    const { quant_method, ...block } = config.quantization_config as Record<string, unknown>
+    config.compression_config = { quant_method, quantization_config: block, sparsity_config: {} }
+    delete config.quantization_config
+  })
+  await using model = await AutoModelForCausalLM.fromPretrained(older)
+  expect(model.quantization).toMatchObject({ method: 'compressed-tensors' })
+  const saved = join(folder, 'older-saved')
+  await model.savePretrained(saved)
+  const { compression_config: gone, quantization_config: block } = await configOf(saved)
+  expect(gone).toBeUndefined()
+  expect(block).toHaveProperty('quantization_config.config_groups.group_0')
+})
+
 describe.each([
   // The fast product rounds activations as the checkpoint says here, and in blocks of int8 otherwise.
   ['tiny-llama-ct-w8a8', 'logits_activations', 0.02],

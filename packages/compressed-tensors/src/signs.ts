@@ -14,6 +14,14 @@ export function looksCompressed({ tensors }: CheckpointHeaders): boolean {
   return false
 }
 
+/** True for a block of releases that wrote no `quant_method`. */
+const hasGroups = (block: unknown): boolean =>
+  typeof block === 'object' && block !== null && 'config_groups' in block
+
 export const signs: readonly MethodSigns[] = [
-  { quantMethod: 'compressed-tensors', recognizes: looksCompressed },
+  {
+    quantMethod: 'compressed-tensors',
+    claims: (json) => json.quant_method == null && (hasGroups(json) || hasGroups(json.quantization_config)),
+    recognizes: looksCompressed,
+  },
 ]

@@ -97,7 +97,12 @@ const METHODS: Readonly<
     headers: [layer({ weight: 'float8_e4m3fn 64 128', weight_scale_inv: 'float32 2 4' })],
   },
   'compressed-tensors': {
-    blocks: [{ quant_method: 'compressed-tensors', config_groups: { W4A16: ['Linear'] } }],
+    blocks: [
+      { quant_method: 'compressed-tensors', config_groups: { W4A16: ['Linear'] } },
+      // As releases before 2025 wrote it.
+      { config_groups: { W4A16: ['Linear'] }, format: 'pack-quantized' },
+      { quantization_config: { config_groups: { W4A16: ['Linear'] } }, sparsity_config: {} },
+    ],
     headers: [
       layer({ weight_packed: 'int32 64 16', weight_scale: 'bfloat16 64 4', weight_shape: 'int64 2' }),
       layer({ weight_packed: 'uint8 64 64', weight_scale: 'uint8 64 4' }),

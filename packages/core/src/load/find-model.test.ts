@@ -56,6 +56,15 @@ describe('the block', () => {
     expect((await findModel(folder)).quantization).toEqual({ json: BLOCK, path: join(folder, name) })
   })
 
+  test('may have the name that it had before 2025, and is written back under the current one', async () => {
+    const found = await findModel(await folderOf({ 'config.json': { a: 1, compression_config: BLOCK } }))
+    expect(found.quantization?.json).toEqual(BLOCK)
+    expect(found.configFile.value).toEqual({ a: 1, quantization_config: BLOCK })
+    expect([...found.configFile.document.entries.keys()]).toEqual(['a', 'quantization_config'])
+    const both = { quantization_config: BLOCK, compression_config: { quant_method: 'other' } }
+    expect((await findModel(await folderOf({ 'config.json': both }))).quantization?.json).toEqual(BLOCK)
+  })
+
   test('of config.json goes before theirs, and theirs in that order', async () => {
     const files = Object.fromEntries(sidecars.map((name) => [name, { quant_method: name }]))
     const all = await folderOf({ 'config.json': { quantization_config: BLOCK }, ...files })

@@ -34,7 +34,7 @@ export async function findModel(folder: string, configName = 'config.json'): Pro
   const failures: CheckpointError[] = []
   for (const candidate of folders) {
     try {
-      configs.push(await readJsonFile(join(candidate, configName), CONFIG_HINT))
+      configs.push(renameBlock(await readJsonFile(join(candidate, configName), CONFIG_HINT)))
     } catch (error) {
       if (!CheckpointError.isInstance(error)) throw error
       failures.push(error)
@@ -49,6 +49,24 @@ export async function findModel(folder: string, configName = 'config.json'): Pro
     configFile,
     quantization: await findBlock(configs, folders),
     warnings,
+  }
+}
+
+/** The block, and what it was called before 2025 by one of the libraries that write it. */
+const [BLOCK, OLDER_BLOCK] = ['quantization_config', 'compression_config']
+
+/** The file with the block under its current name, for whoever reads it and for whoever writes it back. */
+function renameBlock(file: JsonFile): JsonFile {
+  if (file.value[BLOCK] != null || file.value[OLDER_BLOCK] == null) return file
+  const current = (key: string) => (key === OLDER_BLOCK ? BLOCK : key)
+  const renamed = <Value>(entries: Iterable<readonly [string, Value]>) =>
+    [...entries]
+      .filter(([key]) => key !== BLOCK)
+      .map(([key, value]): [string, Value] => [current(key), value])
+  return {
+    path: file.path,
+    value: Object.fromEntries(renamed(Object.entries(file.value))),
+    document: { ...file.document, entries: new Map(renamed(file.document.entries)) },
   }
 }
 
@@ -76,7 +94,7 @@ async function findBlock(
   folders: readonly string[],
 ): Promise<FoundModel['quantization']> {
   for (const { path, value } of configs) {
-    const block = value.quantization_config
+    const block = value[BLOCK]
     if (block !== undefined && block !== null) return { json: block as JsonObject, path }
   }
   const others = [
