@@ -11,6 +11,7 @@ describeQuantizer(awq, {
     },
   },
   skipping: (modules) => new AwqConfig({ method: 'rtn', groupSize: 32, modulesToNotConvert: modules }),
+  calibrated: { 'groups of 32, calibrated': new AwqConfig({ groupSize: 32, dataset: [[1, 2, 3]] }) },
   loadingAttributes: {
     ...{ backend: 'torch', do_fuse: true, fuse_max_seq_len: 8, modules_to_fuse: {}, exllama_config: {} },
   },
