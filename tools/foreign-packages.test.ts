@@ -67,7 +67,7 @@ function addKernelOfGuide(folder: string): void {
   edit('src/format.ts', (text) =>
     text
       .replace('  dequantize(', `${block('into src/format.ts')}\n  dequantize(`)
-      .replaceAll(/^function (?=scaleOf|packGroup)/gm, 'export function '),
+      .replace(/^function (?=roundGroup)/m, 'export function '),
   )
   const [, script] = /`"test": "(.*?)"`/.exec(guide)!
   edit('package.json', (text) => {

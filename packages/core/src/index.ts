@@ -81,6 +81,7 @@ export type {
   StoredObject,
 } from './contract/stored-object.js'
 export type { Dtype, FloatDtype, TensorInfo } from './contract/tensor.js'
+export { type ConfigFields, configFields } from './dispatch/config-fields.js'
 export { type DefinedQuantizer, defineQuantizer } from './dispatch/define-quantizer.js'
 export { MethodConfig, type OptionRules, OptionsConfig } from './dispatch/method-config.js'
 export { hasTensor, type MethodSigns, type QuantizerBackend, registerQuantizer } from './dispatch/registry.js'
@@ -96,7 +97,14 @@ export {
 } from './errors/families.js'
 export { type ErrorOptions, type ErrorSubject, HfquantError } from './errors/hfquant-error.js'
 export { packStream, unpackStream, wordsFor } from './formats/bit-stream.js'
-export { blockScales, blockZeros, type PackedRows, packCodes, rowPieces } from './formats/block-constants.js'
+export {
+  blockScales,
+  blockZeros,
+  type PackedRows,
+  packCodes,
+  rowPieces,
+  unpackCodes,
+} from './formats/block-constants.js'
 export {
   type BlockConstant,
   type BlockWeight,
@@ -109,6 +117,7 @@ export { cast, convert } from './formats/cast.js'
 export { channelOrder, orderConstant } from './formats/channel-order.js'
 export { E2M1_VALUES, type E2m1Weight, e2m1Product } from './formats/e2m1-product.js'
 export { toE4m3 } from './formats/e4m3.js'
+export { eachGroup } from './formats/each-group.js'
 export { elementType } from './formats/element-type.js'
 export { type Float8Weight, float8NotFinite, float8Product } from './formats/float8-product.js'
 export { FLOAT8_VALUES } from './formats/float8-values.js'

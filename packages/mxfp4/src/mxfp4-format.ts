@@ -1,4 +1,4 @@
-import { E2M1_VALUES, e2m1Product, type QuantizedFormat } from '@hfquant/core'
+import { E2M1_VALUES, e2m1Product, eachGroup, type QuantizedFormat } from '@hfquant/core'
 import { encodeBlock, SCALE_BIAS } from './e2m1.js'
 import { BLOCK_SIZE, BLOCKS, SCALES } from './layout.js'
 
@@ -11,16 +11,12 @@ export const mxfp4Format: QuantizedFormat = {
   ],
   quantize(rows, out) {
     const [bytes, scales] = [out.uint8(BLOCKS), out.uint8(SCALES)]
-    let block = 0
-    for (let row = 0; row < rows.count; row++) {
-      const values = rows.at(row)
-      for (let first = 0; first < values.length; first += BLOCK_SIZE, block++) {
-        const { scale, codes } = encodeBlock(values.subarray(first, first + BLOCK_SIZE))
-        scales[block] = scale
-        const start = (block * BLOCK_SIZE) / 2
-        for (let i = 0; i < BLOCK_SIZE; i += 2) bytes[start + i / 2] = codes[i]! | (codes[i + 1]! << 4)
-      }
-    }
+    eachGroup(rows, BLOCK_SIZE, (members, block) => {
+      const { scale, codes } = encodeBlock(members)
+      scales[block] = scale
+      const start = (block * BLOCK_SIZE) / 2
+      for (let i = 0; i < BLOCK_SIZE; i += 2) bytes[start + i / 2] = codes[i]! | (codes[i + 1]! << 4)
+    })
   },
   dequantize(stored, out) {
     const [bytes, scales] = [stored.uint8(BLOCKS), stored.uint8(SCALES)]

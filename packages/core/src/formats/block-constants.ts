@@ -53,8 +53,8 @@ export interface PackedRows {
   /** Codes of a row. */
   readonly columns: number
   readonly bits: CodeBits
-  /** Rows are padded to multiples of it; what pads them meets no activation. */
-  readonly blockSize: number
+  /** Rows are padded to multiples of it; what pads them meets no activation. By default they are as they are. */
+  readonly blockSize?: number
   /** True for codes from -2^(bits - 1) on, which are moved up; false for codes from 0 on. */
   readonly signed?: boolean
 }
@@ -63,7 +63,7 @@ export interface PackedRows {
 export function packCodes(
   codes: Uint8Array,
   rows: number,
-  { columns, bits, blockSize, signed = false }: PackedRows,
+  { columns, bits, blockSize = columns, signed = false }: PackedRows,
 ): Uint8Array {
   const width = Math.ceil(columns / blockSize) * blockSize
   if (bits === 4) {
@@ -76,6 +76,15 @@ export function packCodes(
   const above0 = signed ? moveUp(codes, bits) : codes
   const padded = width === columns ? above0 : padRows(above0, rows, columns, width)
   return bits === 8 ? padded : packQuarters(padded)
+}
+
+/** Packed codes, the first of a byte in its lowest bits -> one code a byte. */
+export function unpackCodes(packed: Uint8Array, bits: CodeBits): Uint8Array {
+  const [perByte, mask] = [8 / bits, 2 ** bits - 1]
+  const codes = new Uint8Array(packed.length * perByte)
+  for (let at = 0; at < codes.length; at++)
+    codes[at] = (packed[Math.floor(at / perByte)]! >> (bits * (at % perByte))) & mask
+  return codes
 }
 
 function moveUp(codes: Uint8Array, bits: CodeBits): Uint8Array {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { ConstantTensor, GraphBuilder, NodeOptions } from '../contract/graph.js'
-import { blockScales, blockZeros, packCodes, rowPieces } from './block-constants.js'
+import { blockScales, blockZeros, packCodes, rowPieces, unpackCodes } from './block-constants.js'
 import { blockProduct, blockSizeFor } from './block-product.js'
 
 const joined = async (chunks: AsyncIterable<Uint8Array>) => {
@@ -26,6 +26,11 @@ describe('codes are packed', () => {
   ] as const)('%d bits from signed ones', (bits, codes, bytes) => {
     const signed = new Uint8Array(Int8Array.from(codes).buffer)
     expect([...packCodes(signed, 1, { columns: 4, bits, blockSize: 4, signed: true })]).toEqual(bytes)
+  })
+
+  test.each([8, 4, 2] as const)('%d bits, and unpacked again', (bits) => {
+    const codes = Uint8Array.from({ length: 16 }, (_, index) => (index * 5) % 2 ** bits)
+    expect(unpackCodes(packCodes(codes, 2, { columns: 8, bits }), bits)).toEqual(codes)
   })
 
   test('row by row, each padded to whole blocks', () => {

@@ -53,7 +53,7 @@ function formatOf(json: JsonObject): ZeroPointFormat {
     `packing_format is ${JSON.stringify(packing)}, and none of those that are read: ${expected.join(', ')}`,
     {
       ...{ field: 'packing_format', found: packing, expected },
-      hint: 'AutoRound exports the same model for other readers as well: with --format auto_gptq or auto_awq.',
+      hint: 'AutoRound exports the same model for other readers as well: with --format auto_gptq, auto_awq or llm_compressor.',
     },
   )
 }

@@ -2,6 +2,7 @@ import {
   bfloat16ToFloat32,
   type Component,
   type ComponentRows,
+  eachGroup,
   type FloatDtype,
   float16ToFloat32,
   float32ToBfloat16,
@@ -71,8 +72,8 @@ const UNPACKED = 'codes'
 
 function madePacked({ outFeatures, inFeatures, dtype }: WeightInfo, type: PackedType): QuantizedFormat {
   const groupSize = groupSizeFor(inFeatures)
-  const [perRow, bits] = [inFeatures / groupSize, PACKED_TYPES[type]]
-  const groups = outFeatures * perRow
+  const bits = PACKED_TYPES[type]
+  const groups = (outFeatures * inFeatures) / groupSize
   const [floats, last] = [FLOATS[dtype], 2 ** bits - 1]
   const slabs = { bits, groupSize, height: slabHeight(groups, bits) }
   const format = packedFormat({
@@ -89,9 +90,7 @@ function madePacked({ outFeatures, inFeatures, dtype }: WeightInfo, type: Packed
     scratch: () => [{ key: UNPACKED, dtype: 'uint8', shape: [outFeatures, inFeatures] }],
     quantize(rows, out) {
       const codes = out.uint8(UNPACKED)
-      for (let group = 0; group < rows.count * perRow; group++) {
-        const start = (group % perRow) * groupSize
-        const values = rows.at(Math.floor(group / perRow)).subarray(start, start + groupSize)
+      eachGroup(rows, groupSize, (values, group) => {
         const [least, most] = [
           values.reduce((a, b) => Math.min(a, b)),
           values.reduce((a, b) => Math.max(a, b)),
@@ -99,12 +98,12 @@ function madePacked({ outFeatures, inFeatures, dtype }: WeightInfo, type: Packed
         const scale = floats.round(floats.round(most - least) / last)
         floats.write(out, SCALE, group, scale)
         floats.write(out, SHIFT, group, -least)
-        if (scale === 0) continue
+        if (scale === 0) return
         for (let i = 0; i < groupSize; i++) {
           const quotient = floats.round(floats.round(values[i]! - least) / scale)
           codes[group * groupSize + i] = clamp(quotient, 0, last)
         }
-      }
+      })
     },
     finish(parts) {
       packGroups(parts.uint8(UNPACKED), parts.uint8(PACKED_CODES), slabs)
