@@ -1,11 +1,15 @@
 import { readFile } from 'node:fs/promises'
-import type {
-  ComponentRows,
-  FloatDtype,
-  FloatRows,
-  StoredTensor,
-  StoredWeight,
-  WeightInfo,
+import {
+  type ComponentRows,
+  type ConstantTensor,
+  type FloatDtype,
+  type FloatRows,
+  type GraphBuilder,
+  type LoweringInput,
+  type StoredTensor,
+  type StoredWeight,
+  unpackCodes,
+  type WeightInfo,
 } from '@hfquant/core'
 import { widenFloats } from '@hfquant/kernels'
 import { readTensorFile } from '@hfquant/testkit'
@@ -87,6 +91,30 @@ describe.each(Object.entries(cases))('%s', (name, one) => {
     expect(new Uint8Array(values.buffer)).toEqual(new Uint8Array(bytes))
   })
 
+  test('is what its product computes with', async () => {
+    const { constants, attributes } = await productOf(name, info, one.qtype)
+    const { columns, rows } = { columns: info.inFeatures, rows: info.outFeatures }
+    const { bits, block_size: blockSize } = attributes
+    const codes = unpackCodes(constants.get('codes')!, bits as 4 | 8)
+    const scales = floatsOf(constants.get('scales')!)
+    const offsets = constants.has('offsets') ? floatsOf(constants.get('offsets')!) : undefined
+    const runs = (offsets?.length ?? 0) / rows
+    const width = codes.length / rows
+    const wanted = floatsOf(tensors.get(`${name}/dequantized`)!.bytes)
+    const largest = wanted.reduce((most, value) => Math.max(most, Math.abs(value)), 0)
+    let error = 0
+    for (let row = 0; row < rows; row++) {
+      for (let column = 0; column < columns; column++) {
+        const scale = scales[row * (width / blockSize) + Math.floor(column / blockSize)]!
+        const offset = offsets?.[Math.floor((column * runs) / columns) * rows + row] ?? 0
+        const value = (codes[row * width + column]! - 2 ** (bits - 1)) * scale + offset
+        error = Math.max(error, Math.abs(value - wanted[row * columns + column]!))
+      }
+    }
+    // Eight-bit floats lie on the better of two grids; the others are exact but for the rounding of float32.
+    expect(error / largest).toBeLessThanOrEqual(one.qtype.startsWith('qfloat8') ? 1 / 128 : 1e-6)
+  })
+
   test.skipIf(one.qtype === 'qfloat8_e5m2')('is made to the bit', () => {
     const format = madeFormat(info, one.qtype as MadeType)
     const all = [...format.components(info), ...(format.scratch?.(info) ?? [])]
@@ -101,6 +129,40 @@ describe.each(Object.entries(cases))('%s', (name, one) => {
     }
   })
 })
+
+const floatsOf = (bytes: Uint8Array): Float32Array => new Float32Array(bytes.slice().buffer)
+
+/** Constants of the product of a case by the ends of their names, and the attributes of its operator. */
+async function productOf(name: string, weight: WeightInfo, qtype: WeightType) {
+  const parts = partsOf(name)
+  const tensorsBelow = new Map([...parts].map(([key, { info }]) => [key, info]))
+  const read = async (key: string) => parts.get(key)!.bytes.slice()
+  const types = { weights: qtype, activations: 'none' }
+  const format = await storedFormat(weight, { tensors: tensorsBelow, read }, types)
+  const made: ConstantTensor[] = []
+  const attributes: Record<string, number> = {}
+  const graph: Pick<GraphBuilder, 'constant' | 'node' | 'literal'> = {
+    constant(tensor) {
+      made.push(tensor)
+      return { id: tensor.name }
+    },
+    node(operator, _inputs, options) {
+      const given = operator === 'MatMulNBits' ? Object.entries(options?.attributes ?? {}) : []
+      for (const [key, value] of given) attributes[key] = (value as { readonly int: number }).int
+      return { id: operator }
+    },
+    literal: () => ({ id: 'literal' }),
+  }
+  const layer: Partial<LoweringInput> = { weight, input: { id: 'x' }, read }
+  format.lower!(graph as GraphBuilder, layer as LoweringInput)
+  const constants = new Map<string, Uint8Array>()
+  for (const tensor of made) {
+    const pieces: Uint8Array[] = []
+    for await (const piece of tensor.chunks()) pieces.push(piece)
+    constants.set(tensor.name.slice(tensor.name.lastIndexOf('.') + 1), new Uint8Array(Buffer.concat(pieces)))
+  }
+  return { constants, attributes: attributes as { readonly bits: number; readonly block_size: number } }
+}
 
 const BYTES: Readonly<Record<string, number>> = { float32: 4, float16: 2, bfloat16: 2 }
 
