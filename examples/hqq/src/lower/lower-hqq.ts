@@ -1,6 +1,6 @@
 import type { GraphBuilder, GraphValue, LoweringInput } from '@hfquant/core'
 import type { HqqLayout } from '../format/layout.js'
-import { type Blocks, cutBlocks } from './blocks.js'
+import { cutBlocks } from './blocks.js'
 import { codeChunks, correctionChunks, scaleChunks } from './constants.js'
 import { lowerColumns } from './lower-columns.js'
 import { type AccuracyLevel, matMulNBits } from './mat-mul-n-bits.js'
@@ -20,31 +20,9 @@ export function lowerHqq(
   if (layout.axis === 0) return lowerColumns(graph, layer, layout, accuracyLevel)
   const blocks = cutBlocks(layer.weight, layout)
   if (blocks === undefined) return undefined
-  const { path, outFeatures } = layer.weight
-  const { unitsPerRow } = blocks
-  const corrections = graph.constant({
-    name: `${path}.matmul_nbits.corrections`,
-    dtype: 'float32',
-    shape: [unitsPerRow, outFeatures],
-    chunks: () => correctionChunks(layer, layout, blocks),
-  })
-  const product = matMulNBits(graph, layer, layer.input, blocks, accuracyLevel, {
+  return matMulNBits(graph, layer, layer.input, blocks, accuracyLevel, {
     codes: () => codeChunks(layer, layout, blocks),
     scales: () => scaleChunks(layer, layout, blocks),
+    offsets: { columns: blocks.unit, values: { chunks: () => correctionChunks(layer, layout, blocks) } },
   })
-  return graph.node('Add', [product, graph.node('MatMul', [inputSums(graph, layer, blocks), corrections])])
-}
-
-/** Sums of the inputs over each unit: [..., unitsPerRow], whatever the rank of the input. */
-function inputSums(
-  { node, literal }: GraphBuilder,
-  { input }: LoweringInput,
-  { unit, unitsPerRow }: Blocks,
-): GraphValue {
-  const leading = node('Shape', [input], { attributes: { end: { int: -1 } } })
-  const shape = node('Concat', [leading, literal('int64', [2], [unitsPerRow, unit])], {
-    attributes: { axis: { int: 0 } },
-  })
-  const units = node('Reshape', [input, shape])
-  return node('ReduceSum', [units, literal('int64', [1], [-1])], { attributes: { keepdims: { int: 0 } } })
 }

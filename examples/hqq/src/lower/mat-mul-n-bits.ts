@@ -1,4 +1,10 @@
-import { blockProduct, type GraphBuilder, type GraphValue, type LoweringInput } from '@hfquant/core'
+import {
+  type BlockWeight,
+  blockProduct,
+  type GraphBuilder,
+  type GraphValue,
+  type LoweringInput,
+} from '@hfquant/core'
 import type { Blocks } from './blocks.js'
 
 /** Level 4 computes with activations rounded to int8 for each block, at the speed of memory; 0 with float32 ones. */
@@ -10,6 +16,8 @@ export interface OperatorConstants {
   codes(): AsyncIterable<Uint8Array>
   /** float32 [outFeatures, blocksPerRow] */
   scales(): AsyncIterable<Uint8Array>
+  /** What is added for the inputs of a unit; see BlockWeight. */
+  readonly offsets?: BlockWeight['offsets']
 }
 
 /** `input` times the codes less the centre times the scales: the product without zero points. */
@@ -19,9 +27,9 @@ export const matMulNBits = (
   input: GraphValue,
   { blockSize, container }: Blocks,
   accuracyLevel: AccuracyLevel,
-  { codes, scales }: OperatorConstants,
+  { codes, scales, offsets }: OperatorConstants,
 ): GraphValue =>
   blockProduct(graph, input, weight, {
     ...{ name: `${weight.path}.matmul_nbits`, bits: container, blockSize, accuracyLevel },
-    ...{ codes: { chunks: codes }, scales: { chunks: scales } },
+    ...{ codes: { chunks: codes }, scales: { chunks: scales }, offsets },
   })
