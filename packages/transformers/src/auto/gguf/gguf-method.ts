@@ -28,7 +28,7 @@ export const ggufQuantization = (): MergedQuantization => ({
   method: ggufBlocks.quantMethod,
   backend: ggufBlocks,
   config: ggufBlocks.parseConfig({ quant_method: ggufBlocks.quantMethod }),
-  ...{ preQuantized: true, foundIn: 'tensors', overridden: [], ignored: [] },
+  ...{ preQuantized: true, foundIn: 'file', overridden: [], ignored: [] },
 })
 
 /** True for the tensors of a GGUF file that has quantized ones, and of which they are wanted as they are. */

@@ -1,6 +1,8 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { INFO_CHANNEL, type InfoEvent } from '@hfquant/core/runtime'
 import { describe, expect, test } from 'vitest'
 import { temporaryFolder } from '../../export/testing/folders.fixture.js'
 import { AutoModelForCausalLM, AutoTokenizer, inspectModel, modelFolder } from '../../index.js'
@@ -118,6 +120,19 @@ describe('a file is refused, with its name and that of the tensor or the key:', 
     await using model = await AutoModelForCausalLM.fromPretrained(golden('tiny-qwen3-q8_0'))
     await expect(model.quantize({ quant_method: 'gguf' })).rejects.toMatchObject({ code: 'MODEL_QUANTIZED' })
   })
+})
+
+test('a file is said to be quantized once, under its own name', async () => {
+  const path = join(root, 'told.gguf')
+  await copyFile(golden('tiny-qwen3-q8_0'), path)
+  const told: string[] = []
+  const listen = (event: unknown) => told.push((event as InfoEvent).message)
+  subscribe(INFO_CHANNEL, listen)
+  await inspectModel(path)
+  await inspectModel(path).finally(() => unsubscribe(INFO_CHANNEL, listen))
+  expect(told).toEqual([
+    expect.stringContaining(`${path} is quantized: gguf, found by the types of its tensors`),
+  ])
 })
 
 describe('files beside a GGUF file', () => {
