@@ -21,7 +21,6 @@ describeQuantizer(compressedTensors, {
       ...{ config: config(3, 32, false), largestError: 0.17, bitsPerWeight: 3.8 },
     },
     'int8 with int8 activations': { config: recipes['ct-w8a8']!(), largestError: 0.005, bitsPerWeight: 8.3 },
-    'fp8 per row': { config: recipes['ct-fp8-dynamic']!(), largestError: 0.07, bitsPerWeight: 8.3 },
   },
   skipping: (ignore) => new CompressedTensorsConfig({ configGroups: groupsOf(4, 32), ignore }),
   refused: {

@@ -24,6 +24,11 @@ export interface RoundIntegersParams {
   readonly packed: boolean
 }
 
+const { fround } = Math
+
+/** Added to a float64 between -2^51 and 2^51, it leaves no room for a fraction, which is rounded half to even. */
+const HALF_TO_EVEN = 1.5 * 2 ** 52
+
 /** Of a group of zeros, whose zero point is 0: float32's epsilon, as in the library. */
 export const SCALE_OF_ZEROS = 2 ** -23
 
@@ -52,10 +57,16 @@ export function roundIntegers({ params, inputs, outputs }: KernelCall): KernelRe
   const codes = new Int8Array(columns)
   const fields = new Uint8Array(columns)
   for (let row = 0; row < rows; row++) {
-    for (let column = 0, at = row * columns; column < columns; column++, at++) {
-      const group = row * groups + Math.floor(column / groupSize)
-      const exact = Math.fround(Math.fround(weights[at]! / grid.scales[group]!) + grid.zeros[group]!)
-      codes[column] = roundHalfToEven(Math.min(Math.max(exact, low), high))
+    for (let group = 0; group < groups; group++) {
+      const scale = grid.scales[row * groups + group]!
+      const zero = grid.zeros[row * groups + group]!
+      const first = group * groupSize
+      const start = row * columns
+      for (let column = first; column < first + groupSize; column++) {
+        const exact = fround(fround(weights[start + column]! / scale) + zero)
+        const code = Math.min(Math.max(exact, low), high)
+        codes[column] = code + HALF_TO_EVEN - HALF_TO_EVEN
+      }
     }
     if (words === undefined) {
       codeBytes.set(new Uint8Array(codes.buffer), row * columns)
