@@ -18,15 +18,16 @@ const DEFAULT_BUDGET = 160
 const BUDGETS = {
   // The demo models: 3.4 million parameters in bfloat16, and what finds entities.
   hfquant: 9600,
-  // Loading, casting and saving, what every method shares, and what keeps hostile folders, patterns and names in bounds;
-  // a third are source maps, and its two doors have types each.
-  '@hfquant/core': 260,
+  // Loading, casting and saving, what every method shares (products of blocks, of integers and of small floats among it), and
+  // what keeps hostile folders, patterns and names in bounds; a third are source maps, and its two doors have types each.
+  '@hfquant/core': 280,
   // Every family of decoders and encoders, and how it is read from GGUF files.
   '@hfquant/models': 195,
   // All routes of three APIs, with what they refuse.
   '@hfquant/server': 180,
-  // The engines of tokenizers and of chat templates, with Python's tables of Unicode and of values; decoders and encoders.
-  '@hfquant/transformers': 510,
+  // The engines of tokenizers and of chat templates, with Python's tables of Unicode and of values; decoders and encoders; GGUF
+  // files, read and written.
+  '@hfquant/transformers': 540,
 }
 
 /** What a package holds besides the files that its package.json names. */
