@@ -4,11 +4,11 @@ import { describe, expect, test } from 'vitest'
 import { formatJson, PythonFloat, parseJson, toNode, toValue } from './json-document.js'
 
 const goldens = new URL('../../../../goldens/', import.meta.url)
-/** Keys that were written by hand or by sentence-transformers are not sorted, so they cannot come back as they were. */
+/** Keys that were written by hand, by AutoAWQ or by sentence-transformers are not sorted, so they cannot come back as they were. */
 const configs = readdirSync(goldens, { recursive: true, encoding: 'utf8' }).filter(
   (path) =>
     path.endsWith('/config.json') &&
-    !/^(gptq|fp8|mxfp4|compressed_tensors|folders\/(gptq|llama))\/|\/\d_(Pooling|Dense)\//.test(path),
+    !/^(awq|gptq|fp8|mxfp4|compressed_tensors|folders\/(gptq|llama))\/|\/\d_(Pooling|Dense)\//.test(path),
 )
 
 describe('files that Python wrote', () => {
