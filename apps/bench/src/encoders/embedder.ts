@@ -17,7 +17,9 @@ export const openEmbedder = (name: EmbedderName, options: EmbedderOptions): Prom
   ({ hfquant: openHfquant, 'transformers.js': openTransformersJs })[name](options)
 
 async function openHfquant({ folder, threads }: EmbedderOptions): Promise<Embedder> {
-  const { AutoModel } = await import('hfquant')
+  const { AutoModel, compileModel } = await import('hfquant')
+  // A first start answers before it has compiled, and another process does that meanwhile.
+  await compileModel(folder)
   const model = await AutoModel.fromPretrained(folder, { threads })
   return {
     embed: (texts) => model.embed(texts.map((inputIds) => ({ inputIds }))),
