@@ -95,6 +95,11 @@ describe('wrong usage exits with 2 and says what is wrong in one line', () => {
       ['quantize', demoModel, out, '--recipe', 'rtn-int4', '--calibration', 'x.txt'],
       /^OPTIONS_EXCLUSIVE: --calibration is given, and rtn-int4 does not calibrate/,
     ],
+    [
+      'a recipe that calibrates without texts, before the model is looked for',
+      ['quantize', 'nobody/has-this-model', out, '--recipe', 'awq-int4'],
+      /^CALIBRATION_MISSING: awq-int4 calibrates, and --calibration is not given\. Add --calibration .* recipe that needs none: .*rtn-int4/,
+    ],
     ['a bad number', ['generate', demoModel, 'x', '--max-new-tokens', '1.5'], /^USAGE: .*'1.5' is invalid/],
     ['a negative temperature', ['generate', demoModel, 'x', '--temperature', '-1'], /^USAGE: .*at least 0/],
     [

@@ -1,7 +1,6 @@
-import { calibrateBlocks } from '@hfquant/calibrate'
+import { calibrateBlocks, demandCalibrationData } from '@hfquant/calibrate'
 import {
   CapabilityError,
-  ConfigError,
   type ConfigUse,
   type DefinedQuantizer,
   defineQuantizer,
@@ -103,10 +102,5 @@ function checkUse(settings: AwqSettings, { preQuantized }: ConfigUse): void {
       hint: 'What is made has version "gemm" and zero points.',
     })
   }
-  if (method === 'rtn' || dataset !== null) return
-  throw new ConfigError('CALIBRATION_MISSING', 'AWQ quantizes with calibration data, and there is none', {
-    field: 'dataset',
-    expected: 'texts, lists of token ids, or { file }',
-    hint: "Pass `dataset` (`--calibration FILE` on the command line), or use `method: 'rtn'`.",
-  })
+  if (method !== 'rtn') demandCalibrationData('AWQ', dataset)
 }

@@ -1,4 +1,5 @@
+export type { RecipeOptions } from '@hfquant/calibrate'
 export { awq, awq as quantizer } from './awq.js'
 export { AwqConfig, type AwqConfigOptions } from './config/awq-config.js'
 export type { AwqSettings } from './config/settings.js'
-export { type RecipeOptions, recipes } from './recipes.js'
+export { recipes } from './recipes.js'

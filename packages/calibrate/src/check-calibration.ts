@@ -26,9 +26,23 @@ export function checkCalibrationData(dataset: unknown): CalibrationData {
   const data = asCalibrationData(dataset)
   if (data !== undefined) return data
   const found = typeof dataset === 'string' ? dataset : typeof dataset
-  const expected = 'texts, lists of token ids, or { file }'
-  throw new ConfigError('FIELD_VALUE', `dataset is ${quote(found)}, expected ${expected}`, {
-    ...{ field: 'dataset', found, expected },
+  throw new ConfigError('FIELD_VALUE', `dataset is ${quote(found)}, expected ${EXPECTED}`, {
+    ...{ field: 'dataset', found, expected: EXPECTED },
     hint: 'Data sets are not downloaded: pass their texts, or the name of a file.',
   })
 }
+
+/**
+ * @param name of the method, for the message.
+ * @throws ConfigError CALIBRATION_MISSING where there is no calibration data.
+ */
+export function demandCalibrationData(name: string, dataset: CalibrationData | null): void {
+  if (dataset !== null) return
+  throw new ConfigError('CALIBRATION_MISSING', `${name} quantizes with calibration data, and there is none`, {
+    field: 'dataset',
+    expected: EXPECTED,
+    hint: "Pass texts: `dataset` in code, --calibration FILE to `hfquant quantize`. Rounding to the nearest needs none: `method: 'rtn'` in code, a recipe rtn-* on the command line.",
+  })
+}
+
+const EXPECTED = 'texts, lists of token ids, or { file }'

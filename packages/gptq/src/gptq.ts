@@ -1,7 +1,6 @@
-import { calibrateBlocks } from '@hfquant/calibrate'
+import { calibrateBlocks, demandCalibrationData } from '@hfquant/calibrate'
 import {
   CapabilityError,
-  ConfigError,
   type ConfigUse,
   type DefinedQuantizer,
   defineQuantizer,
@@ -76,12 +75,7 @@ function checkUse(settings: GptqSettings, { preQuantized }: ConfigUse): void {
       hint: "GPTQ makes tensors of the same kind: recipe('gptq-int4').",
     })
   }
-  if (preQuantized || method === 'rtn' || dataset !== null) return
-  throw new ConfigError('CALIBRATION_MISSING', 'GPTQ quantizes with calibration data, and there is none', {
-    field: 'dataset',
-    expected: 'texts, lists of token ids, or { file }',
-    hint: "Pass `dataset` (`--calibration FILE` on the command line), or use `method: 'rtn'`.",
-  })
+  if (!preQuantized && method !== 'rtn') demandCalibrationData('GPTQ', dataset)
 }
 
 const ofAutoRound = ({ source }: GptqSettings): boolean => source !== null && isAutoRound(source)

@@ -1,5 +1,5 @@
-export type { CalibrationData, CalibrationSample } from '@hfquant/calibrate'
+export type { CalibrationData, CalibrationSample, RecipeOptions } from '@hfquant/calibrate'
 export { GPTQConfig, type GPTQConfigOptions } from './config/gptq-config.js'
 export type { GptqSettings, ModuleSettings } from './config/settings.js'
 export { gptq, gptq as quantizer } from './gptq.js'
-export { type RecipeOptions, recipes } from './recipes.js'
+export { recipes } from './recipes.js'

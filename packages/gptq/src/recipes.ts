@@ -1,28 +1,13 @@
-import type { CalibrationData } from '@hfquant/calibrate'
+import { calibrationOptions, type RecipeOptions } from '@hfquant/calibrate'
 import { GPTQConfig, type GPTQConfigOptions } from './config/gptq-config.js'
-
-/** What a recipe that calibrates has to be given, and what it may be. */
-export interface RecipeOptions {
-  readonly calibration?: CalibrationData | undefined
-  /** Sequences at most. */
-  readonly samples?: number | undefined
-  /** Tokens of a sequence. */
-  readonly sequenceLength?: number | undefined
-}
 
 /** The paper's value: with Hessians in float32 and factors in float64 more damping only costs accuracy. */
 const RECIPE_DAMPING = 0.01
 
 const calibrated =
   (options: GPTQConfigOptions) =>
-  ({ calibration, samples, sequenceLength }: RecipeOptions = {}): GPTQConfig =>
-    new GPTQConfig({
-      dampPercent: RECIPE_DAMPING,
-      ...options,
-      ...(calibration === undefined ? {} : { dataset: calibration }),
-      ...(samples === undefined ? {} : { samples }),
-      ...(sequenceLength === undefined ? {} : { sequenceLength }),
-    })
+  (given: RecipeOptions = {}): GPTQConfig =>
+    new GPTQConfig({ dampPercent: RECIPE_DAMPING, ...options, ...calibrationOptions(given) })
 
 const rounded = (options: GPTQConfigOptions) => (): GPTQConfig =>
   new GPTQConfig({ ...options, method: 'rtn' })

@@ -73,7 +73,7 @@ async function quantize(
   const { json = false, dryRun = false } = options
   if (dryRun && json) terminal.line(DRY_RUN)
   else if (dryRun) printLines([DRY_RUN])
-  checkChoice(options, offered)
+  await checkChoice(model, options, offered)
   const folder = await resolveModel(model, { signal, onProgress: showDownload(terminal) })
   const quantizationConfig = await chooseQuantization(folder, options)
   await checkOutput(folder, out)

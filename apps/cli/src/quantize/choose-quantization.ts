@@ -19,8 +19,16 @@ export interface OfferedRecipes {
   readonly calibratedRecipes: readonly string[]
 }
 
-/** @throws UsageError unless there is either a recipe or a config, with the options that belong to it. */
-export function checkChoice(choice: QuantizationChoice, offered: OfferedRecipes): void {
+/**
+ * Before a model is looked for, which may be a download.
+ *
+ * @throws UsageError unless there is either a recipe or a config, with the options that belong to it.
+ */
+export async function checkChoice(
+  model: string,
+  choice: QuantizationChoice,
+  offered: OfferedRecipes,
+): Promise<void> {
   const { recipes } = offered
   if (choice.recipe === undefined && choice.config === undefined) {
     throw new UsageError('RECIPE_MISSING', 'neither --recipe nor --config says how to quantize', {
@@ -30,7 +38,8 @@ export function checkChoice(choice: QuantizationChoice, offered: OfferedRecipes)
     })
   }
   if (choice.config === undefined) {
-    checkCalibration(choice, offered)
+    refuseStrayTexts(choice, offered)
+    await demandTexts(model, choice, offered)
     return
   }
   const exclusive = (['recipe', 'samples', 'sequenceLength'] as const).find(
@@ -45,7 +54,7 @@ export function checkChoice(choice: QuantizationChoice, offered: OfferedRecipes)
 }
 
 /** Who gives texts to a recipe that reads none expects another result. */
-function checkCalibration(choice: QuantizationChoice, { recipes, calibratedRecipes }: OfferedRecipes): void {
+function refuseStrayTexts(choice: QuantizationChoice, { recipes, calibratedRecipes }: OfferedRecipes): void {
   const name = choice.recipe!
   const stray = (['calibration', 'samples', 'sequenceLength'] as const).find(
     (one) => choice[one] !== undefined,
@@ -60,6 +69,20 @@ function checkCalibration(choice: QuantizationChoice, { recipes, calibratedRecip
       hint: `Leave it out, or take a recipe that calibrates: ${calibratedRecipes.join(', ')}.`,
     },
   )
+}
+
+async function demandTexts(
+  model: string,
+  { recipe: name, calibration }: QuantizationChoice,
+  { recipes, calibratedRecipes }: OfferedRecipes,
+): Promise<void> {
+  if (calibration !== undefined || !calibratedRecipes.includes(name!) || (await isDemo(model))) return
+  const others = recipes.filter((each) => !calibratedRecipes.includes(each))
+  throw new UsageError('CALIBRATION_MISSING', `${name} calibrates, and --calibration is not given`, {
+    field: 'calibration',
+    expected: 'a text or .jsonl file',
+    hint: `Add --calibration with a text or .jsonl file, or take a recipe that needs none: ${others.join(', ')}.`,
+  })
 }
 
 const optionName = (name: string): string => (name === 'sequenceLength' ? 'sequence-length' : name)
@@ -79,12 +102,15 @@ async function calibrationOf(
   { calibration: file, samples, sequenceLength }: QuantizationChoice,
 ): Promise<RecipeOptions> {
   if (file !== undefined) return { calibration: { file }, samples, sequenceLength }
-  const isDemo = (await realpath(folder)) === (await realpath(demoModel))
-  if (!isDemo) return { samples, sequenceLength }
+  if (!(await isDemo(folder))) return { samples, sequenceLength }
   const demo = { samples: samples ?? 128, sequenceLength: sequenceLength ?? 256 }
   const stories = Math.min(Math.ceil((demo.samples * demo.sequenceLength) / STORY_TOKENS), MAX_STORIES)
   return { ...demo, calibration: storyList({ seed: 3, stories }) }
 }
+
+/** False for the name of a model of the hub, which is no path. */
+const isDemo = async (model: string): Promise<boolean> =>
+  (await realpath(model).catch(() => undefined)) === (await realpath(demoModel))
 
 /** Fewer than any story has, so that there are enough of them. */
 const STORY_TOKENS = 64

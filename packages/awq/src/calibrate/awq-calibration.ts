@@ -2,12 +2,10 @@ import {
   type BlockMethod,
   type LevelTools,
   type MadeWeight,
-  type PackedParts,
   readWeight,
+  roundToParts,
   type SeenBlock,
-  type SharedWeight,
 } from '@hfquant/calibrate'
-import { type ComponentRows, tensorBytes, type WaitingWeight } from '@hfquant/core'
 import { formatSettings } from '../config/format-settings.js'
 import type { AwqSettings } from '../config/settings.js'
 import { clipWeight } from './clip.js'
@@ -56,22 +54,9 @@ async function* makeBlock(
       await clipWeight(values, { moments: seen, scale }, inRow(rules, inFeatures), tools)
     }
     const rounded = met.has(path) ? undefined : 'none of the calibration tokens came to it'
-    yield { weight, parts: packed(weight, values), figures: undefined, rounded }
+    yield { weight, parts: roundToParts(weight, values), figures: undefined, rounded }
   }
 }
 
 /** Bounds shrink the largest weights of small groups, all in one direction: what that loses adds up. */
 const isClipWorth = (groupSize: number): boolean => groupSize === -1 || groupSize >= 128
-
-function packed({ info, format }: WaitingWeight, { values, rows, columns }: SharedWeight): PackedParts {
-  const parts = new Map(
-    format.components(info).map(({ key, dtype, shape }) => [key, new Uint8Array(tensorBytes(dtype, shape))]),
-  )
-  const out: Pick<ComponentRows, 'int32' | 'uint16'> = {
-    int32: (key) => new Int32Array(parts.get(key)!.buffer),
-    uint16: (key) => new Uint16Array(parts.get(key)!.buffer),
-  }
-  const at = (row: number) => values.subarray(row * columns, (row + 1) * columns)
-  format.quantize!({ first: 0, count: rows, at }, out as ComponentRows, info)
-  return parts
-}

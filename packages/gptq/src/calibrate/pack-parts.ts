@@ -1,20 +1,18 @@
-import type { PackedParts } from '@hfquant/calibrate'
-import { channelOrder, type PlacedWeight, tensorBytes } from '@hfquant/core'
+import { allocateParts, type PackedParts } from '@hfquant/calibrate'
+import { channelOrder, type WaitingWeight } from '@hfquant/core'
 import { encodeWeight, type QuantizedRows } from '../format/encode.js'
 import { type GptqFormat, gptqFormat } from '../format/gptq-format.js'
 import { int32s } from '../format/int32s.js'
 import type { GptqLayout } from '../format/layout.js'
 
 export function packParts(
-  { info, format }: Pick<PlacedWeight, 'info' | 'format'>,
+  weight: Pick<WaitingWeight, 'info' | 'format'>,
   quantized: QuantizedRows,
   layout: GptqLayout,
 ): PackedParts {
-  const parts = new Map(
-    format.components(info).map(({ key, dtype, shape }) => [key, new Uint8Array(tensorBytes(dtype, shape))]),
-  )
+  const parts = allocateParts(weight)
   const bytes = (key: string) => parts.get(key)!
-  encodeWeight(quantized, { bytes, int32: (key) => int32s(bytes(key)) }, info, layout)
+  encodeWeight(quantized, { bytes, int32: (key) => int32s(bytes(key)) }, weight.info, layout)
   return parts
 }
 
