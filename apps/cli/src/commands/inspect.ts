@@ -71,7 +71,7 @@ function summarize(model: string, inspection: ModelInspection): string[] {
   ]
   const formats = [...new Set(modules.map(labelOf))].map((label) => {
     const named = modules.filter((module) => labelOf(module) === label)
-    const bytes = named.reduce((sum, { weightBytes }) => sum + weightBytes, 0)
+    const bytes = named.reduce((sum, { weightBytes, isTied }) => sum + (isTied ? 0 : weightBytes), 0)
     return [label, String(named.length), formatBytes(bytes), named[0]!.name]
   })
   const kept = modules.flatMap(({ name, reason }) => (reason === undefined ? [] : [{ module: name, reason }]))

@@ -3,6 +3,7 @@ import {
   elementCount,
   type FloatDtype,
   type JsonObject,
+  joinPath,
   type Module,
   QuantizedModule,
   stateDict,
@@ -56,6 +57,8 @@ export interface InspectedModule {
   readonly name: string
   /** Whether it belongs to one of the experts of its layer. */
   readonly isExpert: boolean
+  /** Whether its weight is that of another module: both are listed, one is stored. */
+  readonly isTied: boolean
   readonly kind: 'linear' | 'embedding' | 'other'
   /** How the weight is stored: the name of a quantized format, or a float dtype. */
   readonly format: string
@@ -87,21 +90,19 @@ export async function inspectModel(
   try {
     const { shell, quantization, warnings } = await planOpened(opened, { signal })
     const reasons = new Map(quantization?.skipped.map(({ module, reason }) => [module, reason]))
+    const aliases = new Set(shell.ties.map(({ alias }) => alias))
     const owners = [...walkModules(shell.root)].filter(([, module]) => module.parameters.size > 0)
     const modules = owners.map(([name, module]) => {
       const isExpert = model.facts.experts?.owns(name) ?? false
-      const described = { ...describeModule(name, module), isExpert }
+      const weightKeys = [...module.parameters.keys()].filter((key) => key !== 'bias')
+      const isTied = weightKeys.length > 0 && weightKeys.every((key) => aliases.has(joinPath(name, key)))
+      const described = { ...describeModule(name, module), isExpert, isTied }
       const reason = reasons.get(name) ?? (described.kind === 'linear' ? undefined : 'is not a linear layer')
       const isKept = quantization !== undefined && !described.quantized
       return isKept && reason !== undefined ? { ...described, reason } : described
     })
-    const quantizedValues = modules.reduce(
-      (sum, { quantized, weightElements }) => sum + (quantized ? weightElements : 0),
-      0,
-    )
     const { experts } = model.facts
-    const others = stateDict(shell).filter(({ quantized }) => quantized === undefined)
-    const parameters = quantizedValues + others.reduce((sum, { shape }) => sum + elementCount(shape), 0)
+    const parameters = stateDict(shell, true).reduce((sum, { shape }) => sum + elementCount(shape), 0)
     return {
       architecture: model.name,
       task: model.kind === 'encoder' ? model.task : 'causal-lm',
@@ -138,7 +139,7 @@ function inspectExperts(
   return { count, chosen, parameters, activeParameters: total - parameters + (parameters / count) * chosen }
 }
 
-function describeModule(name: string, module: Module): Omit<InspectedModule, 'isExpert'> {
+function describeModule(name: string, module: Module): Omit<InspectedModule, 'isExpert' | 'isTied'> {
   if (module instanceof QuantizedModule) {
     const { info: weight, format, components } = module
     const weightElements = weight.outFeatures * weight.inFeatures
