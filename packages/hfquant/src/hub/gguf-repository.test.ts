@@ -1,7 +1,7 @@
-import { readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it, test, vi } from 'vitest'
 import { AutoModelForCausalLM, AutoTokenizer } from '../index.js'
 import { startHubServer } from './hub-server.fixture.js'
 import { resolveModel } from './index.js'
@@ -94,4 +94,26 @@ it('a GGUF file or a folder with one is there without config.json', async () => 
   expect(await failure(resolveModel(join(home, 'absent.gguf')))).toMatchObject({
     code: 'MODEL_FOLDER_MISSING',
   })
+})
+
+test.each([
+  ['nothere.gguf', 'org/name/model.gguf'],
+  ['models/nothere.gguf', 'org/name/model.gguf'],
+  ['models/llama/nothere.gguf', 'org/name/model.gguf'],
+  ['models/llama/modle.GGUF', 'Did you mean the file "models/llama/model.gguf"?'],
+])('%s is a file that is missing, of which no hub is asked', async (name, hint) => {
+  const before = process.cwd()
+  await mkdir(join(home, 'models', 'llama'), { recursive: true })
+  await writeFile(join(home, 'models', 'llama', 'model.gguf'), file)
+  process.chdir(home)
+  try {
+    expect(await failure(resolveModel(name))).toMatchObject({
+      ...{ code: 'MODEL_FOLDER_MISSING', file: name },
+      message: expect.stringContaining(`"${name}" does not exist`),
+      hint: expect.stringContaining(hint),
+    })
+  } finally {
+    process.chdir(before)
+  }
+  expect(hub.requests).toEqual([])
 })

@@ -2,6 +2,7 @@ import { readdir, stat } from 'node:fs/promises'
 import { basename, dirname, isAbsolute, join } from 'node:path'
 import { CheckpointError, closestName, configFolders } from '@hfquant/core/runtime'
 import { findGguf, isGguf } from '@hfquant/transformers'
+import { isFileOfModel } from './model-id.js'
 import { MODEL_CONFIGS, type WantedFiles } from './needed-files.js'
 
 /**
@@ -19,17 +20,29 @@ export async function isLocalFolder(model: string, wanted: WantedFiles): Promise
     return true
   }
   if (found && isGguf(model)) return true
-  if (!found && !isAbsolute(model) && !/^[.~]|\\|:/.test(model)) return false
+  if (!found && !(await isPath(model))) return false
   const state = found ? 'is a file' : 'does not exist'
-  const similar = found ? undefined : await similarFolder(model)
+  const similar = found ? undefined : await similarModel(model)
+  const hubName = isGguf(model) ? 'a file of the hub like "org/name/model.gguf"' : 'a hub id like "org/name"'
   throw new CheckpointError(
     'MODEL_FOLDER_MISSING',
     `"${model}" ${state}; expected the folder of a model, or a GGUF file`,
     {
       file: model,
-      hint: `${didYouMean(similar)}Check the path, or give a hub id like "org/name".`,
+      hint: `${didYouMean(similar)}Check the path, or give ${hubName}.`,
     },
   )
+}
+
+/**
+ * True for a name that can be nothing but a path. A GGUF file of the hub is named behind the id of its repository; where that
+ * would be a folder, the folder is meant.
+ */
+async function isPath(model: string): Promise<boolean> {
+  if (isAbsolute(model) || /^[.~]|\\|:/.test(model)) return true
+  if (!isGguf(model)) return false
+  const folder = await stat(dirname(model)).catch(() => undefined)
+  return !isFileOfModel(model) || folder?.isDirectory() === true
 }
 
 async function hasConfig(folder: string): Promise<boolean> {
@@ -50,23 +63,23 @@ const LETTERS_PER_MISTAKE = 3
 /** A folder with more entries is not searched to the end. */
 const MAX_ENTRIES = 10_000
 
-/** The folder beside the place that `model` names whose name is most like it. */
-export async function similarFolder(model: string): Promise<string | undefined> {
+/** The folder or GGUF file beside the place that `model` names whose name is most like it. */
+export async function similarModel(model: string): Promise<string | undefined> {
   const parent = dirname(model)
   const entries = await readdir(parent, { withFileTypes: true }).catch(() => [])
-  const folders = entries
+  const models = entries
     .slice(0, MAX_ENTRIES)
-    .filter((entry) => entry.isDirectory() || entry.isSymbolicLink())
+    .filter((entry) => entry.isDirectory() || entry.isSymbolicLink() || isGguf(entry.name))
   const name = basename(model)
   const most = Math.max(1, Math.floor(name.length / LETTERS_PER_MISTAKE))
   const closest = closestName(
     name,
-    folders.map((entry) => entry.name),
+    models.map((entry) => entry.name),
     most,
   )
   return closest === undefined ? undefined : join(parent, closest)
 }
 
-/** A sentence for the beginning of a hint; empty without a folder. */
+/** A sentence for the beginning of a hint; empty without a similar model. */
 export const didYouMean = (similar: string | undefined): string =>
-  similar === undefined ? '' : `Did you mean the folder "${similar}"? `
+  similar === undefined ? '' : `Did you mean the ${isGguf(similar) ? 'file' : 'folder'} "${similar}"? `

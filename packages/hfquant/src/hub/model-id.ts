@@ -27,6 +27,8 @@ export function parseModelId(model: string): string {
 /** A file of a repository, as it is named behind the id. */
 const FILE_OF_MODEL = /^([^/]+\/[^/]+)\/([A-Za-z0-9][\w.-]*\.gguf)$/i
 
+export const isFileOfModel = (model: string): boolean => FILE_OF_MODEL.test(model)
+
 /**
  * The parts of a name such as "org/name/model-Q4_K_M.gguf"; of any other, the name alone.
  *

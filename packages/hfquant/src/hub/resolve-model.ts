@@ -6,7 +6,7 @@ import { downloadBlob } from './download-blob.js'
 import { HubError, type HubErrorCode } from './errors.js'
 import { hubFetch } from './hub-fetch.js'
 import { type HubSettings, hubSettings } from './hub-settings.js'
-import { didYouMean, isLocalFolder, similarFolder } from './local-folder.js'
+import { didYouMean, isLocalFolder, similarModel } from './local-folder.js'
 import { isCommitHash, parseModelFile, parseRevision } from './model-id.js'
 import type { HubFile, WantedFiles } from './needed-files.js'
 
@@ -93,7 +93,7 @@ export async function resolveModel(model: string, options: ResolveModelOptions =
   // The tokenizer of such a file is within it.
   const wanted = file === undefined ? asked : 'model'
   const hubModel = { id, revision, wanted, weights, settings, cached: cachedModel(settings, id) }
-  const similar = await similarFolder(model)
+  const similar = await similarModel(model)
   try {
     const folder = isOffline ? await resolveFromCache(hubModel) : await ask(hubModel, similar, options)
     return file === undefined ? folder : join(folder, file)
