@@ -16,7 +16,7 @@ import {
   WEIGHT,
   ZERO_POINT,
 } from './format/layout.js'
-import { looksCompressed } from './signs.js'
+import { isCodeDtype, looksCompressed } from './signs.js'
 
 /**
  * The settings of a checkpoint whose config.json lost them, from its headers: a group for each way in which weights are stored,
@@ -29,9 +29,11 @@ export function recoverSettings(headers: CheckpointHeaders): CompressedTensorsSe
   const sizes = sizesOf(headers)
   const paths = new Map<string, string[]>()
   for (const [path, tensors] of modules) {
-    if (!tensors.has(SCALE)) continue
+    if (!tensors.has(SCALE) || !hasCodes(tensors)) continue
     const scheme = JSON.stringify(schemeOf(tensors, sizes))
-    paths.set(scheme, [...(paths.get(scheme) ?? []), path])
+    const alike = paths.get(scheme)
+    if (alike === undefined) paths.set(scheme, [path])
+    else alike.push(path)
   }
   const groups = [...paths]
     .sort(([, a], [, b]) => b.length - a.length)
@@ -59,14 +61,18 @@ function modulesOf({ tensors }: CheckpointHeaders): ReadonlyMap<string, Readonly
   return modules
 }
 
-/** Numbers of features that the model has somewhere: words do not tell how many columns they hold. */
-const sizesOf = ({ tensors }: CheckpointHeaders): readonly number[] => [
-  ...new Set(
-    [...tensors.values()].flatMap(({ dtype, shape }) => (isFloatDtype(dtype) ? shape : shape.slice(0, 1))),
-  ),
-]
+/** Scales also lie beside weights that are still in float, and a download may have lost a weight. */
+function hasCodes(tensors: ReadonlyMap<string, TensorInfo>): boolean {
+  return tensors.has(PACKED) || isCodeDtype(tensors.get(WEIGHT)?.dtype)
+}
 
-function schemeOf(tensors: ReadonlyMap<string, TensorInfo>, sizes: readonly number[]): JsonObject {
+/** Numbers of features that the model has somewhere: words do not tell how many columns they hold. */
+const sizesOf = ({ tensors }: CheckpointHeaders): ReadonlySet<number> =>
+  new Set(
+    [...tensors.values()].flatMap(({ dtype, shape }) => (isFloatDtype(dtype) ? shape : shape.slice(0, 1))),
+  )
+
+function schemeOf(tensors: ReadonlyMap<string, TensorInfo>, sizes: ReadonlySet<number>): JsonObject {
   const scale = tensors.get(SCALE)!.shape
   const groups = scale[1] ?? 1
   const symmetric = !tensors.has(ZERO_POINT)
@@ -108,11 +114,13 @@ const SMALLEST_GROUP = 16
 const WIDTHS = [4, 8, 2, 3, 6, 5, 7, 1]
 
 /** The first width with which the words hold as many columns as something in the model has. */
-function widthOf(words: number, groups: number, sizes: readonly number[]) {
+function widthOf(words: number, groups: number, sizes: ReadonlySet<number>) {
+  const isCut = (size: number) => groups === 1 || size % (SMALLEST_GROUP * groups) === 0
   for (const bits of WIDTHS) {
-    const isCut = (size: number) => groups === 1 || size % (SMALLEST_GROUP * groups) === 0
-    const columns = sizes.find((size) => wordsFor(size, bits) === words && isCut(size))
-    if (columns !== undefined) return { bits, columns }
+    // The last word may hold fewer codes than there is room for.
+    for (let columns = Math.floor((words * 32) / bits); wordsFor(columns, bits) === words; columns--) {
+      if (sizes.has(columns) && isCut(columns)) return { bits, columns }
+    }
   }
   return { bits: 4, columns: words * 8 }
 }

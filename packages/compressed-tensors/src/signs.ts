@@ -1,4 +1,4 @@
-import type { CheckpointHeaders, MethodSigns } from '@hfquant/core'
+import type { CheckpointHeaders, Dtype, MethodSigns } from '@hfquant/core'
 
 /**
  * True for packed weights; and for bytes of codes with a scale, unless they have the bound of activations that fbgemm stores
@@ -7,12 +7,16 @@ import type { CheckpointHeaders, MethodSigns } from '@hfquant/core'
 export function looksCompressed({ tensors }: CheckpointHeaders): boolean {
   for (const [name, { dtype }] of tensors) {
     if (name.endsWith('.weight_packed')) return true
-    if (!name.endsWith('.weight') || (dtype !== 'int8' && dtype !== 'float8_e4m3fn')) continue
+    if (!name.endsWith('.weight') || !isCodeDtype(dtype)) continue
     const path = name.slice(0, -'weight'.length)
     if (tensors.has(`${path}weight_scale`) && !tensors.has(`${path}input_scale_ub`)) return true
   }
   return false
 }
+
+/** Codes that have a byte each. */
+export const isCodeDtype = (dtype: Dtype | undefined): boolean =>
+  dtype === 'int8' || dtype === 'float8_e4m3fn'
 
 /** True for a block of releases that wrote no `quant_method`. */
 const hasGroups = (block: unknown): boolean =>
