@@ -107,7 +107,9 @@ export {
 } from './formats/block-constants.js'
 export {
   type BlockConstant,
+  type BlockTable,
   type BlockWeight,
+  blockLookup,
   blockProduct,
   blockSizeFor,
   blocksOf,

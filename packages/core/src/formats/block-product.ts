@@ -56,14 +56,12 @@ export function blockProduct(
 ): GraphValue {
   const { name, bits, blockSize, dtype = 'float32', zeros, offsets, accuracyLevel = 4 } = weight
   const blocks = blocksOf(inFeatures, blockSize)
-  const constant =
-    (part: string, type: 'uint8' | 'float32' | 'float16', shape: readonly number[]) =>
-    (made: BlockConstant | GraphValue): GraphValue =>
-      'id' in made ? made : graph.constant({ ...made, name: `${name}.${part}`, dtype: type, shape })
-  const codes = constant('codes', 'uint8', [outFeatures, blocks, (blockSize * bits) / 8])(weight.codes)
-  const scales = constant('scales', dtype, [outFeatures, blocks])(weight.scales)
-  const zeroPoints = constant('zero_points', 'uint8', [outFeatures, Math.ceil((blocks * bits) / 8)])
-  const product = graph.node('MatMulNBits', [input, codes, scales, ...(zeros ? [zeroPoints(zeros)] : [])], {
+  const part = partMaker(graph, name)
+  const codes = part('codes', weight.codes, 'uint8', [outFeatures, blocks, (blockSize * bits) / 8])
+  const scales = part('scales', weight.scales, dtype, [outFeatures, blocks])
+  const zeroShape = [outFeatures, Math.ceil((blocks * bits) / 8)]
+  const zeroPoints = zeros === undefined ? [] : [part('zero_points', zeros, 'uint8', zeroShape)]
+  const product = graph.node('MatMulNBits', [input, codes, scales, ...zeroPoints], {
     domain: 'com.microsoft',
     attributes: {
       K: { int: inFeatures },
@@ -75,10 +73,55 @@ export function blockProduct(
   })
   if (offsets === undefined) return product
   const runs = inFeatures / offsets.columns
-  const values = constant('offsets', 'float32', [runs, outFeatures])(offsets.values)
+  const values = part('offsets', offsets.values, 'float32', [runs, outFeatures])
   const sums = inputSums(graph, input, runs, offsets.columns)
   return graph.node('Add', [product, graph.node('MatMul', [sums, values])])
 }
+
+/** A table whose rows are whole blocks. */
+export type BlockTable = Pick<BlockWeight, 'name' | 'bits' | 'blockSize' | 'codes' | 'scales' | 'zeros'>
+
+/**
+ * Rows of a table by the operator `GatherBlockQuantized`, which restores those that are looked up and no others.
+ *
+ * @param rows indices, of any shape.
+ */
+export function blockLookup(
+  graph: GraphBuilder,
+  rows: GraphValue,
+  { outFeatures, inFeatures }: Pick<WeightInfo, 'outFeatures' | 'inFeatures'>,
+  { name, bits, blockSize, codes, scales, zeros }: BlockTable,
+): GraphValue {
+  const blocks = inFeatures / blockSize
+  const part = partMaker(graph, name)
+  const zeroShape = [outFeatures, Math.ceil((blocks * bits) / 8)]
+  const inputs = [
+    part('codes', codes, 'uint8', [outFeatures, (inFeatures * bits) / 8]),
+    rows,
+    part('scales', scales, 'float32', [outFeatures, blocks]),
+    ...(zeros === undefined ? [] : [part('zero_points', zeros, 'uint8', zeroShape)]),
+  ]
+  return graph.node('GatherBlockQuantized', inputs, {
+    domain: 'com.microsoft',
+    attributes: {
+      bits: { int: bits },
+      block_size: { int: blockSize },
+      gather_axis: { int: 0 },
+      quantize_axis: { int: 1 },
+    },
+  })
+}
+
+/** Makes the constants of an operator, except for those that a graph has already. */
+const partMaker =
+  (graph: GraphBuilder, name: string) =>
+  (
+    part: string,
+    made: BlockConstant | GraphValue,
+    dtype: 'uint8' | 'float32' | 'float16',
+    shape: readonly number[],
+  ): GraphValue =>
+    'id' in made ? made : graph.constant({ ...made, name: `${name}.${part}`, dtype, shape })
 
 /** Sums of the inputs over each run of columns, [..., runs]; layers that share an input share them. */
 function inputSums(

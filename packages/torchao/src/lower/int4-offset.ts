@@ -1,57 +1,26 @@
-import {
-  blockProduct,
-  blockScales,
-  type GraphBuilder,
-  type GraphValue,
-  type LoweringInput,
-  type QuantizedFormat,
-} from '@hfquant/core'
+import { blockProduct, blockScales, type LoweringInput, type QuantizedFormat } from '@hfquant/core'
 import { widenFloats } from '@hfquant/kernels'
 import { QDATA, SCALE, ZERO_POINT } from '../tensors/grouped-codes.js'
 import type { Int4Codes } from '../tensors/int4-tensor.js'
 import { matMulNBitsBlock } from './mat-mul-n-bits.js'
 
 /**
- * y = x·Wᵀ for weights code * scale + offset.
- *
- * `MatMulNBits` takes an offset as a fractional zero point, but then rebuilds the whole weight on every call, fifty times
- * slower. So the product is split: the codes alone, symmetric, go through the fast kernel, and the offsets meet the
- * sum of the activations of each group, which is a float product with groupSize times fewer columns.
+ * y = x·Wᵀ for weights code * scale + offset: `MatMulNBits` takes an offset as a fractional zero point, but then rebuilds the
+ * whole weight on every call, fifty times slower. So the codes alone, symmetric, go through the fast kernel.
  *
  * Undefined for a group size that no block size of the operator divides.
  */
 export function lowerInt4Offset(codes: Int4Codes): QuantizedFormat['lower'] | undefined {
-  const blockSize = matMulNBitsBlock(codes.groupSize, codes.inFeatures)
-  if (blockSize === undefined || codes.groupSize % blockSize !== 0) return undefined
-  return (graph, layer) => int4Offset(graph, layer, codes, blockSize)
-}
-
-function int4Offset(
-  graph: GraphBuilder,
-  layer: LoweringInput,
-  weight: Int4Codes,
-  blockSize: number,
-): GraphValue {
-  const { inFeatures, outFeatures, groupSize } = weight
-  const { path } = layer.weight
-  const groups = inFeatures / groupSize
-  const offsets = graph.constant({
-    name: `${path}.offsets`,
-    dtype: 'float32',
-    shape: [groups, outFeatures],
-    chunks: () => groupOffsets(layer, weight),
-  })
-  const product = blockProduct(graph, layer.input, layer.weight, {
-    ...{ name: `${path}.matmul_nbits`, bits: 4, blockSize },
-    codes: { chunks: () => unsignedNibbles(layer) },
-    scales: { chunks: () => scaleChunks(layer, weight, blockSize) },
-  })
-  const grouped = graph.node('Reshape', [layer.input, graph.literal('int64', [3], [-1, groups, groupSize])])
-  const sums = graph.node('ReduceSum', [grouped, graph.literal('int64', [1], [2])], {
-    attributes: { keepdims: { int: 0 } },
-  })
-  const shift = graph.node('MatMul', [sums, offsets])
-  return graph.node('Add', [product, graph.node('Reshape', [shift, graph.node('Shape', [product])])])
+  const { groupSize } = codes
+  const blockSize = matMulNBitsBlock(groupSize, codes.inFeatures)
+  if (blockSize === undefined || groupSize % blockSize !== 0) return undefined
+  return (graph, layer) =>
+    blockProduct(graph, layer.input, layer.weight, {
+      ...{ name: `${layer.weight.path}.matmul_nbits`, bits: 4, blockSize },
+      codes: { chunks: () => unsignedNibbles(layer) },
+      scales: { chunks: () => scaleChunks(layer, codes, blockSize) },
+      offsets: { columns: groupSize, values: { chunks: () => groupOffsets(layer, codes) } },
+    })
 }
 
 /** -8..7 in two's complement -> 0..15 around 8, which is what the operator expects; two a byte, in the same order. */
@@ -74,6 +43,7 @@ async function* scaleChunks(
   )
 }
 
+/** Stored [groups, outFeatures], as the product wants them. */
 async function* groupOffsets({ read }: LoweringInput, { scaleDtype }: Int4Codes): AsyncGenerator<Uint8Array> {
   yield new Uint8Array(widenFloats(await read(ZERO_POINT), scaleDtype).buffer)
 }

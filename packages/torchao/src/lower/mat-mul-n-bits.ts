@@ -1,4 +1,12 @@
-import { blockProduct, blocksOf, type GraphBuilder, type GraphValue, type LoweringInput } from '@hfquant/core'
+import {
+  type BlockTable,
+  blockLookup,
+  blockProduct,
+  blocksOf,
+  type GraphBuilder,
+  type GraphValue,
+  type LoweringInput,
+} from '@hfquant/core'
 import type { GroupedCodes } from '../tensors/grouped-codes.js'
 import { codeChunks, scaleChunks, zeroPointChunks } from './mat-mul-n-bits-constants.js'
 
@@ -30,58 +38,33 @@ export function matMulNBitsBlock(groupSize: number, inFeatures: number): number 
 export const lowerMatMulNBits =
   (codes: GroupedCodes) =>
   (graph: GraphBuilder, layer: LoweringInput): GraphValue => {
-    const layout = packedLayout(layer, codes, matMulNBitsBlock(codes.groupSize, layer.weight.inFeatures)!)
-    return blockProduct(graph, layer.input, layer.weight, {
-      ...{ name: `${layer.weight.path}.matmul_nbits`, bits: layout.container, blockSize: layout.blockSize },
-      codes: { chunks: () => codeChunks(layer, layout) },
-      scales: { chunks: () => scaleChunks(layer, layout) },
-      zeros: codes.zeroPoint === 'values' ? { chunks: () => zeroPointChunks(layer, layout) } : undefined,
-    })
+    const blockSize = matMulNBitsBlock(codes.groupSize, layer.weight.inFeatures)!
+    return blockProduct(graph, layer.input, layer.weight, blockTable(layer, codes, blockSize, 'matmul_nbits'))
   }
 
 /** Rows of an embedding; undefined where no block size divides a group. */
 export const lowerGather =
   (codes: GroupedCodes) =>
-  (graph: GraphBuilder, layer: LoweringInput): GraphValue | undefined =>
-    gather(graph, layer, codes)
+  (graph: GraphBuilder, layer: LoweringInput): GraphValue | undefined => {
+    const blockSize = BLOCK_SIZES.find((size) => codes.groupSize % size === 0)
+    if (blockSize === undefined) return undefined
+    return blockLookup(graph, layer.input, layer.weight, blockTable(layer, codes, blockSize, 'gather'))
+  }
 
-/**
- * Rows of a table by `GatherBlockQuantized`, which dequantizes those that are looked up and no others: data uint8
- * [rows, inFeatures * container / 8] and the other constants as `MatMulNBits` has them.
- */
-function gather(graph: GraphBuilder, layer: LoweringInput, weight: GroupedCodes): GraphValue | undefined {
-  const { inFeatures } = layer.weight
-  const blockSize = BLOCK_SIZES.find((size) => weight.groupSize % size === 0)
-  if (blockSize === undefined) return undefined
-  const layout = packedLayout(layer, weight, blockSize)
-  const { container, outFeatures, blocks } = layout
-  const constant = (
-    part: string,
-    dtype: 'uint8' | 'float32',
-    shape: readonly number[],
-    chunks: () => AsyncIterable<Uint8Array>,
-  ) => graph.constant({ name: `${layer.weight.path}.gather.${part}`, dtype, shape, chunks })
-  const codes = constant('codes', 'uint8', [outFeatures, (inFeatures * container) / 8], () =>
-    codeChunks(layer, layout),
-  )
-  const scales = constant('scales', 'float32', [outFeatures, blocks], () => scaleChunks(layer, layout))
-  const zeros =
-    weight.zeroPoint === 'values'
-      ? [
-          constant('zero_points', 'uint8', [outFeatures, Math.ceil((blocks * container) / 8)], () =>
-            zeroPointChunks(layer, layout),
-          ),
-        ]
-      : []
-  return graph.node('GatherBlockQuantized', [codes, layer.input, scales, ...zeros], {
-    domain: 'com.microsoft',
-    attributes: {
-      bits: { int: container },
-      block_size: { int: blockSize },
-      gather_axis: { int: 0 },
-      quantize_axis: { int: 1 },
-    },
-  })
+/** The constants of an operator, made when they are written. */
+function blockTable(
+  layer: LoweringInput,
+  codes: GroupedCodes,
+  blockSize: number,
+  operator: string,
+): BlockTable {
+  const layout = packedLayout(layer, codes, blockSize)
+  return {
+    ...{ name: `${layer.weight.path}.${operator}`, bits: layout.container, blockSize },
+    codes: { chunks: () => codeChunks(layer, layout) },
+    scales: { chunks: () => scaleChunks(layer, layout) },
+    zeros: codes.zeroPoint === 'values' ? { chunks: () => zeroPointChunks(layer, layout) } : undefined,
+  }
 }
 
 function packedLayout({ weight }: LoweringInput, codes: GroupedCodes, blockSize: number): PackedLayout {

@@ -1,5 +1,6 @@
 import {
   type BlockConstant,
+  blockLookup,
   blockProduct,
   type CodeBits,
   type GraphBuilder,
@@ -49,7 +50,7 @@ export function lowerBlocks(
 }
 
 /**
- * Rows of a table by `GatherBlockQuantized`, which has no offsets: a table with them is looked up in float.
+ * Rows of a table by an operator that has no offsets: a table with them is looked up in float.
  *
  * @returns undefined for such a type.
  */
@@ -61,21 +62,9 @@ export function lowerBlocksOfTable(
 ): GraphValue | undefined {
   const { bits, blockSize, hasOffsets } = codeLayout(type)
   if (hasOffsets) return undefined
-  const { path, outFeatures, inFeatures } = layer.weight
-  const rows = blockRows(layer, type, origin)
-  const constant = (part: 'codes' | 'scales', dtype: 'uint8' | 'float32', columns: number): GraphValue =>
-    graph.constant({ ...rows[part], name: `${path}.gather.${part}`, dtype, shape: [outFeatures, columns] })
-  const codes = constant('codes', 'uint8', (inFeatures * bits) / 8)
-  const scales = constant('scales', 'float32', inFeatures / blockSize)
-  return graph.node('GatherBlockQuantized', [codes, layer.input, scales], {
-    domain: 'com.microsoft',
-    attributes: {
-      bits: { int: bits },
-      block_size: { int: blockSize },
-      gather_axis: { int: 0 },
-      quantize_axis: { int: 1 },
-    },
-  })
+  const { codes, scales } = blockRows(layer, type, origin)
+  const name = `${layer.weight.path}.gather`
+  return blockLookup(graph, layer.input, layer.weight, { name, bits, blockSize, codes, scales })
 }
 
 type BlockRows = Readonly<Record<'codes' | 'scales' | 'offsets', BlockConstant>>
