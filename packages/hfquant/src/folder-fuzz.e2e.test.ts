@@ -24,9 +24,9 @@ const seed = longRuns === undefined ? { seed: 7 } : {}
 const COMPUTING = 8
 
 const parent = mkdtempSync(join(tmpdir(), 'hfquant-folders-'))
-const environment = { ...process.env, HFQUANT_CACHE: join(parent, 'cache'), HF_HUB_OFFLINE: '1' }
-const cache = cacheFolder(environment)
-const opener = createGuardedOpener(environment)
+const HFQUANT_CACHE = join(parent, 'cache')
+const cache = cacheFolder({ HFQUANT_CACHE })
+const opener = createGuardedOpener(HFQUANT_CACHE)
 afterAll(async () => {
   await opener.close()
   rmSync(parent, { recursive: true, force: true })

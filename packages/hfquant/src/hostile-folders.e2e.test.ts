@@ -129,7 +129,7 @@ describe.skipIf(process.platform === 'win32')('a named pipe in the place of a fi
 describe.skipIf(process.platform === 'win32')(
   'no file of a folder is waited for, or read without end',
   () => {
-    const opener = createGuardedOpener(process.env)
+    const opener = createGuardedOpener(join(parent, 'cache'))
     afterAll(() => opener.close())
 
     const others = {

@@ -34,7 +34,9 @@ export interface GuardedOpener {
   close(): Promise<void>
 }
 
-export function createGuardedOpener(env: Record<string, string | undefined>): GuardedOpener {
+/** `cache` is a folder of the opener alone: what is left in it was left by the thread. */
+export function createGuardedOpener(cache: string): GuardedOpener {
+  const env = { ...process.env, HFQUANT_CACHE: cache, HF_HUB_OFFLINE: '1' }
   let worker: Promise<Worker> | undefined
   const start = async () => {
     const resourceLimits = { maxOldGenerationSizeMb: MAX_HEAP_MEGABYTES }
