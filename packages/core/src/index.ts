@@ -116,7 +116,7 @@ export {
   type CodeBits,
 } from './formats/block-product.js'
 export { cast, convert } from './formats/cast.js'
-export { channelOrder, orderConstant } from './formats/channel-order.js'
+export { channelOrder, reorderChannels } from './formats/channel-order.js'
 export { E2M1_VALUES, type E2m1Weight, e2m1Product } from './formats/e2m1-product.js'
 export { toE4m3 } from './formats/e4m3.js'
 export { eachGroup } from './formats/each-group.js'
@@ -130,6 +130,7 @@ export {
   UNSIGNED_ZERO,
 } from './formats/integer-product.js'
 export {
+  type DamagedElement,
   describePart,
   incompleteFormat,
   type StoredPart,

@@ -1,10 +1,8 @@
 import {
-  type CheckpointError,
   describePart,
   isFloatDtype,
   type QuantizedFormat,
   type Skip,
-  type StoredTensors,
   type StoredWeight,
   skip,
   storedTensors,
@@ -44,14 +42,15 @@ export async function storedFormat(
   if (!tensors.trusted) {
     const values = readScales(await tensors.read(scales.key), scales.dtype)
     const at = values.findIndex((value) => !(value > 0 && Number.isFinite(value)))
-    if (at >= 0) throw invalidScale(tensors, scales.key, values[at]!, at)
+    if (at >= 0) {
+      const found = values[at]!
+      const code = Number.isFinite(found) ? 'SCALE_INVALID' : 'TENSOR_NOT_FINITE'
+      throw tensors.damaged(code, scales.key, { found, at, expected: 'finite scales above 0' })
+    }
   }
   const layout: Float8Layout = {
     ...{ codeDtype, block, scaleKey: scales.key, scaleDtype: scales.dtype },
-    // Scales of activations and the like are kept as well, so that what is saved is what was loaded.
-    components: [...stored.tensors.keys()]
-      .filter((key) => key !== 'bias')
-      .map((key) => tensors.component(key, key === WEIGHT ? 'rows' : 'whole')),
+    components: tensors.keys.map((key) => tensors.component(key, key === WEIGHT ? 'rows' : 'whole')),
   }
   return float8Format(layout, weight)
 }
@@ -81,11 +80,3 @@ function expectedScales(weight: WeightInfo, block: readonly [number, number] | n
     block === null ? `[], [1] or [${weight.outFeatures}, 1]` : `[${gridOf(weight, block).join(', ')}]`
   return `${SCALE_DTYPES.join(', ')} ${shape}`
 }
-
-const invalidScale = (tensors: StoredTensors, key: string, found: number, at: number): CheckpointError =>
-  tensors.wrong(
-    Number.isFinite(found) ? 'SCALE_INVALID' : 'TENSOR_NOT_FINITE',
-    key,
-    `holds ${found} at element ${at}, expected finite scales above 0`,
-    { found, expected: 'finite scales above 0', hint: 'The file is damaged; download it again.' },
-  )

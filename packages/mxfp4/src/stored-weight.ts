@@ -30,15 +30,8 @@ export async function checkStored(weight: WeightInfo, stored: StoredWeight): Pro
   if (tensors.trusted) return true
   const at = (await tensors.read(SCALES)).indexOf(NOT_A_NUMBER)
   if (at < 0) return true
-  throw tensors.wrong(
-    'TENSOR_NOT_FINITE',
-    SCALES,
-    `holds ${NOT_A_NUMBER} (not a number) at element ${at} of ${path}`,
-    {
-      ...{ found: NOT_A_NUMBER, expected: 'an exponent from 0 to 254' },
-      hint: 'The file is damaged; download it again.',
-    },
-  )
+  const expected = `an exponent from 0 to 254 in ${path}`
+  throw tensors.damaged('TENSOR_NOT_FINITE', SCALES, { found: NOT_A_NUMBER, at, expected })
 }
 
 /** The one exponent that stands for no number. */

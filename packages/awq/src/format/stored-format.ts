@@ -56,10 +56,7 @@ export async function storedFormat(
   }
   return awqFormat({
     layout: stored.trusted ? layout : { ...layout, ...(await lookAtGroups(weight, layout, tensors)) },
-    // Whatever else there is below the module is kept as well, so that what is saved is what was loaded.
-    components: [...stored.tensors.keys()]
-      .filter((key) => key !== 'bias')
-      .map((key) => tensors.component(key, 'whole')),
+    components: tensors.keys.map((key) => tensors.component(key, 'whole')),
     warnings:
       arrangement === promised.arrangement
         ? []

@@ -49,12 +49,13 @@ async function checkScales({ scales }: Pick<WeightLayout, 'scales'>, tensors: St
   if (scales.kind === 'e4m3') {
     const [global] = await tensors.finite(GLOBAL_SCALE)
     bytes.set(GLOBAL_SCALE, await tensors.read(GLOBAL_SCALE))
-    if (global === 0)
-      throw invalid(tensors, 'SCALE_INVALID', GLOBAL_SCALE, 0, 0, 'a number that scales can be divided by')
+    const expected = 'a number that scales can be divided by'
+    if (global === 0) throw tensors.damaged('SCALE_INVALID', GLOBAL_SCALE, { found: 0, at: 0, expected })
   }
   const values = readScales(scales, (key) => bytes.get(key)!)
   const at = values.findIndex((value) => !Number.isFinite(value))
-  if (at >= 0) throw invalid(tensors, 'TENSOR_NOT_FINITE', SCALE, values[at]!, at, 'finite scales')
+  if (at < 0) return
+  throw tensors.damaged('TENSOR_NOT_FINITE', SCALE, { found: values[at]!, at, expected: 'finite scales' })
 }
 
 /** Zero points of narrow codes that lie in a byte each; packed ones have no room for more. */
@@ -68,7 +69,8 @@ async function checkZeros(
   const limit = 2 ** (codes.bits - 1)
   const at = values.findIndex((value) => value < -limit || value >= limit)
   if (at < 0) return
-  throw invalid(tensors, 'ZERO_POINT_RANGE', ZERO_POINT, values[at]!, at, `${-limit} to ${limit - 1}`)
+  const expected = `${-limit} to ${limit - 1}`
+  throw tensors.damaged('ZERO_POINT_RANGE', ZERO_POINT, { found: values[at]!, at, expected })
 }
 
 /** A group of −1 anywhere stands for groups that are runs of columns, as a missing tensor does. */
@@ -84,17 +86,6 @@ async function readGroupIndex(
   const groups = gridColumns(layout, inFeatures)
   const at = groupOf.findIndex((group) => group < 0 || group >= groups)
   if (at < 0) return groupOf
-  throw invalid(tensors, 'GROUP_INDEX_RANGE', GROUP_INDEX, groupOf[at]!, at, `0 to ${groups - 1}, or -1`)
+  const expected = `0 to ${groups - 1}, or -1`
+  throw tensors.damaged('GROUP_INDEX_RANGE', GROUP_INDEX, { found: groupOf[at]!, at, expected })
 }
-
-const invalid = (
-  tensors: StoredTensors,
-  code: string,
-  key: string,
-  found: number,
-  at: number,
-  expected: string,
-) =>
-  tensors.wrong(code, key, `holds ${found} at element ${at}, expected ${expected}`, {
-    ...{ found, expected, hint: 'The file is damaged; download it again.' },
-  })

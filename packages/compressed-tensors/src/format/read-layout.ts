@@ -29,14 +29,12 @@ import {
  * How the tensors of a weight lie, from their dtypes and shapes.
  *
  * @param scheme what config.json says of the module, which quantizes weights.
- * @param keys everything that is stored below the module but its bias: what is not needed is carried along.
  * @throws CheckpointError TENSOR_MISSING or TENSOR_MISMATCH.
  */
 export function readLayout(
   weight: WeightInfo,
   scheme: Scheme,
   tensors: StoredTensors,
-  keys: readonly string[],
 ): Omit<WeightLayout, 'groupOf'> {
   const args = scheme.weights!
   const codes = readCodes(weight, args, tensors)
@@ -47,7 +45,7 @@ export function readLayout(
   return {
     ...{ codes, block, scales, zeros: readZeroKind(weight, codes, args, tensors) },
     activations: readActivations(scheme, codes, tensors),
-    components: keys.map((key): Component => {
+    components: tensors.keys.map((key): Component => {
       const isPacked = key === ZERO_POINT && tensors.part(key).dtype === 'int32'
       return tensors.component(key, isRows(key) && !isPacked ? 'rows' : 'whole')
     }),

@@ -10,8 +10,8 @@ import {
   type GraphBuilder,
   type GraphValue,
   type LoweringInput,
-  orderConstant,
   packCodes,
+  reorderChannels,
   rowPieces,
 } from '@hfquant/core'
 import { rangeWithin } from '@hfquant/kernels'
@@ -53,12 +53,7 @@ export function lowerIntegers(
   const perRow = gridColumns(layout, inFeatures)
   const place = (row: number, at: number) =>
     Math.floor(row / blockRows) * perRow + Math.min(Math.floor((at * size) / groupSize), perRow - 1)
-  const input =
-    order === undefined
-      ? layer.input
-      : graph.node('Gather', [layer.input, graph.constant(orderConstant(order))], {
-          attributes: { axis: { int: -1 } },
-        })
+  const input = reorderChannels(graph, layer.input, order)
   return blockProduct(graph, input, layer.weight, {
     ...{ name: `${path}.matmul_nbits`, bits: container, blockSize: size },
     codes: { chunks: () => codeChunks(layer, blocks), pieces: () => codePieces(layer, blocks) },

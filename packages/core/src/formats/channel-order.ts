@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { ConstantTensor } from '../contract/graph.js'
+import type { ConstantTensor, GraphBuilder, GraphValue } from '../contract/graph.js'
 
 /**
  * The order of input channels in which scattered groups become runs of `groupSize`: a stable sort by group. Undefined for
@@ -12,8 +12,20 @@ export function channelOrder(groupOf: Int32Array, groupSize: number): Int32Array
   return order.every((column, position) => isRun(groupOf[column]!, position)) ? order : null
 }
 
-/** An order of channels as indices of a `Gather`; equal orders are one constant. */
-export function orderConstant(order: Int32Array): ConstantTensor {
+/** An input with its channels in this order, if there is one; layers with equal orders share all of it. */
+export const reorderChannels = (
+  graph: GraphBuilder,
+  input: GraphValue,
+  order: Int32Array | undefined,
+): GraphValue =>
+  order === undefined
+    ? input
+    : graph.node('Gather', [input, graph.constant(orderConstant(order))], {
+        attributes: { axis: { int: -1 } },
+      })
+
+/** Equal orders are one constant. */
+function orderConstant(order: Int32Array): ConstantTensor {
   const bytes = new Uint8Array(BigInt64Array.from(order, BigInt).buffer)
   return {
     name: `channel_order.${createHash('sha256').update(bytes).digest('hex').slice(0, 16)}`,

@@ -21,10 +21,20 @@ export interface TensorProblem {
   readonly hint?: string
 }
 
+/** An element of a tensor that no undamaged file has. */
+export interface DamagedElement {
+  readonly found: number
+  /** Its place in the order of the file. */
+  readonly at: number
+  readonly expected: string
+}
+
 /** The tensors below a module, checked one by one with errors that name module, tensor and file. */
 export interface StoredTensors {
   /** True while nothing has to be read to be checked; see StoredWeight. */
   readonly trusted: boolean
+  /** Of all but the bias, in the order of the file: what is not needed is kept, so that what is saved is what was loaded. */
+  readonly keys: readonly string[]
   has(key: string): boolean
   find(key: string): StoredPart | undefined
   /** @throws CheckpointError TENSOR_MISSING */
@@ -45,6 +55,8 @@ export interface StoredTensors {
   mismatch(key: string, problem: TensorProblem): CheckpointError
   /** An error of another code, with a sentence of its own behind the name of the tensor. */
   wrong(code: string, key: string, sentence: string, problem: TensorProblem): CheckpointError
+  /** `"tensor" in file holds … at element …, expected …`, to be thrown. */
+  damaged(code: string, key: string, element: DamagedElement): CheckpointError
 }
 
 /** @param names full names of tensors, for keys whose tensors have others than `${path}.${key}`. */
@@ -81,8 +93,13 @@ export function storedTensors(
   }
   const mismatch = (key: string, problem: TensorProblem): CheckpointError =>
     wrong('TENSOR_MISMATCH', key, `is ${problem.found}, expected ${problem.expected}`, problem)
+  const damaged = (code: string, key: string, { found, at, expected }: DamagedElement): CheckpointError =>
+    wrong(code, key, `holds ${found} at element ${at}, expected ${expected}`, {
+      ...{ found, expected, hint: 'The file is damaged; download it again.' },
+    })
   return {
     trusted: stored.trusted ?? false,
+    keys: [...stored.tensors.keys()].filter((key) => key !== 'bias'),
     has: (key) => stored.tensors.has(key),
     find,
     part,
@@ -98,9 +115,7 @@ export function storedTensors(
       const values = widenFloats(await stored.read(key), part(key).dtype as FloatDtype)
       const at = firstNotFinite(values)
       if (at === undefined) return values
-      throw wrong('TENSOR_NOT_FINITE', key, `holds ${values[at]} at element ${at}, expected finite numbers`, {
-        ...{ found: values[at], expected: 'finite numbers', hint: 'The file is damaged; download it again.' },
-      })
+      throw damaged('TENSOR_NOT_FINITE', key, { found: values[at]!, at, expected: 'finite numbers' })
     },
     component(key, layout = 'rows') {
       const { dtype, shape } = part(key)
@@ -108,6 +123,7 @@ export function storedTensors(
     },
     mismatch,
     wrong,
+    damaged,
   }
 }
 

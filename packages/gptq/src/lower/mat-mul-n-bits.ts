@@ -6,7 +6,7 @@ import {
   type GraphBuilder,
   type GraphValue,
   type LoweringInput,
-  orderConstant,
+  reorderChannels,
 } from '@hfquant/core'
 import type { GptqLayout } from '../format/layout.js'
 import { codeChunks, codePieces, scaleChunks, zeroPointChunks } from './constants.js'
@@ -45,12 +45,7 @@ export function lowerMatMulNBits(
   const container = isNarrow ? 2 : layout.bits <= 4 ? 4 : 8
   const blocks = blocksOf(columns, blockSize)
   const packed: PackedLayout = { ...layout, rows, columns, container, blockSize, blocks }
-  const input =
-    layout.order === undefined
-      ? layer.input
-      : graph.node('Gather', [layer.input, graph.constant(orderConstant(layout.order))], {
-          attributes: { axis: { int: -1 } },
-        })
+  const input = reorderChannels(graph, layer.input, layout.order)
   return blockProduct(graph, input, layer.weight, {
     ...{ name: `${path}.matmul_nbits`, bits: container, blockSize },
     codes: { chunks: () => codeChunks(layer, packed), pieces: () => codePieces(layer, packed) },

@@ -29,10 +29,8 @@ export function storedFormat(
 ): Promise<QuantizedFormat> {
   const tensors = storedTensors(weight, stored)
   for (const key of ACTIVATION_SCALES) if (tensors.has(key)) tensors.expect(key, FLOATS, [])
-  // What lies beside the weight is kept as well, so that what is saved is what was loaded.
-  const carried = [...stored.tensors.keys()]
-    .filter((key) => !OWN.includes(key) && key !== 'bias')
-    .map((key) => tensors.component(key, 'whole'))
+  const others = tensors.keys.filter((key) => !OWN.includes(key))
+  const carried = others.map((key) => tensors.component(key, 'whole'))
   const { weights: type, activations } = types
   if (isPacked(type)) return storedPacked(weight, tensors, type, carried)
   const isStatic = type === 'qint8' && activations === 'qint8'
@@ -68,9 +66,7 @@ async function checkInputScale(tensors: StoredTensors): Promise<void> {
   const [scale = 1] = await tensors.finite(INPUT_SCALE)
   if (scale > 0) return
   const expected = 'a scale above 0'
-  throw tensors.wrong('SCALE_INVALID', INPUT_SCALE, `holds ${scale}, expected ${expected}`, {
-    ...{ found: scale, expected, hint: 'The file is damaged; download it again.' },
-  })
+  throw tensors.damaged('SCALE_INVALID', INPUT_SCALE, { found: scale, at: 0, expected })
 }
 
 async function storedPacked(

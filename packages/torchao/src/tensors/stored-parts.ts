@@ -79,10 +79,8 @@ export async function readZeroPoints(
   const bytes = await tensors.read(key)
   const zeros = new Int8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const half = 2 ** (bits - 1)
-  const found = zeros.find((zero) => zero < -half || zero >= half)
-  if (found === undefined) return zeros.every((zero) => zero === 0) ? 'zeros' : 'values'
+  const at = zeros.findIndex((zero) => zero < -half || zero >= half)
+  if (at < 0) return zeros.every((zero) => zero === 0) ? 'zeros' : 'values'
   const expected = `${-half} to ${half - 1}`
-  throw tensors.wrong('CODE_OUT_OF_RANGE', key, `holds ${found}, expected ${expected}`, {
-    ...{ found, expected, hint: 'The file is damaged; download it again.' },
-  })
+  throw tensors.damaged('CODE_OUT_OF_RANGE', key, { found: zeros[at]!, at, expected })
 }
