@@ -121,8 +121,8 @@ export { E2M1_VALUES, type E2m1Weight, e2m1Product } from './formats/e2m1-produc
 export { toE4m3 } from './formats/e4m3.js'
 export { eachGroup } from './formats/each-group.js'
 export { elementType } from './formats/element-type.js'
-export { type Float8Weight, float8NotFinite, float8Product } from './formats/float8-product.js'
-export { FLOAT8_VALUES } from './formats/float8-values.js'
+export { type Float8Weight, float8Product } from './formats/float8-product.js'
+export { type CodeRow, E8M0_BIAS, FLOAT8_VALUES, powersOfTwo, readCodeRow } from './formats/float8-values.js'
 export {
   type IntegerActivations,
   type IntegerWeight,

@@ -1,4 +1,4 @@
-import { FLOAT8_VALUES, float8NotFinite, float8Product, type QuantizedFormat } from '@hfquant/core'
+import { FLOAT8_VALUES, float8Product, type QuantizedFormat, readCodeRow } from '@hfquant/core'
 import { type Float8Layout, readScales, WEIGHT } from './layout.js'
 
 /** w' = code · scale of its block, rounded to float32. */
@@ -15,15 +15,13 @@ export function float8Format(
     dequantize(stored, out, { path }) {
       const codes = stored.bytes(WEIGHT)
       const scales = readScales(stored.bytes(scaleKey), scaleDtype)
-      const valueOfCode = FLOAT8_VALUES[codeDtype]
       for (let row = 0; row < out.count; row++) {
         const values = out.at(row)
-        const start = row * inFeatures
+        const place = { tensor: `${path}.${WEIGHT}`, row: out.first + row }
+        readCodeRow(codes.subarray(row * inFeatures), FLOAT8_VALUES[codeDtype], values, place)
         const firstScale = Math.floor((out.first + row) / blockRows) * perRow
         for (let column = 0; column < inFeatures; column++) {
-          const value = valueOfCode[codes[start + column]!]!
-          if (Number.isNaN(value)) throw float8NotFinite(`${path}.${WEIGHT}`, out.first + row, column)
-          values[column] = value * scales[firstScale + Math.floor(column / blockColumns)]!
+          values[column] = values[column]! * scales[firstScale + Math.floor(column / blockColumns)]!
         }
       }
     },

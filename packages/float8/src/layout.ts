@@ -1,4 +1,4 @@
-import type { Component, Dtype } from '@hfquant/core'
+import { type Component, type Dtype, powersOfTwo } from '@hfquant/core'
 import { type Float8Dtype, widenFloats } from '@hfquant/kernels'
 
 /** A weight of eight-bit floats on disk. */
@@ -23,8 +23,6 @@ export type ScaleDtype = (typeof SCALE_DTYPES)[number]
 export const isScaleDtype = (dtype: Dtype): dtype is ScaleDtype =>
   SCALE_DTYPES.some((known) => known === dtype)
 
-/** Scales as float32; a power of two is stored as its exponent plus 127, and 255 is no number. */
+/** Scales as float32; NaN for the byte of a power of two that is no number. */
 export const readScales = (bytes: Uint8Array, dtype: ScaleDtype): Float32Array =>
-  dtype === 'float8_e8m0fnu'
-    ? Float32Array.from(bytes, (byte) => (byte === 255 ? Number.NaN : 2 ** (byte - 127)))
-    : widenFloats(bytes, dtype)
+  dtype === 'float8_e8m0fnu' ? powersOfTwo(bytes) : widenFloats(bytes, dtype)

@@ -1,7 +1,4 @@
-import { E2M1_VALUES } from '@hfquant/core'
-
-/** The exponent of a scale of 1; a scale is two to the power of its byte less this. */
-export const SCALE_BIAS = 127
+import { E2M1_VALUES, E8M0_BIAS } from '@hfquant/core'
 
 /** Half way between neighbouring magnitudes. A tie goes to the even code: up where the code below is odd. */
 const THRESHOLDS = [0.25, 0.75, 1.25, 1.75, 2.5, 3.5, 5]
@@ -28,11 +25,11 @@ export function encodeBlock(values: Float32Array): { readonly scale: number; rea
   const first = exponentOf(largest) - 2
   const [one, other] = [first, first + 1].map((exponent) => encodeAt(values, inRange(exponent)))
   const { exponent, codes } = other!.error < one!.error ? other! : one!
-  return { scale: exponent + SCALE_BIAS, codes }
+  return { scale: exponent + E8M0_BIAS, codes }
 }
 
 /** Scale bytes are 0 to 254; 255 is not a number. */
-const inRange = (exponent: number): number => Math.min(Math.max(exponent, -SCALE_BIAS), SCALE_BIAS)
+const inRange = (exponent: number): number => Math.min(Math.max(exponent, -E8M0_BIAS), E8M0_BIAS)
 
 function encodeAt(values: Float32Array, exponent: number) {
   const codes = new Uint8Array(values.length)

@@ -1,5 +1,5 @@
-import { E2M1_VALUES, e2m1Product, eachGroup, type QuantizedFormat } from '@hfquant/core'
-import { encodeBlock, SCALE_BIAS } from './e2m1.js'
+import { E2M1_VALUES, e2m1Product, eachGroup, powersOfTwo, type QuantizedFormat } from '@hfquant/core'
+import { encodeBlock } from './e2m1.js'
 import { BLOCK_SIZE, BLOCKS, SCALES } from './layout.js'
 
 /** w' = E2M1(code) · 2^(scale − 127), which float32 holds exactly below 2^128. */
@@ -19,12 +19,12 @@ export const mxfp4Format: QuantizedFormat = {
     })
   },
   dequantize(stored, out) {
-    const [bytes, scales] = [stored.uint8(BLOCKS), stored.uint8(SCALES)]
+    const [bytes, scales] = [stored.uint8(BLOCKS), powersOfTwo(stored.uint8(SCALES))]
     let byte = 0
     for (let row = 0; row < out.count; row++) {
       const values = out.at(row)
       for (let column = 0; column < values.length; column += 2, byte++) {
-        const scale = 2 ** (scales[byte >> 4]! - SCALE_BIAS)
+        const scale = scales[byte >> 4]!
         values[column] = E2M1_VALUES[bytes[byte]! & 15]! * scale
         values[column + 1] = E2M1_VALUES[bytes[byte]! >> 4]! * scale
       }
@@ -33,6 +33,6 @@ export const mxfp4Format: QuantizedFormat = {
   lower: (graph, layer) =>
     e2m1Product(graph, layer, {
       ...{ key: BLOCKS, blockSize: BLOCK_SIZE },
-      scales: async () => Float32Array.from(await layer.read(SCALES), (scale) => 2 ** (scale - SCALE_BIAS)),
+      scales: async () => powersOfTwo(await layer.read(SCALES)),
     }),
 }

@@ -1,4 +1,4 @@
-import { CheckpointError, E2M1_VALUES, FLOAT8_VALUES, float8NotFinite, unpackStream } from '@hfquant/core'
+import { CheckpointError, E2M1_VALUES, FLOAT8_VALUES, readCodeRow, unpackStream } from '@hfquant/core'
 import { type Codes, WEIGHT } from './layout.js'
 
 /** Where codes come from. */
@@ -51,16 +51,13 @@ function int8Rows({ bytes, inFeatures, path, first }: CodeSource, bits: number):
   }
 }
 
-function e4m3Rows({ bytes, inFeatures, path, first }: CodeSource): RowReader {
-  const valueOfCode = FLOAT8_VALUES.float8_e4m3fn
-  return (row, out) => {
-    for (let column = 0; column < inFeatures; column++) {
-      const value = valueOfCode[bytes[row * inFeatures + column]!]!
-      if (Number.isNaN(value)) throw float8NotFinite(`${path}.${WEIGHT}`, first + row, column)
-      out[column] = value
-    }
-  }
-}
+const e4m3Rows =
+  ({ bytes, inFeatures, path, first }: CodeSource): RowReader =>
+  (row, out) =>
+    readCodeRow(bytes.subarray(row * inFeatures), FLOAT8_VALUES.float8_e4m3fn, out, {
+      tensor: `${path}.${WEIGHT}`,
+      row: first + row,
+    })
 
 function e2m1Rows({ bytes, inFeatures }: CodeSource): RowReader {
   return (row, out) => {

@@ -1,4 +1,4 @@
-import { FLOAT8_VALUES } from '@hfquant/core'
+import { FLOAT8_VALUES, powersOfTwo } from '@hfquant/core'
 import { widenFloats } from '@hfquant/kernels'
 import { GLOBAL_SCALE, SCALE, type Scales } from './layout.js'
 
@@ -13,7 +13,7 @@ export function readScales(scales: Scales, bytes: (key: string) => Uint8Array): 
     case 'float':
       return widenFloats(stored, scales.dtype)
     case 'e8m0':
-      return Float32Array.from(stored, (byte) => (byte === 255 ? Number.NaN : 2 ** (byte - 127)))
+      return powersOfTwo(stored)
     case 'e4m3': {
       const [global] = widenFloats(bytes(GLOBAL_SCALE), 'float32')
       return Float32Array.from(stored, (code) => FLOAT8_VALUES.float8_e4m3fn[code]! / global!)

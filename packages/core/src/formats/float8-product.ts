@@ -1,11 +1,10 @@
 import type { Float8Dtype } from '@hfquant/kernels'
 import type { LoweringInput } from '../contract/format.js'
 import type { GraphBuilder, GraphValue } from '../contract/graph.js'
-import { CheckpointError } from '../errors/families.js'
 import { blockScales, rowPieces } from './block-constants.js'
 import { blockProduct, blocksOf } from './block-product.js'
 import { type EightBitGrid, gridsFor, MAGNITUDE } from './eight-bit-grid.js'
-import { FLOAT8_VALUES } from './float8-values.js'
+import { FLOAT8_VALUES, float8NotFinite } from './float8-values.js'
 
 /** A weight of eight-bit floats: w = code · scale of its block. */
 export interface Float8Weight {
@@ -110,11 +109,3 @@ function gridOf(
   for (let i = start; i < end; i++) advantage += even.losses[codes[i]!]! - power.losses[codes[i]!]!
   return advantage > 0 ? power : even
 }
-
-/** @param tensor whose code in this place, or in a block that begins there, is no finite number. */
-export const float8NotFinite = (tensor: string, row: number, column: number): CheckpointError =>
-  new CheckpointError(
-    'TENSOR_NOT_FINITE',
-    `"${tensor}" holds a code that is no finite number in row ${row}, column ${column}`,
-    { tensor, hint: 'The file is damaged; download it again.' },
-  )

@@ -4,7 +4,6 @@ import {
   blockSizeFor,
   blocksOf,
   FLOAT8_VALUES,
-  float8NotFinite,
   float8Product,
   type GraphBuilder,
   type GraphValue,
@@ -12,6 +11,7 @@ import {
   type LoweringInput,
   packCodes,
   type QuantizedFormat,
+  readCodeRow,
   rowPieces,
   UNSIGNED_ZERO,
 } from '@hfquant/core'
@@ -31,11 +31,9 @@ export function byteFormat(layout: ByteLayout): QuantizedFormat {
       const scales = widenFloats(stored.bytes(SCALE), scaleDtype)
       for (let row = 0; row < out.count; row++) {
         const values = out.at(row)
-        for (let column = 0; column < inFeatures; column++) {
-          const value = codeValues[codes[row * inFeatures + column]!]!
-          if (Number.isNaN(value)) throw float8NotFinite(`${path}.${CODES}`, out.first + row, column)
-          values[column] = value * scales[row]!
-        }
+        const place = { tensor: `${path}.${CODES}`, row: out.first + row }
+        readCodeRow(codes.subarray(row * inFeatures), codeValues, values, place)
+        for (let column = 0; column < inFeatures; column++) values[column] = values[column]! * scales[row]!
       }
     },
     lower(graph, layer) {
