@@ -114,6 +114,7 @@ export {
   blockSizeFor,
   blocksOf,
   type CodeBits,
+  groupOfBlock,
 } from './formats/block-product.js'
 export { cast, convert } from './formats/cast.js'
 export { channelOrder, reorderChannels } from './formats/channel-order.js'
@@ -129,6 +130,7 @@ export {
   integerProduct,
   UNSIGNED_ZERO,
 } from './formats/integer-product.js'
+export { type PartBytes, readParts } from './formats/read-parts.js'
 export {
   type DamagedElement,
   describePart,

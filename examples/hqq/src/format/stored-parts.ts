@@ -1,9 +1,7 @@
+import type { PartBytes } from '@hfquant/core'
 import { widenFloats } from '@hfquant/kernels'
 import { codeShape, type HqqLayout } from './layout.js'
 import { unpackCodes, type Words } from './packing.js'
-
-/** The bytes of a layer's tensors by key: from memory, or read from the file beforehand. */
-export type PartBytes = (key: string) => Uint8Array
 
 /** Scale and zero of every group, widened to float32. */
 export interface Parameters {

@@ -1,5 +1,4 @@
-import type { LoweringInput } from '@hfquant/core'
-import { roundHalfToEven } from '@hfquant/core'
+import { type LoweringInput, readParts, roundHalfToEven, rowPieces } from '@hfquant/core'
 import { groupOf, type HqqLayout } from '../format/layout.js'
 import { readCodes, readParameters, valueKeys } from '../format/stored-parts.js'
 import type { Blocks } from './blocks.js'
@@ -16,9 +15,6 @@ export interface CentredRows {
   readonly corrections: Float32Array
 }
 
-/** Rows are worked on in pieces of about this many weights. */
-const WEIGHTS_AT_ONCE = 2 ** 20
-
 /**
  * The operator is fast only without a zero point, and that of HQQ is a real number z. With codes q moved by a whole
  * number c, (q − z)·s = (q + c − centre)·s + (centre − c − z)·s, exactly: the second part is the same for a whole unit and
@@ -32,14 +28,12 @@ export async function* centredRows(
   { unit, unitsPerRow, container, centre }: Blocks,
 ): AsyncGenerator<CentredRows> {
   const { outFeatures, inFeatures } = layer.weight
-  const parts = new Map<string, Uint8Array>()
-  for (const key of valueKeys(layout)) parts.set(key, await layer.read(key))
-  const { scales: groupScales, zeros } = readParameters((key) => parts.get(key)!, layout)
-  const rowsAtOnce = Math.max(1, Math.floor(WEIGHTS_AT_ONCE / Math.max(inFeatures, 1)))
-  for (let first = 0; first < outFeatures; first += rowsAtOnce) {
-    const count = Math.min(rowsAtOnce, outFeatures - first)
+  const parts = await readParts(layer, valueKeys(layout))
+  const { scales: groupScales, zeros } = readParameters(parts, layout)
+  for (const [first, end] of rowPieces(outFeatures, inFeatures)) {
+    const count = end - first
     const codes = new Uint8Array(count * inFeatures)
-    readCodes(parts.get('W_q')!, layout, first * inFeatures, codes)
+    readCodes(parts('W_q'), layout, first * inFeatures, codes)
     const scales = new Float32Array(count * unitsPerRow)
     const corrections = new Float32Array(count * unitsPerRow)
     for (let at = 0; at < scales.length; at++) {

@@ -1,4 +1,4 @@
-import { type LoweringInput, packCodes } from '@hfquant/core'
+import { groupOfBlock, type LoweringInput, packCodes } from '@hfquant/core'
 import type { HqqLayout } from '../format/layout.js'
 import type { Blocks } from './blocks.js'
 import { centredRows } from './centred-rows.js'
@@ -25,8 +25,7 @@ export async function* scaleChunks(
     const piece = new Float32Array(count * blocksPerRow)
     for (let row = 0; row < count; row++) {
       for (let block = 0; block < blocksPerRow; block++) {
-        const unitOfBlock = Math.floor((block * blockSize) / unit)
-        piece[row * blocksPerRow + block] = scales[row * unitsPerRow + unitOfBlock]!
+        piece[row * blocksPerRow + block] = scales[row * unitsPerRow + groupOfBlock(block, blockSize, unit)]!
       }
     }
     yield new Uint8Array(piece.buffer)

@@ -1,4 +1,10 @@
-import { type GraphBuilder, type GraphValue, type LoweringInput, roundHalfToEven } from '@hfquant/core'
+import {
+  type GraphBuilder,
+  type GraphValue,
+  type LoweringInput,
+  readParts,
+  roundHalfToEven,
+} from '@hfquant/core'
 import type { HqqLayout } from '../format/layout.js'
 import { readCodes, readParameters, valueKeys } from '../format/stored-parts.js'
 import { type Blocks, cutBlocks } from './blocks.js'
@@ -46,11 +52,10 @@ export function lowerColumns(
 /** As in centredRows, with a scale, a move and a correction for each column. */
 async function centredColumns(layer: LoweringInput, layout: HqqLayout, { container, centre }: Blocks) {
   const { outFeatures, inFeatures } = layer.weight
-  const parts = new Map<string, Uint8Array>()
-  for (const key of valueKeys(layout)) parts.set(key, await layer.read(key))
-  const { scales: columnScales, zeros } = readParameters((key) => parts.get(key)!, layout)
+  const parts = await readParts(layer, valueKeys(layout))
+  const { scales: columnScales, zeros } = readParameters(parts, layout)
   const codes = new Uint8Array(outFeatures * inFeatures)
-  readCodes(parts.get('W_q')!, layout, 0, codes)
+  readCodes(parts('W_q'), layout, 0, codes)
   const scales = new Float32Array(inFeatures)
   const corrections = new Float32Array(inFeatures)
   for (let column = 0; column < inFeatures; column++) {

@@ -1,11 +1,8 @@
-import type { FloatDtype, WeightInfo } from '@hfquant/core'
+import type { FloatDtype, PartBytes, WeightInfo } from '@hfquant/core'
 import { widenFloats } from '@hfquant/kernels'
 import { ABS_MAX, type FourBitLayout, NESTED_ABS_MAX, NESTED_QUANT_MAP, stateKey } from './layout.js'
 import { floatsOf, unnestScales } from './nested-scales.js'
 import { readQuantState } from './quant-state.js'
-
-/** Bytes of components by key. */
-export type Parts = (key: string) => Uint8Array
 
 /** Components that `blockScales` reads. */
 export const scaleParts = ({ scales, quantType }: FourBitLayout): readonly string[] =>
@@ -17,7 +14,7 @@ export const scaleParts = ({ scales, quantType }: FourBitLayout): readonly strin
  * @param parts nested and transposed scales entire; plain ones from block `first` on.
  */
 export function blockScales(
-  parts: Parts,
+  parts: PartBytes,
   layout: FourBitLayout,
   weight: WeightInfo,
   first: number,

@@ -3,9 +3,10 @@ import {
   type GraphBuilder,
   type GraphValue,
   type LoweringInput,
+  readParts,
   rowPieces,
 } from '@hfquant/core'
-import { blockScales, type Parts, scaleParts } from '../four-bit/block-scales.js'
+import { blockScales, scaleParts } from '../four-bit/block-scales.js'
 import { blocksOf, type FourBitLayout, packedBytes, WEIGHT } from '../four-bit/layout.js'
 import { bytesOf } from '../four-bit/nested-scales.js'
 import { FOUR_BIT_GRIDS, type FourBitGrid } from './four-bit-grid.js'
@@ -106,8 +107,6 @@ async function* scaleChunks(layer: LoweringInput, layout: FourBitLayout): AsyncG
 }
 
 async function readScales(layer: LoweringInput, layout: FourBitLayout): Promise<Float32Array> {
-  const parts = new Map<string, Uint8Array>()
-  for (const key of scaleParts(layout)) parts.set(key, await layer.read(key))
-  const read: Parts = (key) => parts.get(key)!
-  return blockScales(read, layout, layer.weight, 0, blocksOf(layer.weight, layout.blockSize))
+  const parts = await readParts(layer, scaleParts(layout))
+  return blockScales(parts, layout, layer.weight, 0, blocksOf(layer.weight, layout.blockSize))
 }

@@ -9,6 +9,7 @@ import {
   channelOrder,
   type GraphBuilder,
   type GraphValue,
+  groupOfBlock,
   type LoweringInput,
   packCodes,
   reorderChannels,
@@ -52,7 +53,7 @@ export function lowerIntegers(
   const blocks: Blocks = { layout, codes, container, size, count: blocksOf(inFeatures, size), order }
   const perRow = gridColumns(layout, inFeatures)
   const place = (row: number, at: number) =>
-    Math.floor(row / blockRows) * perRow + Math.min(Math.floor((at * size) / groupSize), perRow - 1)
+    Math.floor(row / blockRows) * perRow + groupOfBlock(at, size, groupSize)
   const input = reorderChannels(graph, layer.input, order)
   return blockProduct(graph, input, layer.weight, {
     ...{ name: `${path}.matmul_nbits`, bits: container, blockSize: size },

@@ -5,6 +5,7 @@ import {
   type GraphValue,
   integerProduct,
   type LoweringInput,
+  readParts,
 } from '@hfquant/core'
 import { codesKey, GLOBAL_SCALE, SCALE, WEIGHT, type WeightLayout } from '../format/layout.js'
 import { readScales } from '../format/read-scales.js'
@@ -50,7 +51,5 @@ export function lowerWeight(
 /** Scales as float32, in the order of the file. */
 async function layerScales(layer: LoweringInput, { scales }: WeightLayout): Promise<Float32Array> {
   const keys = scales.kind === 'e4m3' ? [SCALE, GLOBAL_SCALE] : [SCALE]
-  const bytes = new Map<string, Uint8Array>()
-  for (const key of keys) bytes.set(key, await layer.read(key))
-  return readScales(scales, (key) => bytes.get(key)!)
+  return readScales(scales, await readParts(layer, keys))
 }

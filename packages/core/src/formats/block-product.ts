@@ -141,6 +141,10 @@ function inputSums(
 /** Blocks of a row. */
 export const blocksOf = (inFeatures: number, blockSize: number): number => Math.ceil(inFeatures / blockSize)
 
+/** The group of input features that a block of a row lies in; see blockSizeFor. */
+export const groupOfBlock = (block: number, blockSize: number, groupSize: number): number =>
+  Math.floor((block * blockSize) / groupSize)
+
 /** Block sizes of the operator that cost nothing in accuracy. */
 const BLOCK_SIZES = [128, 64, 32, 16]
 /** For long groups: small blocks round activations finer. */

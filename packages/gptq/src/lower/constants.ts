@@ -2,6 +2,7 @@ import {
   blockScales,
   blockZeros,
   type ConstantPiece,
+  groupOfBlock,
   type LoweringInput,
   packCodes,
   rowPieces,
@@ -62,9 +63,11 @@ const CODES_IN_WORD = 8
 
 /** The scale of each block, as float32: that of the group it lies in. */
 export async function* scaleChunks(layer: LoweringInput, layout: PackedLayout): AsyncGenerator<Uint8Array> {
-  const { rows, scaleDtype, blocks } = layout
+  const { rows, scaleDtype, blocks, blockSize, groupSize } = layout
   const scales = widenFloats(await layer.read('scales'), scaleDtype)
-  yield* blockScales(rows, blocks, (row, block) => scales[groupOfBlock(block, layout) * rows + row]!)
+  const scaleOf = (row: number, block: number) =>
+    scales[groupOfBlock(block, blockSize, groupSize) * rows + row]!
+  yield* blockScales(rows, blocks, scaleOf)
 }
 
 /** The zero point of each block. */
@@ -72,12 +75,10 @@ export async function* zeroPointChunks(
   layer: LoweringInput,
   layout: PackedLayout,
 ): AsyncGenerator<Uint8Array> {
-  const { rows, columns, groupSize, bits, container, blocks } = layout
+  const { rows, columns, groupSize, bits, container, blocks, blockSize } = layout
   const words = int32s(await layer.read('qzeros'))
   const zeros = unpackZeroPoints(words, groupCount(columns, groupSize), rows, bits, layout.zeroPoints)
-  const zeroOf = (row: number, block: number) => zeros[groupOfBlock(block, layout) * rows + row]!
+  const zeroOf = (row: number, block: number) =>
+    zeros[groupOfBlock(block, blockSize, groupSize) * rows + row]!
   yield* blockZeros(rows, blocks, container, zeroOf)
 }
-
-const groupOfBlock = (block: number, { blockSize, groupSize, columns }: PackedLayout): number =>
-  Math.min(Math.floor((block * blockSize) / groupSize), groupCount(columns, groupSize) - 1)

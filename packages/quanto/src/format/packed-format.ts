@@ -5,6 +5,7 @@ import {
   blocksOf,
   type GraphBuilder,
   type GraphValue,
+  groupOfBlock,
   isFloatDtype,
   type LoweringInput,
   packCodes,
@@ -91,8 +92,8 @@ function lowerPacked(
     scales: {
       async *chunks() {
         const scales = await readScales()
-        const groupOf = (block: number) => Math.floor((block * blockSize) / groupSize)
-        const scaleOf = (row: number, block: number) => scales[row * perRow + groupOf(block)]!
+        const scaleOf = (row: number, block: number) =>
+          scales[row * perRow + groupOfBlock(block, blockSize, groupSize)]!
         yield* blockScales(outFeatures, blocksOf(inFeatures, blockSize), scaleOf)
       },
     },
@@ -103,13 +104,11 @@ function lowerPacked(
           const scales = await readScales()
           const shifts = readShifts(await layer.read(SHIFT), layout)
           const isWhole = !isFloatDtype(layout.shiftDtype)
-          const offsets = new Float32Array(scales.length)
-          for (const [group, scale] of scales.entries()) {
-            const [row, run] = [Math.floor(group / perRow), group % perRow]
-            const shift = isWhole ? scale * shifts[group]! : shifts[group]!
-            offsets[run * outFeatures + row] = (CENTRE - move) * scale - shift
-          }
-          yield new Uint8Array(offsets.buffer)
+          yield* blockScales(perRow, outFeatures, (run, row) => {
+            const group = row * perRow + run
+            const [scale, shift] = [scales[group]!, shifts[group]!]
+            return (CENTRE - move) * scale - (isWhole ? scale * shift : shift)
+          })
         },
       },
     },

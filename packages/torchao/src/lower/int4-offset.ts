@@ -1,4 +1,10 @@
-import { blockProduct, blockScales, type LoweringInput, type QuantizedFormat } from '@hfquant/core'
+import {
+  blockProduct,
+  blockScales,
+  groupOfBlock,
+  type LoweringInput,
+  type QuantizedFormat,
+} from '@hfquant/core'
 import { widenFloats } from '@hfquant/kernels'
 import { QDATA, SCALE, ZERO_POINT } from '../tensors/grouped-codes.js'
 import type { Int4Codes } from '../tensors/int4-tensor.js'
@@ -35,11 +41,10 @@ async function* scaleChunks(
   blockSize: number,
 ): AsyncGenerator<Uint8Array> {
   const scales = widenFloats(await read(SCALE), scaleDtype)
-  const groupOf = (block: number) => Math.floor((block * blockSize) / groupSize)
   yield* blockScales(
     outFeatures,
     inFeatures / blockSize,
-    (row, block) => scales[groupOf(block) * outFeatures + row]!,
+    (row, block) => scales[groupOfBlock(block, blockSize, groupSize) * outFeatures + row]!,
   )
 }
 

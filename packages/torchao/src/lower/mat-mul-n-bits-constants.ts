@@ -1,4 +1,11 @@
-import { blockScales, blockZeros, type LoweringInput, packCodes, rowPieces } from '@hfquant/core'
+import {
+  blockScales,
+  blockZeros,
+  groupOfBlock,
+  type LoweringInput,
+  packCodes,
+  rowPieces,
+} from '@hfquant/core'
 import { widenFloats } from '@hfquant/kernels'
 import { refuseWideCodes } from '../tensors/code-range.js'
 import { QDATA, SCALE, ZERO_POINT } from '../tensors/grouped-codes.js'
@@ -37,4 +44,4 @@ const groupOf = (
   row: number,
   block: number,
   { blockSize, groupSize, inFeatures, shared }: PackedLayout,
-): number => (shared ? 0 : row * (inFeatures / groupSize) + Math.floor((block * blockSize) / groupSize))
+): number => (shared ? 0 : row * (inFeatures / groupSize) + groupOfBlock(block, blockSize, groupSize))
