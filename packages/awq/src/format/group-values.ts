@@ -1,4 +1,10 @@
-import { bfloat16ToFloat32, type FloatDtype, float16ToFloat32, type WeightInfo } from '@hfquant/core'
+import {
+  bfloat16ToFloat32,
+  type FloatDtype,
+  float16ToFloat32,
+  type PartBytes,
+  type WeightInfo,
+} from '@hfquant/core'
 import { type AwqLayout, CODES_IN_WORD, expectedParts, groupCount, MIDDLE } from './layout.js'
 import { GEMM_SHIFTS, type RowRange } from './unpack-codes.js'
 
@@ -14,7 +20,7 @@ export interface GroupValues {
 
 /** Reads scales and zero points of some rows out of the tensors of the whole weight. */
 export function readGroupValues(
-  bytesOf: (key: string) => Uint8Array,
+  bytesOf: PartBytes,
   layout: AwqLayout,
   weight: Pick<WeightInfo, 'outFeatures' | 'inFeatures'>,
   { first, count }: RowRange,

@@ -2,6 +2,7 @@ import {
   describePart,
   type FloatDtype,
   type QuantizedFormat,
+  readParts,
   type StoredTensors,
   type StoredWeight,
   storedTensors,
@@ -112,10 +113,9 @@ async function lookAtGroups(
   const { zeroKey } = layout
   if (zeroKey === undefined) return { symmetric: true, hasFractions: false }
   if (layout.arrangement === 'gemv_fast') await tensors.finite(zeroKey)
-  const bytes = new Map<string, Uint8Array>()
-  for (const key of ['scales', zeroKey]) bytes.set(key, await tensors.read(key))
+  const parts = await readParts(tensors, ['scales', zeroKey])
   const rows = { first: 0, count: weight.outFeatures }
-  const values = readGroupValues((key) => bytes.get(key)!, layout, weight, rows)
+  const values = readGroupValues(parts, layout, weight, rows)
   return { symmetric: values.zeros.every((zero) => zero === MIDDLE), hasFractions: hasFractions(values) }
 }
 

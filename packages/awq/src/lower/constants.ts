@@ -1,4 +1,13 @@
-import { blockScales, blocksOf, blockZeros, type LoweringInput, packCodes, rowPieces } from '@hfquant/core'
+import {
+  blockScales,
+  blocksOf,
+  blockZeros,
+  groupOfBlock,
+  type LoweringInput,
+  packCodes,
+  readParts,
+  rowPieces,
+} from '@hfquant/core'
 import { type GroupValues, readGroupValues } from '../format/group-values.js'
 import { type AwqLayout, groupCount } from '../format/layout.js'
 import { unpackCodes } from '../format/unpack-codes.js'
@@ -42,24 +51,18 @@ export async function* zeroChunks(
 /** What shifts are beyond the zero points that stand for them: [G, N]. */
 export async function* offsetChunks(layer: LoweringInput, layout: AwqLayout): AsyncGenerator<Uint8Array> {
   const { scales, zeros, shifts } = await groupValuesOf(layer, layout)
-  const { outFeatures: rows, inFeatures } = layer.weight
+  const { outFeatures, inFeatures } = layer.weight
   const groups = groupCount(inFeatures, layout.groupSize)
-  const turned = new Float32Array(groups * rows)
-  for (let row = 0; row < rows; row++) {
-    for (let group = 0; group < groups; group++) {
-      const at = row * groups + group
-      turned[group * rows + row] = shifts![at]! + zeros[at]! * scales[at]!
-    }
-  }
-  yield new Uint8Array(turned.buffer)
+  yield* blockScales(groups, outFeatures, (group, row) => {
+    const at = row * groups + group
+    return shifts![at]! + zeros[at]! * scales[at]!
+  })
 }
 
 async function groupValuesOf(layer: LoweringInput, layout: AwqLayout): Promise<GroupValues> {
   const keys = ['scales', ...(layout.zeroKey === undefined ? [] : [layout.zeroKey])]
-  const parts = new Map<string, Uint8Array>()
-  for (const key of keys) parts.set(key, await layer.read(key))
   const rows = { first: 0, count: layer.weight.outFeatures }
-  return readGroupValues((key) => parts.get(key)!, layout, layer.weight, rows)
+  return readGroupValues(await readParts(layer, keys), layout, layer.weight, rows)
 }
 
 /** Rows, blocks of a row, and what a block has of the values [N, G] of groups. */
@@ -70,10 +73,9 @@ function blockGrid(
   values: ArrayLike<number>,
 ): readonly [rows: number, blocks: number, valueOf: (row: number, block: number) => number] {
   const groups = groupCount(weight.inFeatures, groupSize)
-  const groupOf = (block: number) => Math.min(Math.floor((block * blockSize) / groupSize), groups - 1)
   return [
     weight.outFeatures,
     blocksOf(weight.inFeatures, blockSize),
-    (row, block) => values[row * groups + groupOf(block)]!,
+    (row, block) => values[row * groups + groupOfBlock(block, blockSize, groupSize)]!,
   ]
 }
