@@ -2,7 +2,13 @@ import { existsSync } from 'node:fs'
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { listEntries, pruneEntries, removeEntry } from '@hfquant/core/runtime'
+import {
+  type FloatDtype,
+  listEntries,
+  pruneEntries,
+  removeEntry,
+  type WaitingWeight,
+} from '@hfquant/core/runtime'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openBlockState, type SavedBlock } from './block-state.js'
 
@@ -15,11 +21,14 @@ afterAll(() => rm(root, { recursive: true }))
 const floats = new Map([['norm.weight', Float32Array.of(1, 0.5)]])
 const block: SavedBlock = { parts: new Map(), floats, warnings: ['a warning'], dropped: [] }
 
-function open(cache: string) {
+const weightIn = (dtype: FloatDtype) => ({ info: { path: 'up_proj', dtype } }) as WaitingWeight
+
+function open(cache: string, dtype: FloatDtype = 'float32') {
   const checkpoint = { folder: join(root, 'model'), identity: async () => 'a model' }
   const warn = (message: string) => expect.unreachable(message)
   const method = { name: 'rounding', identity: { bits: 4 } }
-  return openBlockState(cache, method, { checkpoint, warn }, [Int32Array.of(1, 2)])
+  const context = { checkpoint, warn, waiting: [weightIn(dtype)] }
+  return openBlockState(cache, method, context, [Int32Array.of(1, 2)])
 }
 
 test('blocks are kept under a manifest, read by the next run of the task, and go when it is done', async () => {
@@ -36,6 +45,13 @@ test('blocks are kept under a manifest, read by the next run of the task, and go
   await next.clear()
   expect(await listEntries(cache)).toEqual([])
   expect(await readdir(join(cache, 'work'))).toEqual([])
+})
+
+test('blocks of a model in another dtype are not taken over', async () => {
+  const cache = join(root, 'dtypes')
+  await (await open(cache, 'float32')).write(0, block)
+  expect(await (await open(cache, 'float16')).read(0, [])).toBeUndefined()
+  expect(await (await open(cache, 'float32')).read(0, [])).toEqual(block)
 })
 
 test('an entry that is removed while a calibration runs is made anew, with its manifest', async () => {

@@ -47,10 +47,12 @@ export interface BlockState {
 export async function openBlockState(
   cache: string,
   { name, identity }: Pick<CalibrationMethod, 'name' | 'identity'>,
-  { checkpoint, warn }: Pick<CalibrationContext, 'checkpoint' | 'warn'>,
+  { checkpoint, waiting, warn }: Pick<CalibrationContext, 'checkpoint' | 'waiting' | 'warn'>,
   sequences: readonly Int32Array[],
 ): Promise<BlockState> {
-  const key = await taskKey([name, identity], checkpoint, sequences)
+  // Weights are rounded to the dtype of the model first, which a caller chooses.
+  const weights = waiting.map(({ info: { path, dtype } }) => [path, dtype])
+  const key = await taskKey([name, identity, weights], checkpoint, sequences)
   const folder = entryFolder(cache, 'calibrations', key)
   const fileOf = (block: number) => join(folder, `block-${block}`)
   const manifest: EntryManifest = {
