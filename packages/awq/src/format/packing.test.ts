@@ -161,6 +161,17 @@ describe.each(Object.keys(GROUP_SIZES))('a weight of shape %s', (name) => {
   })
 })
 
+test('as gemv_fast has columns in sixty-fours, or is refused by name', async () => {
+  const part = (dtype: Dtype, ...shape: number[]) => ({ dtype, shape, bytes: new Uint8Array(0) })
+  const parts = {
+    qweight: part('int16', 2, 96),
+    scales: part('float16', 32, 8),
+    qzeros: part('float16', 32, 8),
+  }
+  const reading = formatOf(parts, { version: 'gemv_fast', group_size: 32 }, [8, 96])
+  await expect(reading).rejects.toMatchObject({ code: 'TENSOR_MISMATCH', tensor: 'layers.0.up.qweight' })
+})
+
 test('a shift that is no whole number of scales keeps its fraction', async () => {
   const { shape } = packed.get('a.dequantized')!
   const parts = partsOf('a', 'gemv_fast')

@@ -2,7 +2,6 @@ import {
   describePart,
   type FloatDtype,
   type QuantizedFormat,
-  readParts,
   type StoredTensors,
   type StoredWeight,
   storedTensors,
@@ -19,6 +18,7 @@ import {
   expectedParts,
   MIDDLE,
 } from './layout.js'
+import { FAST_COLUMNS } from './unpack-codes.js'
 
 /** What the configuration says about a stored weight. */
 interface Promised {
@@ -50,6 +50,12 @@ export async function storedFormat(
   const found = order.find((each) => partsOf(each).every((part) => fits(tensors, part)))
   const arrangement = found ?? promised.arrangement
   for (const { key, dtypes, shape } of partsOf(arrangement)) tensors.expect(key, dtypes, shape, HINT)
+  if (arrangement === 'gemv_fast' && weight.inFeatures % FAST_COLUMNS !== 0) {
+    throw tensors.mismatch('qweight', {
+      found: `${describePart(tensors.part('qweight'))} for ${weight.inFeatures} input features`,
+      expected: `a multiple of ${FAST_COLUMNS} input features, which lie together`,
+    })
+  }
   const scaleDtype = tensors.part('scales').dtype as FloatDtype
   const layout: AwqLayout = {
     ...{ arrangement, groupSize, scaleDtype, zeroKey },
@@ -108,14 +114,15 @@ async function lookAtGroups(
   layout: AwqLayout,
   tensors: StoredTensors,
 ): Promise<Pick<AwqLayout, 'symmetric' | 'hasFractions'>> {
+  const finite = async (key: string) => new Uint8Array((await tensors.finite(key)).buffer)
   // A scale may be 0 or negative; NaN and infinity would poison whole rows.
-  await tensors.finite('scales')
-  const { zeroKey } = layout
+  const scales = await finite('scales')
+  const { zeroKey, arrangement } = layout
   if (zeroKey === undefined) return { symmetric: true, hasFractions: false }
-  if (layout.arrangement === 'gemv_fast') await tensors.finite(zeroKey)
-  const parts = await readParts(tensors, ['scales', zeroKey])
+  const zeros = arrangement === 'gemv_fast' ? await finite(zeroKey) : await tensors.read(zeroKey)
   const rows = { first: 0, count: weight.outFeatures }
-  const values = readGroupValues(parts, layout, weight, rows)
+  const widened: AwqLayout = { ...layout, scaleDtype: 'float32' }
+  const values = readGroupValues((key) => (key === zeroKey ? zeros : scales), widened, weight, rows)
   return { symmetric: values.zeros.every((zero) => zero === MIDDLE), hasFractions: hasFractions(values) }
 }
 

@@ -66,22 +66,25 @@ const gemvRows =
     }
   }
 
+/** Columns that the arrangement gemv_fast keeps together. */
+export const FAST_COLUMNS = 64
+
 /** Words of 16 bits [N / 4, K]: four rows together, 64 columns at a time, in the order in which a kernel reads them. */
 const gemvFastRows = (bytes: Uint8Array, columns: number): RowReader => {
   const words = new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 2)
   return (row, codes) => {
     const line = Math.floor(row / 4) * columns
-    const inLine = 64 * (row % 4)
+    const inLine = FAST_COLUMNS * (row % 4)
     for (let column = 0; column < codes.length; column++) {
-      const field = inLine + FAST_FIELDS[column % 64]!
-      const word = words[line + (column - (column % 64)) + (field >> 2)]!
+      const field = inLine + FAST_FIELDS[column % FAST_COLUMNS]!
+      const word = words[line + (column - (column % FAST_COLUMNS)) + (field >> 2)]!
       codes[column] = (word >> (4 * (field & 3))) & 15
     }
   }
 }
 
-/** The field, among those of a row, that holds each of 64 columns. */
-const FAST_FIELDS = Array.from({ length: 64 }, (_, column) => {
+/** The field, among those of a row, that holds each of the columns that lie together. */
+const FAST_FIELDS = Array.from({ length: FAST_COLUMNS }, (_, column) => {
   const k = column % 32
   const order = 8 * ((k >> 1) % 4) + 2 * (k >> 3) + (k % 2)
   return 32 * (column >> 5) + 8 * (order >> 3) + 4 * (order % 2) + ((order % 8) >> 1)
