@@ -8,6 +8,7 @@ import type {
 import { likeliest } from '../errors/closest-name.js'
 import { ConfigError } from '../errors/families.js'
 import { quote } from '../errors/quote.js'
+import { type Members, wrongFunction } from './wrong-function.js'
 
 /** @throws ConfigError DEFINITION_INVALID saying what is wrong with a plug-in's definition. */
 export function checkDefinition<Config>(definition: QuantizerDefinition<Config>): void {
@@ -50,12 +51,9 @@ function whatIsWrong(definition: unknown): string | undefined {
   )
 }
 
-/** What a member has to be: a function, a function or absent, or what is looked at where it is used. */
-type Members<Group> = Readonly<Record<keyof Group, 'function' | 'function?' | 'value'>>
-
 const DEFINITION: Members<QuantizerDefinition<unknown>> = {
   ...{ specVersion: 'value', quantMethod: 'value', revision: 'value' },
-  ...{ config: 'value', select: 'function?', formatFor: 'function', files: 'value', calibrate: 'value' },
+  ...{ config: 'value', select: 'function?', formatFor: 'async', files: 'value', calibrate: 'value' },
 }
 
 const CONFIG: Members<ConfigRules<unknown>> = {
@@ -77,7 +75,7 @@ const FILES: Members<FileRules<unknown>> = {
   ...{ checkLoadable: 'function?', checkSavable: 'function?' },
 }
 
-const CALIBRATE: Members<CalibrationRules<unknown>> = { defers: 'function', run: 'function' }
+const CALIBRATE: Members<CalibrationRules<unknown>> = { defers: 'function', run: 'async' }
 
 /** A member that nobody knows would be passed over without a word. */
 function wrongMember(owner: unknown, members: Members<object>, group?: string): string | undefined {
@@ -86,11 +84,7 @@ function wrongMember(owner: unknown, members: Members<object>, group?: string): 
   const known = Object.keys(members)
   const unknown = Object.keys(owner).find((name) => !known.includes(name))
   if (unknown !== undefined) return `${pathOf(unknown)} is ${strangeMember(unknown, known)}`
-  const wrong = Object.entries<string>(members).find(([name, kind]) => {
-    const isLeftOut = kind === 'function?' && owner[name] === undefined
-    return kind !== 'value' && !isLeftOut && typeof owner[name] !== 'function'
-  })
-  return wrong && `${pathOf(wrong[0])} is no function`
+  return wrongFunction(owner, members, pathOf)
 }
 
 const strangeMember = (name: string, known: readonly string[]): string =>

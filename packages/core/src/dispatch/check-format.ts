@@ -3,6 +3,7 @@ import { closestName } from '../errors/closest-name.js'
 import { ConfigError } from '../errors/families.js'
 import { quote } from '../errors/quote.js'
 import { isDtype, isFloatDtype } from '../shell/dtype.js'
+import { type Members, wrongFunction } from './wrong-function.js'
 
 /**
  * Checks what a method says of a weight: what is wrong with a plug-in is named here, and not where something fails for it.
@@ -29,8 +30,7 @@ function whatIsWrong(choice: QuantizedFormat | Skip, weight: WeightInfo): string
   return wrongMember(choice) ?? wrongComponent(choice, weight) ?? wrongKernel(choice, weight)
 }
 
-/** What a member of a format has to be: a function, a function or absent, or something else that may be absent. */
-const MEMBERS: Readonly<Record<keyof QuantizedFormat, 'function' | 'function?' | 'value'>> = {
+const MEMBERS: Members<QuantizedFormat> = {
   ...{ name: 'value', warnings: 'value', rowsPerStep: 'value', sizesDependOnValues: 'value', bias: 'value' },
   ...{ components: 'function', scratch: 'function?', quantize: 'function?', quantizeKernel: 'function?' },
   ...{ finish: 'function?', dequantize: 'function', dequantizeKernel: 'function?' },
@@ -38,14 +38,8 @@ const MEMBERS: Readonly<Record<keyof QuantizedFormat, 'function' | 'function?' |
 }
 
 function wrongMember(format: QuantizedFormat): string | undefined {
-  const known = Object.keys(MEMBERS) as (keyof QuantizedFormat)[]
-  for (const name of known) {
-    const [kind, member] = [MEMBERS[name], format[name]]
-    if (kind === 'value' || (kind === 'function?' && member === undefined)) continue
-    if (typeof member !== 'function') return `${name} is no function`
-    // What it makes is taken when it returns.
-    if (isAsync(member)) return `${name} is asynchronous: it has to be done when it returns`
-  }
+  const wrong = wrongFunction(format, MEMBERS)
+  if (wrong !== undefined) return wrong
   const { rowsPerStep = 1, bias } = format
   if (!(Number.isSafeInteger(rowsPerStep) && rowsPerStep > 0))
     return `rowsPerStep is ${quote(rowsPerStep)}, expected a whole number from 1 on`
@@ -53,14 +47,11 @@ function wrongMember(format: QuantizedFormat): string | undefined {
     return `bias is ${quote(bias)}, expected float32, bfloat16 or float16`
   // A format may have members of its own, but none that is taken for one of these.
   for (const name of Object.keys(format)) {
-    const meant = Object.hasOwn(MEMBERS, name) ? undefined : closestName(name, known, 1)
+    const meant = Object.hasOwn(MEMBERS, name) ? undefined : closestName(name, Object.keys(MEMBERS), 1)
     if (meant !== undefined) return `${name} is no member of a format. Did you mean "${meant}"?`
   }
   return undefined
 }
-
-const isAsync = (member: unknown): boolean =>
-  Object.prototype.toString.call(member) === '[object AsyncFunction]'
 
 const LAYOUTS: readonly unknown[] = [undefined, 'rows', 'columns', 'whole']
 

@@ -26,6 +26,16 @@ describe('a definition is refused', () => {
     ],
     ['whose list is no function', { ...definition, select: [] }, 'select is no function'],
     [
+      'whose list is a promise',
+      { ...definition, select: async () => ({ keep: ['head'] }) },
+      'select is asynchronous: it has to be done when it returns',
+    ],
+    [
+      'with a check that nobody waits for',
+      { ...definition, config: { ...definition.config, check: async () => {} } },
+      'config.check is asynchronous',
+    ],
+    [
       'with a misspelt member',
       { ...definition, sellect: () => ({}) },
       'sellect is no member of a definition. Did you mean "select"?',
