@@ -4,44 +4,29 @@ import type {
   Selection,
   SelectionOutcome,
 } from '../contract/definition.js'
-import type { QuantizedFormat, Skip, WeightInfo } from '../contract/format.js'
 import type { JsonObject } from '../contract/json.js'
-import type { ConfigFile, Environment, FormatContext, SavedTensor } from '../contract/quantizer.js'
+import type { ConfigFile, Environment, SavedTensor } from '../contract/quantizer.js'
 import type { FloatDtype } from '../contract/tensor.js'
-import { CapabilityError } from '../errors/families.js'
-import { type Checkpoint, storedWeight } from '../load/checkpoint.js'
+import type { Checkpoint } from '../load/checkpoint.js'
 import { missingTensors } from '../load/missing-tensors.js'
-import { isFloating } from '../shell/dtype.js'
-import { walkModules } from '../shell/module.js'
-import {
-  describeWeight,
-  type ModelWeight,
-  placeQuantized,
-  QuantizedModule,
-  tensorName,
-  weightOf,
-} from '../shell/quantized-module.js'
+import type { QuantizedModule } from '../shell/quantized-module.js'
 import type { Shell } from '../shell/shell.js'
-import type { WeightSlot } from '../shell/weight-slot.js'
 import { calibrationContext } from './calibration-context.js'
 import { carryTensors } from './carry-tensors.js'
 import { checkSelection } from './check-definition.js'
-import { checkFormat } from './check-format.js'
 import type { DefinedQuantizer } from './define-quantizer.js'
 import {
   HfQuantizer,
   type PostprocessContext,
   type PreprocessContext,
   type PreprocessResult,
-  type SkippedModule,
   type WeightPlan,
 } from './hf-quantizer.js'
 import { MethodConfig } from './method-config.js'
 import { nothingQuantized, type PassedOver, passedOver, refuseFloat } from './nothing-quantized.js'
-import { shareComponents, tiedPartner, tieOfAlias } from './quantized-ties.js'
+import { candidateWeights, type FormatRules, placeFormats } from './place-formats.js'
 import { outcomeOf } from './selection-outcome.js'
-import { listedReason, listField, resolveSkips, type SkipList, skipReason } from './skip-list.js'
-import { refuseSplitStacks } from './split-stacks.js'
+import { listField, resolveSkips, type SkipList, skipReason } from './skip-list.js'
 
 /** The lifecycle of a method that is described by a definition. */
 export class FormatQuantizer<Config extends object> extends HfQuantizer {
@@ -71,6 +56,14 @@ export class FormatQuantizer<Config extends object> extends HfQuantizer {
     return selection
   }
 
+  private get rules(): FormatRules {
+    const { quantMethod, preQuantized, defers, definition, config } = this
+    return {
+      ...{ quantMethod, preQuantized, defers, stacks: this.stackedComponents.length > 0 },
+      formatFor: (weight, context) => definition.formatFor(weight, config.value, context),
+    }
+  }
+
   private configure(value: Config): void {
     if (value !== this.config.value) {
       this.config = new MethodConfig(this.backend, value, this.config.explicitKeys)
@@ -97,12 +90,12 @@ export class FormatQuantizer<Config extends object> extends HfQuantizer {
     if (!this.preQuantized && adapt !== undefined) this.configure(adapt(outlineOf(shell)))
     const { selection } = this
     const skips = this.resolveSkips(shell, selection)
-    const candidates = this.candidates(shell, checkpoint, selection)
-    const { quantized, skipped, kept, remarks } = await this.placeFormats(
-      { shell, checkpoint },
-      candidates,
-      skips,
-    )
+    const { embeddings = false } = selection
+    const isNamed = typeof embeddings === 'function' ? embeddings : () => embeddings
+    const candidates = candidateWeights({ shell, checkpoint }, isNamed, this.preQuantized)
+    const placed = await placeFormats({ shell, checkpoint }, candidates, skips, this.rules)
+    const { quantized, skipped } = placed
+    this.#sizesVary = placed.sizesVary
     const { carries } = this.definition.files ?? {}
     if (this.preQuantized && carries !== undefined) carryTensors(shell, checkpoint, carries)
     if (quantized.length === 0) {
@@ -110,62 +103,22 @@ export class FormatQuantizer<Config extends object> extends HfQuantizer {
       else this.#useless = passedOver(shell, skipped)
     }
     const hasList = selection.keep !== undefined
-    const outcome = outcomeOf({ shell, skips, hasList, candidates, quantized, skipped, kept })
+    const outcome = outcomeOf({ shell, skips, hasList, candidates, ...placed })
     this.#outcome = outcome
     this.settleConfig(checkpoint, outcome)
     const warnings = [
       ...(this.definition.config.warnings?.(this.config.value, outcome) ?? []),
-      ...new Set(remarks),
+      ...new Set(placed.remarks),
       ...skips.unmatched.map((entry) => `the skip list names "${entry}", which no module is called`),
     ]
     if (quantized.length === 0) warnings.push('no module was quantized')
     const promised = this.preQuantized ? skipped.filter(({ module }) => !skipReason(skips, module)) : []
     return {
       quantized,
-      skipped: [...skipped, ...kept],
+      skipped: [...skipped, ...placed.kept],
       promised: promised.map(({ module }) => module),
       warnings,
     }
-  }
-
-  /** Puts quantized modules in the place of those that the method takes. */
-  private async placeFormats(
-    { shell, checkpoint }: Pick<PreprocessContext, 'shell' | 'checkpoint'>,
-    candidates: readonly ModelWeight[],
-    skips: SkipList,
-  ) {
-    const quantized: string[] = []
-    const skipped: SkippedModule[] = []
-    const kept: SkippedModule[] = []
-    const remarks: string[] = []
-    for (const candidate of candidates) {
-      const weight = describeWeight(candidate)
-      const { path } = weight
-      const obstacle = this.obstacleOf(candidate.slot)
-      if (obstacle !== undefined) {
-        kept.push({ module: path, reason: obstacle })
-        continue
-      }
-      if (tieOfAlias(shell, tensorName(candidate)) !== undefined) continue
-      const choice = await this.chooseFormat(weight, checkpoint, listedReason(shell, skips, path))
-      if ('skip' in choice) {
-        skipped.push({ module: path, reason: choice.skip })
-      } else {
-        placeQuantized(shell.root, new QuantizedModule(weight, choice, candidate))
-        quantized.push(path)
-        remarks.push(...(choice.warnings ?? []))
-        this.#sizesVary ||= choice.sizesDependOnValues ?? false
-      }
-    }
-    refuseSplitStacks(shell, quantized, skipped)
-    for (const candidate of candidates) {
-      const { path } = describeWeight(candidate)
-      const pair = tieOfAlias(shell, tensorName(candidate))
-      if (pair === undefined) continue
-      if (shareComponents(shell, pair)) quantized.push(path)
-      else skipped.push({ module: path, reason: this.reasonOfAlias(shell, skips, path) })
-    }
-    return { quantized, skipped, kept, remarks }
   }
 
   /** A model that would be saved as quantized, and of which nothing is, could not be loaded again. */
@@ -242,35 +195,6 @@ export class FormatQuantizer<Config extends object> extends HfQuantizer {
     return this.definition.files?.sidecars?.(this.config.value) ?? {}
   }
 
-  /** Why no setting quantizes a weight. */
-  private obstacleOf({ quantizable, stacked }: WeightSlot): string | undefined {
-    if (!quantizable) return ALWAYS_FLOAT
-    if (!stacked || this.stackedComponents.length > 0) return undefined
-    return `is kept in one tensor with others, for which ${this.quantMethod} has no layout`
-  }
-
-  private candidates(
-    shell: Shell,
-    checkpoint: Checkpoint,
-    { embeddings = false }: Selection<Config>,
-  ): readonly ModelWeight[] {
-    const isNamed = typeof embeddings === 'function' ? embeddings : () => embeddings
-    return [...walkModules(shell.root)]
-      .flatMap(([path, module]) => weightOf(path, module) ?? [])
-      .filter(
-        ({ slot, modulePath }) =>
-          slot.kind !== 'embedding' ||
-          isNamed(modulePath) ||
-          (this.preQuantized && !isPlain(storedWeight(checkpoint, modulePath))),
-      )
-  }
-
-  private reasonOfAlias(shell: Shell, skips: SkipList, path: string): string {
-    const listed = listedReason(shell, skips, path)
-    if (listed !== undefined) return listed
-    return this.preQuantized ? 'is stored in float' : `shares its weight with ${tiedPartner(shell, path)}`
-  }
-
   private resolveSkips(
     shell: Shell,
     { keep, replaceDefaults = false, embeddings }: Selection<Config>,
@@ -281,32 +205,6 @@ export class FormatQuantizer<Config extends object> extends HfQuantizer {
       replace: this.preQuantized || replaceDefaults,
       includesEmbeddings: embeddings === true,
     })
-  }
-
-  private async chooseFormat(
-    weight: WeightInfo,
-    checkpoint: Checkpoint,
-    listed: string | undefined,
-  ): Promise<QuantizedFormat | Skip> {
-    const { preQuantized, definition } = this
-    if (listed !== undefined && !preQuantized) return { skip: listed }
-    const stored = storedWeight(checkpoint, weight.path)
-    if (preQuantized && isPlain(stored)) return { skip: listed ?? 'is stored in float' }
-    const context = { stored, metadata: checkpoint.metadata, preQuantized, listed }
-    const choice = await definition.formatFor(weight, this.config.value, context)
-    checkFormat(choice, weight, this.quantMethod)
-    const isMade = preQuantized || this.defers || 'skip' in choice
-    if (!isMade && !choice.quantize && !choice.quantizeKernel) {
-      throw new CapabilityError(
-        'FORMAT_LOAD_ONLY',
-        `${choice.name} can be loaded, but not made from float weights (${weight.path})`,
-        {
-          module: weight.path,
-          hint: 'Choose another recipe, or load a checkpoint that is quantized already.',
-        },
-      )
-    }
-    return choice
   }
 
   /** The config to be saved. */
@@ -326,13 +224,3 @@ const outlineOf = ({ outputEmbedding, ties }: Shell): ModelOutline => ({
   head: outputEmbedding,
   headIsTied: ties.some(({ alias }) => alias.startsWith(`${outputEmbedding}.`)),
 })
-
-const ALWAYS_FLOAT = 'stays in float with every method'
-
-/** A float weight alone: the tensors say that the module was left out. */
-const isPlain = (stored: FormatContext['stored']): boolean => {
-  if (stored === undefined) return true
-  const weight = stored.tensors.get('weight')
-  const others = [...stored.tensors.keys()].filter((key) => key !== 'weight' && key !== 'bias')
-  return weight !== undefined && isFloating(weight.dtype) && others.length === 0
-}

@@ -2,22 +2,17 @@ import type { SelectionOutcome } from '../contract/definition.js'
 import { findModule } from '../shell/module.js'
 import type { ModelWeight } from '../shell/quantized-module.js'
 import type { Shell } from '../shell/shell.js'
-import type { SkippedModule } from './hf-quantizer.js'
+import type { PlacedFormats } from './place-formats.js'
 import { type SkipList, skippedLinears } from './skip-list.js'
 
 /** What was decided of the weights of a model. */
-export interface Decisions {
+export interface Decisions extends Pick<PlacedFormats, 'quantized' | 'skipped' | 'kept'> {
   readonly shell: Shell
   readonly skips: SkipList
   /** True when the config has a list of its own. */
   readonly hasList: boolean
   /** Weights that were looked at. */
   readonly candidates: readonly ModelWeight[]
-  /** Paths of those that are quantized now. */
-  readonly quantized: readonly string[]
-  /** Those that the method left out, and those that no method takes. */
-  readonly skipped: readonly SkippedModule[]
-  readonly kept: readonly SkippedModule[]
 }
 
 /** The same as a config is saved with. */
