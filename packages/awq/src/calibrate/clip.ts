@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { type LevelTools, rowEnergies, type SharedWeight } from '@hfquant/calibrate'
 import { roundGroup } from '../format/grid.js'
 import type { RoundingRules } from '../format/made-format.js'
@@ -39,6 +40,8 @@ export async function clipWeight(
   }
   const bounded = new Float32Array(groupSize)
   for (let group = 0; group < groups; group++) {
+    // Groups of a weight that is not large are done on this thread alone, which has to hear of signals in between.
+    await setImmediate()
     tools.signal?.throwIfAborted()
     const divisor = scale?.subarray(group * groupSize, (group + 1) * groupSize)
     const least = new Float64Array(rows).fill(Number.POSITIVE_INFINITY)

@@ -121,3 +121,18 @@ describe.each(Object.entries(cases))('%s', (name, { rows, k, tokens, group, duo,
     }
   })
 })
+
+test('a search for bounds ends when it is told to', async () => {
+  const stop = new AbortController()
+  const tools = { pool, scratch: createScratchArrays(), signal: stop.signal } as unknown as LevelTools
+  const weight = { values: shared(new Float32Array(4 * 64).fill(1)), rows: 4, columns: 64 }
+  const moments = [shared(new Float32Array(32 * 32)), shared(new Float32Array(32 * 32))]
+  setImmediate(() => stop.abort(new Error('enough')))
+  const clipping = clipWeight(
+    weight,
+    { moments, scale: undefined },
+    { groupSize: 32, reference: false },
+    tools,
+  )
+  await expect(clipping).rejects.toThrow('enough')
+})
