@@ -92,7 +92,7 @@ function checkUse(settings: AwqSettings, { preQuantized }: ConfigUse): void {
   if (autoRound) {
     throw new CapabilityError('FORMAT_LOAD_ONLY', 'models of AutoRound can be loaded, but not made', {
       field: 'quant_method',
-      hint: 'AwqConfig makes tensors of the same kind.',
+      hint: 'AWQ makes tensors of the same kind: AwqConfig in code, a recipe awq-* on the command line.',
     })
   }
   const field = version !== DEFAULTS.version ? 'version' : zeroPoint ? undefined : 'zero_point'

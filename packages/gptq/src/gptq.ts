@@ -72,7 +72,7 @@ function checkUse(settings: GptqSettings, { preQuantized }: ConfigUse): void {
   if (!preQuantized && ofAutoRound(settings)) {
     throw new CapabilityError('FORMAT_LOAD_ONLY', 'models of AutoRound can be loaded, but not made', {
       field: 'quant_method',
-      hint: "GPTQ makes tensors of the same kind: recipe('gptq-int4').",
+      hint: 'GPTQ makes tensors of the same kind: GPTQConfig in code, a recipe gptq-* on the command line.',
     })
   }
   if (!preQuantized && method !== 'rtn') demandCalibrationData('GPTQ', dataset)

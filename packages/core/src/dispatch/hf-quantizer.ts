@@ -128,6 +128,7 @@ export abstract class HfQuantizer {
       throw new ConfigError(
         'CALIBRATION_REQUIRED',
         `${this.quantMethod} only loads checkpoints quantized elsewhere`,
+        { hint: 'Load a checkpoint that it quantized, or quantize with another method.' },
       )
     }
   }
