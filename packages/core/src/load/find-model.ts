@@ -55,14 +55,14 @@ export async function findModel(folder: string, configName = 'config.json'): Pro
 /** The block, and what it was called before 2025 by one of the libraries that write it. */
 const [BLOCK, OLDER_BLOCK] = ['quantization_config', 'compression_config']
 
-/** The file with the block under its current name, for whoever reads it and for whoever writes it back. */
+/** The file with one block, under its current name, for whoever reads it and for whoever writes it back. */
 function renameBlock(file: JsonFile): JsonFile {
-  if (file.value[BLOCK] != null || file.value[OLDER_BLOCK] == null) return file
-  const current = (key: string) => (key === OLDER_BLOCK ? BLOCK : key)
+  if (!(OLDER_BLOCK in file.value)) return file
+  const [kept, dropped] = file.value[BLOCK] == null ? [OLDER_BLOCK, BLOCK] : [BLOCK, OLDER_BLOCK]
   const renamed = <Value>(entries: Iterable<readonly [string, Value]>) =>
     [...entries]
-      .filter(([key]) => key !== BLOCK)
-      .map(([key, value]): [string, Value] => [current(key), value])
+      .filter(([key]) => key !== dropped)
+      .map(([key, value]): [string, Value] => [key === kept ? BLOCK : key, value])
   return {
     path: file.path,
     value: Object.fromEntries(renamed(Object.entries(file.value))),
