@@ -73,11 +73,14 @@ describe('a repository of GGUF files', () => {
     ])
   })
 
-  it('lacks a file of another name', async () => {
+  it('lacks a file of another name, and says which files it has', async () => {
     const error = await failure(resolveModel(`${MODEL}/other.gguf`))
-    expect(error).toMatchObject({ code: 'HUB_NOT_FOUND', found: 'other.gguf' })
+    expect(error).toMatchObject({ code: 'HUB_NOT_FOUND', found: 'other.gguf', expected: [] })
     expect(fileRequests()).toEqual([])
     expect(hub.requests.length).toBeGreaterThan(0)
+    expect(() => namesOf(['a.gguf'], 'other.gguf')).toThrow(
+      expect.objectContaining({ code: 'HUB_NOT_FOUND', hint: 'Its GGUF files are a.gguf.' }),
+    )
   })
 })
 

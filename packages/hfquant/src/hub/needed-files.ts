@@ -107,13 +107,13 @@ const isListed = (files: readonly ListedFile[], wanted: string): boolean =>
   files.some(({ path }) => path === wanted)
 
 function weightsOf(model: string, files: readonly ListedFile[], preferred: string | undefined): ListedFile[] {
-  const names = chooseWeights(
-    files.map(({ path }) => path),
-    preferred,
-  )
+  const listed = files.map(({ path }) => path)
+  if (preferred !== undefined && isGguf(preferred) && !listed.includes(preferred)) {
+    throw lacks(model, preferred, ggufModels(listed))
+  }
+  const names = chooseWeights(listed, preferred)
   const [first, ...others] = ggufModels(names)
   if (others.length > 0) throw several(model, [first!, ...others])
-  if (preferred !== undefined && isGguf(preferred) && first === undefined) throw lacks(model, preferred)
   return files.filter(({ path }) => names.includes(path))
 }
 
@@ -146,10 +146,13 @@ const several = (model: string, found: readonly string[]): HubError =>
     hint: `Name the file behind the id: "${model}/${found[0]}".`,
   })
 
-const lacks = (model: string, file: string): HubError =>
+const lacks = (model: string, file: string, ggufs: readonly string[]): HubError =>
   new HubError('HUB_NOT_FOUND', `"${model}" has no file "${file}" at the top of its repository`, {
-    ...{ field: 'model', found: file },
-    hint: 'Look the name up on the page of the model.',
+    ...{ field: 'model', found: file, expected: ggufs },
+    hint:
+      ggufs.length === 0
+        ? `It has no GGUF files there; load "${model}" itself.`
+        : `Its GGUF files are ${listNames(ggufs)}.`,
   })
 
 function hubFile(model: string, { path, size, oid, lfs }: ListedFile): HubFile {
