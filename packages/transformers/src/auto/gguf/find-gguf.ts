@@ -12,7 +12,7 @@ import { CheckpointError, listNames } from '@hfquant/core/runtime'
 export async function findGguf(path: string): Promise<string | undefined> {
   if (isGguf(path) && !(await isFolder(path))) return path
   const names = await readdir(path).catch(() => [])
-  if (names.some((name) => OTHER_WEIGHTS.test(name))) return undefined
+  if (names.some(holdsOtherWeights)) return undefined
   const models = ggufModels(names)
   const [first] = models
   if (first === undefined || models.length === 1) return first && join(path, first)
@@ -28,8 +28,9 @@ export const ggufModels = (names: readonly string[]): readonly string[] =>
 
 export const isGguf = (name: string): boolean => /\.gguf$/i.test(name)
 
-/** Weights that go before GGUF files, or the folder in which training keeps them. */
-const OTHER_WEIGHTS = /\.(safetensors|bin)(\.index\.json)?$|^checkpoints$/
+/** True for the name of weights that go before GGUF files, of an index of them, or of the folder in which training keeps them. */
+export const holdsOtherWeights = (name: string): boolean =>
+  /\.safetensors(\.index\.json)?$|^pytorch_model.*\.bin(\.index\.json)?$|^checkpoints$/.test(name)
 
 /** What sees, for a model that only reads. */
 const VISION = /^mmproj/i

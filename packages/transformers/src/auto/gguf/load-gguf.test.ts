@@ -163,6 +163,7 @@ describe('files beside a GGUF file', () => {
   test('are no GGUF files to be asked about', async () => {
     const folder = join(root, 'several')
     await mkdir(folder)
+    await writeFile(join(folder, 'training_args.bin'), '')
     for (const name of ['a.gguf', 'mmproj-a.gguf', 'b-00002-of-00002.gguf']) {
       await copyFile(golden('tiny-qwen3-q8_0'), join(folder, name))
     }

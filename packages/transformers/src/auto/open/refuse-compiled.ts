@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { CapabilityError } from '@hfquant/core'
+import { holdsOtherWeights, isGguf } from '../gguf/find-gguf.js'
 
 /**
  * Refuses a folder that holds a compiled graph and no weights: there is nothing in it to load or to quantize, whatever
@@ -11,7 +12,7 @@ import { CapabilityError } from '@hfquant/core'
 export async function refuseCompiled(folder: string): Promise<void> {
   if (typeof folder !== 'string') return
   const names = await namesIn(folder)
-  if (names.some((name) => WEIGHTS.test(name))) return
+  if (names.some((name) => isGguf(name) || holdsOtherWeights(name))) return
   const beside = names.includes('onnx') ? await namesIn(join(folder, 'onnx')) : []
   const graph = [...names, ...beside.map((name) => join('onnx', name))].find((name) => name.endsWith('.onnx'))
   if (graph === undefined) return
@@ -25,8 +26,5 @@ export async function refuseCompiled(folder: string): Promise<void> {
     },
   )
 }
-
-/** Files of weights, an index of them, or the folder in which training keeps them. */
-const WEIGHTS = /\.safetensors(\.index\.json)?$|\.gguf$|^pytorch_model.*\.bin(\.index\.json)?$|^checkpoints$/
 
 const namesIn = (folder: string): Promise<string[]> => readdir(folder).catch(() => [])
