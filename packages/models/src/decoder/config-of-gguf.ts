@@ -32,15 +32,7 @@ export function decoderGgufInput(
 function sizesOf(read: GgufReader) {
   const heads = read.same('attention.head_count')
   const headSize = headSizeOf(read)
-  const valueSize = read.count('attention.value_length', headSize)
-  if (valueSize !== headSize) {
-    const { file } = read
-    const problem = `${file} has values of ${valueSize} channels in heads of ${headSize}`
-    throw new CapabilityError('GGUF_HEADS', problem, {
-      ...{ file, field: 'attention.value_length', found: valueSize, expected: headSize },
-      hint: 'Load the model from its Hugging Face checkpoint.',
-    })
-  }
+  demandWholeHeads(read, headSize)
   return {
     hidden_size: read.count('embedding_length'),
     intermediate_size: read.same('feed_forward_length'),
@@ -51,6 +43,22 @@ function sizesOf(read: GgufReader) {
     max_position_embeddings: read.count('context_length'),
     // Some files have a vocab_size of another model; the table is what is looked up in.
     vocab_size: read.shape('token_embd.weight')[0],
+  }
+}
+
+/** Channels of a head that a key counts of their own: no family whose files are read has fewer of them, or more. */
+const OF_HEADS = { 'attention.value_length': 'values of', 'rope.dimension_count': 'a rope over' } as const
+
+/** @throws CapabilityError GGUF_HEADS where a rope turns a part of a head, or values have another size. */
+function demandWholeHeads(read: GgufReader, headSize: number): void {
+  const { file } = read
+  for (const [field, what] of Object.entries(OF_HEADS)) {
+    const found = read.count(field, headSize)
+    if (found === headSize) continue
+    throw new CapabilityError('GGUF_HEADS', `${file} has ${what} ${found} channels in heads of ${headSize}`, {
+      ...{ file, field, found, expected: headSize },
+      hint: 'Load the model from its Hugging Face checkpoint.',
+    })
   }
 }
 

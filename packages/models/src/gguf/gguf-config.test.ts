@@ -196,7 +196,7 @@ test('the size of a head has three sources', async () => {
   }
   const [key, rope] = ['llama.attention.key_length', 'llama.rope.dimension_count']
 
-  expect(await sizeOf({ [key]: count(6), [rope]: count(4) })).toBe(6)
+  expect(await sizeOf({ [key]: count(6), [rope]: undefined })).toBe(6)
   expect(await sizeOf({ [key]: undefined, [rope]: count(4) })).toBe(4)
   const { hidden_size: hidden, num_attention_heads: heads } = jsonOf('architectures/llama/config.json')
   expect(await sizeOf({ [key]: undefined, [rope]: undefined })).toBe(Math.floor(hidden / heads))
@@ -250,6 +250,12 @@ describe('a file is refused', () => {
       { 'llama.attention.value_length': count(8) },
       'GGUF_HEADS',
       /values of 8/,
+    ],
+    [
+      'for a rope that turns a part of a head',
+      { 'llama.rope.dimension_count': count(2) },
+      'GGUF_HEADS',
+      /a rope over 2 channels/,
     ],
     [
       'for a rope that is scaled in another way',
