@@ -131,44 +131,32 @@ function tensorOf(
   const keepsType = isAlike && places.every(({ offset }) => offset === undefined)
   const rowsOfBlocks = slot?.quantizable && keepsType && view === 'blocks' && isIntegerType(type)
   const weave = weaveOf(places)
-  const origin = { name: first.tensor.name, file: first.file.path, fd: first.file.fd }
-  const [position, length] = rangeOf(first)
+  checkShapes(held, stored, weave)
+  const origin = {
+    ...{ name: first.tensor.name, file: first.file.path },
+    ...{ fd: first.file.fd, position: positionOf(first) },
+  }
   if (rowsOfBlocks) {
     const shape = [slot.outFeatures, blockRowBytes(type, slot.inFeatures)]
-    const tensor = { ...origin, dtype: 'uint8', position } as const
-    const key = joinPath(path, type)
-    if (weave === undefined) {
-      // What the file says of its shape is compared with the layer.
-      const rows = shapeOf(first)
-      const found = [...rows.slice(0, -1), blockRowBytes(type, rows.at(-1) ?? 0)]
-      return [key, { ...tensor, shape: found, byteLength: length }]
-    }
-    checkShapes(held, stored, weave)
-    const byteLength = tensorBytes('uint8', shape)
-    return [key, made.of({ ...tensor, shape, byteLength }, { stored, weave, as: 'stored' })]
+    const tensor = { ...origin, dtype: 'uint8', shape, byteLength: tensorBytes('uint8', shape) } as const
+    const inPlace = weave === undefined
+    return [joinPath(path, type), inPlace ? tensor : made.of(tensor, { stored, weave, as: 'stored' })]
   }
-  const dtype = FLOATS[type]
-  const isTurned = slot?.stored === 'in-out'
-  if (dtype !== undefined && keepsType && weave === undefined && !isTurned) {
-    return [name, { ...origin, dtype, shape: shapeOf(first), position, byteLength: length }]
-  }
-  checkShapes(held, stored, weave)
+  const kept = keepsType ? FLOATS[type] : undefined
+  const [dtype, { shape }] = [kept ?? 'float32', parameter]
+  const tensor = { ...origin, dtype, shape, byteLength: tensorBytes(dtype, shape) }
+  const turned = slot?.stored === 'in-out' ? { rows: slot.outFeatures, columns: slot.inFeatures } : undefined
+  if (kept !== undefined && weave === undefined && turned === undefined) return [name, tensor]
   const [offset] = places.map((place) => place.offset)
-  const keeps = dtype !== undefined && keepsType
-  const { shape } = parameter
-  const own = keeps ? dtype : 'float32'
-  const tensor = { ...origin, dtype: own, shape, position, byteLength: tensorBytes(own, shape) }
-  const turned = isTurned ? { rows: slot.outFeatures, columns: slot.inFeatures } : undefined
-  return [name, made.of(tensor, { stored, weave, as: keeps ? 'stored' : 'float32', offset, turned })]
+  const as = kept === undefined ? 'float32' : 'stored'
+  return [name, made.of(tensor, { stored, weave, as, offset, turned })]
 }
 
 const FLOATS: Partial<Record<GgufBlockType, Dtype>> = { F32: 'float32', F16: 'float16', BF16: 'bfloat16' }
 
-/** Position in the file and length of the share. */
-function rangeOf({ tensor, share: [index, of] = [0, 1] }: StoredRows): readonly [number, number] {
-  const length = tensor.byteLength / of
-  return [tensor.byteOffset + index * length, length]
-}
+/** Of the share, in the file. */
+const positionOf = ({ tensor, share: [index, of] = [0, 1] }: StoredRows): number =>
+  tensor.byteOffset + (index * tensor.byteLength) / of
 
 /** @throws CheckpointError TENSOR_MISMATCH for a stack of another number. */
 function checkedShare(stored: StoredRows): StoredRows {
@@ -178,7 +166,7 @@ function checkedShare(stored: StoredRows): StoredRows {
 }
 
 /**
- * Compares tensors that are woven, or restored, with what they are to make.
+ * Compares tensors with the parameter that they are to make.
  *
  * @throws CheckpointError TENSOR_MISMATCH
  */
