@@ -1,3 +1,4 @@
+import { MOST_BYTES } from './cache-array.js'
 import { createKeyValuePool, type KeyValuePool, slotSize } from './key-value-pool.js'
 import type { CacheShape } from './protocol.js'
 import type { Sequence } from './sequences.js'
@@ -16,7 +17,7 @@ export interface Place extends Sequence {
   retired: boolean
 }
 
-/** Bytes that caches may take, the copy of an array that grows or shrinks included. */
+/** Bytes that caches may take. */
 export interface CacheLimits {
   /** While there are sequences that have ended: they go, the oldest first, before there is more. */
   readonly kept: number
@@ -37,8 +38,10 @@ export interface CacheSlots {
   hasRoom(length: number, itself?: Place): boolean
   /** A slot for so many tokens, without what `keeping` has; undefined where there is no room. */
   take(length: number, keeping?: Place): Slot | undefined
-  /** Moves a place to a slot for so many tokens; false where there is no room for both. */
+  /** Sees to it that a place has room for so many tokens: it may be moved. False where there is no room for both. */
   move(place: Place, length: number): boolean
+  /** Makes the slot of a place longer where it lies; false where others have to stay as they are. */
+  widen(place: Place, length: number): boolean
   readonly byteLength: number
 }
 
@@ -47,20 +50,24 @@ export interface Slot {
   readonly slot: number
 }
 
+/** Sequences of different lengths run together if the longest has at most this many times the capacity of the others. */
+export const LARGEST_PROMOTION = 2
+
 /** Attention reads a cache to its end, so the capacity follows the length in steps. */
 const STEP = 256
 
 export const capacityFor = (length: number): number => Math.ceil(length / STEP) * STEP
 
-/** Bytes of a cache that a single sequence of so many tokens needs, the copy of an array that grows included. */
-export function sequenceBytes(shape: CacheShape, length: number): number {
-  const { bytes, array } = slotSize(shape, capacityFor(length))
-  return bytes + array
-}
+/** Bytes of a cache that a single sequence of so many tokens needs. */
+export const sequenceBytes = (shape: CacheShape, length: number): number =>
+  slotSize(shape, capacityFor(length)).bytes
 
 /** Tokens that a single sequence may have. */
 export function longestSequence(shape: CacheShape, { total }: CacheLimits): number {
-  const fits = (steps: number) => sequenceBytes(shape, steps * STEP) <= total
+  const fits = (steps: number) => {
+    const { bytes, array } = slotSize(shape, steps * STEP)
+    return bytes <= total && array <= MOST_BYTES
+  }
   let [fitting, tooMany] = [0, 2 ** 24]
   while (tooMany - fitting > 1) {
     const middle = Math.floor((fitting + tooMany) / 2)
@@ -82,20 +89,19 @@ export function createCacheSlots(shape: CacheShape, limits: CacheLimits): CacheS
     if (inPool(place.pool).length === 0) pools.delete(place.pool.capacity)
   }
 
-  /** Whether a pool can have more slots, and any array be copied afterwards. */
-  const canGrow = (pool: KeyValuePool, more: number, limit: number) => {
-    const { bytes, array } = slotSize(shape, pool.capacity)
-    const copies = [...pools.values()].map(({ capacity, slots }) => slots * slotSize(shape, capacity).array)
-    const copy = Math.max(...copies, (pool.slots + more) * array)
-    return byteLength() + more * bytes + copy <= limit
+  /** Whether a pool may have other slots; while there are sequences that have ended, all caches are below another limit. */
+  const mayBecome = (pool: KeyValuePool, slots: number, capacity: number, hasEnded: boolean) => {
+    const { bytes, array } = slotSize(shape, capacity)
+    const others = byteLength() - pool.byteLength
+    return others + slots * bytes <= (hasEnded ? limits.kept : limits.total) && slots * array <= MOST_BYTES
   }
 
-  /** Twice as many, or what there is room for. */
-  const growth = (pool: KeyValuePool, limit: number) => {
-    let more = Math.max(1, pool.slots)
-    while (more > 0 && !canGrow(pool, more, limit)) more -= 1
-    return more
+  /** Bytes of all sequences that have not ended, and of what they reserved. */
+  const runningBytes = (capacityOf: (place: Place) => number, itself?: Place) => {
+    const running = [...places].filter((place) => !place.retired && place !== itself)
+    return running.reduce((sum, place) => sum + slotSize(shape, capacityOf(place)).bytes, 0)
   }
+  const reservedBy = ({ pool, reserved }: Place) => Math.max(pool.capacity, capacityFor(reserved))
 
   /** Gives back the free slots of a pool other than this one; false if there are none. */
   const shrinkAnother = (than: KeyValuePool) => {
@@ -129,14 +135,33 @@ export function createCacheSlots(shape: CacheShape, limits: CacheLimits): CacheS
         return { pool, slot }
       }
       const oldest = [...places].find((place) => place.retired && place !== keeping)
-      const more = growth(pool, oldest === undefined ? limits.total : limits.kept)
-      if (more > 0) pool.grow(more)
+      if (mayBecome(pool, pool.slots + 1, pool.capacity, oldest !== undefined)) pool.grow(1)
       else if (!shrinkAnother(pool)) {
         if (oldest === undefined) return undefined
         remove(oldest)
       }
     }
   }
+
+  const widen = (place: Place, length: number) => {
+    const { pool } = place
+    const capacity = capacityFor(length)
+    const members = inPool(pool)
+    if (pools.has(capacity) || members.length < pool.slots) return false
+    // Others that run would be moved to run beside it; those that have ended are not worth more memory.
+    if (members.length > 1) {
+      const running = runningBytes((one) => Math.max(reservedBy(one), one.pool === pool ? capacity : 0))
+      const isFar = capacity > LARGEST_PROMOTION * pool.capacity
+      if (isFar || running > limits.total || members.some(({ retired }) => retired)) return false
+    }
+    const hasEnded = [...places].some((one) => one.retired && one !== place)
+    if (!mayBecome(pool, pool.slots, capacity, hasEnded)) return false
+    pools.delete(pool.capacity)
+    pool.widen(capacity)
+    pools.set(capacity, pool)
+    return true
+  }
+
   const poolFor = (length: number) => {
     const capacity = capacityFor(length)
     return pools.get(capacity) ?? createKeyValuePool(shape, capacity)
@@ -152,21 +177,13 @@ export function createCacheSlots(shape: CacheShape, limits: CacheLimits): CacheS
       places.add(place)
       return true
     },
-    hasRoom(length, itself) {
-      const running = [...places].filter((place) => !place.retired && place !== itself)
-      const slots = new Map([[capacityFor(length), 1]])
-      for (const { pool, reserved } of running) {
-        const capacity = Math.max(pool.capacity, capacityFor(reserved))
-        slots.set(capacity, (slots.get(capacity) ?? 0) + 1)
-      }
-      const sizes = [...slots].map(([capacity, count]) => ({ count, ...slotSize(shape, capacity) }))
-      const bytes = sizes.reduce((sum, size) => sum + size.count * size.bytes, 0)
-      return bytes + Math.max(...sizes.map(({ count, array }) => count * array)) <= limits.total
-    },
+    hasRoom: (length, itself) =>
+      sequenceBytes(shape, length) + runningBytes(reservedBy, itself) <= limits.total,
     take: (length, keeping) => takeFrom(poolFor(length), keeping),
+    widen,
     move(place, length) {
       const pool = poolFor(length)
-      if (place.pool === pool) return true
+      if (place.pool === pool || widen(place, length)) return true
       const taken = takeFrom(pool, place)
       if (taken === undefined) return false
       pool.copy(place, taken.slot)

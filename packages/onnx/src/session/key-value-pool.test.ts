@@ -67,6 +67,25 @@ describe.each(['float32', 'float16'] as const)('a pool of %s keys and values', (
     expect(pool.slots).toBe(4)
   })
 
+  test('keeps every position, and has zeros behind it, when its slots become longer', () => {
+    const pool = filled(3)
+    pool.widen(7)
+    expect(pool.capacity).toBe(7)
+    const longer = createKeyValuePool({ ...shape, dtype }, 7)
+    longer.grow(3)
+    for (let slot = 0; slot < 3; slot++) longer.copy({ pool: filled(3), slot, length: 2 }, slot)
+    for (let layer = 0; layer < shape.layers.length; layer++)
+      expect(pool.read(layer, 0, 3)).toEqual(longer.read(layer, 0, 3))
+  })
+
+  test('has zeros in slots that were given back and added again', () => {
+    const pool = filled(2)
+    pool.shrink(1)
+    pool.grow(1)
+    expect(pool.read(0, 1, 1).keys.every((value) => value === 0)).toBe(true)
+    expect(pool.read(0, 0, 1)).toEqual(filled(1).read(0, 0, 1))
+  })
+
   test('has zeros behind what is left of a sequence, and nothing else where one was forgotten', () => {
     const pool = filled(2)
     pool.truncate(0, 1, 2)
@@ -81,6 +100,8 @@ describe.each(['float32', 'float16'] as const)('a pool of %s keys and values', (
   test('stays as it was when there is no memory to grow', () => {
     const pool = filled(2)
     expect(() => pool.grow(2 ** 50)).toThrow(RangeError)
+    expect(() => pool.widen(2 ** 50)).toThrow(RangeError)
+    expect(pool.capacity).toBe(4)
     expect(pool.slots).toBe(2)
     expect(pool.byteLength).toBe(filled(2).byteLength)
     expect(pool.read(1, 0, 2).values).toEqual(filled(2).read(1, 0, 2).values)

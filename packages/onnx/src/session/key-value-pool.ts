@@ -1,4 +1,4 @@
-import { type CacheArray, elementBytes, newCacheArray } from './cache-array.js'
+import { type CacheArray, elementBytes, type GrowingCacheArray, growingCacheArray } from './cache-array.js'
 import type { CacheShape } from './protocol.js'
 
 /**
@@ -35,6 +35,8 @@ export interface KeyValuePool {
   grow(slots: number): void
   /** Gives back all slots but the first ones. */
   shrink(slots: number): void
+  /** Makes room for more positions in every slot. Where there is no memory for them, the pool stays as it was. */
+  widen(capacity: number): void
 }
 
 export interface LayerRange {
@@ -69,7 +71,7 @@ const PART = 128
 export interface SlotSize {
   /** In all layers. */
   readonly bytes: number
-  /** In the array that takes the most: one array at a time is copied when a pool grows or shrinks. */
+  /** In the array that takes the most. */
   readonly array: number
 }
 
@@ -92,55 +94,58 @@ const layerCapacity = (window: number | undefined, capacity: number): number =>
 interface Layer {
   readonly heads: number
   readonly headSize: number
-  readonly capacity: number
   readonly window: number | undefined
-  keys: CacheArray
-  values: CacheArray
+  readonly keys: GrowingCacheArray
+  readonly values: GrowingCacheArray
+  capacity: number
   /** Per slot. */
   readonly dropped: number[]
 }
 
-export function createKeyValuePool(shape: CacheShape, capacity: number): KeyValuePool {
+export function createKeyValuePool(shape: CacheShape, firstCapacity: number): KeyValuePool {
   let slots = 0
+  let capacity = firstCapacity
   const layers = shape.layers.map((cache): Layer | undefined => {
     if (cache.kind === 'shared') return undefined
     const { heads, headSize, window } = cache
-    const nothing = newCacheArray(shape, 0)
-    return {
-      ...{ heads, headSize, window, keys: nothing, values: nothing, dropped: [] },
-      capacity: layerCapacity(window, capacity),
-    }
+    const arrays = { keys: growingCacheArray(shape), values: growingCacheArray(shape) }
+    return { heads, headSize, window, ...arrays, capacity: layerCapacity(window, capacity), dropped: [] }
   })
   const owned = layers.filter((layer) => layer !== undefined)
   const at = (index: number): Layer => layers[index]!
 
-  const resize = (count: number) => {
-    for (const layer of owned) {
-      const length = slotLength(layer)
-      for (const key of ['keys', 'values'] as const) {
-        const array = newCacheArray(shape, count * length)
-        array.set(layer[key].subarray(0, Math.min(slots, count) * length))
-        layer[key] = array
-      }
-      layer.dropped.length = count
+  /** Where there is no memory for all arrays, those that had been resized go back. */
+  const resize = (count: number, capacityOf = ({ capacity }: Layer) => capacity) => {
+    const resizeAll = (lengthOf: (layer: Layer) => number) => {
+      for (const layer of owned) for (const cache of [layer.keys, layer.values]) cache.resize(lengthOf(layer))
     }
+    const before = new Map(owned.map((layer) => [layer, layer.keys.array.length]))
+    try {
+      resizeAll((layer) => count * layer.heads * capacityOf(layer) * layer.headSize)
+    } catch (error) {
+      resizeAll((layer) => before.get(layer)!)
+      throw error
+    }
+    for (const { dropped } of owned) dropped.length = count
   }
 
   return {
-    capacity,
+    get capacity() {
+      return capacity
+    },
     get slots() {
       return slots
     },
     get byteLength() {
-      return owned.reduce((sum, { keys, values }) => sum + keys.byteLength + values.byteLength, 0)
+      return owned.reduce((sum, { keys }) => sum + 2 * keys.array.byteLength, 0)
     },
     read(index, first, count) {
       const layer = at(index)
       const range = (array: CacheArray) => slotRange(layer, array, first, count)
       const { heads, headSize } = layer
       return {
-        keys: range(layer.keys),
-        values: range(layer.values),
+        keys: range(layer.keys.array),
+        values: range(layer.values.array),
         shape: [count, heads, layer.capacity, headSize],
       }
     },
@@ -150,8 +155,8 @@ export function createKeyValuePool(shape: CacheShape, capacity: number): KeyValu
       drop(layer, slot, position, count)
       const first = layer.dropped[slot]!
       const skipped = Math.max(first - position, 0)
-      scatter(layer, slotRange(layer, layer.keys, slot, 1), keys, skipped, count, position - first)
-      scatter(layer, slotRange(layer, layer.values, slot, 1), values, skipped, count, position - first)
+      scatter(layer, slotRange(layer, layer.keys.array, slot, 1), keys, skipped, count, position - first)
+      scatter(layer, slotRange(layer, layer.values.array, slot, 1), values, skipped, count, position - first)
     },
     reaches: (slot, length) =>
       owned.every(({ window = 0, dropped }) => dropped[slot] === 0 || dropped[slot]! <= length - window + 1),
@@ -162,8 +167,8 @@ export function createKeyValuePool(shape: CacheShape, capacity: number): KeyValu
         const dropped = pool.dropped(index, source)
         layer.dropped[slot] = dropped
         const width = from.shape[2]!
-        copyHeads(layer, from.keys, width, slotRange(layer, layer.keys, slot, 1), length - dropped)
-        copyHeads(layer, from.values, width, slotRange(layer, layer.values, slot, 1), length - dropped)
+        copyHeads(layer, from.keys, width, slotRange(layer, layer.keys.array, slot, 1), length - dropped)
+        copyHeads(layer, from.values, width, slotRange(layer, layer.values.array, slot, 1), length - dropped)
       }
     },
     clear(slot) {
@@ -180,7 +185,7 @@ export function createKeyValuePool(shape: CacheShape, capacity: number): KeyValu
     },
     swap(slot, other) {
       for (const layer of owned) {
-        for (const array of [layer.keys, layer.values]) {
+        for (const { array } of [layer.keys, layer.values]) {
           const kept = slotRange(layer, array, slot, 1).slice()
           array.copyWithin(slot * kept.length, other * kept.length, (other + 1) * kept.length)
           array.set(kept, other * kept.length)
@@ -192,13 +197,38 @@ export function createKeyValuePool(shape: CacheShape, capacity: number): KeyValu
     grow(more) {
       resize(slots + more)
       for (const { dropped } of owned) dropped.fill(0, slots)
-      // Last: if memory ran out before, some arrays have room that nobody uses.
       slots += more
     },
     shrink(fewer) {
       slots = fewer
       resize(fewer)
     },
+    widen(wider) {
+      resize(slots, ({ window }) => layerCapacity(window, wider))
+      for (const layer of owned) {
+        const before = layer.capacity
+        layer.capacity = layerCapacity(layer.window, wider)
+        if (layer.capacity === before) continue
+        for (const { array } of [layer.keys, layer.values]) spread(array, slots, before, layer)
+      }
+      capacity = wider
+    },
+  }
+}
+
+/** Moves the positions of every head to where they are in an array of more capacity. */
+function spread(
+  array: CacheArray,
+  slots: number,
+  before: number,
+  { heads, capacity, headSize }: Layer,
+): void {
+  const [width, wider] = [before * headSize, capacity * headSize]
+  const end = slots * heads * width
+  // From the last on: what is still to be moved is not written over. Behind the former end there are zeros.
+  for (let head = slots * heads - 1; head >= 0; head--) {
+    array.copyWithin(head * wider, head * width, (head + 1) * width)
+    array.fill(0, head * wider + width, Math.min((head + 1) * wider, end))
   }
 }
 
@@ -212,7 +242,7 @@ const slotRange = (layer: Layer, array: CacheArray, first: number, count: number
 /** Zeros in the places `from` to `end` - 1. */
 function erase(layer: Layer, slot: number, from: number, end: number): void {
   const { heads, capacity, headSize } = layer
-  for (const array of [layer.keys, layer.values]) {
+  for (const { array } of [layer.keys, layer.values]) {
     const all = slotRange(layer, array, slot, 1)
     for (let head = 0; head < heads; head++) {
       const start = head * capacity * headSize
@@ -231,7 +261,7 @@ function drop(layer: Layer, slot: number, position: number, count: number): void
   dropped[slot] = unseen
   const end = position - before
   const from = Math.min(unseen - before, end)
-  for (const array of [layer.keys, layer.values]) {
+  for (const { array } of [layer.keys, layer.values]) {
     const all = slotRange(layer, array, slot, 1)
     for (let head = 0; head < heads; head++) {
       const start = head * capacity * headSize

@@ -17,7 +17,7 @@ describe('a budget', () => {
   /** Of a sequence of up to 256 tokens. */
   const one = 2 * 256 * WIDTH * 4
   const flat = { layers: Array.from({ length: 8 }, () => layer) }
-  const budgetOf = (slots: number) => 8 * one * slots + (one / 2) * slots
+  const budgetOf = (slots: number) => 8 * one * slots
 
   test('is never exceeded, whatever happens, and no row is lost', () => {
     const action = fc.record({

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { begin, beginUnwritten, check, extend, layer, prompt, shape } from '../testing/sequences.fixture.js'
-import { createSequences, type Sequence } from './sequences.js'
+import { createSequences, type Sequence, type Sequences } from './sequences.js'
 
 const MiB = 2 ** 20
 
@@ -46,6 +46,39 @@ describe('cached sequences', () => {
     expect(sibling.length).toBe(200)
     check(sequences, continued)
     check(sequences, sibling)
+  })
+
+  describe('become longer where they lie', () => {
+    const poolOf = (sequences: Sequences, sequence: Sequence) => sequences.single(sequence).pool
+
+    test('one alone, and one that goes on after it had ended', () => {
+      const sequences = createSequences(shape)
+      const alone = begin(sequences, prompt(256))
+      const pool = poolOf(sequences, alone)
+      expect(sequences.reserve(alone, 1)).toBe(true)
+      check(sequences, alone)
+      sequences.retire(alone)
+      const continued = begin(sequences, [...prompt(256), ...prompt(900, 2)])
+      check(sequences, continued)
+      expect(poolOf(sequences, continued)).toBe(pool)
+      expect(pool).toMatchObject({ capacity: 1280, slots: 1 })
+    })
+
+    test('those that run together, but none that has ended', () => {
+      const sequences = createSequences(shape)
+      const both = [begin(sequences, prompt(256)), begin(sequences, prompt(200, 1))]
+      const pool = poolOf(sequences, both[0]!)
+      expect(sequences.reserve(both[0]!, 1)).toBe(true)
+      for (const sequence of both) {
+        expect(poolOf(sequences, sequence)).toBe(pool)
+        check(sequences, sequence)
+      }
+      expect(pool.capacity).toBe(512)
+      sequences.retire(both[1]!)
+      expect(sequences.reserve(both[0]!, 300)).toBe(true)
+      expect(poolOf(sequences, both[0]!)).not.toBe(pool)
+      expect(pool.capacity).toBe(512)
+    })
   })
 
   test('a prompt that begins like a longer sequence cannot go on from a window that has moved on', () => {

@@ -2,6 +2,7 @@ import {
   type CacheLimits,
   capacityFor,
   createCacheSlots,
+  LARGEST_PROMOTION,
   longestSequence,
   type Place,
 } from './cache-slots.js'
@@ -76,9 +77,6 @@ export interface Sequences {
   readonly activeByteLength: number
 }
 
-/** Sequences of different lengths run together if the longest has at most this many times the capacity of the others. */
-const LARGEST_PROMOTION = 2
-
 /** A shorter common beginning is computed again: that takes less than keeping it apart. */
 const SHORTEST_PREFIX = 16
 
@@ -109,7 +107,7 @@ export function createSequences(shape: CacheShape, budget?: number): Sequences {
       const prompt = Math.max(beginning.prompt ?? tokens.length, isLongOne ? firstLong : 0)
       const alike = [...slots.places].filter((one) => one.isLong === isLongOne && one.scope === scope)
       let { place: source, length } = longestPrefix(reuse ? alike : [], tokens, prompt)
-      if (source?.retired && source.pool.capacity >= taken) {
+      if (source?.retired && (source.pool.capacity >= taken || slots.widen(source, taken))) {
         source.pool.truncate(source.slot, length, source.length)
         source.tokens.length = length
         return Object.assign(source, { length, prompt, reserved, retired: false })

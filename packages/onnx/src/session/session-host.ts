@@ -91,8 +91,7 @@ export interface SessionOptions {
   /** True for a compiled artifact, which the runtime optimized when it was made. */
   readonly optimized?: boolean | undefined
   /**
-   * Bytes that keys and values may take, those of ended sequences, of free slots, and of the copy of an array that grows
-   * included. Default: what sequences need; ended ones are then kept while all take less than 256 MiB.
+   * Bytes that keys and values may take, those of ended sequences and of free slots included. Default: what sequences need; ended ones are then kept while all take less than 256 MiB.
    */
   readonly cacheBudget?: number | undefined
   /** Sequences that are read or continued at the same time; further ones wait. Default: any number. */

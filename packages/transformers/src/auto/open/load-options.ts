@@ -38,8 +38,8 @@ export interface LoadModelOptions {
    */
   readonly kvCacheDtype?: CacheDtype | undefined
   /**
-   * Bytes that keys and values may take: of sequences that are generated, of those that have ended and are kept for prompts
-   * that begin alike, and of the copy of an array that grows. A sequence for which there is no room waits; see
+   * Bytes that keys and values may take: of sequences that are generated, and of those that have ended and are kept for
+   * prompts that begin alike. A sequence for which there is no room waits; see
    * docs/many-sequences.md. Default: what sequences need, as far as the machine, or its container, has memory.
    */
   readonly kvCacheMemory?: number | undefined
