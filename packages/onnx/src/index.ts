@@ -8,7 +8,7 @@ export { type ArtifactOptions, writeArtifact } from './artifact/write-artifact.j
 export { type CutValue, createGraph, type Graph } from './graph/graph.js'
 export type { Dimension, GraphPort } from './graph/graph-parts.js'
 export { lowerInEightBits } from './lower/eight-bit-linear.js'
-export { floatConstant, floatMatrix } from './lower/linear.js'
+export { floatConstant, floatMatrix, lowerOfConstant } from './lower/linear.js'
 export {
   type Compute,
   type LoweringContext,

@@ -55,7 +55,7 @@ export const gliner: Architecture<EncoderDescription> = defineArchitecture<Gline
   specVersion: 1,
   names: ['GLiNER'],
   modelTypes: ['gliner'],
-  revision: 1,
+  revision: 2,
   parseConfig: readModel,
   facts: ({ text }) => text.facts,
   // What stands on the hidden states is a classifier of words, with labels of each call.

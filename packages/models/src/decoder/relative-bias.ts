@@ -45,6 +45,8 @@ export function bucketOf(distance: number, count: number, farthest: number): num
 /**
  * Products of queries with vectors of distances, and of keys with others. There are no more distances than twice the tokens,
  * and the product with all of them, [.., S, 2·S], holds those of the tokens of each row, one place further from row to row.
+ *
+ * Nothing that is made of the table alone is computed in a run: for a short text it would take longer than its own tokens.
  */
 function disentangledBias(
   { ops, config, path }: LayerContext,
@@ -66,11 +68,13 @@ function disentangledBias(
   /** [B, heads, S, S]: a row of tokens with their distances to all others, ascending by `steps` [2·S]. */
   const compared = (tokens: GraphValue, projection: string, steps: GraphValue) => {
     const rows = looked(ops, steps, farthest ?? span, (distance) => rowOf(distance, choice))
-    const projected = ops.linear(joinPath(path, projection), vectors) // [2·span, heads · headSize]
-    const chosen = ops.mul(graph.node('Gather', [projected, rows]), scale)
-    const split = graph.node('Reshape', [chosen, vector(0, heads, headSize)])
+    const projected = ops.linearOfConstant(joinPath(path, projection), vectors) // [2·span, heads · headSize]
+    const split = graph.node('Reshape', [ops.mul(projected, scale), vector(0, heads, headSize)])
+    const chosen = graph.node('Gather', [transposed(split, 1, 0, 2), rows], {
+      attributes: { axis: { int: 1 } },
+    }) // [heads, 2·S, headSize]
     const content = transposed(ops.toHeads(tokens, each), 0, 2, 1, 3) // [B, heads, S, headSize]
-    const products = graph.node('MatMul', [content, transposed(split, 1, 2, 0)]) // [B, heads, S, 2·S]
+    const products = graph.node('MatMul', [content, transposed(chosen, 0, 2, 1)]) // [B, heads, S, 2·S]
     return skewed(ops, products, pairs.length)
   }
   const terms = [

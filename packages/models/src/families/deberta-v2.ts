@@ -8,7 +8,7 @@ export const debertaV2 = encoderFamily({
   classes: ['DebertaV2'],
   modelTypes: ['deberta-v2'],
   onnxModelTypes: ['deberta-v2'],
-  revision: 1,
+  revision: 2,
   defaults: { max_position_embeddings: 512 },
   choose(read, sizes) {
     read.only('relative_attention', true, 'scores are made with distances')

@@ -22,6 +22,8 @@ export interface LayerOps {
   readonly expandsLatents: boolean
   /** x·Wᵀ + b of the linear layer at `path`. */
   linear(path: string, x: GraphValue): GraphValue
+  /** The same of an x that no input reaches. Where it can be computed before any run, it is, and in float. */
+  linearOfConstant(path: string, x: GraphValue): GraphValue
   /** What is computed in float32 whatever the dtype of the hidden states: another choice of experts is no small error. */
   readonly wide: WideOps
   /** The norm at `path`, over the last axis. */

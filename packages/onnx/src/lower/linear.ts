@@ -89,6 +89,25 @@ const matmulTransposed = (
     attributes: { transB: { int: 1 } },
   })
 
+/**
+ * Products of a linear layer with what no input reaches. The runtime computes them when it optimizes the graph, and the
+ * model that it writes holds the result: it does so for operators of ONNX, and for none of its own.
+ *
+ * @throws CapabilityError NO_LOWERING for a module that has no matrix.
+ */
+export function lowerOfConstant(
+  module: Module,
+  path: string,
+  input: GraphValue,
+  context: LoweringContext,
+): GraphValue {
+  const { graph } = context
+  const matrix = graph.constant(floatMatrix(module, path))
+  const turned = graph.node('Transpose', [matrix], { attributes: { perm: { ints: [1, 0] } } })
+  const { bias } = module as Linear | QuantizedModule
+  return addBias(graph.node('MatMul', [input, turned]), { bias }, path, context)
+}
+
 const dequantized = (module: QuantizedModule, path: string): ConstantTensor => ({
   name: `${path}.weight.float32`,
   dtype: 'float32',

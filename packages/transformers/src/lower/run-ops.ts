@@ -26,6 +26,7 @@ import {
   type LoweringContext,
   lower,
   lowerInEightBits,
+  lowerOfConstant,
   type RowLayout,
   type TokenRows,
   tokenRows,
@@ -86,6 +87,9 @@ export function layerOps(
     embed: (path, indices, scale) =>
       scale === undefined ? apply(path, indices) : own.mul(apply(path, indices), scale),
     linear: apply,
+    // Calibration is told of every row that a layer multiplies.
+    linearOfConstant: (path, input) =>
+      trace === undefined ? lowerOfConstant(module(path), path, input, request) : apply(path, input),
     wide: { linear: apply, parameter: own.parameter, narrow: (value) => value },
     matrix: (path) => graph.constant(floatMatrix(module(path), path)),
     expandsLatents: trace !== undefined,

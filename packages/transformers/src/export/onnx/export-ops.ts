@@ -64,6 +64,7 @@ export function exportLayerOps(
     ...{ graph, ids },
     embed: (path, indices, scale) => lookUp(request, path, indices, scale),
     linear: (path, x) => linear(module(path), path, x),
+    linearOfConstant: (path, x) => linear(module(path), path, x),
     wide: wideOps(request),
     matrix: (path) => floatConstant(graph, floatWeights(path, module(path)).get('weight')!, float),
     expandsLatents: false,
