@@ -58,7 +58,9 @@ const CARRIED = /\.([kvq]|input|output|weight)_(global_)?(scale|zero_point|g_idx
 /** What Python must not look for in its compressed form: all that stays in float, and modules that keep such weights together. */
 function ignored({ kept, float }: SelectionOutcome): readonly string[] {
   const others = float.filter((path) => !kept.some((own) => path === own || path.startsWith(`${own}.`)))
-  return [...kept, ...others]
+  const list = [...kept, ...others]
+  // GPT NeoX: vLLM looks for the name of the file, transformers for its own.
+  return list.includes('embed_out') ? [...list, 'lm_head'] : list
 }
 
 /** Keys of a group that are not known, and of the arguments in it. */

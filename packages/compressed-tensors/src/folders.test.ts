@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { registerQuantizer } from '@hfquant/core'
-import { changeCheckpoint, readTensorFile, relativeError, testFolder } from '@hfquant/testkit'
-import { AutoModelForCausalLM } from '@hfquant/transformers'
+import { changeCheckpoint, readTensorFile, relativeError, testFolder, writeTinyModel } from '@hfquant/testkit'
+import { AutoModelForCausalLM, quantizeModel } from '@hfquant/transformers'
 import { describe, expect, test } from 'vitest'
-import { compressedTensors } from './index.js'
+import { CompressedTensorsConfig, compressedTensors } from './index.js'
 import { golden } from './testing/golden.fixture.js'
 
 registerQuantizer(compressedTensors)
@@ -34,6 +34,26 @@ test('a block of an older release, under the name that it had, is read and writt
   const { compression_config: gone, quantization_config: block } = await configOf(saved)
   expect(gone).toBeUndefined()
   expect(block).toHaveProperty('quantization_config.config_groups.group_0')
+})
+
+test('the head of GPT NeoX is ignored by the name of its file and by that which it has in transformers', async () => {
+  const source = await writeTinyModel(join(folder, 'neox'), {
+    ...{ architectures: ['GPTNeoXForCausalLM'], model_type: 'gpt_neox', tie_word_embeddings: false },
+    ...{ hidden_size: 32, intermediate_size: 64, num_hidden_layers: 1, num_attention_heads: 2 },
+    ...{ vocab_size: 96, max_position_embeddings: 64 },
+  })
+  const made = join(folder, 'neox-w8a8')
+  await quantizeModel(source, made, {
+    quantizationConfig: new CompressedTensorsConfig({ configGroups: { W8A8: ['Linear'] } }),
+  })
+  expect((await configOf(made)).quantization_config.ignore).toEqual(['embed_out', 'lm_head'])
+  await using model = await AutoModelForCausalLM.fromPretrained(made)
+  expect(model.warnings).toEqual([])
+  await model.savePretrained(join(folder, 'neox-saved'))
+  expect((await configOf(join(folder, 'neox-saved'))).quantization_config.ignore).toEqual([
+    'embed_out',
+    'lm_head',
+  ])
 })
 
 describe.each([

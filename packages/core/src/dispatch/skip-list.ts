@@ -55,7 +55,7 @@ export function resolveSkips(shell: Shell, request: SkipRequest): SkipList {
   const named = user.map((entry) => ({
     entry,
     reason: `is named by the skip list ("${entry}")`,
-    matches: moduleMatcher(entry, field),
+    matches: entryMatcher(shell, entry, field),
   }))
   return {
     entries: [
@@ -64,6 +64,12 @@ export function resolveSkips(shell: Shell, request: SkipRequest): SkipList {
     ],
     unmatched: named.filter(({ matches }) => !paths.some(matches)).map(({ entry }) => entry),
   }
+}
+
+/** transformers calls the output projection of every causal model "lm_head", and its lists do, whatever its files say. */
+function entryMatcher(shell: Shell, entry: string, field: string): (path: string) => boolean {
+  const matches = moduleMatcher(entry, field)
+  return entry === 'lm_head' ? (path) => path === shell.outputEmbedding || matches(path) : matches
 }
 
 /** Why a module is on the list, or undefined. */
