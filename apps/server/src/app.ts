@@ -9,6 +9,7 @@ import { toApiError } from './http/to-api-error.js'
 import type { loggerOptions } from './log/logger-options.js'
 import { describeRecord, newRecord, type RequestRecord, requestId } from './log/request-record.js'
 import { isMessagesPath, messagesError } from './messages/messages-error.js'
+import { isOllamaPath, ollamaNotOffered } from './ollama/ollama-paths.js'
 import { isGlinerPath } from './routes/entities.js'
 import { addRoutes, isOpenPath } from './routes/routes.js'
 
@@ -97,21 +98,22 @@ export function createApp(context: ServerContext, logger: ReturnType<typeof logg
       .send(bodyFor(request.url, failure, request.id))
   })
   app.setNotFoundHandler((request) => {
-    throw new ApiError(
-      'not_found',
-      request.url.startsWith('/v1/responses')
-        ? 'the Responses API is not offered; use /v1/chat/completions'
-        : 'there is nothing at that path',
-    )
+    throw new ApiError('not_found', notOffered(request.url))
   })
   addRoutes(app, context)
   return app
 }
 
+/** What clients look for elsewhere is told of. */
+function notOffered(url: string): string {
+  if (url.startsWith('/v1/responses')) return 'the Responses API is not offered; use /v1/chat/completions'
+  return isOllamaPath(url) ? ollamaNotOffered(url) : 'there is nothing at that path'
+}
+
 /** An error in the form of the API that the path belongs to. */
 function bodyFor(url: string, failure: ApiError, requestId: string): object {
   if (isMessagesPath(url)) return messagesError(failure, requestId)
-  return isGlinerPath(url) ? { error: failure.message } : failure.body
+  return isGlinerPath(url) || isOllamaPath(url) ? { error: failure.message } : failure.body
 }
 
 /**

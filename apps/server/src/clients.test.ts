@@ -8,6 +8,7 @@ import Anthropic from '@anthropic-ai/sdk'
 import { generateText, jsonSchema, Output, stepCountIs, streamText, tool } from 'ai'
 import { AutoModelForCausalLM } from 'hfquant'
 import { demoModel } from 'hfquant/demo'
+import { Ollama } from 'ollama'
 import OpenAI from 'openai'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type ServedProcess, serve } from './testing/served-demo.fixture.js'
@@ -195,6 +196,51 @@ describe('the client of Anthropic', () => {
       ...{ status: 400, type: 'invalid_request_error' },
     })
     for await (const _ of own().stream({ ...asked, max_tokens: 400 })) break
+    await untilIdle()
+  })
+})
+
+describe('the client of Ollama', () => {
+  const options = { temperature: 0, num_predict: 24 }
+  const asked = { model: 'tiny', messages, options }
+  const clientOf = (key: string) =>
+    new Ollama({ host: served.url, headers: { authorization: `Bearer ${key}` } })
+  const own = () => clientOf('secret-of-the-house')
+
+  it('gets the same text as that of OpenAI, whole and streamed, as a chat and as a text', async () => {
+    const { choices, usage } = await client.chat.completions.create({ ...greedy, messages })
+    const content = choices[0]!.message.content!
+    const end = { done: true, done_reason: 'length', eval_count: 24, prompt_eval_count: usage!.prompt_tokens }
+    expect(await own().chat(asked)).toMatchObject({ ...end, message: { role: 'assistant', content } })
+    let streamed = ''
+    let last: object = {}
+    for await (const line of await own().chat({ ...asked, stream: true })) {
+      streamed += line.message.content
+      last = line
+    }
+    expect(streamed).toBe(content)
+    expect(last).toMatchObject(end)
+    const prompt = 'Once upon a time'
+    expect(await own().generate({ model: 'tiny', prompt, options })).toMatchObject({
+      response: content,
+    })
+  })
+
+  it('gets JSON that its schema describes', async () => {
+    const format = { type: 'object', properties: { kind: { enum: ['cat', 'dog'] } }, required: ['kind'] }
+    const { message } = await own().chat({ ...asked, format, options: { ...options, num_predict: 100 } })
+    expect(JSON.parse(message.content).kind).toMatch(/^(cat|dog)$/)
+  })
+
+  it('is told what is wrong in its own form, and frees its place when it leaves', async () => {
+    await expect(clientOf('wrong').chat(asked)).rejects.toMatchObject({ status_code: 401 })
+    const long = { ...asked, options: { num_predict: 400 } }
+    await expect(own().chat({ ...asked, options: { temperature: 9 } })).rejects.toMatchObject({
+      ...{ status_code: 400, error: expect.stringContaining('options.temperature') },
+    })
+    const stream = await own().chat({ ...long, stream: true })
+    for await (const _ of stream) break
+    stream.abort()
     await untilIdle()
   })
 })

@@ -47,3 +47,26 @@ export function countUsage(n: number): UsageCount {
     },
   })
 }
+
+/** The only answer to a request. */
+interface WholeAnswer {
+  readonly events: readonly AnswerEvent[]
+  readonly logprobs: readonly TokenLogprob[]
+  readonly usage: UsageCount
+  /** Says why the answer ends. */
+  readonly last: AnswerPart
+}
+
+export async function wholeAnswer(parts: AsyncIterable<ChoicePart>): Promise<WholeAnswer> {
+  const usage = countUsage(1)
+  const events: AnswerEvent[] = []
+  const logprobs: TokenLogprob[] = []
+  let last: AnswerPart | undefined
+  for await (const part of parts) {
+    usage.add(part)
+    events.push(...part.events)
+    logprobs.push(...part.logprobs)
+    last = part
+  }
+  return { events, logprobs, usage, last: last! }
+}

@@ -25,7 +25,7 @@ export const messagesUsage = ({ promptTokens, cachedTokens, completionTokens }: 
   cache_creation_input_tokens: 0,
 })
 
-interface MessageEvent {
+export interface MessageEvent {
   readonly type: string
   readonly [field: string]: unknown
 }

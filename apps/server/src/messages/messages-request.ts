@@ -1,3 +1,4 @@
+import { type Conversation, MOST_MESSAGES, type TemplateMessage } from '../generate/render-chat.js'
 import { ApiError } from '../http/api-error.js'
 import {
   bodyOf,
@@ -13,16 +14,12 @@ import {
   whole,
   wrongType,
 } from '../http/read-body.js'
-import type { TemplateMessage } from '../openai/chat-messages.js'
 import { unknownFields } from '../openai/fields.js'
-import type { GenerationRequest } from '../openai/generation-request.js'
+import { type GenerationRequest, UNSAID } from '../openai/generation-request.js'
 import { readMessageTools, readOutputFormat } from './message-tools.js'
 
 /** A checked request of Anthropic's Messages API. */
-export interface MessagesRequest extends GenerationRequest {
-  readonly messages: readonly TemplateMessage[]
-  /** Variables of the template. */
-  readonly variables: Fields
+export interface MessagesRequest extends GenerationRequest, Pick<Conversation, 'messages' | 'variables'> {
   /** Names of fields that nobody knows. */
   readonly ignored: readonly string[]
 }
@@ -46,8 +43,6 @@ const KNOWN = [
 /** Fields that would change the answer. */
 const REFUSED = ['container', 'mcp_servers', 'context_management', 'output_format', 'betas']
 
-const MOST_MESSAGES = 2048
-
 /**
  * @param counts true for counting tokens, where no answer is asked for.
  * @throws ApiError naming the field.
@@ -69,10 +64,8 @@ export function readMessagesRequest(raw: unknown, counts = false): MessagesReque
     ? optional(body, 'max_tokens', whole(1))
     : required(body, 'max_tokens', whole(1), 'how many tokens the answer may have')
   return {
-    ...{ promptField: 'messages', n: 1, includeUsage: false, ignoreEos: false, stopTokenIds: [], maxTokens },
-    ...{ minP: undefined, repetitionPenalty: undefined, presencePenalty: undefined, logprobs: undefined },
-    ...{ frequencyPenalty: undefined, logitBias: undefined, seed: undefined, keepAlive: undefined },
-    ...{ cacheSalt: undefined, responseFormat: readOutputFormat(body), tools: readMessageTools(body) },
+    ...{ ...UNSAID, promptField: 'messages', maxTokens },
+    ...{ responseFormat: readOutputFormat(body), tools: readMessageTools(body) },
     model: required(body, 'model', text({ most: 256 }), 'the name of a model'),
     temperature: optional(body, 'temperature', number({ least: 0, most: 1 })),
     topP: optional(body, 'top_p', number({ least: 0, most: 1 })),

@@ -1,3 +1,4 @@
+import { MOST_MESSAGES, type TemplateMessage } from '../generate/render-chat.js'
 import { ApiError } from '../http/api-error.js'
 import { isDeeperThan, MAX_DEPTH } from '../http/parse-json.js'
 import {
@@ -12,13 +13,6 @@ import {
   wrongType,
 } from '../http/read-body.js'
 
-/** A message as a template reads it. */
-export interface TemplateMessage {
-  readonly role: string
-  readonly [field: string]: unknown
-}
-
-const MOST_MESSAGES = 2048
 const ROLES = ['system', 'developer', 'user', 'assistant', 'tool'] as const
 
 /**
@@ -28,15 +22,6 @@ const ROLES = ['system', 'developer', 'user', 'assistant', 'tool'] as const
  */
 export const readMessages = (body: Fields): readonly TemplateMessage[] =>
   required(body, 'messages', listOf(readMessage, { least: 1, most: MOST_MESSAGES }), 'a list of messages')
-
-/** Messages of the developer are system messages for a template that does not write them. */
-export const forTemplate = (
-  messages: readonly TemplateMessage[],
-  template: string | undefined,
-): readonly TemplateMessage[] =>
-  template?.includes('developer') === true
-    ? messages
-    : messages.map((message) => (message.role === 'developer' ? { ...message, role: 'system' } : message))
 
 function readMessage(value: unknown, path: string): TemplateMessage {
   const fields = object(value, path)

@@ -1,18 +1,14 @@
 import { reasoningVariables } from 'hfquant'
+import type { Conversation } from '../generate/render-chat.js'
 import { ApiError } from '../http/api-error.js'
 import { bodyOf, type Fields, object, optional, text, truth, whole } from '../http/read-body.js'
-import { readMessages, type TemplateMessage } from './chat-messages.js'
+import { readMessages } from './chat-messages.js'
 import { sortFields } from './fields.js'
 import { GENERATION_FIELDS, type GenerationRequest, readGeneration } from './generation-request.js'
 import { readTools } from './tool-fields.js'
 
 /** A checked request for a chat completion. */
-export interface ChatRequest extends GenerationRequest {
-  readonly messages: readonly TemplateMessage[]
-  readonly addGenerationPrompt: boolean
-  readonly continueFinalMessage: boolean
-  /** Variables of the template. */
-  readonly variables: Fields
+export interface ChatRequest extends GenerationRequest, Conversation {
   /** Names of fields that nobody knows. */
   readonly ignored: readonly string[]
 }
@@ -38,20 +34,19 @@ export function readChatRequest(raw: unknown): ChatRequest {
   const ignored = sortFields(body, CHAT_FIELDS)
   const maxTokens =
     optional(body, 'max_completion_tokens', whole(1)) ?? optional(body, 'max_tokens', whole(1))
+  const conversation = readConversation(body)
   return {
     ...readGeneration(body, {
       ...{ promptField: 'messages', maxTokens },
-      ...{ logprobs: readLogprobs(body), tools: readTools(body) },
+      ...{ logprobs: readLogprobs(body), tools: conversation.tools },
     }),
-    ...readConversation(body),
+    ...conversation,
     ignored,
   }
 }
 
 /** What is written out by the template: the same for a chat and for its tokens. */
-export function readConversation(
-  body: Fields,
-): Pick<ChatRequest, 'messages' | 'addGenerationPrompt' | 'continueFinalMessage' | 'variables'> {
+export function readConversation(body: Fields): Conversation {
   const messages = readMessages(body)
   const continueFinalMessage = optional(body, 'continue_final_message', truth) ?? false
   const asked = optional(body, 'add_generation_prompt', truth)
@@ -70,7 +65,7 @@ export function readConversation(
     )
   }
   return {
-    ...{ messages, continueFinalMessage },
+    ...{ messages, continueFinalMessage, tools: readTools(body) },
     addGenerationPrompt: asked ?? !continueFinalMessage,
     variables: readVariables(body),
   }
@@ -97,7 +92,8 @@ function readVariables(body: Fields): Fields {
   return { ...variables, ...reasoningVariables(effort) }
 }
 
-function readLogprobs(body: Fields): number | undefined {
+/** Likeliest tokens that are told in place of each one; undefined: no log-probabilities. */
+export function readLogprobs(body: Fields): number | undefined {
   const wanted = optional(body, 'logprobs', truth) ?? false
   const top = optional(body, 'top_logprobs', whole(0, 20))
   if (top !== undefined && !wanted) {

@@ -51,6 +51,14 @@ export interface GenerationRequest {
   readonly tools: ToolUse | undefined
 }
 
+/** What a request does not say whose API has no words for it. */
+export const UNSAID = {
+  ...{ n: 1, includeUsage: false, ignoreEos: false, stopTokenIds: [], logprobs: undefined, seed: undefined },
+  ...{ temperature: undefined, topP: undefined, topK: undefined, minP: undefined, logitBias: undefined },
+  ...{ repetitionPenalty: undefined, presencePenalty: undefined, frequencyPenalty: undefined },
+  ...{ stop: undefined, keepAlive: undefined, cacheSalt: undefined },
+} as const satisfies Partial<GenerationRequest>
+
 /** Added to the logits of tokens, by their ids. */
 export type LogitBias = Readonly<Record<number, number>>
 
@@ -108,12 +116,51 @@ const seed: Read<number> = (value, path) => {
   return Math.abs(value) % 2 ** 53
 }
 
-const keepAliveOf: Read<number> = (value, path) => {
+/** Milliseconds; -1 for ever. */
+export const keepAlive: Read<number> = (value, path) => {
   const milliseconds =
     typeof value === 'number' ? value * 1000 : typeof value === 'string' ? duration(value) : undefined
   if (milliseconds === undefined)
     throw wrongValue('no duration', path, 'seconds, or a text such as "5m"; -1 for ever')
   return milliseconds < 0 ? -1 : milliseconds
+}
+
+/** What is sampled from, and until where. */
+type Sampling = Pick<
+  GenerationRequest,
+  | 'temperature'
+  | 'topP'
+  | 'topK'
+  | 'minP'
+  | 'repetitionPenalty'
+  | 'presencePenalty'
+  | 'frequencyPenalty'
+  | 'seed'
+  | 'stop'
+>
+
+/**
+ * Settings of sampling, which APIs write alike.
+ *
+ * @param where they stand, and what the repetition penalty is called there.
+ * @throws ApiError naming the field.
+ */
+export function readSampling(
+  fields: Fields,
+  { path = '', repetitionPenalty = 'repetition_penalty' } = {},
+): Sampling {
+  const topK = optional(fields, 'top_k', whole(-1), path)
+  return {
+    temperature: optional(fields, 'temperature', number({ least: 0, most: 2 }), path),
+    topP: optional(fields, 'top_p', number({ least: 0, most: 1 }), path),
+    topK: topK === -1 ? 0 : topK,
+    minP: optional(fields, 'min_p', number({ least: 0, most: 1 }), path),
+    repetitionPenalty: optional(fields, repetitionPenalty, number({ above: 0, most: 10 }), path),
+    presencePenalty: optional(fields, 'presence_penalty', penalty, path),
+    frequencyPenalty: optional(fields, 'frequency_penalty', penalty, path),
+    seed: optional(fields, 'seed', seed, path),
+    stop: optional(fields, 'stop', stopStrings, path),
+  }
 }
 
 /**
@@ -131,26 +178,16 @@ export function readGeneration(
       param: 'stream_options',
     })
   }
-  const topK = optional(body, 'top_k', whole(-1))
   return {
-    ...{ ...own, stream },
+    ...{ ...own, ...readSampling(body), stream },
     responseFormat: readResponseFormat(body),
     model: required(body, 'model', text({ most: 256 }), 'the name of a model'),
     includeUsage: optional(streamOptions ?? {}, 'include_usage', truth, 'stream_options') ?? false,
-    temperature: optional(body, 'temperature', number({ least: 0, most: 2 })),
-    topP: optional(body, 'top_p', number({ least: 0, most: 1 })),
-    topK: topK === -1 ? 0 : topK,
-    minP: optional(body, 'min_p', number({ least: 0, most: 1 })),
-    repetitionPenalty: optional(body, 'repetition_penalty', number({ above: 0, most: 10 })),
-    presencePenalty: optional(body, 'presence_penalty', penalty),
-    frequencyPenalty: optional(body, 'frequency_penalty', penalty),
     logitBias: optional(body, 'logit_bias', logitBias),
-    seed: optional(body, 'seed', seed),
     n: optional(body, 'n', whole(1, 8)) ?? 1,
-    stop: optional(body, 'stop', stopStrings),
     stopTokenIds: optional(body, 'stop_token_ids', listOf(whole(0), { most: 64 })) ?? [],
     ignoreEos: optional(body, 'ignore_eos', truth) ?? false,
-    keepAlive: optional(body, 'keep_alive', keepAliveOf),
+    keepAlive: optional(body, 'keep_alive', keepAlive),
     cacheSalt: optional(body, 'cache_salt', text({ most: 256 })),
   }
 }

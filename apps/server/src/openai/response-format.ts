@@ -51,13 +51,13 @@ function readNamedSchema(format: Fields): unknown {
 }
 
 /** A schema that an answer as a whole satisfies. */
-export function readSchema(fields: Fields, name: string, path: string): unknown {
+export function readSchema(fields: Fields, name: string, path = ''): unknown {
   const schema = required(fields, name, object, 'a JSON schema', path)
   const { length } = JSON.stringify(schema)
   if (length <= MOST_SCHEMA) return schema
   throw wrongValue(
     `${length} characters long`,
-    `${path}.${name}`,
+    path === '' ? name : `${path}.${name}`,
     `a schema of ${MOST_SCHEMA} characters at most`,
   )
 }

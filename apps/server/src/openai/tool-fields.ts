@@ -10,9 +10,16 @@ const MOST_SCHEMAS = 256 * 1024
  * @throws ApiError or ToolsError, naming the field.
  */
 export function readTools(body: Fields): ToolUse | undefined {
-  const tools = optional(body, 'tools', listOf(readTool, { most: 128 })) ?? []
-  return toolUse(tools, body.tool_choice ?? undefined, optional(body, 'parallel_tool_calls', truth) ?? true)
+  return toolUse(
+    readToolList(body),
+    body.tool_choice ?? undefined,
+    optional(body, 'parallel_tool_calls', truth) ?? true,
+  )
 }
+
+/** The functions of a request, in OpenAI's form. */
+export const readToolList = (body: Fields): readonly Fields[] =>
+  optional(body, 'tools', listOf(readTool, { most: 128 })) ?? []
 
 /** Members of null are absent. */
 const readTool: Read<Fields> = (value, path) => {

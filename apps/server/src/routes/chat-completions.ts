@@ -2,17 +2,16 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { ServerContext } from '../context.js'
 import { countUsage } from '../generate/answer-parts.js'
 import { type BegunGeneration, beginGeneration } from '../generate/begin-generation.js'
+import { renderChat } from '../generate/render-chat.js'
 import type { Exchange } from '../http/exchange.js'
 import { type Answer, handle } from '../http/handle.js'
-import type { LoadedDecoder } from '../models/loaded-model.js'
+import { streamAnswer } from '../http/stream-answer.js'
 import { answerHeaders } from '../openai/answer-headers.js'
 import { type AnswerHead, chatChoices, chatStyle, collectChat, openingChoice } from '../openai/chat-answer.js'
-import { forTemplate } from '../openai/chat-messages.js'
 import { type ChatRequest, readChatRequest } from '../openai/chat-request.js'
 import { newId } from '../openai/ids.js'
-import { streamAnswer } from '../openai/stream-answer.js'
+import { OPENAI_STREAM } from '../openai/openai-stream.js'
 import { serverTiming, timingsOf, usageOf } from '../openai/usage.js'
-import type { EncodedPrompt } from '../text/protocol.js'
 
 /** `POST /v1/chat/completions` */
 export const chatCompletions =
@@ -34,27 +33,6 @@ export const chatCompletions =
       await stream(context, exchange, asked, begun, head)
       return undefined
     })
-
-/** What the template of a model is given. */
-export type Conversation = Pick<
-  ChatRequest,
-  'messages' | 'addGenerationPrompt' | 'continueFinalMessage' | 'variables' | 'tools'
->
-
-/**
- * The tokens of a conversation, made in a thread of their own.
- *
- * @param run `runUnqueued` where no queue bounds the requests.
- */
-export const renderChat = (
-  { texts, chatTemplate }: LoadedDecoder,
-  { messages, addGenerationPrompt, continueFinalMessage, variables, tools }: Conversation,
-  run = texts.run,
-): Promise<EncodedPrompt> =>
-  run({
-    ...{ kind: 'chat', addGenerationPrompt, continueFinalMessage, variables, tools: tools?.tools },
-    messages: forTemplate(messages, chatTemplate),
-  })
 
 async function answer(
   context: ServerContext,
@@ -88,19 +66,19 @@ async function stream(
   const usage = countUsage(n)
   const style = chatStyle(logprobs, begun.model.tokenBytes, context.settings)
   const headers = answerHeaders(context, begun, ignored)
-  await streamAnswer(context, exchange, headers, async (frames) => {
-    const send = (choice: object) =>
-      frames.send({
+  await streamAnswer(context, exchange, OPENAI_STREAM, headers, async (send) => {
+    const sendChoice = (choice: object) =>
+      send({
         ...{ ...head, object: 'chat.completion.chunk', choices: [choice] },
         ...(includeUsage && { usage: null }),
       })
-    for (let index = 0; index < n; index++) await send(openingChoice(index))
+    for (let index = 0; index < n; index++) await sendChoice(openingChoice(index))
     for await (const part of begun.parts) {
       usage.add(part)
-      for (const choice of chatChoices(part, style)) await send(choice)
+      for (const choice of chatChoices(part, style)) await sendChoice(choice)
     }
     if (!includeUsage) return
-    await frames.send({
+    await send({
       ...{ ...head, object: 'chat.completion.chunk', choices: [], usage: usageOf(usage) },
       x_hfquant: timingsOf(exchange.record),
     })

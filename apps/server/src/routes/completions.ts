@@ -6,13 +6,14 @@ import { type BegunGeneration, beginGeneration } from '../generate/begin-generat
 import type { Exchange } from '../http/exchange.js'
 import { type Answer, handle } from '../http/handle.js'
 import { wrongValue } from '../http/read-body.js'
+import { streamAnswer } from '../http/stream-answer.js'
 import type { LoadedDecoder } from '../models/loaded-model.js'
 import { answerHeaders } from '../openai/answer-headers.js'
 import type { AnswerHead } from '../openai/chat-answer.js'
 import { type CompletionRequest, readCompletionRequest } from '../openai/completion-request.js'
 import { newId } from '../openai/ids.js'
 import { answerLogprobs, type CompletionLogprobs, joinLogprobs, promptLogprobs } from '../openai/logprobs.js'
-import { streamAnswer } from '../openai/stream-answer.js'
+import { OPENAI_STREAM } from '../openai/openai-stream.js'
 import { serverTiming, timingsOf, usageOf } from '../openai/usage.js'
 import type { EncodedPrompt } from '../text/protocol.js'
 
@@ -133,9 +134,9 @@ async function stream(
   /** Of the text of each choice, what was sent. */
   const lengths = new Map<number, number>()
   const headers = answerHeaders(context, begun, ignored)
-  await streamAnswer(context, exchange, headers, async (frames) => {
-    const send = (choice: object) =>
-      frames.send({
+  await streamAnswer(context, exchange, OPENAI_STREAM, headers, async (send) => {
+    const sendChoice = (choice: object) =>
+      send({
         ...{ ...head, object: 'text_completion', choices: [choice] },
         ...(includeUsage && { usage: null }),
       })
@@ -143,7 +144,7 @@ async function stream(
       const text = echoes[prompt]!
       for (let choice = prompt * n; choice < (prompt + 1) * n; choice++) {
         lengths.set(choice, text.length)
-        await send(choiceOf(choice, text, null, logprobs))
+        await sendChoice(choiceOf(choice, text, null, logprobs))
       }
     }
     if (!scoresPrompt) for (const prompt of echoes.keys()) await echo(prompt, null)
@@ -156,10 +157,10 @@ async function stream(
       const sent = lengths.get(part.choice) ?? 0
       lengths.set(part.choice, sent + contentOf(part.events).length)
       const logprobs = part.logprobs.length === 0 ? null : answerLogprobs(part.logprobs, tokenBytes, sent)
-      for (const choice of completionChoices(part, logprobs)) await send(choice)
+      for (const choice of completionChoices(part, logprobs)) await sendChoice(choice)
     }
     if (!includeUsage) return
-    await frames.send({
+    await send({
       ...{ ...head, object: 'text_completion', choices: [], usage: usageOf(usage) },
       x_hfquant: timingsOf(exchange.record),
     })

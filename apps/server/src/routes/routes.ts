@@ -8,6 +8,7 @@ import { entities, gliner } from './entities.js'
 import { countMessageTokens, messages } from './messages.js'
 import { metricsText } from './metrics.js'
 import { listModels, showModel } from './models.js'
+import { ollamaChat, ollamaGenerate } from './ollama.js'
 import { health, ready } from './probes.js'
 import { detokenize, tokenize } from './tokenize.js'
 
@@ -37,6 +38,8 @@ const routesOf = (context: ServerContext): readonly Route[] => {
     post('/gliner', gliner(context)),
     post('/v1/messages', messages(context)),
     post('/v1/messages/count_tokens', countMessageTokens(context)),
+    post('/api/chat', ollamaChat(context)),
+    post('/api/generate', ollamaGenerate(context)),
     ...['', '/v1'].flatMap((below) => [
       post(`${below}/tokenize`, tokenize(context)),
       post(`${below}/detokenize`, detokenize(context)),

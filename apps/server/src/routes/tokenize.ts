@@ -1,14 +1,13 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { ServerContext } from '../context.js'
 import { demandDecoder, modelFor } from '../generate/begin-generation.js'
+import { renderChat } from '../generate/render-chat.js'
 import type { Exchange } from '../http/exchange.js'
 import { handle } from '../http/handle.js'
 import { bodyOf, type Fields, missing, optional, required, text, tokenIds, truth } from '../http/read-body.js'
 import type { LoadedDecoder } from '../models/loaded-model.js'
-import { forTemplate } from '../openai/chat-messages.js'
 import { readConversation } from '../openai/chat-request.js'
 import { modelName } from '../openai/fields.js'
-import { readTools } from '../openai/tool-fields.js'
 import type { EncodedPrompt } from '../text/protocol.js'
 
 /** `POST /tokenize`: how many tokens a text or a conversation has, and which. Waits in no queue. */
@@ -48,13 +47,8 @@ function readText(body: Fields): Encode {
 }
 
 function readChat(body: Fields): Encode {
-  const { messages, ...conversation } = readConversation(body)
-  const tools = readTools(body)?.tools
-  return ({ texts, chatTemplate }) =>
-    texts.runUnqueued({
-      ...{ kind: 'chat', tools, ...conversation },
-      messages: forTemplate(messages, chatTemplate),
-    })
+  const conversation = readConversation(body)
+  return (model) => renderChat(model, conversation, model.texts.runUnqueued)
 }
 
 /** Does something with the texts of a model, without generating. */

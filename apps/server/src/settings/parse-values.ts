@@ -1,14 +1,19 @@
 /** Milliseconds that a timer of the runtime holds; a longer one would end at once. */
 export const LONGEST_TIMER = 2 ** 31 - 1
 
-const SECONDS = { s: 1, m: 60, h: 3600 } as const
+const MILLISECONDS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const
 
-/** "5m", "90s", "30": milliseconds; -1 for ever. Undefined for anything else. */
+/** "5m", "90s", "1h30m", "30": milliseconds; below 0: -1, for ever. Undefined for anything else. */
 export function duration(value: string): number | undefined {
-  if (value === '-1') return -1
-  const [, digits, unit = 's'] = /^(\d{1,9}(?:\.\d+)?)([smh]?)$/.exec(value) ?? []
-  if (digits === undefined) return undefined
-  return Number(digits) * SECONDS[(unit || 's') as keyof typeof SECONDS] * 1000
+  const [, sign, text = ''] = /^(-?)((?:\d{1,9}(?:\.\d+)?(?:ms|[smh]))+|\d{1,9}(?:\.\d+)?)$/.exec(value) ?? []
+  if (sign === undefined) return undefined
+  if (sign === '-') return -1
+  const parts = [...text.matchAll(/([\d.]+)(ms|[smh]?)/g)]
+  return parts.reduce(
+    (sum, [, digits, unit]) =>
+      sum + Number(digits) * MILLISECONDS[(unit || 's') as keyof typeof MILLISECONDS],
+    0,
+  )
 }
 
 const BYTES: Readonly<Record<string, number>> = {

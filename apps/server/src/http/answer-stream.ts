@@ -4,39 +4,31 @@ import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
 const PAUSE_BYTES = 64 * 1024
 const RESUME_BYTES = 16 * 1024
 
-export interface EventStreamOptions {
+export interface AnswerStreamOptions {
   readonly headers: Readonly<OutgoingHttpHeaders>
   /** Milliseconds after which a client that reads nothing is given up. */
   readonly stallTimeout: number
-  /** Milliseconds without a frame after which a comment keeps the connection from being cut on its way. */
+  /** Milliseconds without a frame after which one that means nothing keeps the connection from being cut on its way. */
   readonly keepAlive: number
-  /** What is sent then. */
   readonly keepAliveFrame: string
   /** Called when the client was given up. */
   onStall(): void
 }
 
-/** Server-sent events on a response. */
-export interface EventStream {
-  /** Writes one event; resolves when the client has read enough of what is waiting for it. */
-  send(data: unknown, event?: string): Promise<void>
-  sendText(data: string): void
+/** Frames on a response, as they come. */
+export interface AnswerStream {
+  /** Writes one frame; resolves when the client has read enough of what is waiting for it. */
+  send(frame: string): Promise<void>
   /** The last frame of a stream that failed. There is no regular end then, so that no client takes the text for whole. */
   fail(frame: string): void
-  end(): void
+  /** @param frame the last one; empty for none. */
+  end(frame: string): void
 }
 
-export const dataFrame = (data: unknown, event?: string): string =>
-  `${event === undefined ? '' : `event: ${event}\n`}data: ${JSON.stringify(data)}\n\n`
-
 /** Sends the head of the answer at once. */
-export function openEventStream(response: ServerResponse, options: EventStreamOptions): EventStream {
+export function openAnswerStream(response: ServerResponse, options: AnswerStreamOptions): AnswerStream {
   const { keepAlive, keepAliveFrame, stallTimeout, onStall } = options
-  response.writeHead(200, {
-    ...options.headers,
-    'content-type': 'text/event-stream; charset=utf-8',
-    'x-accel-buffering': 'no',
-  })
+  response.writeHead(200, { ...options.headers, 'x-accel-buffering': 'no' })
   response.flushHeaders()
   const timer = setInterval(() => {
     if (response.writableLength === 0) response.write(keepAliveFrame)
@@ -71,11 +63,10 @@ export function openEventStream(response: ServerResponse, options: EventStreamOp
     timer.refresh()
   }
   return {
-    async send(data, event) {
-      write(dataFrame(data, event))
+    async send(frame) {
+      write(frame)
       if (response.writableLength > PAUSE_BYTES && !response.destroyed) await catchUp()
     },
-    sendText: (data) => write(`data: ${data}\n\n`),
     fail(frame) {
       stop()
       if (response.destroyed || response.writableEnded) return
@@ -83,7 +74,8 @@ export function openEventStream(response: ServerResponse, options: EventStreamOp
       if (response.writableLength > PAUSE_BYTES) response.destroy()
       else response.end(frame)
     },
-    end() {
+    end(frame) {
+      write(frame)
       stop()
       if (!response.destroyed) response.end()
     },
