@@ -232,6 +232,24 @@ describe('the client of Ollama', () => {
     expect(JSON.parse(message.content).kind).toMatch(/^(cat|dog)$/)
   })
 
+  it('finds the model, which can be pulled and not be changed', async () => {
+    const ollama = own()
+    const tiny = { model: 'tiny' }
+    const details = { family: 'llama', format: 'safetensors', parameter_size: expect.stringMatching(/^\d/) }
+    expect((await ollama.list()).models).toMatchObject([{ ...tiny, name: 'tiny', details }])
+    expect((await ollama.ps()).models).toMatchObject([{ ...tiny, details }])
+    expect(await ollama.show(tiny)).toMatchObject({ details, capabilities: ['completion', 'tools'] })
+    expect((await ollama.version()).version).toMatch(/^\d+\.\d+\.\d+$/)
+    expect(await ollama.pull(tiny)).toEqual({ status: 'success' })
+    for await (const { status } of await ollama.pull({ ...tiny, stream: true }))
+      expect(status).toBe('success')
+    const refused = [
+      ...[ollama.pull({ model: 'other' }), ollama.push(tiny), ollama.create({ ...tiny, from: 'other' })],
+      ...[ollama.copy({ source: 'tiny', destination: 'other' }), ollama.delete(tiny)],
+    ]
+    for (const one of refused) await expect(one).rejects.toMatchObject({ status_code: 404 })
+  })
+
   it('is told what is wrong in its own form, and frees its place when it leaves', async () => {
     await expect(clientOf('wrong').chat(asked)).rejects.toMatchObject({ status_code: 401 })
     const long = { ...asked, options: { num_predict: 400 } }

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { AutoModel, AutoModelForSequenceClassification, GLiNER } from 'hfquant'
+import { Ollama } from 'ollama'
 import OpenAI from 'openai'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createServer, type Server } from './server.js'
@@ -30,6 +31,7 @@ async function writeSentenceFiles(path: string): Promise<void> {
 let folder: string
 let server: Server
 let client: OpenAI
+let ollama: Ollama
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'hfquant-encoders-'))
   for (const [name, source] of Object.entries({
@@ -50,6 +52,7 @@ beforeAll(async () => {
   )
   const { url } = await server.listen({ port: 0 })
   await server.loaded()
+  ollama = new Ollama({ host: url })
   client = new OpenAI({ baseURL: `${url}/v1`, apiKey: 'any', maxRetries: 0 })
 }, 60_000)
 afterAll(async () => {
@@ -111,6 +114,31 @@ describe('embeddings', () => {
     expect(cut.status).toBe(200)
     const chat = await post('/v1/completions', { model: 'encoder', prompt: 'x' })
     expect(chat.body.error).toMatchObject({ code: 'unsupported_value', param: 'model' })
+  })
+})
+
+describe('embeddings of Ollama', () => {
+  it('have the length 1, and are of texts that are cut unless that is refused', async () => {
+    await using model = await AutoModel.fromPretrained(join(folder, 'encoder'))
+    const texts = ['the cat', 'a dog runs '.repeat(100)]
+    const expected = await model.embed(texts, { normalize: true })
+    const { embeddings, ...rest } = await ollama.embed({ model: 'encoder', input: texts })
+    for (const [index, vector] of expected.entries()) {
+      expect(Math.hypot(...embeddings[index]!)).toBeCloseTo(1, 5)
+      for (const [place, value] of vector.entries()) expect(embeddings[index]![place]).toBeCloseTo(value, 5)
+    }
+    expect(rest).toMatchObject({ model: 'encoder', prompt_eval_count: expect.any(Number) })
+    expect(rest.total_duration).toBeGreaterThan(0)
+    const [input] = texts
+    expect((await ollama.embed({ model: 'encoder', input: input! })).embeddings).toHaveLength(1)
+    expect((await ollama.embed({ model: 'encoder', input: [] })).embeddings).toEqual([])
+    await expect(ollama.embed({ model: 'encoder', input: texts, truncate: false })).rejects.toMatchObject({
+      ...{ status_code: 400, error: expect.stringContaining('input[1]') },
+    })
+    await expect(ollama.embed({ model: 'gliner', input: 'x' })).rejects.toMatchObject({ status_code: 400 })
+    const { models } = await ollama.ps()
+    const shown = await ollama.show({ model: 'encoder' })
+    expect([models.length, shown.capabilities]).toEqual([4, ['embedding']])
   })
 })
 

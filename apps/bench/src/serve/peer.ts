@@ -67,7 +67,16 @@ function decoder(
     }
   }
   return {
-    ...{ kind: 'decoder', contextLength, quantization: null, fingerprint: 'peer', warnings: [] },
+    ...{
+      kind: 'decoder',
+      contextLength,
+      quantization: null,
+      bytes: 0,
+      parameters: null,
+      dtype: '',
+      fingerprint: 'peer',
+      warnings: [],
+    },
     generator: { generate, contextLength, counters: NO_COUNTERS, score: noText, dispose: close },
     texts: { run: noText, runUnqueued: noText, close: async () => {} },
     tokenBytes: () => new Uint8Array(),

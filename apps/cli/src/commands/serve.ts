@@ -15,7 +15,9 @@ type ServeOptions = CommonOptions & { readonly config?: string } & Readonly<
 export function addServe(program: Command, setup: CommandSetup): void {
   const command = program
     .command('serve')
-    .description('Serve models to OpenAI clients: chats, completions, embeddings; and entities, with GLiNER.')
+    .description(
+      'Serve models to clients of OpenAI, Anthropic and Ollama: chats, completions, embeddings; and entities, with GLiNER.',
+    )
     .argument('[models...]', '[NAME=]MODEL each: a model folder, a GGUF file, or the hub id of a model')
   const options = setup.serverOptions
   if (options === undefined) {

@@ -37,7 +37,15 @@ async function served(reading: Partial<TextReading> = {}, options: Partial<Serve
   })
   const model = {
     ...{ kind: 'encoder', task: 'embed', encoder, contextLength: 8 },
-    ...{ quantization: null, fingerprint: '', warnings: [], dispose: async () => {} },
+    ...{
+      quantization: null,
+      bytes: 0,
+      parameters: null,
+      dtype: '',
+      fingerprint: '',
+      warnings: [],
+      dispose: async () => {},
+    },
     reading: {
       ...{ maxLength: 8, promptTokens: 2, textOf: (text: string) => `> ${text}` },
       texts: { run, runUnqueued: never, close: async () => {} },

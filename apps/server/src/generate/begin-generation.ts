@@ -23,11 +23,16 @@ export interface BegunGeneration {
   readonly parts: AsyncGenerator<ChoicePart>
 }
 
-/** Finds the model of a request, and checks that its key may ask it. */
+/**
+ * Finds the model of a request, and checks that its key may ask it.
+ *
+ * @param keepAlive as of a generation; undefined changes nothing.
+ */
 export function modelFor(
   { registry }: ServerContext,
   { record }: Exchange,
   name: string | undefined,
+  keepAlive?: number,
 ): ModelEntry {
   const entry = registry.find(name)
   const { key } = record
@@ -37,6 +42,7 @@ export function modelFor(
       param: 'model',
     })
   }
+  if (keepAlive !== undefined) entry.setKeepAlive(keepAlive)
   return entry
 }
 
@@ -54,8 +60,7 @@ export async function beginGeneration(
 ): Promise<BegunGeneration> {
   const { settings, limits, metrics } = context
   const { record, signal } = exchange
-  const entry = modelFor(context, exchange, request.model)
-  if (request.keepAlive !== undefined) entry.setKeepAlive(request.keepAlive)
+  const entry = modelFor(context, exchange, request.model, request.keepAlive)
   const undo: (() => void)[] = []
   const undoAll = () => {
     for (const step of undo.splice(0).reverse()) step()

@@ -4,6 +4,9 @@ import { setImmediate } from 'node:timers/promises'
 /** Milliseconds of work between two looks at what else is there to do. */
 const SLICE = 8
 
+/** Headers of an answer that is written piece by piece. */
+export const JSON_TYPE = { 'content-type': 'application/json; charset=utf-8' }
+
 /**
  * JSON of an object with one long list, written item by item: thousands of vectors in one go would keep the main thread
  * from everything else for a second.

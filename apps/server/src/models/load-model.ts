@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { readdir, readFile, stat } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
   type AnswerFormatSettings,
@@ -22,6 +22,7 @@ import { createGrammarCache } from '../text/grammar-cache.js'
 import { startTextThreads, type TextThreads } from '../text/text-threads.js'
 import { readChatTemplate } from './chat-template.js'
 import { readFileDefaults } from './file-defaults.js'
+import { type FolderFacts, readFolderFacts } from './folder-facts.js'
 import type { LoadedDecoder, LoadedEncoder, LoadedModel, QuantizationFacts } from './loaded-model.js'
 
 /** How a model is loaded. */
@@ -29,6 +30,8 @@ export interface ModelPlan {
   readonly name: string
   /** The folder that the name was resolved to when the server started. */
   readonly folder: string
+  /** Of the folder, when the server started. */
+  readonly facts: FolderFacts
   readonly dtype: string | undefined
   /** A recipe: float models are quantized while they are loaded. */
   readonly quantize: string | undefined
@@ -203,36 +206,37 @@ interface Measured {
 }
 
 async function factsOf(model: Measured, plan: ModelPlan) {
+  const inspection = await inspectModel(plan.folder).catch(() => {
+    // A kind of folder that cannot be inspected is served all the same.
+  })
+  const bytes = model.memoryFootprint()
+  const parameters = inspection?.parameters ?? null
   return {
-    quantization: await quantizationFacts(model, plan),
+    quantization: quantizationFacts(model, plan, parameters && (8 * bytes) / parameters),
+    ...{ bytes, parameters, dtype: plan.dtype ?? inspection?.dtype ?? '' },
     fingerprint: await fingerprintOf(plan),
     warnings: model.warnings,
     dispose: () => model.dispose(),
   }
 }
 
-async function quantizationFacts(model: Measured, plan: ModelPlan): Promise<QuantizationFacts | null> {
-  if (model.quantization === undefined) return null
-  const parameters = await inspectModel(plan.folder).then(
-    (inspection) => inspection.parameters,
-    // A kind of folder that cannot be inspected is served all the same.
-    () => undefined,
-  )
-  const bits = parameters === undefined ? null : (8 * model.memoryFootprint()) / parameters
+function quantizationFacts(
+  { quantization }: Measured,
+  { quantize }: ModelPlan,
+  bits: number | null,
+): QuantizationFacts | null {
+  if (quantization === undefined) return null
   return {
-    method: model.quantization.method,
-    recipe: plan.quantize ?? null,
+    method: quantization.method,
+    recipe: quantize ?? null,
     bits_per_weight: bits === null ? null : Number(bits.toFixed(3)),
   }
 }
 
 /** Of the files, and of how they are computed with: what decides about the tokens. */
 async function fingerprintOf({ folder, dtype, quantize, kvCacheDtype }: ModelPlan): Promise<string> {
-  const hash = createHash('sha256').update(JSON.stringify([dtype, quantize, kvCacheDtype]))
-  for (const name of (await readdir(folder)).sort()) {
-    const facts = await stat(join(folder, name))
-    if (facts.isFile()) hash.update(`${name}\0${facts.size}\0${Math.floor(facts.mtimeMs)}\0`)
-  }
+  const { digest } = await readFolderFacts(folder)
+  const hash = createHash('sha256').update(JSON.stringify([dtype, quantize, kvCacheDtype, digest]))
   return `hfq_${hash.digest('hex').slice(0, 12)}`
 }
 

@@ -27,6 +27,12 @@ export interface QuantizationFacts {
 
 interface LoadedFacts {
   readonly quantization: QuantizationFacts | null
+  /** Of the weights, in memory. */
+  readonly bytes: number
+  /** Values of the float model; null for a folder that cannot be inspected. */
+  readonly parameters: number | null
+  /** Precision of what is not quantized; empty where it is not known. */
+  readonly dtype: string
   /** Equal for equal weights, computed in the same way. */
   readonly fingerprint: string
   readonly contextLength: number

@@ -28,6 +28,8 @@ export interface ModelEntry {
   readonly users: number
   /** When it was last used, by the clock of `performance`. */
   readonly lastUsed: number
+  /** Milliseconds of idleness before the model is unloaded; -1 never. */
+  readonly keepAlive: number
   readonly admission: Admission
   /** Requests that are being rendered, or earlier; kept by the routes. */
   preparing: number
@@ -87,7 +89,7 @@ export function createModelEntry(options: ModelEntryOptions): ModelEntry {
   let state: ModelState = 'unloaded'
   let loaded: LoadedModel | undefined
   let loading: Promise<LoadedModel> | undefined
-  let keepAlive = options.keepAlive
+  let keepAlive = heldByTimer(options.keepAlive)
   let idleTimer: NodeJS.Timeout | undefined
   let crashes: number[] = []
   let restarting = false
@@ -139,7 +141,7 @@ export function createModelEntry(options: ModelEntryOptions): ModelEntry {
   const becomeIdle = () => {
     lastUsed = performance.now()
     clearTimeout(idleTimer)
-    if (keepAlive >= 0 && keepAlive <= LONGEST_TIMER) {
+    if (keepAlive >= 0) {
       idleTimer = setTimeout(() => void unload(), keepAlive)
       idleTimer.unref()
     }
@@ -204,6 +206,9 @@ export function createModelEntry(options: ModelEntryOptions): ModelEntry {
     get lastUsed() {
       return lastUsed
     },
+    get keepAlive() {
+      return keepAlive
+    },
     async use(signal) {
       signal.throwIfAborted()
       clearTimeout(idleTimer)
@@ -244,7 +249,7 @@ export function createModelEntry(options: ModelEntryOptions): ModelEntry {
       void restart()
     },
     setKeepAlive(milliseconds) {
-      keepAlive = milliseconds
+      keepAlive = heldByTimer(milliseconds)
     },
     unload,
     async close() {
@@ -259,6 +264,8 @@ export function createModelEntry(options: ModelEntryOptions): ModelEntry {
   }
   return entry
 }
+
+const heldByTimer = (milliseconds: number): number => (milliseconds > LONGEST_TIMER ? -1 : milliseconds)
 
 /** What `work` gives, unless the time or the signal is over first. */
 function within<T>(work: Promise<T>, milliseconds: number, signal: AbortSignal): Promise<T> {

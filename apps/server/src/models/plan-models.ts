@@ -1,11 +1,12 @@
 import { existsSync } from 'node:fs'
-import { readdir, readFile, stat } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ConfigError, modelFolder, resolveModel } from 'hfquant'
 import { automaticCacheMemory } from '../settings/cache-memory.js'
 import type { ServerSettings } from '../settings/options.js'
 import { ServerUsageError } from '../settings/resolve-settings.js'
 import { usableCores } from '../settings/threads.js'
+import { readFolderFacts } from './folder-facts.js'
 import { GLINER_CONFIG, type ModelPlan } from './load-model.js'
 
 /** One model of a server. */
@@ -35,12 +36,13 @@ export async function planModels(
   const { maxSequences, toolFormat, reasoning } = settings
   const chatTemplate = file === undefined ? undefined : await readTemplate(file)
   const folders = await Promise.all(Object.values(models).map(({ path }) => folderOf(path)))
-  const kvCacheMemory =
-    settings.kvCacheMemory ?? automaticCacheMemory(await weightBytes(folders), folders.length)
+  const facts = await Promise.all(folders.map(readFolderFacts))
+  const weightBytes = facts.reduce((sum, one) => sum + one.weightBytes, 0)
+  const kvCacheMemory = settings.kvCacheMemory ?? automaticCacheMemory(weightBytes, folders.length)
   return Promise.all(
     Object.entries(models).map(async ([name, { dtype, quantize }], index) => ({
       ...{ name, generationConfig, kvCacheDtype, threads, chatTemplate, maxSequences, kvCacheMemory },
-      ...{ toolFormat, reasoning, folder: folders[index]! },
+      ...{ toolFormat, reasoning, folder: folders[index]!, facts: facts[index]! },
       dtype: dtype ?? settings.dtype,
       quantize: quantize ?? settings.quantize,
     })),
@@ -50,17 +52,6 @@ export async function planModels(
 /** GLiNER has a configuration of its own, which no other model is found by. */
 const folderOf = async (path: string): Promise<string> =>
   existsSync(join(path, GLINER_CONFIG)) ? path : modelFolder(await resolveModel(path))
-
-/** Bytes of the files of weights. */
-async function weightBytes(folders: readonly string[]): Promise<number> {
-  let bytes = 0
-  for (const folder of folders) {
-    for (const name of await readdir(folder)) {
-      if (/\.(safetensors|bin|gguf)$/.test(name)) bytes += (await stat(join(folder, name))).size
-    }
-  }
-  return bytes
-}
 
 const readTemplate = (file: string): Promise<string> =>
   readFile(file, 'utf8').catch((cause: NodeJS.ErrnoException) => {

@@ -10,7 +10,7 @@ export interface Registry {
    * @throws ApiError model_not_found
    */
   find(name: string | undefined): ModelEntry
-  /** The same, by its exact name or an alias. */
+  /** The same, by its exact name or an alias; clients of Ollama may write the tag "latest" behind a name. */
   findExactly(name: string): ModelEntry
 }
 
@@ -19,7 +19,7 @@ export function createRegistry(entries: readonly ModelEntry[]): Registry {
     entries.flatMap((entry) => [entry.name, ...entry.aliases].map((name) => [name, entry])),
   )
   const findExactly = (name: string): ModelEntry => {
-    const entry = byName.get(name)
+    const entry = byName.get(name) ?? byName.get(name.replace(/:latest$/, ''))
     if (entry !== undefined) return entry
     throw new ApiError(
       'model_not_found',

@@ -67,7 +67,7 @@ export const toldLogprobs = (
 const nanoseconds = (from: number, to: number): number => Math.max(Math.round((to - from) * 1e6), 0)
 
 /** Since the request was received. Until it has its place counts as loading, which is most of it where the model is loaded. */
-function durations({ received, admitted = received, firstToken = admitted, ended }: RequestRecord) {
+export function durations({ received, admitted = received, firstToken = admitted, ended }: RequestRecord) {
   const end = ended ?? performance.now()
   return {
     total_duration: nanoseconds(received, end),

@@ -1,3 +1,6 @@
+/** The release of Ollama whose API is followed: clients look for what a server can do by it. */
+export const OLLAMA_VERSION = '0.12.11'
+
 export const isOllamaPath = (url: string): boolean => /^\/api(\/|\?|$)/.test(url)
 
 /** Why a path of Ollama's API is none of this server's. */

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { OLLAMA_STREAM } from '../ollama/ollama-answer.js'
 import { type StubServer, stubServer } from '../testing/test-server.fixture.js'
 
 const hello = { model: 'stub', messages: [{ role: 'user', content: 'Hello' }] }
@@ -134,6 +135,17 @@ describe('a chat of Ollama', () => {
     expect(JSON.parse(body).logprobs).toMatchObject([{ token: 'x', logprob: -1, top_logprobs: [{}] }, {}])
     const lines = linesOf((await chat(stub, logprobs)).body)
     expect(lines.map((line) => line.logprobs?.[0].token)).toEqual(['x', 'y', undefined])
+  })
+
+  it('is kept open by what no client reads', () => {
+    const { keepAliveFrame, frame } = OLLAMA_STREAM
+    const lines = keepAliveFrame + frame({ done: false }) + keepAliveFrame + frame({ done: true })
+    expect(
+      lines
+        .split('\n')
+        .slice(0, -1)
+        .map((line) => JSON.parse(line)),
+    ).toEqual([{ done: false }, { done: true }])
   })
 
   it('that fails ends with a line of the error, and without an end', async () => {

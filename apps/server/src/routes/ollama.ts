@@ -1,12 +1,13 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { ServerContext } from '../context.js'
 import { type AnswerPart, countUsage, wholeAnswer } from '../generate/answer-parts.js'
-import { type BegunGeneration, beginGeneration, modelFor } from '../generate/begin-generation.js'
+import { type BegunGeneration, beginGeneration } from '../generate/begin-generation.js'
 import { continued, renderChat } from '../generate/render-chat.js'
 import type { Exchange } from '../http/exchange.js'
 import { type Answer, handle } from '../http/handle.js'
 import { streamAnswer } from '../http/stream-answer.js'
 import type { LoadedDecoder } from '../models/loaded-model.js'
+import { loadOrUnload } from '../ollama/load-or-unload.js'
 import {
   answerEnd,
   chatMessage,
@@ -79,18 +80,13 @@ function encodePrompt(
 /** What every line says. */
 const headOf = (model: string) => ({ model, created_at: new Date().toISOString() })
 
-/** A request that asks nothing loads the model, or unloads it where it is not to be kept alive. */
 async function loadOnly(
   context: ServerContext,
   exchange: Exchange,
   { model, keepAlive }: OllamaRequest,
   write: WriteSaid,
 ): Promise<Answer> {
-  const entry = modelFor(context, exchange, model)
-  if (keepAlive !== undefined) entry.setKeepAlive(keepAlive)
-  if (keepAlive === 0) await entry.unload()
-  else (await entry.use(exchange.signal)).release()
-  const done_reason = keepAlive === 0 ? 'unload' : 'load'
+  const { entry, done_reason } = await loadOrUnload(context, exchange, model, keepAlive)
   return { body: { ...headOf(entry.name), ...write({}), done: true, done_reason } }
 }
 

@@ -9,6 +9,8 @@ import { countMessageTokens, messages } from './messages.js'
 import { metricsText } from './metrics.js'
 import { listModels, showModel } from './models.js'
 import { ollamaChat, ollamaGenerate } from './ollama.js'
+import { ollamaEmbed } from './ollama-embed.js'
+import { ollamaPs, ollamaPull, ollamaShow, ollamaTags, ollamaVersion } from './ollama-models.js'
 import { health, ready } from './probes.js'
 import { detokenize, tokenize } from './tokenize.js'
 
@@ -40,6 +42,12 @@ const routesOf = (context: ServerContext): readonly Route[] => {
     post('/v1/messages/count_tokens', countMessageTokens(context)),
     post('/api/chat', ollamaChat(context)),
     post('/api/generate', ollamaGenerate(context)),
+    post('/api/embed', ollamaEmbed(context)),
+    get('/api/version', ollamaVersion()),
+    get('/api/tags', ollamaTags(context)),
+    get('/api/ps', ollamaPs(context)),
+    post('/api/show', ollamaShow(context)),
+    post('/api/pull', ollamaPull(context)),
     ...['', '/v1'].flatMap((below) => [
       post(`${below}/tokenize`, tokenize(context)),
       post(`${below}/detokenize`, detokenize(context)),
