@@ -19,7 +19,7 @@ import { formatSettings } from './config/format-settings.js'
 import { checkSettings, readSettings } from './config/read-settings.js'
 import { recoverSettings } from './config/recover-settings.js'
 import { type AwqSettings, DEFAULTS, KNOWN_KEYS, LOADING, VERSIONS } from './config/settings.js'
-import { CODES_IN_WORD } from './format/layout.js'
+import { conversion, obstacleOf } from './conversion.js'
 import { madeFormat } from './format/made-format.js'
 import { storedFormat } from './format/stored-format.js'
 
@@ -60,6 +60,7 @@ export const awq: DefinedQuantizer<AwqSettings> = defineQuantizer<AwqSettings>({
       return { ...settings, dataset: null }
     },
   },
+  convert: conversion,
 })
 
 function chooseFormat(
@@ -71,17 +72,10 @@ function chooseFormat(
     if (stored?.tensors.has('qweight') !== true) return skip('is stored in float')
     return storedFormat(weight, { arrangement: VERSIONS[version]!, groupSize, zeroPoint }, stored)
   }
-  const { path, outFeatures, inFeatures } = weight
-  if (!IN_BLOCK.test(path)) return skip('is outside of the blocks')
-  if (outFeatures % CODES_IN_WORD !== 0)
-    return skip(`has ${outFeatures} output features, no multiple of ${CODES_IN_WORD}`)
-  if (groupSize !== -1 && inFeatures % groupSize !== 0)
-    return skip(`has ${inFeatures} input features, no multiple of ${groupSize}`)
+  const obstacle = obstacleOf(weight, groupSize)
+  if (obstacle !== undefined) return skip(obstacle)
   return madeFormat(weight, { groupSize, reference: referenceRange })
 }
-
-/** Blocks are the members of a list of modules: "model.layers.0.mlp.up_proj". */
-const IN_BLOCK = /(^|\.)\d+\./
 
 /**
  * @throws CapabilityError FORMAT_LOAD_ONLY for what can be read and not made; ConfigError CALIBRATION_MISSING, FIELD_VALUE.

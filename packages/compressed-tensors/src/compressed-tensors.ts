@@ -14,6 +14,7 @@ import {
   METHOD,
   readSettings,
 } from './config/settings.js'
+import { conversion } from './conversion.js'
 import { storedFormat } from './format/stored-format.js'
 import { madeFormat } from './make/made-format.js'
 import { recoverSettings } from './recover-settings.js'
@@ -50,6 +51,7 @@ export const compressedTensors: DefinedQuantizer<CompressedTensorsSettings> =
       carries: (name) => CARRIED.test(name),
       recover: recoverSettings,
     },
+    convert: conversion,
   })
 
 /** Scales of keys and values, and those beside weights that are not compressed yet. */

@@ -32,17 +32,20 @@ export type {
   CalibrationRules,
   ConfigRules,
   ConfigUse,
+  ConversionRules,
   FileRules,
   ModelOutline,
   QuantizerDefinition,
   Selection,
   SelectionOutcome,
+  WeightOnGrid,
 } from './contract/definition.js'
 export type {
   Component,
   ComponentRows,
   FinalShapes,
   FloatRows,
+  IntegerForm,
   KernelCall,
   LoweringInput,
   QuantizedFormat,
@@ -58,6 +61,7 @@ export type {
   NodeOptions,
   PieceOutput,
 } from './contract/graph.js'
+export type { IntegerCodes, IntegerGrid } from './contract/integer-codes.js'
 export type { JsonObject } from './contract/json.js'
 export type {
   CheckpointHeaders,
@@ -81,6 +85,7 @@ export type {
   StoredObject,
 } from './contract/stored-object.js'
 export type { Dtype, FloatDtype, TensorInfo } from './contract/tensor.js'
+export { type CommonGrid, commonGrid } from './dispatch/common-grid.js'
 export { type ConfigFields, configFields } from './dispatch/config-fields.js'
 export { type DefinedQuantizer, defineQuantizer } from './dispatch/define-quantizer.js'
 export { MethodConfig, type OptionRules, OptionsConfig } from './dispatch/method-config.js'

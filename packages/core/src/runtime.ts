@@ -29,6 +29,7 @@ export {
   type MergedQuantization,
   type QuantizationConfigInput,
 } from './dispatch/auto-quantizer.js'
+export { findConversion } from './dispatch/find-conversion.js'
 export { floatTensors } from './dispatch/float-tensors.js'
 export { FormatQuantizer } from './dispatch/format-quantizer.js'
 export {

@@ -16,6 +16,7 @@ import { checkSettings, readSettings } from './config/read-settings.js'
 import { refuseLostConfig } from './config/refuse-lost-config.js'
 import { remarksOn } from './config/remarks.js'
 import type { GptqSettings } from './config/settings.js'
+import { conversion } from './conversion.js'
 import { chooseFormat } from './format/choose-format.js'
 import { settleZeroPoints } from './format/settle-zero-points.js'
 
@@ -61,6 +62,7 @@ export const gptq: DefinedQuantizer<GptqSettings> = defineQuantizer<GptqSettings
       return { ...settings, format, dataset: null }
     },
   },
+  convert: conversion,
 })
 
 /**

@@ -74,6 +74,8 @@ export {
   type ClassifiedToken,
   type ClassifiedTokens,
   type CompiledModel,
+  type ConvertModelOptions,
+  type ConvertModelResult,
   checkToolChoice,
   checkTools,
   collectAnswer,
@@ -151,5 +153,5 @@ export {
   recipeNames,
 } from './backends.js'
 export { HubError, type HubErrorCode, type ResolveModelOptions, resolveModel } from './hub/index.js'
-export { compileModel, inspectModel, quantizeModel } from './model-folders.js'
+export { compileModel, convertModel, inspectModel, quantizeModel } from './model-folders.js'
 export * from './pipeline/index.js'

@@ -40,6 +40,21 @@ export const quantizeModel = (
   transformers.quantizeModel(folder, out, options, wantedOf(folder, options?.signal))
 
 /**
+ * Writes a model that is quantized with one method as another one stores it, weight by weight. Codes, zero points and scales
+ * keep their values, and scales their dtype, so that both models compute the same.
+ *
+ * @throws as `fromPretrained` and `savePretrained`; ConfigError MODEL_FLOAT for a model that is not quantized;
+ * CapabilityError CONVERSION_TARGET for a method that stores no weights of others, and CONVERSION_INEXACT, naming the module,
+ * for what the method cannot store unchanged; `out` is complete, or as it was before.
+ */
+export const convertModel = (
+  folder: string,
+  out: string,
+  options: transformers.ConvertModelOptions,
+): Promise<transformers.ConvertModelResult> =>
+  transformers.convertModel(folder, out, options, wantedOf(folder, options?.signal))
+
+/**
  * Compiles a model of any kind into the cache folder, for starts with the same options; one that is there already is left
  * as it is. The first use of a model does the same, of a larger one after it has answered. Of a GLiNER that reads labels by
  * themselves, what reads the texts is compiled; the rest is at the first use.

@@ -5,6 +5,11 @@ export {
   removeCompiledModels,
 } from './auto/compile/compiled-models.js'
 export { compileModel } from './auto/compile-model.js'
+export {
+  type ConvertModelOptions,
+  type ConvertModelResult,
+  convertModel,
+} from './auto/convert-model.js'
 export { CausalLM } from './auto/decoder/causal-lm.js'
 export type { ChatOptions } from './auto/decoder/chat-prompt.js'
 export type { Prompt, TokenIds } from './auto/decoder/check-tokens.js'
@@ -61,6 +66,7 @@ export { isPrecision, registerInt8 } from './auto/open/quantize-argument.js'
 export { type QuantizeModelOptions, type QuantizeModelResult, quantizeModel } from './auto/quantize-model.js'
 export type { ModelMemory } from './auto/shared/memory.js'
 export { untilAborted } from './auto/shared/until-aborted.js'
+export type { WriteFolderOptions, WrittenModel } from './auto/shared/write-folder.js'
 export type { ModelQuantization } from './auto/weights/quantization.js'
 export type { Weights } from './auto/weights/weights.js'
 export * from './chat/index.js'

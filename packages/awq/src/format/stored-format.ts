@@ -9,6 +9,7 @@ import {
 } from '@hfquant/core'
 import { awqFormat } from './awq-format.js'
 import { type GroupValues, readGroupValues } from './group-values.js'
+import { integerForm } from './integer-form.js'
 import {
   ARRANGEMENTS,
   type Arrangement,
@@ -61,8 +62,9 @@ export async function storedFormat(
     ...{ arrangement, groupSize, scaleDtype, zeroKey },
     ...{ symmetric: zeroKey === undefined, hasFractions: false },
   }
-  return awqFormat({
-    layout: stored.trusted ? layout : { ...layout, ...(await lookAtGroups(weight, layout, tensors)) },
+  const seen = stored.trusted ? layout : { ...layout, ...(await lookAtGroups(weight, layout, tensors)) }
+  const format = awqFormat({
+    layout: seen,
     components: tensors.keys.map((key) => tensors.component(key, 'whole')),
     warnings:
       arrangement === promised.arrangement
@@ -71,6 +73,7 @@ export async function storedFormat(
             `tensors are arranged as "${arrangement}", although the config says "${promised.arrangement}"; read as "${arrangement}"`,
           ],
   })
+  return { ...format, integers: integerForm(seen, tensors.keys) }
 }
 
 const HINT =

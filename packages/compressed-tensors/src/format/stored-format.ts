@@ -12,6 +12,7 @@ import { findScheme } from '../config/find-scheme.js'
 import type { Scheme } from '../config/scheme.js'
 import { checkValues } from './check-values.js'
 import { compressedFormat } from './compressed-format.js'
+import { integerForm } from './integer-form.js'
 import { PACKED, SCALE, WEIGHT } from './layout.js'
 import { readLayout } from './read-layout.js'
 
@@ -31,9 +32,11 @@ export async function storedFormat(
   if (!tensors.has(PACKED) && isFloatDtype(tensors.part(WEIGHT).dtype)) return skip('is stored in float')
   tensors.part(SCALE)
   const read = (scheme: Scheme) => readLayout(weight, scheme, tensors)
-  const layout = read(schemeOf(weight, groups, stored, read))
-  const groupOf = await checkValues(weight, layout, tensors)
-  return compressedFormat({ ...layout, groupOf }, weight)
+  const scheme = schemeOf(weight, groups, stored, read)
+  const found = read(scheme)
+  const layout = { ...found, groupOf: await checkValues(weight, found, tensors) }
+  const integers = integerForm(weight, layout, scheme)
+  return { ...compressedFormat(layout, weight), ...(integers && { integers }) }
 }
 
 /** The group that names the module; where none does, the only one that its tensors fit. */

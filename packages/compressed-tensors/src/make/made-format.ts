@@ -4,18 +4,17 @@ import {
   type Component,
   type ComponentRows,
   type KernelCall,
-  packStream,
   type QuantizedFormat,
   type Skip,
   skip,
   type WeightInfo,
-  wordsFor,
 } from '@hfquant/core'
 import { installedFile } from '@hfquant/kernels'
 import type { QuantizationArguments } from '../config/quantization-arguments.js'
 import type { Scheme } from '../config/scheme.js'
 import { compressedFormat } from '../format/compressed-format.js'
-import { PACKED, SCALE, SHAPE, WEIGHT, type WeightLayout, ZERO_POINT } from '../format/layout.js'
+import { PACKED, SCALE, WEIGHT, type WeightLayout, ZERO_POINT } from '../format/layout.js'
+import { type PackedLayout, packedFormat, packZeros, writeShape } from './packed-format.js'
 import type { RoundFloatsParams } from './round-floats.js'
 import type { RoundIntegersParams } from './round-integers.js'
 
@@ -35,57 +34,67 @@ export function madeFormat(weight: WeightInfo, scheme: Scheme | undefined): Quan
 }
 
 function integerFormat(weight: WeightInfo, scheme: Scheme, groupSize: number): QuantizedFormat {
-  const { outFeatures, inFeatures, dtype } = weight
+  const { outFeatures, inFeatures, dtype: scaleDtype } = weight
   const { numBits: bits, symmetric } = scheme.weights!
   const packed = scheme.format === 'pack-quantized'
-  const groups = inFeatures / groupSize
+  const activations = scheme.inputActivations && {
+    ...{ symmetric: scheme.inputActivations.symmetric, dynamic: true as const },
+  }
+  const layout: PackedLayout = {
+    ...{ bits, groupSize, symmetric, scaleDtype },
+    ...(activations && { activations }),
+  }
   const zeroRows: Component = {
     key: packed ? ZERO_ROWS : ZERO_POINT,
     dtype: 'int8',
-    shape: [outFeatures, groups],
-  }
-  const zeroWords = wordsFor(outFeatures, bits)
-  const components: readonly Component[] = packed
-    ? [
-        { key: PACKED, dtype: 'int32', shape: [outFeatures, wordsFor(inFeatures, bits)] },
-        { key: SCALE, dtype, shape: [outFeatures, groups] },
-        { key: SHAPE, dtype: 'int64', shape: [2], layout: 'whole' },
-        ...(symmetric
-          ? []
-          : [{ key: ZERO_POINT, dtype: 'int32', shape: [zeroWords, groups], layout: 'whole' } as const]),
-      ]
-    : [
-        { key: WEIGHT, dtype: 'int8', shape: [outFeatures, inFeatures] },
-        { key: SCALE, dtype, shape: [outFeatures, groups] },
-        ...(symmetric ? [] : [zeroRows]),
-      ]
-  const layout: WeightLayout = {
-    ...{ codes: { kind: packed ? 'packed' : 'int8', bits }, scales: { kind: 'float', dtype }, components },
-    ...{ block: [1, groupSize], groupOf: undefined },
-    zeros: symmetric ? undefined : packed ? 'packed' : 'int8',
-    activations:
-      scheme.inputActivations === null
-        ? undefined
-        : { symmetric: scheme.inputActivations.symmetric, dynamic: true },
+    shape: [outFeatures, inFeatures / groupSize],
   }
   const params: Omit<RoundIntegersParams, 'dtype' | 'rows' | 'columns'> = {
-    ...{ bits, groupSize, symmetric, packed, scaleDtype: dtype },
+    ...{ bits, groupSize, symmetric, packed, scaleDtype },
   }
   const keys = [packed ? PACKED : WEIGHT, SCALE, ...(symmetric ? [] : [zeroRows.key])]
   return {
-    ...compressedFormat(layout, weight),
+    ...(packed ? packedFormat(weight, layout) : byteFormat(weight, layout, zeroRows)),
     quantizeKernel: () => ownKernel('roundIntegers', params, keys),
     ...(packed && !symmetric && { scratch: () => [zeroRows] }),
     ...(packed && {
       finish(parts: ComponentRows) {
-        const shape = parts.bytes(SHAPE)
-        new BigInt64Array(shape.buffer, shape.byteOffset, 2).set([BigInt(outFeatures), BigInt(inFeatures)])
-        if (!symmetric)
-          packZeros(parts.int8(ZERO_ROWS), parts.int32(ZERO_POINT), { bits, groups, rows: outFeatures })
+        writeShape(parts, weight)
+        if (symmetric) return undefined
+        const zeros = parts.int8(ZERO_ROWS)
+        const middle = 2 ** (bits - 1)
+        packZeros(
+          Uint8Array.from(zeros, (zero) => zero + middle),
+          outFeatures,
+          bits,
+          parts.int32(ZERO_POINT),
+        )
         return undefined
       },
     }),
   }
+}
+
+/** A code in each byte. */
+function byteFormat(
+  weight: WeightInfo,
+  { bits, groupSize, symmetric, scaleDtype: dtype, activations }: PackedLayout,
+  zeros: Component,
+): QuantizedFormat {
+  const { outFeatures, inFeatures } = weight
+  const components: readonly Component[] = [
+    { key: WEIGHT, dtype: 'int8', shape: [outFeatures, inFeatures] },
+    { key: SCALE, dtype, shape: [outFeatures, inFeatures / groupSize] },
+    ...(symmetric ? [] : [zeros]),
+  ]
+  return compressedFormat(
+    {
+      ...{ codes: { kind: 'int8', bits }, scales: { kind: 'float', dtype }, components },
+      ...{ block: [1, groupSize], groupOf: undefined, activations },
+      zeros: symmetric ? undefined : 'int8',
+    },
+    weight,
+  )
 }
 
 function floatFormat(weight: WeightInfo, _scheme: Scheme): QuantizedFormat {
@@ -112,22 +121,6 @@ const ownKernel = (kernel: string, params: object, components: readonly string[]
   ...{ kernel, components, params: params as KernelCall['params'] & object },
   module: pathToFileURL(installedFile('@hfquant/compressed-tensors/kernels', import.meta.url)).href,
 })
-
-/** Signed zero points [N, G] to words [ceil(N·bits / 32), G], a stream of bits along the rows of each column. */
-function packZeros(
-  zeros: Int8Array,
-  words: Int32Array,
-  { bits, groups, rows }: { readonly bits: number; readonly groups: number; readonly rows: number },
-): void {
-  const fields = new Uint8Array(rows)
-  const height = wordsFor(rows, bits)
-  for (let group = 0; group < groups; group++) {
-    for (let row = 0; row < rows; row++) fields[row] = zeros[row * groups + group]! + 2 ** (bits - 1)
-    const column = new Int32Array(height)
-    packStream(fields, bits, column)
-    for (let at = 0; at < height; at++) words[at * groups + group] = column[at]!
-  }
-}
 
 /** @throws CapabilityError FORMAT_LOAD_ONLY */
 function refuseLoadOnly(scheme: Scheme): void {

@@ -1,5 +1,6 @@
 import type { CalibrationContext } from './calibration-context.js'
 import type { QuantizedFormat, Skip, WeightInfo } from './format.js'
+import type { IntegerGrid } from './integer-codes.js'
 import type { JsonObject } from './json.js'
 import type { CheckpointHeaders, ConfigFile, Environment, FormatContext, SavedTensor } from './quantizer.js'
 import type { ObjectFlattener } from './stored-object.js'
@@ -30,6 +31,25 @@ export interface QuantizerDefinition<Config> {
   readonly files?: FileRules<Config>
   /** For methods that need the whole model, or data, to quantize its weights. */
   readonly calibrate?: CalibrationRules<Config>
+  /** For methods that weights of other methods can be stored with as they are. */
+  readonly convert?: ConversionRules<Config>
+}
+
+/** How models come to a method that are quantized with another one: their codes, scales and zero points stay what they are. */
+export interface ConversionRules<Config> {
+  /**
+   * The config of a model with these weights, in the order of the model; there is at least one.
+   *
+   * @throws CapabilityError for weights that no config of the method describes together; see `commonGrid`.
+   */
+  config(weights: readonly WeightOnGrid[]): Config
+  /** A format with `pack`; or why the method has none for such a weight. */
+  formatFor(weight: WeightInfo, grid: IntegerGrid, config: Config): QuantizedFormat | Skip
+}
+
+export interface WeightOnGrid {
+  readonly weight: WeightInfo
+  readonly grid: IntegerGrid
 }
 
 /** `quantization_config` of config.json. */

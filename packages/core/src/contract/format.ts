@@ -1,4 +1,5 @@
 import type { GraphBuilder, GraphValue } from './graph.js'
+import type { IntegerCodes, IntegerGrid } from './integer-codes.js'
 import type { StoredBytes } from './stored-bytes.js'
 import type { Dtype, FloatDtype } from './tensor.js'
 
@@ -130,6 +131,20 @@ export interface QuantizedFormat {
    * Absent or undefined: looked up in the dequantized table.
    */
   lowerEmbedding?(graph: GraphBuilder, layer: LoweringInput): GraphValue | undefined
+  /**
+   * A stored weight as integers, from which another method can make its own tensors without losing a bit; or why it is more
+   * than that. Absent: a format of something else, which is not converted.
+   */
+  readonly integers?: IntegerForm | Skip
+  /** Stores such integers, on the grid that the format was chosen for, bit for bit; all components entirely. */
+  pack?(integers: IntegerCodes, out: ComponentRows, weight: WeightInfo): void
+}
+
+/** What the tensors of a weight say, out of the order in which its method packs them. */
+export interface IntegerForm {
+  readonly grid: IntegerGrid
+  /** @param stored all components, entirely. */
+  unpack(stored: ComponentRows, weight: WeightInfo): IntegerCodes
 }
 
 /** A module left in float, and why. */

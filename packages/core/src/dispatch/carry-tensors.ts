@@ -1,6 +1,6 @@
 import type { Checkpoint } from '../load/checkpoint.js'
 import { ownerPath } from '../shell/join-path.js'
-import { findModule, walkModules } from '../shell/module.js'
+import { findModule, joinPath, walkModules } from '../shell/module.js'
 import { Parameter } from '../shell/parameter.js'
 import { QuantizedModule } from '../shell/quantized-module.js'
 import type { Shell } from '../shell/shell.js'
@@ -25,9 +25,19 @@ export function carryTensors(
 }
 
 /** Takes them out again: they say nothing of a model in float. */
-export function dropCarried({ root }: Shell): void {
-  for (const [, module] of walkModules(root)) {
-    if (module instanceof QuantizedModule) continue
-    for (const [key, { isComponent }] of module.parameters) if (isComponent) module.parameters.delete(key)
-  }
+export function dropCarried(shell: Shell): void {
+  for (const { module, key } of carried(shell)) module.parameters.delete(key)
 }
+
+/** Names of the tensors that are carried along. */
+export const carriedTensors = (shell: Shell): readonly string[] =>
+  carried(shell).map(({ path, key }) => joinPath(path, key))
+
+const carried = ({ root }: Shell) =>
+  [...walkModules(root)].flatMap(([path, module]) =>
+    module instanceof QuantizedModule
+      ? []
+      : [...module.parameters].flatMap(([key, { isComponent }]) =>
+          isComponent ? [{ path, module, key }] : [],
+        ),
+  )

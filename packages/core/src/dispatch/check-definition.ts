@@ -1,6 +1,7 @@
 import type {
   CalibrationRules,
   ConfigRules,
+  ConversionRules,
   FileRules,
   QuantizerDefinition,
   Selection,
@@ -42,18 +43,20 @@ function whatIsWrong(definition: unknown): string | undefined {
   if (typeof quantMethod !== 'string' || !/^[a-z0-9][a-z0-9_-]*$/.test(quantMethod)) {
     return `quantMethod is ${quote(quantMethod)}, expected lower-case letters, digits, "_" and "-"`
   }
-  const { config, files = {}, calibrate } = definition
+  const { config, files = {}, calibrate, convert } = definition
   return (
     wrongMember(definition, DEFINITION) ??
     wrongMember(config, CONFIG, 'config') ??
     wrongMember(files, FILES, 'files') ??
-    (calibrate === undefined ? undefined : wrongMember(calibrate, CALIBRATE, 'calibrate'))
+    (calibrate === undefined ? undefined : wrongMember(calibrate, CALIBRATE, 'calibrate')) ??
+    (convert === undefined ? undefined : wrongMember(convert, CONVERT, 'convert'))
   )
 }
 
 const DEFINITION: Members<QuantizerDefinition<unknown>> = {
   ...{ specVersion: 'value', quantMethod: 'value', revision: 'value' },
   ...{ config: 'value', select: 'function?', formatFor: 'async', files: 'value', calibrate: 'value' },
+  convert: 'value',
 }
 
 const CONFIG: Members<ConfigRules<unknown>> = {
@@ -76,6 +79,8 @@ const FILES: Members<FileRules<unknown>> = {
 }
 
 const CALIBRATE: Members<CalibrationRules<unknown>> = { defers: 'function', run: 'async' }
+
+const CONVERT: Members<ConversionRules<unknown>> = { config: 'function', formatFor: 'function' }
 
 /** A member that nobody knows would be passed over without a word. */
 function wrongMember(owner: unknown, members: Members<object>, group?: string): string | undefined {

@@ -12,13 +12,16 @@ import { type Members, wrongFunction } from './wrong-function.js'
  */
 export function checkFormat(choice: QuantizedFormat | Skip, weight: WeightInfo, quantMethod: string): void {
   const wrong = whatIsWrong(choice, weight)
-  if (wrong === undefined) return
-  throw new ConfigError('FORMAT_INVALID', `what ${quantMethod} says of ${weight.path} is wrong: ${wrong}`, {
-    module: weight.path,
+  if (wrong !== undefined) throw formatInvalid(wrong, weight, quantMethod)
+}
+
+/** The error about what a method says of a weight. */
+export const formatInvalid = (wrong: string, { path }: WeightInfo, quantMethod: string): ConfigError =>
+  new ConfigError('FORMAT_INVALID', `what ${quantMethod} says of ${path} is wrong: ${wrong}`, {
+    module: path,
     field: 'formatFor',
     hint: 'See QuantizedFormat of @hfquant/core, and docs/write-a-backend.md.',
   })
-}
 
 function whatIsWrong(choice: QuantizedFormat | Skip, weight: WeightInfo): string | undefined {
   if (typeof choice !== 'object' || choice === null)
@@ -34,7 +37,7 @@ const MEMBERS: Members<QuantizedFormat> = {
   ...{ name: 'value', warnings: 'value', rowsPerStep: 'value', sizesDependOnValues: 'value', bias: 'value' },
   ...{ components: 'function', scratch: 'function?', quantize: 'function?', quantizeKernel: 'function?' },
   ...{ finish: 'function?', dequantize: 'function', dequantizeKernel: 'function?' },
-  ...{ lower: 'function?', lowerEmbedding: 'function?' },
+  ...{ lower: 'function?', lowerEmbedding: 'function?', integers: 'value', pack: 'function?' },
 }
 
 function wrongMember(format: QuantizedFormat): string | undefined {

@@ -3,6 +3,7 @@ import type { JsonObject } from '../contract/json.js'
 import type { CheckpointHeaders, QuantizationConfig } from '../contract/quantizer.js'
 import { checkOptions } from '../errors/check-options.js'
 import { checkDefinition } from './check-definition.js'
+import { type ConversionSource, convertingQuantizer } from './converting-quantizer.js'
 import { FormatQuantizer } from './format-quantizer.js'
 import { MethodConfig } from './method-config.js'
 import type { QuantizerBackend } from './registry.js'
@@ -58,6 +59,9 @@ export function defineQuantizer<Config extends object>(
       const recovered = files.recover?.(headers)
       return recovered === undefined ? undefined : new MethodConfig(backend, recovered, new Set())
     },
+    ...(definition.convert && {
+      convert: (source: ConversionSource) => convertingQuantizer(backend, source),
+    }),
     create: (given: QuantizationConfig, preQuantized: boolean) =>
       new FormatQuantizer(backend, own(given), preQuantized),
   })

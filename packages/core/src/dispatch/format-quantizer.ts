@@ -46,7 +46,7 @@ export class FormatQuantizer<Config extends object> extends HfQuantizer {
     this.quantMethod = backend.quantMethod
   }
 
-  private get definition(): QuantizerDefinition<Config> {
+  protected get definition(): QuantizerDefinition<Config> {
     return this.backend.definition
   }
 
@@ -56,7 +56,7 @@ export class FormatQuantizer<Config extends object> extends HfQuantizer {
     return selection
   }
 
-  private get rules(): FormatRules {
+  protected get rules(): FormatRules {
     const { quantMethod, preQuantized, defers, definition, config } = this
     return {
       ...{ quantMethod, preQuantized, defers, stacks: this.stackedComponents.length > 0 },
@@ -89,7 +89,7 @@ export class FormatQuantizer<Config extends object> extends HfQuantizer {
     const { adapt } = this.selection
     if (!this.preQuantized && adapt !== undefined) this.configure(adapt(outlineOf(shell)))
     const { selection } = this
-    const skips = this.resolveSkips(shell, selection)
+    const skips = this.skipsOf(shell, selection)
     const { embeddings = false } = selection
     const isNamed = typeof embeddings === 'function' ? embeddings : () => embeddings
     const candidates = candidateWeights({ shell, checkpoint }, isNamed, this.preQuantized)
@@ -195,7 +195,7 @@ export class FormatQuantizer<Config extends object> extends HfQuantizer {
     return this.definition.files?.sidecars?.(this.config.value) ?? {}
   }
 
-  private resolveSkips(
+  protected skipsOf(
     shell: Shell,
     { keep, replaceDefaults = false, embeddings }: Selection<Config>,
   ): SkipList {

@@ -1,5 +1,6 @@
 import type { KernelPool } from '@hfquant/kernels'
 import type { Calibration } from '../contract/calibration.js'
+import type { IntegerForm } from '../contract/format.js'
 import type { JsonObject } from '../contract/json.js'
 import type { ConfigFile, Environment, QuantizationConfig, SavedTensor } from '../contract/quantizer.js'
 import type { FloatDtype } from '../contract/tensor.js'
@@ -32,12 +33,21 @@ export interface PreprocessResult {
   readonly warnings: readonly string[]
 }
 
+/** A weight of integers as a method stores it. */
+export interface StoredIntegers {
+  readonly form: IntegerForm
+  /** By component key. */
+  readonly parts: ReadonlyMap<string, CheckpointTensor>
+}
+
 /** Where the bytes of a quantized module come from. */
 export type WeightPlan =
   | { readonly kind: 'stored'; readonly parts: ReadonlyMap<string, CheckpointTensor> }
   | { readonly kind: 'quantize'; readonly source: CheckpointTensor }
   /** Made by `postprocess`, once everything else is in place: the components have room and no content until then. */
   | { readonly kind: 'deferred'; readonly source: CheckpointTensor }
+  /** Packed from the tensors of another method. */
+  | ({ readonly kind: 'packed' } & StoredIntegers)
 
 /** A weight that `postprocess` has to make. */
 export interface DeferredWeight {

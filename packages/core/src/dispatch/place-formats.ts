@@ -25,7 +25,7 @@ export interface FormatRules {
   readonly quantMethod: string
   /** True when the checkpoint is quantized already. */
   readonly preQuantized: boolean
-  /** True when weights wait, and no format has to make them. */
+  /** True when no format has to make weights: they wait, or there are codes of them. */
   readonly defers: boolean
   /** True for a method that has a layout for weights which a file keeps in one tensor. */
   readonly stacks: boolean

@@ -3,6 +3,7 @@ import type { CheckpointHeaders, ConfigFile, QuantizationConfig } from '../contr
 import type { ObjectFlattener } from '../contract/stored-object.js'
 import { ConfigError, EnvironmentError } from '../errors/families.js'
 import { quote } from '../errors/quote.js'
+import type { ConversionSource } from './converting-quantizer.js'
 import type { HfQuantizer } from './hf-quantizer.js'
 import { importPlugIn, isAbsent } from './plug-in.js'
 
@@ -27,6 +28,8 @@ export interface QuantizerBackend {
   /** How the objects that the method's Python library pickles become the tensors of the method. */
   readonly objects?: ObjectFlattener
   create(config: QuantizationConfig, preQuantized: boolean): HfQuantizer
+  /** What stores the weights of another method unchanged; absent for a method that cannot. */
+  convert?(source: ConversionSource): HfQuantizer
 }
 
 /** How a method is told from all others before its package is imported. */

@@ -97,7 +97,8 @@ export function storedWeight(checkpoint: Checkpoint, path: string): StoredWeight
 export const inOneRow = async (tensor: CheckpointTensor, signal?: AbortSignal): Promise<CheckpointTensor> =>
   (await tensor.contiguous?.(signal)) ?? tensor
 
-async function readTensor(tensor: CheckpointTensor): Promise<Uint8Array> {
+/** All of its bytes. */
+export async function readTensor(tensor: CheckpointTensor): Promise<Uint8Array> {
   const found = await inOneRow(tensor)
   if (found.parts === undefined) return readRange(found)
   return joinBytes(await Promise.all(found.parts.map(readRange)))

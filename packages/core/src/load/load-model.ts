@@ -13,12 +13,14 @@ import { componentRules } from '../shell/checkpoint-mapping.js'
 import { checkCoverage, type DeviceMap, resolveDeviceMap } from '../shell/device-map.js'
 import { joinPath, walkParameters } from '../shell/module.js'
 import type { Parameter } from '../shell/parameter.js'
+import type { QuantizedModule } from '../shell/quantized-module.js'
 import type { Shell } from '../shell/shell.js'
 import { renameTensors, untieEmbeddings } from './adjust-checkpoint.js'
 import { createByteBudget } from './byte-budget.js'
 import { alignCheckpoint, type Checkpoint, type CheckpointTensor, inOneRow } from './checkpoint.js'
 import { copyTensor } from './copy-tensor.js'
 import { mapCheckpoint } from './map-checkpoint.js'
+import { bytesOfParts, packWeight } from './pack-weight.js'
 import { type LoadPlan, planLoad } from './plan.js'
 import { type QuantizeContext, quantizeWeight } from './quantize-weight.js'
 import { settleTies } from './settle-ties.js'
@@ -171,7 +173,7 @@ function describeUnexpected({ unexpected }: LoadingReport): string[] {
 }
 
 const newTensors = (plan: LoadPlan) =>
-  [...plan.quantized, ...plan.deferred].flatMap(({ module }) =>
+  [...plan.quantized, ...plan.deferred, ...plan.packed].flatMap(({ module }) =>
     module.components.map(({ key, dtype, shape }) => ({
       name: joinPath(module.info.path, key),
       dtype,
@@ -208,22 +210,24 @@ async function stream(
     running.push(done.then(report))
     running.at(-1)!.catch((error) => stop.abort(error))
   }
-  for (const { module } of plan.deferred) {
-    for (const { key } of module.components) {
-      module.component(key).storage = places.get(joinPath(module.info.path, key))!.storage
-    }
+  for (const { module } of [...plan.deferred, ...plan.packed]) {
+    for (const [key, { storage }] of placesOf(module, places)) module.component(key).storage = storage
   }
   try {
     for (const { module, source: found } of plan.quantized) {
       const source = await inOneRow(found, signal)
-      const { path } = module.info
-      const own = new Map(module.components.map(({ key }) => [key, places.get(joinPath(path, key))!]))
+      const own = placesOf(module, places)
       const targets = new Map([...own].map(([key, place]) => [key, place.target]))
       await start(quantizeWeight(module, source, targets, context), (shapes) => {
         for (const [key, place] of own) module.component(key).place(place.storage, shapes.get(key))
         source.release?.()
         progress('quantize', module.tensor, source.byteLength)
       })
+    }
+    for (const weight of plan.packed) {
+      signal.throwIfAborted()
+      await packWeight(weight, placesOf(weight.module, places))
+      progress('convert', weight.module.tensor, bytesOfParts(weight))
     }
     for (const { name, parameter, source: found } of plan.stored) {
       const place = copied.length > 0 ? places.get(name) : undefined
@@ -248,10 +252,18 @@ async function stream(
   }
 }
 
+/** The places of the components of a weight. */
+const placesOf = (
+  { info, components }: QuantizedModule,
+  places: ReadonlyMap<string, Place>,
+): ReadonlyMap<string, Place> =>
+  new Map(components.map(({ key }) => [key, places.get(joinPath(info.path, key))!]))
+
 function progressOf(plan: LoadPlan, copied: LoadPlan['stored'], onProgress: OnProgress | undefined) {
-  const sources = [...plan.quantized, ...copied]
-  const total = sources.length
-  const totalBytes = sources.reduce((sum, { source }) => sum + source.byteLength, 0)
+  const read = [...plan.quantized, ...copied].map(({ source }) => source.byteLength)
+  const sizes = [...read, ...plan.packed.map(bytesOfParts)]
+  const total = sizes.length
+  const totalBytes = sizes.reduce((sum, size) => sum + size, 0)
   let done = 0
   let doneBytes = 0
   return (stage: ProgressEvent['stage'], tensor: string, bytes: number) => {

@@ -1,5 +1,5 @@
 import type { Dtype } from '../contract/tensor.js'
-import type { DeferredWeight, HfQuantizer, WeightPlan } from '../dispatch/hf-quantizer.js'
+import type { DeferredWeight, HfQuantizer, StoredIntegers, WeightPlan } from '../dispatch/hf-quantizer.js'
 import { isBorrowed } from '../dispatch/quantized-ties.js'
 import { CheckpointError } from '../errors/families.js'
 import { describeTensor, type LoadingReport, type Mismatch } from '../report/loading-report.js'
@@ -20,6 +20,8 @@ export interface LoadPlan {
   readonly quantized: readonly QuantizedWeight[]
   /** Weights that the quantizer makes in `postprocess`. */
   readonly deferred: readonly DeferredWeight[]
+  /** Weights that are packed anew from the tensors of another method. */
+  readonly packed: readonly PackedWeight[]
   readonly report: LoadingReport
 }
 
@@ -34,6 +36,10 @@ export interface QuantizedWeight {
   readonly source: CheckpointTensor
 }
 
+export interface PackedWeight extends StoredIntegers {
+  readonly module: QuantizedModule
+}
+
 /**
  * Decides what feeds each parameter of the shell.
  *
@@ -43,6 +49,7 @@ export function planLoad(shell: Shell, checkpoint: Checkpoint, quantizer: HfQuan
   const stored: StoredParameter[] = []
   const quantized: QuantizedWeight[] = []
   const deferred: DeferredWeight[] = []
+  const packed: PackedWeight[] = []
   const missing: string[] = []
   const mismatched: Mismatch[] = []
   const used = new Set<CheckpointTensor>()
@@ -72,7 +79,10 @@ export function planLoad(shell: Shell, checkpoint: Checkpoint, quantizer: HfQuan
       for (const [key, source] of plan.kind === 'stored' ? plan.parts : []) {
         place(joinPath(path, key), module.component(key), source, isFloatDtype)
       }
-      if (plan.kind !== 'stored') {
+      if (plan.kind === 'packed') {
+        for (const part of plan.parts.values()) used.add(part)
+        packed.push({ module, form: plan.form, parts: plan.parts })
+      } else if (plan.kind !== 'stored') {
         const { tensor: name, replaced } = module
         const expected = { dtype: module.info.dtype, shape: replaced.parameter.shape }
         if (!fits(plan.source, expected, isCastable))
@@ -98,7 +108,7 @@ export function planLoad(shell: Shell, checkpoint: Checkpoint, quantizer: HfQuan
   const unexpected = [...checkpoint.tensors]
     .filter(([name, tensor]) => !used.has(tensor) && !aliases.has(name) && !shell.ignores?.(name))
     .map(([name]) => name)
-  const converted = [...quantized, ...deferred].map(({ module }) => module.tensor)
+  const converted = [...quantized, ...deferred, ...packed].map(({ module }) => module.tensor)
   const report = { missing, unexpected, mismatched, converted }
   refuseIncomplete(report, checkpoint)
   const made = [...quantized, ...deferred].map(({ module, source }) => ({
@@ -107,7 +117,7 @@ export function planLoad(shell: Shell, checkpoint: Checkpoint, quantizer: HfQuan
     source,
   }))
   refuseScaled([...stored, ...made], report, checkpoint)
-  return { stored, quantized, deferred, report }
+  return { stored, quantized, deferred, packed, report }
 }
 
 const BORROWED: WeightPlan = { kind: 'stored', parts: new Map() }

@@ -7,7 +7,7 @@ export interface LoadingReport {
   /** Tensors of the checkpoint that the model has no place for; they were left out. */
   readonly unexpected: readonly string[]
   readonly mismatched: readonly Mismatch[]
-  /** Weights that were quantized while loading. */
+  /** Weights that were quantized, or packed anew, while loading. */
   readonly converted: readonly string[]
 }
 

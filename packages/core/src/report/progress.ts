@@ -1,6 +1,6 @@
 /** Sent after each tensor. Bytes count the float source, so that `doneBytes / totalBytes` is the share of the work. */
 export interface ProgressEvent {
-  readonly stage: 'download' | 'quantize' | 'copy' | 'calibrate' | 'compile' | 'export'
+  readonly stage: 'download' | 'quantize' | 'convert' | 'copy' | 'calibrate' | 'compile' | 'export'
   /** The tensor, module or file that was just finished. */
   readonly tensor: string
   readonly done: number

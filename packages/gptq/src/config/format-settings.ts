@@ -26,7 +26,10 @@ export function formatSettings(settings: GptqSettings): JsonObject {
     ...(settings.modulesInBlock === null ? {} : { modules_in_block_to_quantize: settings.modulesInBlock }),
     ...(settings.backend === null ? {} : { backend: settings.backend }),
     ...(settings.maxInputLength === null ? {} : { max_input_length: settings.maxInputLength }),
-    meta: settings.method === 'rtn' ? { quantizer: QUANTIZER, method: 'rtn' } : calibrationMeta(settings),
+    meta:
+      settings.method === 'gptq'
+        ? calibrationMeta(settings)
+        : { quantizer: QUANTIZER, method: settings.method },
   }
 }
 

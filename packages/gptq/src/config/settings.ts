@@ -23,8 +23,11 @@ export interface ModuleSettings {
 
 /** `quantization_config` of a GPTQ model, as the backend works with it. */
 export interface GptqSettings extends ModuleSettings {
-  /** 'rtn' rounds to the nearest while streaming and needs no calibration. Not part of config.json. */
-  readonly method: 'gptq' | 'rtn'
+  /**
+   * 'rtn' rounds to the nearest while streaming and needs no calibration; 'converted' is what holds codes of another method.
+   * Not part of config.json.
+   */
+  readonly method: 'gptq' | 'rtn' | 'converted'
   readonly lmHead: boolean
   /** 'auto': v1 unless a zero point is 0. */
   readonly format: ZeroPointFormat | 'auto'

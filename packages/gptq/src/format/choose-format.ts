@@ -32,7 +32,7 @@ export function chooseFormat(
   if (!isHead && !inBlock(path)) return skip('is outside of the blocks')
   if (!isHead && !isListed(path, settings.modulesInBlock))
     return skip('is not in modules_in_block_to_quantize')
-  const unfit = unfitShape(weight, own)
+  const unfit = unfitShape(weight, own.bits)
   if (unfit !== undefined) return skip(unfit)
   return gptqFormat({ layout: newLayout(weight, own, settings), rules: gridRules(own, settings) })
 }
@@ -76,13 +76,13 @@ function newLayout(weight: WeightInfo, own: ModuleSettings, settings: GptqSettin
 }
 
 /** Blocks are the members of a list of modules: "model.layers.0.mlp.up_proj". */
-const inBlock = (path: string): boolean => /(^|\.)\d+\./.test(path)
+export const inBlock = (path: string): boolean => /(^|\.)\d+\./.test(path)
 
 const isListed = (path: string, lists: GptqSettings['modulesInBlock']): boolean =>
   lists === null || lists.flat().some((suffix) => path.endsWith(`.${suffix}`))
 
 /** Words hold 32 bits; every reader wants rows and columns to fill them. */
-function unfitShape({ inFeatures, outFeatures }: WeightInfo, { bits }: ModuleSettings): string | undefined {
+export function unfitShape({ inFeatures, outFeatures }: WeightInfo, bits: number): string | undefined {
   if ((inFeatures * bits) % 32 === 0 && (outFeatures * bits) % 32 === 0) return undefined
   return `is ${outFeatures} x ${inFeatures}, which does not fill words of 32 bits with codes of ${bits}`
 }

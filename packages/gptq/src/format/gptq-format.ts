@@ -10,6 +10,7 @@ import { runKernel } from '@hfquant/kernels'
 import { lowerMatMulNBits } from '../lower/mat-mul-n-bits.js'
 import { encodeGroups } from './encode.js'
 import { type GptqLayout, groupCount, layoutComponents } from './layout.js'
+import { plainGroups } from './plain-groups.js'
 
 /** How the parameters of a group are found; see the kernel `gptqGrid`. */
 export interface GridRules {
@@ -85,9 +86,7 @@ function roundToNearest(
       casts: true,
     }),
     finish(parts, weight) {
-      const groupOf = Int32Array.from({ length: weight.inFeatures }, (_, k) =>
-        Math.floor(k / layout.groupSize),
-      )
+      const groupOf = plainGroups(weight.inFeatures, layout.groupSize)
       encodeGroups({ zeros: parts.uint8(ZEROS), groupOf }, parts, weight, layout)
       return undefined
     },

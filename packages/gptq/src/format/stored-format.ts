@@ -11,6 +11,7 @@ import {
 import type { Bits } from './bits.js'
 import { gptqFormat } from './gptq-format.js'
 import { int32s } from './int32s.js'
+import { integerForm } from './integer-form.js'
 import { groupCount } from './layout.js'
 import { storedBias } from './stored-bias.js'
 import { detectZeroPointFormat, type ZeroPointFormat } from './zero-points.js'
@@ -78,7 +79,8 @@ export async function storedFormat(
   const zeroPoints = detected ?? settings.zeroPoints
   // All zero points in the middle, whatever the config says about symmetry.
   const symmetric = zeros === zeroPoints
-  return gptqFormat({ layout: { ...layout, zeroPoints, symmetric, order }, warnings, bias })
+  const seen = { ...layout, zeroPoints, symmetric, order }
+  return { ...gptqFormat({ layout: seen, warnings, bias }), integers: integerForm(weight, seen, bias) }
 }
 
 const GROUP_HINT =

@@ -1,0 +1,53 @@
+import { join } from 'node:path'
+import { testFolder } from '@hfquant/testkit'
+import { describe, expect, test } from 'vitest'
+import { AutoModelForCausalLM, convertModel } from './index.js'
+import { golden } from './testing/golden.fixture.js'
+import { allTensors, quantizationOf, symmetric } from './testing/gptq.fixture.js'
+
+const folder = testFolder()
+const at = (name: string): string => join(folder, name)
+const METHODS = ['awq', 'compressed-tensors', 'gptq']
+
+const logitsOf = async (model: string): Promise<Float32Array> => {
+  await using loaded = await AutoModelForCausalLM.fromPretrained(model, { compute: 'exact', cache: false })
+  return (await loaded.forward({ inputIds: [[1, 5, 9, 2, 17, 33, 4, 60]] })).logits
+}
+
+describe.each([
+  ['awq', golden('awq/tiny-llama-awq-g32')],
+  ['awq', golden('awq/tiny-qwen2-awq-g64')],
+  ['compressed-tensors', golden('compressed_tensors/tiny-llama-ct-w4a16-asym')],
+  ['gptq', symmetric],
+])('%s, %s', (method, source) => {
+  test.each(METHODS.filter((other) => other !== method))(
+    'computes the same as %s, and comes back to the byte',
+    async (other) => {
+      const name = `${source.split('/').at(-1)}-${other}`
+      const [there, back] = [at(name), at(`${name}-back`)]
+      const result = await convertModel(source, there, { to: other })
+      expect(result).toMatchObject({ from: method, method: other, warnings: [] })
+      expect(await quantizationOf(there)).toMatchObject({ quant_method: other })
+      expect(await logitsOf(there)).toEqual(await logitsOf(source))
+      await convertModel(there, back, { to: method })
+      expect(await allTensors(back)).toEqual(await allTensors(source))
+    },
+  )
+})
+
+test('symmetric weights have no zero points in compressed-tensors, 8 in AWQ and v1 in GPTQ', async () => {
+  const source = golden('compressed_tensors/tiny-llama-ct-w4a16')
+  const [awq, gptq, back] = [at('middle-awq'), at('middle-gptq'), at('middle-back')]
+  await convertModel(source, awq, { to: 'awq' })
+  await convertModel(awq, gptq, { to: 'gptq' })
+  await convertModel(gptq, back, { to: 'compressed-tensors' })
+  const words = async (model: string) => {
+    const { bytes } = (await allTensors(model)).get('model.layers.0.mlp.up_proj.qzeros')!
+    return [...new Set(new Uint32Array(bytes.buffer))]
+  }
+  expect(await words(awq)).toEqual([0x88888888])
+  expect(await words(gptq)).toEqual([0x77777777])
+  expect(await quantizationOf(gptq)).toMatchObject({ sym: true, format: 'gptq', desc_act: false })
+  expect(await allTensors(back)).toEqual(await allTensors(source))
+  expect(await logitsOf(gptq)).toEqual(await logitsOf(source))
+})
