@@ -8,6 +8,8 @@ export interface CommandSetup {
   readonly recipes: readonly string[]
   /** Those of them that need calibration data. */
   readonly calibratedRecipes: readonly string[]
+  /** The methods that `convert --to` accepts. */
+  readonly conversions: readonly string[]
   /** The options of `serve` by name; undefined where the server is not installed. */
   readonly serverOptions: Readonly<Record<string, ServerOption>> | undefined
   readonly terminal: Terminal

@@ -1,5 +1,5 @@
 import { channel } from 'node:diagnostics_channel'
-import { calibratedRecipeNames, INFO_CHANNEL, type InfoEvent, recipeNames } from 'hfquant'
+import { calibratedRecipeNames, conversionTargets, INFO_CHANNEL, type InfoEvent, recipeNames } from 'hfquant'
 import { listenForInterrupts } from './interrupt.js'
 import { surviveClosedStreams } from './output/closed-streams.js'
 import { describeFailure, reportFailure } from './output/failure.js'
@@ -25,11 +25,19 @@ try {
   // Without its backends the command still says what is wrong: see doctor.
   const recipes = await recipeNames().catch(() => [])
   const calibratedRecipes = await calibratedRecipeNames().catch(() => [])
+  const conversions = await conversionTargets().catch(() => [])
   const serverOptions = await import('@hfquant/server/options').then(
     ({ SERVER_OPTIONS }) => SERVER_OPTIONS,
     () => undefined,
   )
-  await createProgram({ recipes, calibratedRecipes, serverOptions, terminal, signal }).parseAsync(argv, {
+  await createProgram({
+    recipes,
+    calibratedRecipes,
+    conversions,
+    serverOptions,
+    terminal,
+    signal,
+  }).parseAsync(argv, {
     from: 'user',
   })
 } catch (error) {

@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import type { CommandSetup } from './command-setup.js'
 import { addCache } from './commands/cache.js'
 import { addClassify } from './commands/classify.js'
+import { addConvert } from './commands/convert.js'
 import { addDoctor } from './commands/doctor.js'
 import { addEmbed } from './commands/embed.js'
 import { addEntities } from './commands/entities.js'
@@ -16,7 +17,7 @@ import { addServe } from './commands/serve.js'
 
 /** In the order of the help. */
 const COMMANDS = [
-  ...[addQuantize, addInspect, addGenerate, addServe, addEntities, addEmbed, addClassify],
+  ...[addQuantize, addConvert, addInspect, addGenerate, addServe, addEntities, addEmbed, addClassify],
   ...[addEval, addExport, addCache, addDoctor, addHelp],
 ]
 
@@ -25,7 +26,7 @@ export function createProgram(setup: CommandSetup): Command {
   const manifest = new URL('../package.json', import.meta.url)
   const { version } = JSON.parse(readFileSync(manifest, 'utf8')) as { version: string }
   const program = new Command('hfquant')
-    .description('Quantize, inspect, run, serve and measure Hugging Face models.')
+    .description('Quantize, convert, inspect, run, serve and measure Hugging Face models.')
     .version(version)
     .exitOverride()
     // Errors are printed in one place, in one form.

@@ -7,6 +7,7 @@ import { runCli } from './testing/run-cli.fixture.js'
 const COMMANDS = [
   ...[
     'quantize',
+    'convert',
     'inspect',
     'generate',
     'serve',

@@ -103,6 +103,13 @@ export async function calibratedRecipeNames(): Promise<readonly string[]> {
   return recipes.filter(([, make]) => calibrates(make())).map(([name]) => name)
 }
 
+/** Methods that models of other methods can be converted to. */
+export async function conversionTargets(): Promise<readonly string[]> {
+  const modules = await Promise.all(shippedBackends.map((backend) => backend.import()))
+  const backends = modules.flatMap(({ quantizer, quantizers }) => quantizers ?? [quantizer])
+  return backends.flatMap(({ quantMethod, convert }) => (convert === undefined ? [] : [quantMethod])).sort()
+}
+
 const calibrates = (config: QuantizationConfig): boolean =>
   config instanceof MethodConfig && config.backend.definition.calibrate?.defers(config.value) === true
 

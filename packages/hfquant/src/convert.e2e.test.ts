@@ -1,9 +1,10 @@
 import { join } from 'node:path'
+import { GPTQConfig } from '@hfquant/gptq'
 import { testFolder } from '@hfquant/testkit'
 import { describe, expect, test } from 'vitest'
-import { AutoModelForCausalLM, convertModel } from './index.js'
+import { AutoModelForCausalLM, convertModel, type ProgressEvent, quantizeModel } from './index.js'
 import { golden } from './testing/golden.fixture.js'
-import { allTensors, quantizationOf, symmetric } from './testing/gptq.fixture.js'
+import { allTensors, float, quantizationOf, symmetric } from './testing/gptq.fixture.js'
 
 const folder = testFolder()
 const at = (name: string): string => join(folder, name)
@@ -50,4 +51,50 @@ test('symmetric weights have no zero points in compressed-tensors, 8 in AWQ and 
   expect(await quantizationOf(gptq)).toMatchObject({ sym: true, format: 'gptq', desc_act: false })
   expect(await allTensors(back)).toEqual(await allTensors(source))
   expect(await logitsOf(gptq)).toEqual(await logitsOf(source))
+})
+
+test('widths that both methods have are converted, codes that straddle words among them', async () => {
+  const [source, there, back] = [at('int3'), at('int3-ct'), at('int3-back')]
+  const quantizationConfig = new GPTQConfig({
+    bits: 3,
+    groupSize: 32,
+    sym: false,
+    method: 'rtn',
+    format: 'gptq_v2',
+  })
+  await quantizeModel(float, source, { quantizationConfig })
+  await convertModel(source, there, { to: 'compressed-tensors' })
+  expect(await logitsOf(there)).toEqual(await logitsOf(source))
+  await convertModel(there, back, { to: 'gptq' })
+  expect(await allTensors(back)).toEqual(await allTensors(source))
+})
+
+test('models of AutoRound, with negative scales, become those of methods that servers know', async () => {
+  const source = golden('awq/tiny-llama-auto-round-asym')
+  const [gptq, ct] = [at('auto-round-gptq'), at('auto-round-ct')]
+  await convertModel(source, gptq, { to: 'gptq' })
+  expect(await quantizationOf(gptq)).toMatchObject({ quant_method: 'gptq', format: 'gptq_v2', sym: false })
+  expect(await logitsOf(gptq)).toEqual(await logitsOf(source))
+
+  const mixed = golden('awq/tiny-llama-auto-round-awq')
+  const result = await convertModel(mixed, ct, { to: 'compressed-tensors' })
+  expect(result.skipped.map(({ module }) => module)).toEqual(['model.layers.0.self_attn.k_proj', 'lm_head'])
+  expect((await quantizationOf(ct)).ignore).toEqual(['model.layers.0.self_attn.k_proj', 'lm_head'])
+  expect(await logitsOf(ct)).toEqual(await logitsOf(mixed))
+})
+
+test('progress counts stored bytes, and a dry run says what would be written', async () => {
+  const source = golden('awq/tiny-llama-awq-g32')
+  const events: ProgressEvent[] = []
+  const plan = await convertModel(source, at('never'), { to: 'gptq', dryRun: true })
+  const done = await convertModel(source, at('seen'), {
+    to: 'gptq',
+    onProgress: (event) => events.push(event),
+  })
+  expect(plan).toEqual(done)
+  expect(events.filter(({ stage }) => stage === 'convert').map(({ tensor }) => tensor)).toEqual(
+    done.quantized.map((path) => `${path}.weight`),
+  )
+  expect(events.at(-1)).toMatchObject({ done: events.length, total: events.length })
+  expect(events.at(-1)!.doneBytes).toBe(done.bytesBefore)
 })

@@ -146,6 +146,7 @@ export {
 } from './auto.js'
 export {
   calibratedRecipeNames,
+  conversionTargets,
   type InstalledBackend,
   installedBackends,
   type RecipeOptions,

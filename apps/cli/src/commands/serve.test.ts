@@ -38,6 +38,7 @@ async function start(port: string): Promise<readonly string[]> {
   const program = createProgram({
     recipes: [],
     calibratedRecipes: [],
+    conversions: [],
     serverOptions: SERVER_OPTIONS,
     terminal,
     signal: stop.signal,

@@ -1,19 +1,23 @@
 import type { QuantizeModelResult } from 'hfquant'
 import { formatBytes, formatTable, plural } from './format.js'
 
-/** What `quantize --json` prints. */
-export interface Quantization
+/** What is printed of a quantized model that was written. */
+export interface WrittenFolder
   extends Pick<
     QuantizeModelResult,
     'architecture' | 'task' | 'quantized' | 'skipped' | 'bytesBefore' | 'bytesAfter' | 'config' | 'carried'
   > {
   readonly output: string
   readonly method: string
-  /** Null when a config said how. */
-  readonly recipe: string | null
   readonly dryRun: boolean
   readonly seconds: number
   readonly peakRssBytes: number
+}
+
+/** What `quantize --json` prints. */
+export interface Quantization extends WrittenFolder {
+  /** Null when a config said how. */
+  readonly recipe: string | null
 }
 
 /** The summary of a quantization: what was done, what was kept and why, what it cost, what to do next. */
@@ -25,7 +29,7 @@ export function formatQuantization(
     modules,
   }: { readonly model: string; readonly out: string; readonly modules: readonly string[] },
 ): string[] {
-  const { quantized, skipped, dryRun, recipe, bytesBefore, bytesAfter, seconds } = result
+  const { quantized, skipped, dryRun, recipe } = result
   const named = new Set([...quantized, ...skipped.map(({ module }) => module)])
   const others = modules.filter((name) => !named.has(name))
   const kept = [...groupByReason(skipped), { reason: 'not linear layers', names: others }]
@@ -43,21 +47,29 @@ export function formatQuantization(
         `${names.length > 2 ? '' : `${names.join(', ')}: `}${reason}`,
       ]),
   ]
-  const sizes = `${formatBytes(bytesBefore)} → ${formatBytes(bytesAfter)}`
-  const cost = `peak memory ${formatBytes(result.peakRssBytes)} · ${seconds.toFixed(1)} s`
-  const next = dryRun
-    ? [...plannedFiles(result), 'nothing was written; leave out --dry-run to do it']
-    : [`next: hfquant ${nextCommand(result, quoteArgument(out))}`]
   return [
-    `${model}: ${plural(modules.length, 'module')}, ${sizes}`,
+    `${model}: ${plural(modules.length, 'module')}, ${sizesOf(result)}`,
     ...formatTable([['', '', ''], ...rows]).slice(1),
-    cost,
-    ...next,
+    costOf(result),
+    ...nextSteps(result, out),
   ].map((line, index) => (index === 0 ? line : `  ${line}`))
 }
 
+/** Bytes of the tensors, before and after. */
+export const sizesOf = ({ bytesBefore, bytesAfter }: WrittenFolder): string =>
+  `${formatBytes(bytesBefore)} → ${formatBytes(bytesAfter)}`
+
+export const costOf = ({ peakRssBytes, seconds }: WrittenFolder): string =>
+  `peak memory ${formatBytes(peakRssBytes)} · ${seconds.toFixed(1)} s`
+
+/** What a folder that was written is used with; of a dry run, what would be written. */
+export const nextSteps = (result: WrittenFolder, out: string): readonly string[] =>
+  result.dryRun
+    ? [...plannedFiles(result), 'nothing was written; leave out --dry-run to do it']
+    : [`next: hfquant ${nextCommand(result, quoteArgument(out))}`]
+
 /** What a model of a task is used with. */
-function nextCommand({ architecture, task }: Quantization, out: string): string {
+function nextCommand({ architecture, task }: WrittenFolder, out: string): string {
   switch (task) {
     case 'causal-lm':
       return `generate ${out} "Once upon a time"`
@@ -73,7 +85,7 @@ function nextCommand({ architecture, task }: Quantization, out: string): string 
 }
 
 /** What a dry run leaves out. */
-const plannedFiles = ({ output, bytesAfter, config, carried }: Quantization): string[] => [
+const plannedFiles = ({ output, bytesAfter, config, carried }: WrittenFolder): string[] => [
   `would create  ${output}`,
   `would write   weights, ${formatBytes(bytesAfter)}`,
   `would write   config.json, with quantization_config ${JSON.stringify(config)}`,

@@ -14,6 +14,7 @@ export async function runProgram(...args: readonly string[]): Promise<string> {
     await createProgram({
       recipes: [],
       calibratedRecipes: [],
+      conversions: ['compressed-tensors', 'gptq'],
       serverOptions: undefined,
       terminal,
       signal,

@@ -4,6 +4,7 @@ import type {
   Dtype,
   FloatRows,
   GraphBuilder,
+  IntegerForm,
   LoweringInput,
   QuantizedFormat,
   StoredTensor,
@@ -146,6 +147,19 @@ describe.each(Object.keys(GROUP_SIZES))('a weight of shape %s', (name) => {
       expect(format.name).toContain(`(${version})`)
       expect(format.warnings).toHaveLength(promised === version ? 0 : 1)
     }
+  })
+
+  test.each(ARRANGEMENTS)('as %s gives its integers, unless zero points were rounded', async (version) => {
+    const parts = partsOf(name, version)
+    const { integers } = await formatOf(parts, { version, group_size: GROUP_SIZES[name] }, shape)
+    if (version === 'gemv_fast') return expect(integers).toEqual({ skip: expect.stringContaining('rounded') })
+    const form = integers as IntegerForm
+    const { codes, zeros } = form.unpack(componentsOf(parts), weightOf(shape))
+    expect(codes).toEqual(packed.get(`${name}.codes`)!.bytes)
+    expect(zeros).toEqual(packed.get(`${name}.zeros`)!.bytes)
+    expect(form.grid).toEqual({
+      ...{ bits: 4, groupSize: GROUP_SIZES[name], scaleDtype: 'float16', symmetric: false },
+    })
   })
 
   test('is packed as gemm to the same words', () => {

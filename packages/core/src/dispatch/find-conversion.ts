@@ -14,6 +14,6 @@ export async function findConversion(
   if (backend.convert !== undefined) return (from) => backend.convert!(from)
   throw new CapabilityError('CONVERSION_TARGET', `no model can be converted to "${method}"`, {
     ...{ field: 'to', found: method },
-    hint: `Choose a method of integers in groups, or quantize the float model with "${method}".`,
+    hint: `Choose a method of integers in groups, as \`hfquant convert --help\` lists them, or quantize the float model with "${method}".`,
   })
 }
