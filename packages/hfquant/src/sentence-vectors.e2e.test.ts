@@ -39,6 +39,22 @@ describe('sentence vectors', () => {
     expect(vector).toEqual(mean)
   })
 
+  test('texts one after the other have the vectors that they have together, and hidden states stay what they are', async () => {
+    await using model = await AutoModel.fromPretrained(encoderFolder(root, 'bert'))
+    const texts = ['a small house by the sea', 'sea', 'the small house', 'a house by the small sea']
+    const encoded = await model.encode(texts)
+    const before = structuredClone(encoded)
+    const together = await model.embed(texts)
+    for (const [index, text] of texts.entries()) expect(await model.embed([text])).toEqual([together[index]])
+    const { lastHiddenState } = encoded[1]!
+    const mean = together[1]!.map((_, channel) => {
+      const values = lastHiddenState.filter((_value, at) => at % 24 === channel)
+      return values.reduce((sum, value) => sum + value, 0) / values.length
+    })
+    expect(together[1]).toEqual(mean)
+    expect(encoded).toEqual(before)
+  })
+
   test('texts are cut where the folder says, and vectors have the length 1 if that is wanted', async () => {
     const folder = encoderFolder(root, 'bert', {
       files: { 'sentence_bert_config.json': { max_seq_length: 4 } },

@@ -1,6 +1,8 @@
 import { availableParallelism } from 'node:os'
 import type { RuntimeError } from '@hfquant/core'
-import type { TensorRecord } from './protocol.js'
+import { DECODER } from './decoder-ports.js'
+import { createOutputMemory } from './output-memory.js'
+import type { GraphTensor, TensorRecord } from './protocol.js'
 import type { SessionMemory, SessionOptions } from './session-host.js'
 import { openInWorker } from './session-worker-host.js'
 import { type TextTokens, textFeeds } from './text-feeds.js'
@@ -14,6 +16,8 @@ export interface EncoderSession extends AsyncDisposable {
    * @param feeds further inputs of the graph. They are handed over: their arrays are empty afterwards.
    */
   run(texts: readonly TextTokens[], outputs: readonly string[], feeds?: TensorRecord): Promise<TensorRecord>
+  /** Hands back outputs that have a row for each token: later runs may use their memory. */
+  reuse(tensors: TensorRecord): void
   memoryUsage(): Promise<SessionMemory>
   /** @param reason of later calls to fail; default MODEL_DISPOSED. */
   close(reason?: RuntimeError): Promise<void>
@@ -31,13 +35,18 @@ export async function openEncoder({
 }: Omit<SessionOptions, 'cache'>): Promise<EncoderSession> {
   const opening = { kind: 'openGraph', modelPath, threads, optimized, serves: true } as const
   const { call, close, weights } = await openInWorker(opening)
+  const memory = createOutputMemory()
   return {
     async run(texts, outputs, more = {}) {
       const feeds = { ...textFeeds(texts), ...more }
-      const buffers = Object.values(feeds).map(({ data }) => data.buffer as ArrayBuffer)
-      const { tensors } = await call({ kind: 'run', feeds, outputs, into: {} }, buffers)
+      const into = memory.take(outputs, feeds[DECODER.inputIds]!.shape[0]!)
+      const buffers = [feeds, into]
+        .flatMap(Object.values<GraphTensor>)
+        .map(({ data }) => data.buffer as ArrayBuffer)
+      const { tensors } = await call({ kind: 'run', feeds, outputs, into }, buffers)
       return tensors
     },
+    reuse: memory.keep,
     memoryUsage: async () => ({
       fileSize: weights.size,
       mapping: await weights.mapping(),

@@ -45,7 +45,7 @@ export async function openGraphRunner({
       const fetches = Object.fromEntries(outputs.map((name) => [name, given[name] ?? null]))
       const asked = Object.fromEntries(Object.entries(feeds).filter(([name]) => asks.has(name)))
       const result = await runtimeCall(() => session.run(toTensors(asked), fetches))
-      return Object.fromEntries(outputs.map((name) => [name, fromTensor(result[name]!)]))
+      return Object.fromEntries(outputs.map((name) => [name, into[name] ?? fromTensor(result[name]!)]))
     },
     async accumulate(feeds, sums) {
       const inputs = toTensors(feeds)

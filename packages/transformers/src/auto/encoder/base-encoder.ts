@@ -23,6 +23,8 @@ export interface EncodedText {
   readonly poolerOutput?: Float32Array
 }
 
+const STATES = 'last_hidden_state'
+
 /** An encoder without a head: texts become hidden states, or one vector each. */
 export class BaseEncoder extends EncoderModel {
   #sentences: Promise<SentenceSettings> | undefined
@@ -68,9 +70,11 @@ export class BaseEncoder extends EncoderModel {
       { truncation: true, maxLength, signal },
     )
     const ofPrompts = texts.map((text) => (typeof text === 'string' ? promptTokens : checkPromptTokens(text)))
-    const encoded = await this.#encode(tokens, signal)
-    return encoded.map((text, index) =>
-      sentenceVector(text, settings, { promptTokens: ofPrompts[index]!, normalize }),
+    return this.runAndRead(tokens, { ofTokens: [STATES], ofTexts: [], signal }, (output, index) =>
+      sentenceVector(output[STATES]!, this.facts.hiddenSize, settings, {
+        promptTokens: ofPrompts[index]!,
+        normalize,
+      }),
     )
   }
 
@@ -113,13 +117,13 @@ export class BaseEncoder extends EncoderModel {
   async #encode(texts: readonly TextTokens[], signal?: AbortSignal): Promise<readonly EncodedText[]> {
     const { hiddenSize, pools } = this.facts
     const ofTexts = pools ? ['pooler_output'] : []
-    const outputs = await this.run(texts, { ofTokens: ['last_hidden_state'], ofTexts, signal })
+    const outputs = await this.run(texts, { ofTokens: [STATES], ofTexts, signal })
     return outputs.map((output, index) => encoded(output, texts[index]!.ids.length, hiddenSize))
   }
 }
 
 function encoded(output: TextOutput, tokens: number, hiddenSize: number): EncodedText {
-  const { last_hidden_state: states, pooler_output: pooled } = output
+  const { [STATES]: states, pooler_output: pooled } = output
   return {
     lastHiddenState: states!,
     shape: [tokens, hiddenSize],

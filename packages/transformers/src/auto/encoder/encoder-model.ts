@@ -59,11 +59,30 @@ export abstract class EncoderModel extends PretrainedModel<EncoderSession> {
     return readBatch(batch, this.description)
   }
 
-  /** @internal */
-  protected async run(texts: readonly TextTokens[], wanted: RunTexts): Promise<readonly TextOutput[]> {
+  /**
+   * Outputs of texts, in their order.
+   *
+   * @internal
+   */
+  protected run(texts: readonly TextTokens[], wanted: RunTexts): Promise<readonly TextOutput[]> {
+    return this.runAndRead(texts, wanted, (output) =>
+      Object.fromEntries(Object.entries(output).map(([name, values]) => [name, values.slice()])),
+    )
+  }
+
+  /**
+   * What `read` makes of them; it may not keep them. Memory that is new for every text takes longer than to read what is in it.
+   *
+   * @internal
+   */
+  protected async runAndRead<Result>(
+    texts: readonly TextTokens[],
+    wanted: RunTexts,
+    read: (output: TextOutput, index: number) => Result,
+  ): Promise<readonly Result[]> {
     const { signal } = wanted
     signal?.throwIfAborted()
     const session = await untilAborted(this.state.session(), signal)
-    return untilAborted(runTexts(session, texts, wanted), signal)
+    return untilAborted(runTexts(session, texts, wanted, read), signal)
   }
 }

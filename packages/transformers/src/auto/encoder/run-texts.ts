@@ -17,17 +17,20 @@ export interface RunTexts {
 }
 
 /**
- * Outputs of texts, in their order. Texts of like lengths are computed together, so that the longest of them costs the
- * others little; each has the same bits whatever it stands beside, unless the method looks at all rows of a run.
+ * What `read` makes of the outputs of texts, in their order. Texts of like lengths are computed together, so that the longest
+ * of them costs the others little; each has the same bits whatever it stands beside, unless the method looks at all rows of a
+ * run.
  *
+ * @param read is shown views of memory that the next run may use.
  * @throws the reason of `signal`, between two runs.
  */
-export async function runTexts(
+export async function runTexts<Result>(
   session: EncoderSession,
   texts: readonly TextTokens[],
   { ofTokens, ofTexts, signal }: RunTexts,
-): Promise<readonly TextOutput[]> {
-  const results: TextOutput[] = new Array(texts.length)
+  read: (output: TextOutput, index: number) => Result,
+): Promise<readonly Result[]> {
+  const results: Result[] = new Array(texts.length)
   for (const batch of textBatches(texts)) {
     signal?.throwIfAborted()
     const own = batch.map((index) => texts[index]!)
@@ -35,21 +38,22 @@ export async function runTexts(
     let row = 0
     for (const [place, index] of batch.entries()) {
       const count = own[place]!.ids.length
-      results[index] = Object.fromEntries([
+      const output = Object.fromEntries([
         ...ofTokens.map((name) => [name, rowsOf(tensors, name, row, count)] as const),
         ...ofTexts.map((name) => [name, rowsOf(tensors, name, place, 1)] as const),
       ])
+      results[index] = read(output, index)
       row += count
     }
+    session.reuse(Object.fromEntries(ofTokens.map((name) => [name, tensors[name]!])))
   }
   return results
 }
 
-/** Copies: an output of a run of many texts would stay in memory as long as that of one of them is kept. */
 function rowsOf(tensors: TensorRecord, name: string, first: number, count: number): Float32Array {
   const { data, shape } = tensors[name]!
   const width = shape.at(-1)!
-  return (data as Float32Array).slice(first * width, (first + count) * width)
+  return (data as Float32Array).subarray(first * width, (first + count) * width)
 }
 
 /** Indices of the texts of each run, the longest texts first. */

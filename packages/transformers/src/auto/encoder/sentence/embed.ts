@@ -1,6 +1,5 @@
 import { ConfigError, quote } from '@hfquant/core/runtime'
 import { trim } from '../../../jinja/text/white-space.js'
-import type { EncodedText } from '../base-encoder.js'
 import type { EncoderInput, EncoderTokens } from '../text-input.js'
 import { applyDense } from './dense.js'
 import { pool } from './pooling.js'
@@ -73,16 +72,17 @@ export function checkPromptTokens(input: Exclude<EncoderInput, string>): number 
   )
 }
 
-/** The vector of a text. */
+/** The vector of a text, of its hidden states [tokens, width]. */
 export function sentenceVector(
-  { lastHiddenState, shape }: EncodedText,
+  states: Float32Array,
+  width: number,
   { pooling, dense, normalizes }: SentenceSettings,
   {
     promptTokens,
     normalize = false,
   }: { readonly promptTokens: number; readonly normalize?: boolean | undefined },
 ): Float32Array {
-  const pooled = pool(lastHiddenState, shape[1], pooling, promptTokens)
+  const pooled = pool(states, width, pooling, promptTokens)
   const vector = dense.reduce((x, layer) => applyDense(layer, x), pooled)
   if (!normalizes && !normalize) return Float32Array.from(vector)
   const length = Math.max(Math.sqrt(vector.reduce((sum, value) => sum + value * value, 0)), LEAST_LENGTH)
