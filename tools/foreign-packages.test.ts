@@ -21,11 +21,12 @@ import {
 } from './foreign-packages.mjs'
 import { packPackages } from './pack-packages.mjs'
 
-/** A backend and a family from elsewhere, and backends a minute old, against the packages as they would be published. */
+/** A backend, a family and a program from elsewhere, and backends a minute old, against the packages as they would be published. */
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const hqq = join(root, 'examples', 'hqq')
 const persimmon = join(root, 'examples', 'persimmon')
+const aiSdk = join(root, 'examples', 'ai-sdk')
 // The real path: a temporary folder may be a link.
 const outside = realpathSync(mkdtempSync(join(tmpdir(), 'hfquant-foreign-')))
 /** Installing takes as long as the registry does; removing hundreds of megabytes takes a while as well. */
@@ -34,6 +35,7 @@ afterAll(() => rmSync(outside, { recursive: true, force: true }), PATIENCE)
 
 let example = ''
 let family = ''
+let program = ''
 let created = ''
 let faster = ''
 beforeAll(async () => {
@@ -48,7 +50,8 @@ beforeAll(async () => {
   addKernelOfGuide(faster)
   example = copyPackage(hqq, outside)
   family = copyPackage(persimmon, outside)
-  await installFrom(outside, [example, family, created, faster], tarballs)
+  program = copyPackage(aiSdk, outside)
+  await installFrom(outside, [example, family, program, created, faster], tarballs)
 }, PATIENCE)
 
 /** What the section "Speed" of the guide says, done to a package that was just created. */
@@ -127,6 +130,23 @@ describe('examples/persimmon', () => {
       await runScript(family, 'build')
       await runScript(family, 'typecheck')
       await runScript(family, 'test')
+    },
+    PATIENCE,
+  )
+})
+
+describe('examples/ai-sdk', () => {
+  test('has no ties to this repository', () => {
+    expect(tiesTo(aiSdk)).toEqual([])
+    expect(isWorkspaceMember(root, aiSdk)).toBe(false)
+  })
+
+  test(
+    'installed from tarballs, it has correct types, and the built program runs',
+    async () => {
+      await runScript(program, 'build')
+      await runScript(program, 'typecheck')
+      await runScript(program, 'test')
     },
     PATIENCE,
   )
