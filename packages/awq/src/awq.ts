@@ -20,13 +20,14 @@ import { checkSettings, readSettings } from './config/read-settings.js'
 import { recoverSettings } from './config/recover-settings.js'
 import { type AwqSettings, DEFAULTS, KNOWN_KEYS, LOADING, VERSIONS } from './config/settings.js'
 import { conversion, obstacleOf } from './conversion.js'
+import { ACT_SCALES } from './format/layout.js'
 import { madeFormat } from './format/made-format.js'
 import { storedFormat } from './format/stored-format.js'
 
 /** `quant_method` "awq": 4-bit codes on a grid for each group of channels, as AutoAWQ and llm-awq write them. */
 export const awq: DefinedQuantizer<AwqSettings> = defineQuantizer<AwqSettings>({
   specVersion: 2,
-  revision: 1,
+  revision: 2,
   quantMethod: 'awq',
   config: {
     parse: (json) => (isAutoRound(json) ? readAutoRound(json) : readSettings(json)),
@@ -66,7 +67,7 @@ export const awq: DefinedQuantizer<AwqSettings> = defineQuantizer<AwqSettings>({
 function chooseFormat(
   weight: WeightInfo,
   { version, groupSize, zeroPoint, referenceRange }: AwqSettings,
-  { stored, preQuantized }: FormatContext,
+  { stored, preQuantized, keepsElsewhere }: FormatContext,
 ): QuantizedFormat | Skip | Promise<QuantizedFormat | Skip> {
   if (preQuantized) {
     if (stored?.tensors.has('qweight') !== true) return skip('is stored in float')
@@ -74,7 +75,8 @@ function chooseFormat(
   }
   const obstacle = obstacleOf(weight, groupSize)
   if (obstacle !== undefined) return skip(obstacle)
-  return madeFormat(weight, { groupSize, reference: referenceRange })
+  const scalesActivation = keepsElsewhere(ACT_SCALES)
+  return madeFormat(weight, { groupSize, reference: referenceRange, scalesActivation })
 }
 
 /**

@@ -9,17 +9,31 @@ const WEIGHT: WeightInfo = {
 }
 const GRID: IntegerGrid = { bits: 4, groupSize: 32, scaleDtype: 'bfloat16', symmetric: true }
 
-const choose = (weight: Partial<WeightInfo>, grid: Partial<IntegerGrid> = {}) =>
-  formatFor({ ...WEIGHT, ...weight }, { ...GRID, ...grid }, config([{ weight: WEIGHT, grid: GRID }]))
+const choose = (
+  weight: Partial<WeightInfo>,
+  grid: Partial<IntegerGrid> = {},
+  keepsElsewhere = (_key: string) => false,
+) =>
+  formatFor({ ...WEIGHT, ...weight }, { ...GRID, ...grid }, config([{ weight: WEIGHT, grid: GRID }]), {
+    keepsElsewhere,
+  })
+
+const componentsOf = (format: ReturnType<typeof choose>) => {
+  if ('skip' in format) throw new Error(format.skip)
+  return format.components(WEIGHT).map(({ key, dtype, shape }) => [key, dtype, shape])
+}
 
 test('scales keep their dtype, and zero points are there whatever they are', () => {
-  const format = choose({})
-  if ('skip' in format) throw new Error(format.skip)
-  expect(format.components(WEIGHT).map(({ key, dtype, shape }) => [key, dtype, shape])).toEqual([
+  expect(componentsOf(choose({}))).toEqual([
     ['qweight', 'int32', [64, 2]],
     ['qzeros', 'int32', [2, 2]],
     ['scales', 'bfloat16', [2, 16]],
   ])
+})
+
+test('readers that look for scales of an activation function find them', () => {
+  const format = choose({}, {}, (key) => key === 'act_scales')
+  expect(componentsOf(format)).toContainEqual(['act_scales', 'float16', [64]])
 })
 
 test.each<readonly [string, Partial<WeightInfo>, Partial<IntegerGrid>, string]>([

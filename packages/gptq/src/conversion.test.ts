@@ -27,7 +27,9 @@ test.each<readonly [string, Partial<WeightInfo>, Partial<IntegerGrid>, string]>(
   ],
 ])('%s are refused with the reason', (_, weight, change, skip) => {
   const grid = { ...GRID, ...change }
-  expect(formatFor({ ...WEIGHT, ...weight }, grid, config([{ weight: WEIGHT, grid }]))).toEqual({ skip })
+  const settings = config([{ weight: WEIGHT, grid }])
+  const context = { keepsElsewhere: () => false }
+  expect(formatFor({ ...WEIGHT, ...weight }, grid, settings, context)).toEqual({ skip })
 })
 
 test('the block says what was done, and no more', () => {

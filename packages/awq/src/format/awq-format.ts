@@ -1,7 +1,8 @@
 import type { Component, ComponentRows, FloatRows, QuantizedFormat, WeightInfo } from '@hfquant/core'
+import { widenFloats } from '@hfquant/kernels'
 import { lowerAwq } from '../lower/lower-awq.js'
 import { readGroupValues } from './group-values.js'
-import { type AwqLayout, groupCount } from './layout.js'
+import { ACT_SCALES, type AwqLayout, groupCount } from './layout.js'
 import { unpackCodes } from './unpack-codes.js'
 
 /** Parameters of a format. */
@@ -22,10 +23,12 @@ export const awqFormat = ({ layout, components, warnings = [] }: AwqFormatOption
 
 function dequantize(stored: ComponentRows, out: FloatRows, weight: WeightInfo, layout: AwqLayout): void {
   const { inFeatures: columns } = weight
-  const { groupSize, arrangement } = layout
+  const { groupSize, arrangement, actScaleDtype } = layout
   const groups = groupCount(columns, groupSize)
   const codes = unpackCodes(stored.bytes('qweight'), arrangement, weight, out)
   const { scales, zeros, shifts } = readGroupValues((key) => stored.bytes(key), layout, weight, out)
+  const divisors =
+    actScaleDtype === undefined ? undefined : widenFloats(stored.bytes(ACT_SCALES), actScaleDtype)
   for (let row = 0; row < out.count; row++) {
     const values = out.at(row)
     for (let group = 0; group < groups; group++) {
@@ -37,5 +40,7 @@ function dequantize(stored: ComponentRows, out: FloatRows, weight: WeightInfo, l
         values[column] = Math.fround((codes[row * columns + column]! - zero) * scale) + shift
       }
     }
+    if (divisors === undefined) continue
+    for (let column = 0; column < columns; column++) values[column]! /= divisors[column]!
   }
 }

@@ -17,7 +17,12 @@ export interface AwqLayout {
   readonly symmetric: boolean
   /** True when some shift is no whole number of scales. */
   readonly hasFractions: boolean
+  /** Of `act_scales` [K], which divide the inputs; undefined where there are none. */
+  readonly actScaleDtype: FloatDtype | undefined
 }
+
+/** Scales of the activation function before a weight. */
+export const ACT_SCALES = 'act_scales'
 
 /** What tensors without zero points mean. */
 export const MIDDLE = 8

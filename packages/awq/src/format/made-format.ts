@@ -1,5 +1,5 @@
 import type { QuantizedFormat, WeightInfo } from '@hfquant/core'
-import { gemmFormat, packRows } from './gemm-format.js'
+import { type GemmOptions, gemmFormat, packRows } from './gemm-format.js'
 import { codeOf, findGrid } from './grid.js'
 import { CODES_IN_WORD, groupCount } from './layout.js'
 
@@ -11,16 +11,19 @@ export interface RoundingRules {
   readonly reference: boolean
 }
 
+type MadeRules = RoundingRules & Pick<GemmOptions, 'scalesActivation'>
+
 /** The format of a weight that is quantized here: gemm, with float16 scales. */
 export function madeFormat(
   weight: WeightInfo,
-  { groupSize: size, reference }: RoundingRules,
+  { groupSize: size, reference, scalesActivation }: MadeRules,
 ): QuantizedFormat {
   const columns = weight.inFeatures
   const groupSize = size === -1 ? columns : size
   const groups = groupCount(columns, groupSize)
+  const tensors = { scaleDtype: 'float16', scalesActivation } as const
   return {
-    ...gemmFormat(weight, groupSize, 'float16'),
+    ...gemmFormat(weight, { ...tensors, groupSize }),
     rowsPerStep: CODES_IN_WORD,
     quantize(values, out) {
       const { count } = values
@@ -38,7 +41,7 @@ export function madeFormat(
           }
         }
       }
-      packRows({ codes, scales, zeros }, count, out, 'float16')
+      packRows({ codes, scales, zeros }, count, out, tensors)
     },
   }
 }

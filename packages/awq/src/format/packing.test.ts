@@ -67,7 +67,10 @@ async function formatOf(parts: Parts, json: object, shape: readonly number[]): P
     read: async (key: string) => parts[key]!.bytes,
   }
   const settings = definition.config.parse({ ...json })
-  const context = { stored, metadata: {}, preQuantized: true, listed: undefined }
+  const context = {
+    ...{ stored, metadata: {}, preQuantized: true, listed: undefined },
+    keepsElsewhere: () => false,
+  }
   return (await definition.formatFor(weightOf(shape), settings, context)) as QuantizedFormat
 }
 
@@ -231,7 +234,7 @@ test.each(['reference', 'ours'])('groups get the scales and zero points of the r
 test('numbers become the codes of the reference: constants, one sign, outliers and tiny ones among them', async () => {
   const weights = floats(grids.get('w')!.bytes)
   const weight = weightOf([16, 64])
-  const format = madeFormat(weight, { groupSize: 32, reference: false })
+  const format = madeFormat(weight, { groupSize: 32, reference: false, scalesActivation: false })
   const parts: Parts = Object.fromEntries(
     format
       .components(weight)

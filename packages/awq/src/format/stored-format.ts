@@ -7,10 +7,12 @@ import {
   storedTensors,
   type WeightInfo,
 } from '@hfquant/core'
+import { FLOAT_DTYPES } from '@hfquant/kernels'
 import { awqFormat } from './awq-format.js'
 import { type GroupValues, readGroupValues } from './group-values.js'
 import { integerForm } from './integer-form.js'
 import {
+  ACT_SCALES,
   ARRANGEMENTS,
   type Arrangement,
   type AwqLayout,
@@ -61,6 +63,7 @@ export async function storedFormat(
   const layout: AwqLayout = {
     ...{ arrangement, groupSize, scaleDtype, zeroKey },
     ...{ symmetric: zeroKey === undefined, hasFractions: false },
+    actScaleDtype: await readActScaleDtype(weight, tensors),
   }
   const seen = stored.trusted ? layout : { ...layout, ...(await lookAtGroups(weight, layout, tensors)) }
   const format = awqFormat({
@@ -74,6 +77,25 @@ export async function storedFormat(
           ],
   })
   return { ...format, integers: integerForm(seen, tensors.keys) }
+}
+
+/**
+ * Scales that are all 1, as they are where AWQ found nothing to scale, are kept and not computed with.
+ *
+ * @throws CheckpointError TENSOR_MISMATCH, TENSOR_NOT_FINITE, SCALE_INVALID for 0.
+ */
+async function readActScaleDtype(
+  { inFeatures }: WeightInfo,
+  tensors: StoredTensors,
+): Promise<FloatDtype | undefined> {
+  if (!tensors.has(ACT_SCALES)) return undefined
+  tensors.expect(ACT_SCALES, FLOAT_DTYPES, [inFeatures])
+  const dtype = tensors.part(ACT_SCALES).dtype as FloatDtype
+  if (tensors.trusted) return dtype
+  const scales = await tensors.finite(ACT_SCALES)
+  const at = scales.indexOf(0)
+  if (at >= 0) throw tensors.damaged('SCALE_INVALID', ACT_SCALES, { found: 0, at, expected: 'no scale of 0' })
+  return scales.every((scale) => scale === 1) ? undefined : dtype
 }
 
 const HINT =

@@ -1,11 +1,14 @@
 import {
   blockProduct,
   blockSizeFor,
+  type ConstantTensor,
+  type FloatDtype,
   type GraphBuilder,
   type GraphValue,
   type LoweringInput,
 } from '@hfquant/core'
-import type { AwqLayout } from '../format/layout.js'
+import { widenFloats } from '@hfquant/kernels'
+import { ACT_SCALES, type AwqLayout } from '../format/layout.js'
 import { codeChunks, offsetChunks, scaleChunks, zeroChunks } from './constants.js'
 
 /**
@@ -18,10 +21,14 @@ export function lowerAwq(
   layer: LoweringInput,
   layout: AwqLayout,
 ): GraphValue | undefined {
-  const { weight, input } = layer
-  const { groupSize, symmetric, hasFractions } = layout
+  const { weight } = layer
+  const { groupSize, symmetric, hasFractions, actScaleDtype } = layout
   const blockSize = blockSizeFor(groupSize, weight.inFeatures)
   if (blockSize === undefined) return undefined
+  const input =
+    actScaleDtype === undefined
+      ? layer.input
+      : graph.node('Div', [layer.input, graph.constant(actScales(layer, actScaleDtype))])
   return blockProduct(graph, input, weight, {
     ...{ name: `${weight.path}.matmul_nbits`, bits: 4, blockSize },
     codes: { chunks: () => codeChunks(layer, layout, blockSize) },
@@ -32,3 +39,12 @@ export function lowerAwq(
       : undefined,
   })
 }
+
+/** float32 [K] */
+const actScales = (layer: LoweringInput, dtype: FloatDtype): ConstantTensor => ({
+  ...{ name: `${layer.weight.path}.act_scales`, dtype: 'float32', shape: [layer.weight.inFeatures] },
+  async *chunks() {
+    const values = widenFloats(await layer.read(ACT_SCALES), dtype)
+    yield new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
+  },
+})

@@ -44,7 +44,12 @@ export interface ConversionRules<Config> {
    */
   config(weights: readonly WeightOnGrid[]): Config
   /** A format with `pack`; or why the method has none for such a weight. */
-  formatFor(weight: WeightInfo, grid: IntegerGrid, config: Config): QuantizedFormat | Skip
+  formatFor(
+    weight: WeightInfo,
+    grid: IntegerGrid,
+    config: Config,
+    context: Pick<FormatContext, 'keepsElsewhere'>,
+  ): QuantizedFormat | Skip
 }
 
 export interface WeightOnGrid {

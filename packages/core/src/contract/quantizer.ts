@@ -64,6 +64,8 @@ export interface FormatContext {
   readonly preQuantized: boolean
   /** The entry of the skip list that matches the module, as a sentence; only for modules that the list names. */
   readonly listed: string | undefined
+  /** True where files of this family keep component `key` of this weight under the name of another module. */
+  keepsElsewhere(key: string): boolean
 }
 
 /** A tensor about to be saved. */

@@ -1,4 +1,5 @@
 import type { IntegerForm, QuantizedFormat, Skip, WeightInfo } from '../contract/format.js'
+import type { FormatContext } from '../contract/quantizer.js'
 import { CapabilityError } from '../errors/families.js'
 import type { Checkpoint } from '../load/checkpoint.js'
 import { walkModules } from '../shell/module.js'
@@ -67,13 +68,13 @@ class ConvertingQuantizer<Config extends object> extends FormatQuantizer<Config>
   }
 
   protected override get rules(): FormatRules {
-    return { ...super.rules, defers: true, formatFor: (weight) => this.formatOf(weight) }
+    return { ...super.rules, defers: true, formatFor: (weight, context) => this.formatOf(weight, context) }
   }
 
-  private formatOf(weight: WeightInfo): QuantizedFormat | Skip {
+  private formatOf(weight: WeightInfo, context: FormatContext): QuantizedFormat | Skip {
     const source = this.weights.get(weight.path)
     if (source === undefined) return { skip: 'is stored in float' }
-    const choice = this.definition.convert!.formatFor(weight, source.form.grid, this.config.value)
+    const choice = this.definition.convert!.formatFor(weight, source.form.grid, this.config.value, context)
     if (!('skip' in choice) && choice.pack === undefined) {
       throw formatInvalid('the format of convert.formatFor has no pack', weight, this.quantMethod)
     }

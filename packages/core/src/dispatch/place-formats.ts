@@ -1,9 +1,10 @@
 import type { QuantizedFormat, Skip, WeightInfo } from '../contract/format.js'
 import type { FormatContext } from '../contract/quantizer.js'
 import { CapabilityError } from '../errors/families.js'
-import { type Checkpoint, storedWeight } from '../load/checkpoint.js'
+import { storedWeight } from '../load/checkpoint.js'
+import { savedParts } from '../shell/checkpoint-mapping.js'
 import { isFloating } from '../shell/dtype.js'
-import { walkModules } from '../shell/module.js'
+import { joinPath, walkModules } from '../shell/module.js'
 import {
   describeWeight,
   type ModelWeight,
@@ -72,7 +73,7 @@ export async function placeFormats(
       continue
     }
     if (tieOfAlias(shell, tensorName(candidate)) !== undefined) continue
-    const choice = await chooseFormat(weight, checkpoint, listedReason(shell, skips, path), rules)
+    const choice = await chooseFormat(weight, { shell, checkpoint }, listedReason(shell, skips, path), rules)
     if ('skip' in choice) {
       skipped.push({ module: path, reason: choice.skip })
     } else {
@@ -126,7 +127,7 @@ const ALWAYS_FLOAT = 'stays in float with every method'
 
 async function chooseFormat(
   weight: WeightInfo,
-  checkpoint: Checkpoint,
+  { shell, checkpoint }: Model,
   listed: string | undefined,
   rules: FormatRules,
 ): Promise<QuantizedFormat | Skip> {
@@ -134,7 +135,11 @@ async function chooseFormat(
   if (listed !== undefined && !preQuantized) return { skip: listed }
   const stored = storedWeight(checkpoint, weight.path)
   if (preQuantized && isPlain(stored)) return { skip: listed ?? 'is stored in float' }
-  const context = { stored, metadata: checkpoint.metadata, preQuantized, listed }
+  const context = {
+    ...{ stored, metadata: checkpoint.metadata, preQuantized, listed },
+    keepsElsewhere: (key: string) =>
+      savedParts(shell.checkpoint ?? [], joinPath(weight.path, key), [1]) !== undefined,
+  }
   const choice = await rules.formatFor(weight, context)
   checkFormat(choice, weight, rules.quantMethod)
   const isMade = preQuantized || rules.defers || 'skip' in choice

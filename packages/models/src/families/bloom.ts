@@ -1,6 +1,7 @@
 import { decoderFamily } from '../decoder/decoder-family.js'
 import { layerNorm } from '../parts/norm.js'
 import { BLOOM_NAMES } from './bloom-names.js'
+import { scaledActivation } from './scaled-activation.js'
 
 /** BLOOM: linear biases in place of positions, a norm behind the token table. */
 export const bloom = decoderFamily({
@@ -14,6 +15,7 @@ export const bloom = decoderFamily({
     attention: { projections: 'grouped', bias: true, outputBias: true, linearBias: 1 },
     mlp: { kind: 'plain', bias: true },
     input: { norm: true },
+    checkpoint: [scaledActivation('mlp.gelu_impl', 'mlp.dense_4h_to_h')],
     names: { ...BLOOM_NAMES, embeddingNorm: 'word_embeddings_layernorm' },
   }),
   gguf: {

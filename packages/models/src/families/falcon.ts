@@ -3,6 +3,7 @@ import { decoderFamily } from '../decoder/decoder-family.js'
 import { layerNorm } from '../parts/norm.js'
 import { BLOOM_NAMES } from './bloom-names.js'
 import { innerUnlike } from './gguf-limits.js'
+import { scaledActivation } from './scaled-activation.js'
 
 /** Falcon: three generations of attention and of norms, rotary positions or linear biases. */
 export const falcon = decoderFamily({
@@ -27,6 +28,7 @@ export const falcon = decoderFamily({
           : { rope: readRope(read, { headSize, positions }) }),
       },
       mlp: { kind: 'plain', bias },
+      checkpoint: [scaledActivation('mlp.act', 'mlp.dense_4h_to_h')],
       names: { ...BLOOM_NAMES, norms: hasTwo ? TWO_NORMS : isParallel ? ONE_NORM : NORMS },
     }
   },

@@ -2,6 +2,7 @@ import { decoderFamily } from '../decoder/decoder-family.js'
 import { layerNorm } from '../parts/norm.js'
 import { innerUnlike } from './gguf-limits.js'
 import { attentionScale, GPT_NAMES } from './gpt-names.js'
+import { scaledActivation } from './scaled-activation.js'
 
 /** GPT BigCode (SantaCoder, StarCoder): GPT-2 with one head of keys and values for all queries. */
 export const gptBigcode = decoderFamily({
@@ -25,6 +26,7 @@ export const gptBigcode = decoderFamily({
       }),
       mlp: { kind: 'plain', bias: true },
       input: { positionOffset: 0 },
+      checkpoint: [scaledActivation('mlp.act', 'mlp.c_proj')],
       names: GPT_NAMES,
     }
   },

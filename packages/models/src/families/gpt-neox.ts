@@ -1,6 +1,7 @@
 import { readRope } from '../config/read-rope.js'
 import { decoderFamily } from '../decoder/decoder-family.js'
 import { layerNorm } from '../parts/norm.js'
+import { scaledActivation } from './scaled-activation.js'
 
 /** GPT NeoX (Pythia): attention and MLP side by side behind norms of their own, projections grouped by head. */
 export const gptNeox = decoderFamily({
@@ -19,7 +20,7 @@ export const gptNeox = decoderFamily({
       residual: { kind: read.flag('use_parallel_residual', true) ? 'parallel' : 'pre' },
       attention: { projections: 'grouped', bias, outputBias: bias, rope },
       mlp: { kind: 'plain', bias: true },
-      checkpoint: [{ from: 'lm_head.', to: 'embed_out.' }],
+      checkpoint: [{ from: 'lm_head.', to: 'embed_out.' }, scaledActivation('mlp.act', 'mlp.dense_4h_to_h')],
       names: {
         base: 'gpt_neox',
         embedding: 'embed_in',

@@ -2,6 +2,7 @@ import { readRope } from '../config/read-rope.js'
 import { decoderFamily } from '../decoder/decoder-family.js'
 import { layerNorm } from '../parts/norm.js'
 import { GPT_NAMES } from './gpt-names.js'
+import { scaledActivation } from './scaled-activation.js'
 
 /** GPT-J: attention and MLP side by side, neighbours turned against each other. */
 export const gptj = decoderFamily({
@@ -17,6 +18,7 @@ export const gptj = decoderFamily({
       attention: { rope: readRope(read, { headSize, positions, width, order: 'pairs' }) },
       mlp: { kind: 'plain', bias: true },
       output: { bias: true },
+      checkpoint: [scaledActivation('mlp.act', 'mlp.fc_out')],
       names: {
         ...GPT_NAMES,
         query: 'attn.q_proj',

@@ -3,6 +3,7 @@ import { readRope } from '../config/read-rope.js'
 import { decoderFamily } from '../decoder/decoder-family.js'
 import { layerNorm } from '../parts/norm.js'
 import { innerUnlike, widthUnlike } from './gguf-limits.js'
+import { scaledActivation } from './scaled-activation.js'
 
 /** StarCoder 2: layer norms and biases, rotary positions, a plain MLP. */
 export const starcoder2 = decoderFamily({
@@ -23,6 +24,7 @@ export const starcoder2 = decoderFamily({
       norm: layerNorm(read.number('norm_epsilon', 1e-5)),
       attention: (index) => ({ bias, outputBias: bias, rope, window: windows[index] }),
       mlp: { kind: 'plain', bias },
+      checkpoint: [scaledActivation('mlp.act', 'mlp.c_proj')],
       names: { up: 'mlp.c_fc', down: 'mlp.c_proj' },
     }
   },

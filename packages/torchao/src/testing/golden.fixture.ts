@@ -43,4 +43,5 @@ export const storedContext = (checkpoint: Checkpoint, path: string): FormatConte
   metadata: checkpoint.metadata,
   preQuantized: true,
   listed: undefined,
+  keepsElsewhere: () => false,
 })
