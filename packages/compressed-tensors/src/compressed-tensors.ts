@@ -43,10 +43,10 @@ export const compressedTensors: DefinedQuantizer<CompressedTensorsSettings> =
       }),
       embeddings: (path) => findScheme(settings.groups, [path], 'embedding') !== undefined,
     }),
-    formatFor: (weight, { groups }, { preQuantized, stored }) =>
+    formatFor: (weight, settings, { preQuantized, stored }) =>
       preQuantized
-        ? storedFormat(weight, groups, stored!)
-        : madeFormat(weight, findScheme(groups, [weight.path], weight.kind)),
+        ? storedFormat(weight, settings, stored!)
+        : madeFormat(weight, findScheme(settings.groups, [weight.path], weight.kind)),
     files: {
       carries: (name) => CARRIED.test(name),
       recover: recoverSettings,

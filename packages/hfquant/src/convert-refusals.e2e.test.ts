@@ -1,9 +1,11 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { CompressedTensorsConfig } from '@hfquant/compressed-tensors'
+import { defineQuantizer } from '@hfquant/core'
+import { gptq } from '@hfquant/gptq'
 import { type CheckpointChange, changeCheckpoint, testFolder } from '@hfquant/testkit'
 import { expect, test } from 'vitest'
-import { convertModel, quantizeModel } from './index.js'
+import { convertModel, quantizeModel, registerQuantizer } from './index.js'
 import { golden } from './testing/golden.fixture.js'
 import { actOrder, float } from './testing/gptq.fixture.js'
 
@@ -70,6 +72,14 @@ test.each<readonly [string, string, CheckpointChange | undefined, string, object
     { ...about('belongs to no weight'), module: 'model.layers.0.self_attn.k_scale' },
   ],
   [
+    'keys and values that servers quantize',
+    CT,
+    (_, { quantization_config: block }) =>
+      void Object.assign(block as object, { kv_cache_scheme: { num_bits: 8, type: 'float', dynamic: true } }),
+    'gptq',
+    about('kv_cache_scheme'),
+  ],
+  [
     'another tensor of a weight',
     CT,
     add(`${UP}.input_scale`, 'F16', [1], () => 0x3c00),
@@ -119,6 +129,21 @@ test('codes of eight bits are refused by AWQ', async () => {
   await quantizeModel(float, source, { quantizationConfig, dtype: 'float16' })
   const refused = { ...about('codes of 8 bits, expected 4'), module: FIRST }
   await expect(convertModel(source, join(folder, 'never'), { to: 'awq' })).rejects.toMatchObject(refused)
+})
+
+test('a plug-in whose format cannot be packed is told so', async () => {
+  const { definition } = gptq
+  const convert = {
+    ...definition.convert!,
+    formatFor: (...given: Parameters<NonNullable<typeof definition.convert>['formatFor']>) => ({
+      ...definition.convert!.formatFor(...given),
+      pack: undefined,
+    }),
+  }
+  registerQuantizer(defineQuantizer({ ...definition, quantMethod: 'unpacked', convert } as typeof definition))
+  await expect(convertModel(CT, join(folder, 'unpacked'), { to: 'unpacked' })).rejects.toMatchObject({
+    ...{ code: 'FORMAT_INVALID', module: FIRST, message: expect.stringContaining('has no pack') },
+  })
 })
 
 test('options are checked first', async () => {

@@ -10,6 +10,7 @@ import {
 } from '@hfquant/core'
 import { findScheme } from '../config/find-scheme.js'
 import type { Scheme } from '../config/scheme.js'
+import type { CompressedTensorsSettings } from '../config/settings.js'
 import { checkValues } from './check-values.js'
 import { compressedFormat } from './compressed-format.js'
 import { integerForm } from './integer-form.js'
@@ -25,7 +26,7 @@ import { readLayout } from './read-layout.js'
  */
 export async function storedFormat(
   weight: WeightInfo,
-  groups: readonly Scheme[],
+  { groups, kvCacheScheme }: Pick<CompressedTensorsSettings, 'groups' | 'kvCacheScheme'>,
   stored: StoredWeight,
 ): Promise<QuantizedFormat | Skip> {
   const tensors = storedTensors(weight, stored)
@@ -35,7 +36,10 @@ export async function storedFormat(
   const scheme = schemeOf(weight, groups, stored, read)
   const found = read(scheme)
   const layout = { ...found, groupOf: await checkValues(weight, found, tensors) }
-  const integers = integerForm(weight, layout, scheme)
+  const integers =
+    kvCacheScheme === null
+      ? integerForm(weight, layout, scheme)
+      : skip('has keys and values that are quantized as well (kv_cache_scheme)')
   return { ...compressedFormat(layout, weight), ...(integers && { integers }) }
 }
 

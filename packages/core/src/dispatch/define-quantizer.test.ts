@@ -51,6 +51,11 @@ describe('a definition is refused', () => {
       'calibrate.defers is no function',
     ],
     [
+      'with half of a conversion',
+      { ...definition, convert: { formatFor: () => ({ skip: 'never' }) } },
+      'convert.config is no function',
+    ],
+    [
       'with a member of version 1',
       { ...definition, tensorName: () => 'x' },
       'tensorName is a member of version 1: it is files.name now',
