@@ -15,6 +15,7 @@ import { type Candidate, moved, type TextLogits } from './decode/candidate.js'
 import { type Document, type Entity, entitiesOf } from './decode/entities.js'
 import { spanCandidates } from './decode/span-candidates.js'
 import { tokenCandidates } from './decode/token-candidates.js'
+import type { LoadGlinerOptions } from './load-options.js'
 import { describeLabels, gliner } from './model/architecture.js'
 import { LabelEncoder } from './model/label-encoder.js'
 import { lazyLabelEncoder } from './model/lazy-label-encoder.js'
@@ -40,19 +41,6 @@ import { checkDocuments, checkTexts } from './text/check-texts.js'
 import { type GlinerDocument, readDocument } from './text/read-document.js'
 import { type Labels, readLabels } from './text/read-labels.js'
 import type { ReadPartsContext, TextPart } from './text/read-parts.js'
-
-/** Options of `GLiNER.fromPretrained`. */
-export interface LoadGlinerOptions
-  extends Omit<LoadModelOptions, 'kvCacheDtype' | 'kvCacheMemory' | 'maxSequences' | 'quantizeLmHead'> {
-  /** 'fp16' or 'bf16': weights that lie beside the usual ones in that precision. */
-  readonly variant?: 'fp16' | 'bf16' | (string & {}) | null | undefined
-  /** Of a bi-encoder whose folder has no tokenizer for labels: the folder that has it, or its name on the hub. */
-  readonly labelsTokenizer?: string | undefined
-}
-
-/** The file that options ask for in place of the usual weights. Throws ConfigError as `fromPretrained`. */
-export const weightFileOf = ({ variant, dtype }: LoadGlinerOptions): string | undefined =>
-  readVariant(variant, dtype)?.file
 
 /** What was read of a folder beside the weights. */
 interface ReadFolder extends GlinerFolder {

@@ -1,6 +1,7 @@
 export { CONFIG_NAME } from './config/gliner-config.js'
 export type { Entity } from './decode/entities.js'
-export { GLiNER, type LoadGlinerOptions, weightFileOf } from './gliner.js'
+export { GLiNER } from './gliner.js'
+export { type LoadGlinerOptions, weightFileOf } from './load-options.js'
 export type { PredictOptions, TextSpan } from './predict-options.js'
 export { glinerFolder, type LocateTokenizer } from './read-folder.js'
 export type { GlinerDocument } from './text/read-document.js'
