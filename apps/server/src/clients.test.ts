@@ -244,10 +244,13 @@ describe('the client of Ollama', () => {
     for await (const { status } of await ollama.pull({ ...tiny, stream: true }))
       expect(status).toBe('success')
     const refused = [
-      ...[ollama.pull({ model: 'other' }), ollama.push(tiny), ollama.create({ ...tiny, from: 'other' })],
-      ...[ollama.copy({ source: 'tiny', destination: 'other' }), ollama.delete(tiny)],
+      () => ollama.pull({ model: 'other' }),
+      () => ollama.push(tiny),
+      () => ollama.create({ ...tiny, from: 'other' }),
+      () => ollama.copy({ source: 'tiny', destination: 'other' }),
+      () => ollama.delete(tiny),
     ]
-    for (const one of refused) await expect(one).rejects.toMatchObject({ status_code: 404 })
+    for (const ask of refused) await expect(ask()).rejects.toMatchObject({ status_code: 404 })
   })
 
   it('is told what is wrong in its own form, and frees its place when it leaves', async () => {
