@@ -44,6 +44,12 @@ export interface SequenceSettings extends SamplerConfig {
   /** Tokens that are chosen at most: room is held for some of them from the beginning. Default: any number. */
   readonly maxNewTokens?: number | undefined
   /**
+   * Tokens that end the text. The session then goes on by itself with what was chosen, up to eight tokens beyond the last one
+   * that was asked for, and until one of these: each call of `next` has to go on with the token of the one before, without a
+   * draft. Default: nothing is chosen before it is asked for.
+   */
+  readonly endTokenIds?: readonly number[] | undefined
+  /**
    * What is cached of a sequence is found by sequences of the same scope only: how long a prompt takes tells whether another
    * one began alike. Default: a scope of all that name none.
    */

@@ -177,9 +177,18 @@ export async function openSession(options: SessionOptions): Promise<DecoderSessi
 
 function sequenceSettings(config: SequenceSettings): SequenceSettings {
   const { doSample, temperature, topK, topP, minP, repetitionPenalty, seed, rules } = config
-  const { presencePenalty, frequencyPenalty, logitBias, grammar, logprobs, maxNewTokens, scope } = config
+  const {
+    presencePenalty,
+    frequencyPenalty,
+    logitBias,
+    grammar,
+    logprobs,
+    maxNewTokens,
+    endTokenIds,
+    scope,
+  } = config
   return {
     ...{ doSample, temperature, topK, topP, minP, repetitionPenalty, seed, rules },
-    ...{ presencePenalty, frequencyPenalty, logitBias, grammar, logprobs, maxNewTokens, scope },
+    ...{ presencePenalty, frequencyPenalty, logitBias, grammar, logprobs, maxNewTokens, endTokenIds, scope },
   }
 }

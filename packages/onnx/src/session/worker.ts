@@ -4,6 +4,7 @@ import { toErrorRecord } from './error-record.js'
 import { type GraphRunner, openGraphRunner } from './graph-runner.js'
 import { prepack } from './prepack.js'
 import type { Answer, CacheBytes, Call, CountersMessage, Reply, Request } from './protocol.js'
+import { createReadAhead } from './read-ahead.js'
 import { createScheduler, type Scheduler } from './scheduler.js'
 
 /** Runs a session, and the next one once it is closed, on a thread of its own: the runtime blocks the thread that calls it. */
@@ -106,13 +107,15 @@ async function handle(request: Request): Promise<Answer> {
 async function open(request: Extract<Request, { readonly kind: 'open' }>): Promise<Answer> {
   const opened = await openDecoder(request.modelPath, request.cache, request)
   decoder = opened
-  scheduler = createScheduler(opened, {
-    ...request,
-    onCounters: (counters) => {
-      // What is left to do of a session that has ended concerns nobody.
-      if (decoder === opened) port.postMessage({ counters } satisfies CountersMessage)
-    },
-  })
+  scheduler = createReadAhead(
+    createScheduler(opened, {
+      ...request,
+      onCounters: (counters) => {
+        // What is left to do of a session that has ended concerns nobody.
+        if (decoder === opened) port.postMessage({ counters } satisfies CountersMessage)
+      },
+    }),
+  )
   return { longest: opened.sequences.longest }
 }
 

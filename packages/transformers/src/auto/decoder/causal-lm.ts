@@ -133,6 +133,8 @@ export class CausalLM extends PretrainedModel<DecoderSession> {
     const sequence = session.sequence({
       ...{ ...config, rules, maxNewTokens: budget, scope },
       grammar: wantedGrammar,
+      // Drafts are made of the tokens that were chosen.
+      endTokenIds: drafter === undefined ? eosTokenIds : undefined,
     })
     try {
       yield* generateText({
