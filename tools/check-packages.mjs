@@ -20,10 +20,12 @@ const BUDGETS = {
   hfquant: 9600,
   // Loading, casting and saving, what every method shares (products of blocks, of integers and of small floats among it), and
   // what keeps hostile folders, patterns and names in bounds; a third are source maps, and its two doors have types each.
-  '@hfquant/core': 280,
+  '@hfquant/core': 290,
+  // Graphs, compiled models, and the session with its scheduler and samplers.
+  '@hfquant/onnx': 170,
   // Every family of decoders and encoders, and how it is read from GGUF files.
   '@hfquant/models': 195,
-  // All routes of three APIs, with what they refuse.
+  // All routes of four APIs, with what they refuse.
   '@hfquant/server': 180,
   // The engines of tokenizers and of chat templates, with Python's tables of Unicode and of values; decoders and encoders; GGUF
   // files, read and written.
