@@ -136,7 +136,10 @@ async function tensors(config: JsonObject): Promise<readonly TensorSpec[]> {
 const PIECE = 4 * 2 ** 20
 const BFLOAT16_ONE = 0x3f80
 
-/** Tokens "t0", "t1", … that nothing is merged to: enough for programs that load no model without a vocabulary. */
+/**
+ * All bytes, and tokens "t256", "t257", … that nothing is merged to: enough for programs that load no model without a
+ * vocabulary, and for grammars, which need every character.
+ */
 const tokenizer = ({ vocabulary }: MadeSizes) => ({
   version: '1.0',
   added_tokens: [],
@@ -144,7 +147,9 @@ const tokenizer = ({ vocabulary }: MadeSizes) => ({
   decoder: { type: 'ByteLevel' },
   model: {
     type: 'BPE',
-    vocab: Object.fromEntries(Array.from({ length: vocabulary }, (_, id) => [`t${id}`, id])),
+    vocab: Object.fromEntries(
+      Array.from({ length: vocabulary }, (_, id) => [byteCharacter(id) ?? `t${id}`, id]),
+    ),
     merges: [],
   },
 })
@@ -162,4 +167,13 @@ export function createNoise(): (out: Uint16Array) => void {
   return (out) => {
     for (let index = 0; index < out.length; index++) out[index] = table[next() & 0xffff]!
   }
+}
+
+/** What stands for a byte in a vocabulary of the kind of GPT-2: itself if it can be seen, else a letter beyond Latin-1. */
+function byteCharacter(byte: number): string | undefined {
+  if (byte > 0xff) return undefined
+  const isSeen = (one: number) => (one > 0x20 && one < 0x7f) || (one > 0xa0 && one !== 0xad)
+  if (isSeen(byte)) return String.fromCharCode(byte)
+  const before = Array.from({ length: byte }, (_, one) => one).filter((one) => !isSeen(one))
+  return String.fromCharCode(0x100 + before.length)
 }
