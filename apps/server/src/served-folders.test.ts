@@ -3,7 +3,14 @@ import { cp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { AutoModelForCausalLM, GLiNER, type LoadModelOptions, quantizeModel, recipe } from 'hfquant'
+import {
+  AutoModelForCausalLM,
+  exportModel,
+  GLiNER,
+  type LoadModelOptions,
+  quantizeModel,
+  recipe,
+} from 'hfquant'
 import { demoGliner, demoModel } from 'hfquant/demo'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createServer, type Server } from './server.js'
@@ -17,16 +24,22 @@ const folders: Record<string, string> = {
   ...{ float: demoModel, quantized: demoModel, saved: join(root, 'saved') },
   ...{ bitsandbytes: join(root, 'bitsandbytes'), gptq: join(root, 'gptq'), float8: join(root, 'float8') },
   ...{ mxfp4: join(root, 'mxfp4'), bin: join(root, 'bin'), gliner: demoGliner },
+  ...{ awq: join(root, 'awq'), quanto: join(root, 'quanto') },
+  ...{ 'compressed-tensors': join(root, 'compressed-tensors'), twin: join(root, 'twin.gguf') },
 }
 let server: Server
 beforeAll(async () => {
   await quantizeModel(demoModel, folders.saved!, { quantizationConfig: await recipe(RECIPE) })
+  await exportModel(demoModel, folders.twin!, { format: 'gguf', type: 'F16' })
   for (const [name, source] of Object.entries({
     ...{ bitsandbytes: 'bitsandbytes/tiny-llama-bnb-nf4-dq', gptq: 'folders/gptq' },
     ...{
       float8: 'fp8/tiny-llama-fp8-b32',
       mxfp4: 'mxfp4/tiny-gpt-oss-mxfp4',
       bin: 'folders/torchao-int4-bin',
+      awq: 'awq/tiny-llama-awq-g32',
+      quanto: 'quanto/tiny-llama-quanto-int4',
+      'compressed-tensors': 'compressed_tensors/tiny-llama-ct-w4a16',
     },
   })) {
     await cp(golden(source), folders[name]!, { recursive: true })
@@ -99,12 +112,22 @@ describe('a folder behind a server', () => {
     ['float8', 'fp8'],
     ['mxfp4', 'mxfp4'],
     ['bin', 'torchao'],
+    ['awq', 'awq'],
+    ['quanto', 'quanto'],
+    ['compressed-tensors', 'compressed-tensors'],
   ])('that is quantized needs no option: %s', async (name, method) => {
     expect(await answerOf(name)).toEqual(await expectedOf(folders[name]!))
     const { x_quantization, x_state } = (
       await server.inject({ method: 'GET', url: `/v1/models/${name}` })
     ).json()
     expect([x_state, x_quantization]).toMatchObject(['loaded', { method, recipe: null }])
+  })
+
+  it('has a twin in the format of llama.cpp, which says the same', async () => {
+    const [float, twin] = [await answerOf('float', WORDS), await answerOf('twin', WORDS)]
+    expect(twin.text).toBe(float.text)
+    for (const [index, logprob] of twin.logprobs.entries())
+      expect(logprob).toBeCloseTo(float.logprobs[index]!, 3)
   })
 
   it('of GLiNER finds what the library finds', async () => {
