@@ -16,25 +16,38 @@ export interface GrowingCacheArray {
   resize(length: number): void
 }
 
-/** No engine of JavaScript lets a buffer grow beyond this. */
+/** The V8 of Node 20 lets no buffer grow to 4 GiB. */
 export const MOST_BYTES = 2 ** 32 - 2 ** 16
 
+/** Addresses of a new array, in bytes: programs may have a limit of those, too. */
+const FIRST_ADDRESSES = 32 * 2 ** 20
+
 /**
- * Takes addresses for all that it may become, and memory for what is written: where fresh memory is dear, as in a virtual
- * machine, copying a cache into a longer array takes as long as several tokens.
+ * Takes addresses ahead, and memory for what is written: where fresh memory is dear, as in a virtual machine, copying a
+ * cache into a longer array takes as long as several tokens. An array that outgrows its addresses is copied to where there
+ * are four times as many.
  */
 export function growingCacheArray(shape: Pick<CacheShape, 'dtype'>): GrowingCacheArray {
-  const buffer = new ArrayBuffer(0, { maxByteLength: MOST_BYTES })
-  const view = (length: number): CacheArray =>
-    shape.dtype === 'float16' ? new Uint16Array(buffer, 0, length) : new Float32Array(buffer, 0, length)
-  let array = view(0)
+  const view = (bytes: ArrayBuffer, length: number): CacheArray =>
+    shape.dtype === 'float16' ? new Uint16Array(bytes, 0, length) : new Float32Array(bytes, 0, length)
+  let buffer = new ArrayBuffer(0, { maxByteLength: FIRST_ADDRESSES })
+  let array = view(buffer, 0)
   return {
     get array() {
       return array
     },
     resize(length) {
-      buffer.resize(length * elementBytes(shape))
-      array = view(length)
+      const bytes = length * elementBytes(shape)
+      if (bytes <= buffer.maxByteLength) {
+        buffer.resize(bytes)
+        array = view(buffer, length)
+        return
+      }
+      const addresses = Math.max(bytes, Math.min(4 * bytes, MOST_BYTES))
+      const wider = new ArrayBuffer(bytes, { maxByteLength: addresses })
+      const copied = view(wider, length)
+      copied.set(array)
+      ;[buffer, array] = [wider, copied]
     },
   }
 }
