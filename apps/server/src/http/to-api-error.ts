@@ -77,7 +77,7 @@ const paramOf = ({ field }: HfquantError): string | undefined =>
 
 const describe = ({ message, hint, code }: HfquantError): string =>
   code === 'CHAT_TEMPLATE_MISSING'
-    ? 'the model has no chat template; use /v1/completions, or start the server with --chat-template'
+    ? 'the model has no chat template; send a prompt (/v1/completions, /api/generate), or start the server with --chat-template'
     : hint === undefined
       ? message
       : `${message}. ${hint}`
