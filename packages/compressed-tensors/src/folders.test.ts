@@ -56,6 +56,29 @@ test('the head of GPT NeoX is ignored by the name of its file and by that which 
   ])
 })
 
+test('four bits a row with inputs in eight compute the same when they are made and when they are loaded', async () => {
+  const source = await writeTinyModel(join(folder, 'llama'), {
+    ...{ architectures: ['LlamaForCausalLM'], model_type: 'llama', tie_word_embeddings: false },
+    ...{ hidden_size: 32, intermediate_size: 64, num_hidden_layers: 1, num_attention_heads: 2 },
+    ...{ vocab_size: 96, max_position_embeddings: 64 },
+  })
+  const quantizationConfig = new CompressedTensorsConfig({
+    configGroups: {
+      group_0: {
+        targets: ['Linear'],
+        weights: { numBits: 4, strategy: 'channel' },
+        inputActivations: { numBits: 8, strategy: 'token', dynamic: true },
+      },
+    },
+  })
+  const inputIds = [[1, 5, 9, 13]]
+  await using made = await AutoModelForCausalLM.fromPretrained(source, { quantizationConfig })
+  const saved = join(folder, 'llama-w4a8')
+  await made.savePretrained(saved)
+  await using loaded = await AutoModelForCausalLM.fromPretrained(saved)
+  expect((await made.forward({ inputIds })).logits).toEqual((await loaded.forward({ inputIds })).logits)
+})
+
 describe.each([
   // The fast product rounds activations as the checkpoint says here, and in blocks of int8 otherwise.
   ['tiny-llama-ct-w8a8', 'logits_activations', 0.02],

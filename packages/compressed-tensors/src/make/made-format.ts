@@ -37,13 +37,7 @@ function integerFormat(weight: WeightInfo, scheme: Scheme, groupSize: number): Q
   const { outFeatures, inFeatures, dtype: scaleDtype } = weight
   const { numBits: bits, symmetric } = scheme.weights!
   const packed = scheme.format === 'pack-quantized'
-  const activations = scheme.inputActivations && {
-    ...{ symmetric: scheme.inputActivations.symmetric, dynamic: true as const },
-  }
-  const layout: PackedLayout = {
-    ...{ bits, groupSize, symmetric, scaleDtype },
-    ...(activations && { activations }),
-  }
+  const layout: PackedLayout = { bits, groupSize, symmetric, scaleDtype }
   const zeroRows: Component = {
     key: packed ? ZERO_ROWS : ZERO_POINT,
     dtype: 'int8',
@@ -54,7 +48,7 @@ function integerFormat(weight: WeightInfo, scheme: Scheme, groupSize: number): Q
   }
   const keys = [packed ? PACKED : WEIGHT, SCALE, ...(symmetric ? [] : [zeroRows.key])]
   return {
-    ...(packed ? packedFormat(weight, layout) : byteFormat(weight, layout, zeroRows)),
+    ...(packed ? packedFormat(weight, layout) : byteFormat(weight, layout, zeroRows, scheme)),
     quantizeKernel: () => ownKernel('roundIntegers', params, keys),
     ...(packed && !symmetric && { scratch: () => [zeroRows] }),
     ...(packed && {
@@ -78,8 +72,9 @@ function integerFormat(weight: WeightInfo, scheme: Scheme, groupSize: number): Q
 /** A code in each byte. */
 function byteFormat(
   weight: WeightInfo,
-  { bits, groupSize, symmetric, scaleDtype: dtype, activations }: PackedLayout,
+  { bits, groupSize, symmetric, scaleDtype: dtype }: PackedLayout,
   zeros: Component,
+  { inputActivations }: Scheme,
 ): QuantizedFormat {
   const { outFeatures, inFeatures } = weight
   const components: readonly Component[] = [
@@ -90,7 +85,8 @@ function byteFormat(
   return compressedFormat(
     {
       ...{ codes: { kind: 'int8', bits }, scales: { kind: 'float', dtype }, components },
-      ...{ block: [1, groupSize], groupOf: undefined, activations },
+      ...{ block: [1, groupSize], groupOf: undefined },
+      activations: inputActivations ? { symmetric: inputActivations.symmetric, dynamic: true } : undefined,
       zeros: symmetric ? undefined : 'int8',
     },
     weight,

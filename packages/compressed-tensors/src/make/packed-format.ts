@@ -8,7 +8,7 @@ import {
   wordsFor,
 } from '@hfquant/core'
 import { compressedFormat } from '../format/compressed-format.js'
-import { PACKED, SCALE, SHAPE, type WeightLayout, ZERO_POINT } from '../format/layout.js'
+import { PACKED, SCALE, SHAPE, ZERO_POINT } from '../format/layout.js'
 
 /** How integers are stored in words. */
 export interface PackedLayout {
@@ -17,14 +17,12 @@ export interface PackedLayout {
   readonly groupSize: number
   readonly symmetric: boolean
   readonly scaleDtype: FloatDtype
-  /** What becomes of the inputs; absent: they stay in float. */
-  readonly activations?: WeightLayout['activations']
 }
 
-/** The format "pack-quantized" of a weight, as weights are written. */
+/** The format "pack-quantized" of a weight, as weights are written. Its inputs stay in float, whatever the config says of them. */
 export function packedFormat(
   weight: WeightInfo,
-  { bits, groupSize, symmetric, scaleDtype: dtype, activations }: PackedLayout,
+  { bits, groupSize, symmetric, scaleDtype: dtype }: PackedLayout,
 ): QuantizedFormat {
   const { outFeatures, inFeatures } = weight
   const groups = inFeatures / groupSize
@@ -40,7 +38,7 @@ export function packedFormat(
   return compressedFormat(
     {
       ...{ codes: { kind: 'packed', bits }, scales: { kind: 'float', dtype }, components },
-      ...{ block: [1, groupSize], groupOf: undefined, activations },
+      ...{ block: [1, groupSize], groupOf: undefined, activations: undefined },
       zeros: symmetric ? undefined : 'packed',
     },
     weight,
