@@ -1,6 +1,7 @@
 import { join } from 'node:path'
+import { AwqConfig } from '@hfquant/awq'
 import { GPTQConfig } from '@hfquant/gptq'
-import { testFolder } from '@hfquant/testkit'
+import { changeCheckpoint, testFolder, writeTinyModel } from '@hfquant/testkit'
 import { describe, expect, test } from 'vitest'
 import { AutoModelForCausalLM, convertModel, type ProgressEvent, quantizeModel } from './index.js'
 import { golden } from './testing/golden.fixture.js'
@@ -81,6 +82,30 @@ test('models of AutoRound, with negative scales, become those of methods that se
   expect(result.skipped.map(({ module }) => module)).toEqual(['model.layers.0.self_attn.k_proj', 'lm_head'])
   expect((await quantizationOf(ct)).ignore).toEqual(['model.layers.0.self_attn.k_proj', 'lm_head'])
   expect(await logitsOf(ct)).toEqual(await logitsOf(mixed))
+})
+
+test('scales of an activation function are left out and come back where all are 1, and are refused where they are not', async () => {
+  const [model, source, there, back] = [at('gptj'), at('gptj-awq'), at('gptj-ct'), at('gptj-back')]
+  await writeTinyModel(model, {
+    ...{ architectures: ['GPTJForCausalLM'], model_type: 'gptj', tie_word_embeddings: false },
+    ...{ n_embd: 32, n_layer: 1, n_head: 2, rotary_dim: 8, n_positions: 64, vocab_size: 96 },
+  })
+  const quantizationConfig = new AwqConfig({ method: 'rtn', groupSize: 32 })
+  await quantizeModel(model, source, { quantizationConfig })
+  await convertModel(source, there, { to: 'compressed-tensors' })
+  const names = [...(await allTensors(there)).keys()]
+  expect(names.filter((name) => name.includes('.act'))).toEqual([])
+  expect(await logitsOf(there)).toEqual(await logitsOf(source))
+  await convertModel(there, back, { to: 'awq' })
+  expect(await allTensors(back)).toEqual(await allTensors(source))
+
+  const scaled = await changeCheckpoint(source, at('gptj-scaled'), (tensors) => {
+    tensors.get('transformer.h.0.mlp.act.scales')!.bytes.fill(0x40, 0, 2)
+  })
+  await expect(convertModel(scaled, at('never'), { to: 'gptq' })).rejects.toMatchObject({
+    ...{ code: 'CONVERSION_INEXACT', module: 'transformer.h.0.mlp.fc_out' },
+    message: expect.stringContaining('act_scales'),
+  })
 })
 
 test('progress counts stored bytes, and a dry run says what would be written', async () => {
