@@ -88,6 +88,18 @@ describe('a backend that is broken on purpose does not pass, and is told what is
       'fast logits',
       /fast logits with memory 'auto' and exact ones differ by .* % of the largest logit/,
     ],
+    [
+      'integers of another weight',
+      broken.wrongIntegers,
+      'weights that are integers',
+      /is restored as .* in row 0, column 0, and its integers say .*\n.*and nothing else/,
+    ],
+    [
+      'scales that are rounded when they are stored again',
+      broken.lossyPack,
+      'weights that are integers',
+      /converted, .* has other scales: .* at element \d+\n.*bit for bit/,
+    ],
     ['division by zero', broken.dividesByZero, 'rows of zeros', /row of magnitude 0 is restored as NaN/],
     [
       'untyped refusal',

@@ -17,8 +17,8 @@ export type Topic =
   | 'errors'
   | 'front door'
 
-/** Makes quantized weights of float ones without calibration; writes them to files. */
-export type Ability = 'quantizing' | 'saving'
+/** Makes quantized weights of float ones without calibration; writes them to files; stores those of other methods. */
+export type Ability = 'quantizing' | 'saving' | 'converting'
 
 /** One thing that every backend does. */
 export interface ConformanceCheck {
@@ -73,5 +73,6 @@ export function abilitiesOf(backend: QuantizerBackend, { config }: NamedConfig):
   return new Set<Ability>([
     ...(requiresCalibration ? [] : (['quantizing'] as const)),
     ...(isSerializable ? (['saving'] as const) : []),
+    ...(backend.convert ? (['converting'] as const) : []),
   ])
 }

@@ -9,6 +9,7 @@ import { determinismChecks } from '../checks/determinism.js'
 import { deviceMapChecks } from '../checks/device-maps.js'
 import { errorChecks } from '../checks/errors.js'
 import { frontDoorChecks } from '../checks/front-door.js'
+import { integerChecks } from '../checks/integers.js'
 import { lifecycleChecks } from '../checks/lifecycle.js'
 import { memoryChecks } from '../checks/memory.js'
 import { mergingChecks } from '../checks/merging.js'
@@ -32,6 +33,7 @@ const TOPICS = [
   skipListChecks,
   componentChecks,
   restoredWeightChecks,
+  integerChecks,
   saveAndReloadChecks,
   tiedAndTurnedChecks,
   savingChecks,

@@ -5,6 +5,7 @@ import {
   EnvironmentError,
   type FormatQuantizer,
   type HfQuantizer,
+  type IntegerForm,
   Parameter,
   type QuantizationConfig,
   type QuantizedFormat,
@@ -13,6 +14,7 @@ import {
   type QuantizerDefinition,
   readParameter,
   skip,
+  type WeightInfo,
   walkModules,
 } from '@hfquant/core/runtime'
 import {
@@ -192,6 +194,28 @@ export const silentSkip = define('silent_skip', {
   formatFor: ({ path }, { levels }) => (path.endsWith('up_proj') ? skip('') : roundToNearestFormat(levels)),
 })
 
+/** Has integers whose zero points are one beside those that it computes with. */
+export const wrongIntegers = withIntegers('integers', (format) => {
+  const { grid, unpack } = format.integers as IntegerForm
+  const moved: IntegerForm['unpack'] = (stored, weight) => {
+    const { zeros, ...others } = unpack(stored, weight)
+    return { ...others, zeros: zeros.map((zero) => zero - 1) }
+  }
+  return { ...format, integers: { grid: { ...grid, symmetric: false }, unpack: moved } }
+})
+
+/** Stores scales of other methods with fewer bits. */
+export const lossyPack = withIntegers('pack', (format) => ({
+  ...format,
+  pack({ scales, ...others }, out, weight) {
+    format.pack!(
+      { ...others, scales: scales.map((scale) => Math.round(scale * 2 ** 20) / 2 ** 20) },
+      out,
+      weight,
+    )
+  },
+}))
+
 /** Every backend has a name of its own: a process knows a name once. */
 function define(fault: string, change: Partial<Definition>): DefinedQuantizer<RoundToNearestConfig> {
   return defineQuantizer({ ...roundToNearestDefinition, ...change, quantMethod: `broken_${fault}` })
@@ -200,6 +224,34 @@ function define(fault: string, change: Partial<Definition>): DefinedQuantizer<Ro
 /** The same method with another format. */
 function withFormat(fault: string, change: (format: QuantizedFormat) => QuantizedFormat): QuantizerBackend {
   return define(fault, { formatFor: (_weight, { levels }) => change(roundToNearestFormat(levels)) })
+}
+
+/** The same method without offsets: its codes are integers that can be converted. */
+function withIntegers(fault: string, change: (format: QuantizedFormat) => QuantizedFormat): QuantizerBackend {
+  const formatFor = ({ inFeatures }: WeightInfo): QuantizedFormat => {
+    const format = roundToNearestFormat(127)
+    return change({
+      ...format,
+      quantize(rows, out, weight) {
+        format.quantize!(rows, out, weight)
+        out.float32('weight_offset').fill(0)
+      },
+      integers: {
+        grid: { bits: 8, groupSize: inFeatures, scaleDtype: 'float32', symmetric: true },
+        unpack: (stored, { outFeatures }) => ({
+          codes: Uint8Array.from(stored.int8('weight'), (code) => code + 128),
+          scales: stored.float32('weight_scale').slice(),
+          zeros: new Uint8Array(outFeatures).fill(128),
+        }),
+      },
+      pack({ codes, scales }, out) {
+        out.int8('weight').set(Int8Array.from(codes, (code) => code - 128))
+        out.float32('weight_scale').set(scales)
+      },
+    })
+  }
+  const config = () => roundToNearestDefinition.config.parse({})
+  return define(fault, { formatFor, convert: { config, formatFor } })
 }
 
 /** The same method with stages of its own. */
