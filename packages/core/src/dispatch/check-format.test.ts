@@ -46,6 +46,10 @@ test.each<[string, unknown]>([
   ['finnish is no member of a format. Did you mean "finish"?', { ...format, finnish() {} }],
   ['rowsPerStep is 0', { ...format, rowsPerStep: 0 }],
   ['bias is "int8"', { ...format, bias: 'int8' }],
+  ['integers is true', { ...format, integers: true }],
+  ['integers.unpack is no function', { ...format, integers: { grid: {} } }],
+  ['integers.unpack is asynchronous', { ...format, integers: { grid: {}, async unpack() {} } }],
+  ['pack is asynchronous', { ...format, async pack() {} }],
   ['quantizeKernel gives {}', { ...format, quantizeKernel: () => ({}) }],
   [
     'quantizeKernel names the component "wieght", expected one of weight',

@@ -1,4 +1,11 @@
-import type { Component, KernelCall, QuantizedFormat, Skip, WeightInfo } from '../contract/format.js'
+import type {
+  Component,
+  IntegerForm,
+  KernelCall,
+  QuantizedFormat,
+  Skip,
+  WeightInfo,
+} from '../contract/format.js'
 import { closestName } from '../errors/closest-name.js'
 import { ConfigError } from '../errors/families.js'
 import { quote } from '../errors/quote.js'
@@ -30,7 +37,12 @@ function whatIsWrong(choice: QuantizedFormat | Skip, weight: WeightInfo): string
     return typeof choice.skip === 'string' ? undefined : `skip is ${quote(choice.skip)}, expected a reason`
   if (typeof choice.name !== 'string')
     return `the name of its format is ${quote(choice.name)}, expected a text`
-  return wrongMember(choice) ?? wrongComponent(choice, weight) ?? wrongKernel(choice, weight)
+  return (
+    wrongMember(choice) ??
+    wrongIntegers(choice) ??
+    wrongComponent(choice, weight) ??
+    wrongKernel(choice, weight)
+  )
 }
 
 const MEMBERS: Members<QuantizedFormat> = {
@@ -55,6 +67,15 @@ function wrongMember(format: QuantizedFormat): string | undefined {
   }
   return undefined
 }
+
+function wrongIntegers({ integers }: QuantizedFormat): string | undefined {
+  if (integers === undefined) return undefined
+  if (typeof integers !== 'object' || integers === null)
+    return `integers is ${quote(integers)}, expected a form or a skip`
+  return 'skip' in integers ? undefined : wrongFunction(integers, FORM, (name) => `integers.${name}`)
+}
+
+const FORM: Members<IntegerForm> = { grid: 'value', unpack: 'function' }
 
 const LAYOUTS: readonly unknown[] = [undefined, 'rows', 'columns', 'whole']
 
