@@ -8,7 +8,7 @@ import {
   type WeightInfo,
   wordsFor,
 } from '@hfquant/core'
-import { castFloats } from '@hfquant/kernels'
+import { narrowFloats } from '@hfquant/kernels'
 import { type CompressedTensorsSettings, METHOD, readSettings } from './config/settings.js'
 import { PACKED, SCALE, ZERO_POINT } from './format/layout.js'
 import { type PackedLayout, packedFormat, packZeros, writeShape } from './make/packed-format.js'
@@ -48,8 +48,7 @@ function pack(
     const line = codes.subarray(row * columns, (row + 1) * columns)
     packStream(line, bits, words.subarray(row * width, (row + 1) * width))
   }
-  const { buffer, byteOffset, byteLength } = scales
-  out.bytes(SCALE).set(castFloats(new Uint8Array(buffer, byteOffset, byteLength), 'float32', scaleDtype))
+  out.bytes(SCALE).set(narrowFloats(scales, scaleDtype))
   writeShape(out, weight)
   if (!symmetric) packZeros(zeros, rows, bits, out.int32(ZERO_POINT))
 }

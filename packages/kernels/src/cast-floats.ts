@@ -10,6 +10,10 @@ export function castFloats(bytes: Uint8Array, from: CastDtype, to: FloatDtype): 
   return cast
 }
 
+/** Numbers as they are stored in a dtype, rounded to the nearest; for float32 a view of them. */
+export const narrowFloats = (values: Float32Array, to: FloatDtype): Uint8Array =>
+  castFloats(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), 'float32', to)
+
 /** True when one of the values is a NaN or an infinity. */
 export const holdsNonFinite = (bytes: Uint8Array, dtype: FloatDtype): boolean =>
   runKernel('holdsNonFinite', { dtype }, [bytes], []).nonFinite > 0

@@ -1,4 +1,4 @@
-export { castFloats, holdsNonFinite, widenFloats } from './cast-floats.js'
+export { castFloats, holdsNonFinite, narrowFloats, widenFloats } from './cast-floats.js'
 export {
   AddressSpaceError,
   KernelArgumentError,

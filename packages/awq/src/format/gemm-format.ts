@@ -6,7 +6,7 @@ import {
   type QuantizedFormat,
   type WeightInfo,
 } from '@hfquant/core'
-import { castFloats, runKernel } from '@hfquant/kernels'
+import { narrowFloats, runKernel } from '@hfquant/kernels'
 import { awqFormat } from './awq-format.js'
 import { ACT_SCALES, type AwqLayout, CODES_IN_WORD, groupCount } from './layout.js'
 import { packGemm } from './pack-gemm.js'
@@ -53,10 +53,6 @@ export function packRows(
   if (scalesActivation) out.uint16(ACT_SCALES).fill(float32ToFloat16(1))
   packGemm(codes, rows, out.int32('qweight'))
   packGemm(zeros, rows, out.int32('qzeros'))
-  const cast = castFloats(bytesOf(scales), 'float32', scaleDtype)
   const params = { dtype: scaleDtype, rows, columns: scales.length / rows }
-  runKernel('transposeFloats', params, [cast], [out.bytes('scales')])
+  runKernel('transposeFloats', params, [narrowFloats(scales, scaleDtype)], [out.bytes('scales')])
 }
-
-const bytesOf = ({ buffer, byteOffset, byteLength }: Float32Array): Uint8Array =>
-  new Uint8Array(buffer, byteOffset, byteLength)

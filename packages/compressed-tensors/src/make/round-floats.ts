@@ -1,9 +1,9 @@
 import { toE4m3 } from '@hfquant/core'
 import {
-  castFloats,
   type FloatDtype,
   type KernelCall,
   type KernelResult,
+  narrowFloats,
   widenFloats,
 } from '@hfquant/kernels'
 import { inDtype, SCALE_OF_ZEROS } from './round-integers.js'
@@ -41,7 +41,7 @@ export function roundFloats({ params, inputs, outputs }: KernelCall): KernelResu
     exact[row] = largest / LARGEST
   }
   const scales = inDtype(exact, scaleDtype).map((scale) => scale || SCALE_OF_ZEROS)
-  scaleBytes.set(castFloats(new Uint8Array(scales.buffer), 'float32', scaleDtype))
+  scaleBytes.set(narrowFloats(scales, scaleDtype))
   for (let row = 0; row < rows; row++) {
     for (let at = row * columns; at < (row + 1) * columns; at++) {
       // The library adds a zero point of 0, which makes 0 of -0.

@@ -1,9 +1,9 @@
 import { packStream, wordsFor } from '@hfquant/core'
 import {
-  castFloats,
   type FloatDtype,
   type KernelCall,
   type KernelResult,
+  narrowFloats,
   roundHalfToEven,
   widenFloats,
 } from '@hfquant/kernels'
@@ -47,7 +47,7 @@ export function roundIntegers({ params, inputs, outputs }: KernelCall): KernelRe
   const weights = widenFloats(inputs[0]!, dtype)
   const groups = columns / groupSize
   const grid = findGrids(weights, rows * groups, { bits, groupSize, symmetric, scaleDtype })
-  scaleBytes.set(castFloats(new Uint8Array(grid.scales.buffer), 'float32', scaleDtype))
+  scaleBytes.set(narrowFloats(grid.scales, scaleDtype))
   zeroBytes?.set(new Uint8Array(grid.zeros.buffer))
   const [low, high] = [-(2 ** (bits - 1)), 2 ** (bits - 1) - 1]
   const words = packed
@@ -129,4 +129,4 @@ function findGrids(
 
 /** Numbers as a dtype holds them. */
 export const inDtype = (values: Float32Array, dtype: FloatDtype): Float32Array =>
-  widenFloats(castFloats(new Uint8Array(values.buffer), 'float32', dtype), dtype)
+  widenFloats(narrowFloats(values, dtype), dtype)

@@ -1,4 +1,4 @@
-import { castFloats, holdsNonFinite, widenFloats } from '@hfquant/kernels'
+import { holdsNonFinite, narrowFloats, widenFloats } from '@hfquant/kernels'
 import type { FloatTensors } from '../contract/calibration-context.js'
 import type { FloatDtype } from '../contract/tensor.js'
 import { RuntimeError } from '../errors/families.js'
@@ -33,11 +33,7 @@ export function floatTensors(shell: Shell): FloatTensors {
     async write(name, values) {
       const parameter = get(name)
       const dtype = parameter.dtype as FloatDtype
-      const bytes = castFloats(
-        new Uint8Array(values.buffer, values.byteOffset, values.byteLength),
-        'float32',
-        dtype,
-      )
+      const bytes = narrowFloats(values, dtype)
       if (holdsNonFinite(bytes, dtype)) throw outOfRange(name, dtype)
       await put(parameter, bytes)
     },

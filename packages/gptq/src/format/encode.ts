@@ -1,5 +1,5 @@
 import type { ComponentRows, WeightInfo } from '@hfquant/core'
-import { runKernel } from '@hfquant/kernels'
+import { narrowFloats, runKernel } from '@hfquant/kernels'
 import { type GptqLayout, groupCount } from './layout.js'
 import { packZeroPoints } from './zero-points.js'
 
@@ -25,16 +25,11 @@ export function encodeWeight(
   const { outFeatures: rows, inFeatures: columns } = weight
   const groups = groupCount(columns, layout.groupSize)
   runKernel('packColumns', { bits: layout.bits, rows, columns }, [codes], [parts.bytes('qweight')])
-  const columnScales = new Float32Array(groups * rows)
+  const shape = { rows, columns: groups }
+  const rowScales = narrowFloats(scales, layout.scaleDtype)
+  runKernel('transposeFloats', { ...shape, dtype: layout.scaleDtype }, [rowScales], [parts.bytes('scales')])
   const columnZeros = new Uint8Array(groups * rows)
-  for (let row = 0; row < rows; row++) {
-    for (let group = 0; group < groups; group++) {
-      columnScales[group * rows + row] = scales[row * groups + group]!
-      columnZeros[group * rows + row] = zeros[row * groups + group]!
-    }
-  }
-  const params = { from: 'float32', to: layout.scaleDtype }
-  runKernel('cast', params, [new Uint8Array(columnScales.buffer)], [parts.bytes('scales')])
+  runKernel('transposeBytes', shape, [zeros], [columnZeros])
   encodeGroups({ zeros: columnZeros, groupOf }, parts, weight, layout)
 }
 

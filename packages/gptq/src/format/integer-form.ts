@@ -24,17 +24,14 @@ export function integerForm(
       const codes = new Uint8Array(rows * columns)
       const params = { bits, totalRows: rows, columns, first: 0, rows, rowBytes: columns, subtract: 0 }
       runKernel('unpackColumns', params, [stored.bytes('qweight')], [codes])
-      const columnScales = widenFloats(stored.bytes('scales'), scaleDtype)
+      const shape = { rows: groups, columns: rows }
+      const columnScales = stored.bytes('scales')
+      const rowScales = new Uint8Array(columnScales.byteLength)
+      runKernel('transposeFloats', { ...shape, dtype: scaleDtype }, [columnScales], [rowScales])
       const columnZeros = unpackZeroPoints(int32s(stored.bytes('qzeros')), groups, rows, bits, zeroPoints)
-      const scales = new Float32Array(rows * groups)
       const zeros = new Uint8Array(rows * groups)
-      for (let row = 0; row < rows; row++) {
-        for (let group = 0; group < groups; group++) {
-          scales[row * groups + group] = columnScales[group * rows + row]!
-          zeros[row * groups + group] = columnZeros[group * rows + row]!
-        }
-      }
-      return { codes, scales, zeros }
+      runKernel('transposeBytes', shape, [columnZeros], [zeros])
+      return { codes, scales: widenFloats(rowScales, scaleDtype), zeros }
     },
   }
 }

@@ -6,7 +6,7 @@ import type {
   QuantizedFormat,
   WeightInfo,
 } from '@hfquant/core'
-import { castFloats, reference, runKernel } from '@hfquant/kernels'
+import { narrowFloats, reference, runKernel } from '@hfquant/kernels'
 import type { ScaleBlock } from '../configs/granularity.js'
 import { refuseWideCodes } from './code-range.js'
 import { expectFinite, FLOAT_SCALES, readZeroPoints, type StoredParts } from './stored-parts.js'
@@ -123,7 +123,7 @@ function repeat(element: Uint8Array, count: number): Uint8Array {
 export function rowBytes(rows: FloatRows, { inFeatures, dtype }: WeightInfo): Uint8Array {
   const values = new Float32Array(rows.count * inFeatures)
   for (let row = 0; row < rows.count; row++) values.set(rows.at(row), row * inFeatures)
-  return castFloats(new Uint8Array(values.buffer), 'float32', dtype)
+  return narrowFloats(values, dtype)
 }
 
 /** Where a kernel that makes codes, scales and zero points writes them. */
