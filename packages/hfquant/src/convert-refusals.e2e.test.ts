@@ -100,6 +100,19 @@ test.each<readonly [string, string, CheckpointChange | undefined, string, object
     'gptq',
     { code: 'LAYERS_UNSAYABLE', module: 'model.layers.0.self_attn.k_proj' },
   ],
+  [
+    'a model whose list leaves every layer in float',
+    float,
+    (_, config) => {
+      const weights = { num_bits: 4, strategy: 'channel' }
+      config.quantization_config = {
+        ...{ quant_method: 'compressed-tensors', ignore: ['re:.*'] },
+        config_groups: { group_0: { targets: ['Linear'], weights } },
+      }
+    },
+    'gptq',
+    { code: 'MODEL_FLOAT', message: expect.stringContaining('no codes') },
+  ],
   ['a float model', float, undefined, 'gptq', { code: 'MODEL_FLOAT', file: float }],
   [
     'a method that stores its own alone',

@@ -1,7 +1,7 @@
-import { ConfigError, checkOptions, findConversion, type HfQuantizer, quote } from '@hfquant/core/runtime'
+import { ConfigError, checkOptions, findConversion, quote } from '@hfquant/core/runtime'
 import type { WantedModel } from './open/demand-kind.js'
 import { checkSaveOptions } from './open/load-options.js'
-import { type OpenedModel, openModel } from './open/open-model.js'
+import { openModel } from './open/open-model.js'
 import { type WriteFolderOptions, type WrittenModel, writeFolder } from './shared/write-folder.js'
 import { planOpened } from './weights/plan-opened.js'
 
@@ -42,8 +42,10 @@ export async function convertModel(
   const convert = await findConversion(methodName(to), { modelFolder: folder })
   const opened = await openModel(folder, loadOptions, wanted)
   try {
-    const source = quantizerOf(opened)
-    const { shell } = await planOpened(opened, loadOptions)
+    const { quantizer: source } = opened
+    if (!source?.preQuantized) throw float(folder)
+    const { shell, quantization } = await planOpened(opened, loadOptions)
+    if (quantization?.quantized.length === 0) throw float(folder)
     const quantizer = convert({ quantizer: source, shell })
     const written = await writeFolder({ ...opened, quantizer }, out, writeOptions)
     return { ...written, from: source.quantMethod }
@@ -63,10 +65,8 @@ function methodName(to: unknown): string {
   })
 }
 
-function quantizerOf({ quantizer, folder }: OpenedModel): HfQuantizer {
-  if (quantizer?.preQuantized) return quantizer
-  throw new ConfigError('MODEL_FLOAT', `${folder} is not quantized: there are no codes to be converted`, {
+const float = (folder: string): ConfigError =>
+  new ConfigError('MODEL_FLOAT', `${folder} is not quantized: there are no codes to be converted`, {
     file: folder,
     hint: 'Quantize it: quantizeModel in code, hfquant quantize on the command line.',
   })
-}
