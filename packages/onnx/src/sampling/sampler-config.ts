@@ -46,7 +46,7 @@ export interface SequenceSettings extends SamplerConfig {
   /**
    * Tokens that end the text. The session then goes on by itself with what was chosen, up to eight tokens beyond the last one
    * that was asked for, and until one of these: each call of `next` has to go on with the token of the one before, without a
-   * draft. Default: nothing is chosen before it is asked for.
+   * draft; it is refused with SEQUENCE_GONE_ON otherwise. Default: nothing is chosen before it is asked for.
    */
   readonly endTokenIds?: readonly number[] | undefined
   /**

@@ -10,8 +10,13 @@ import { turn } from './turn.js'
 function begin(prompt: readonly number[], settings: Partial<SequenceSettings> = { endTokenIds: [] }) {
   const { decoder, runs } = recordingDecoder()
   const scheduler = createReadAhead(createScheduler(decoder))
-  const ask = async (ids: readonly number[], sampling?: SequenceSettings): Promise<number> => {
-    const { tokens } = await scheduler.next({ sequence: 1, ids: Int32Array.from(ids), sampling })
+  const ask = async (
+    ids: readonly number[],
+    sampling?: SequenceSettings,
+    draft: readonly number[] = [],
+  ): Promise<number> => {
+    const asked = { ids: Int32Array.from(ids), draft: Int32Array.from(draft) }
+    const { tokens } = await scheduler.next({ sequence: 1, ...asked, sampling })
     return tokens[0]!
   }
   return {
@@ -53,6 +58,18 @@ describe('a sequence that says where it ends', () => {
     expect(runs).toHaveLength(3)
     // Whoever asks all the same is answered.
     expect(await ask([4])).toBe(8)
+  })
+
+  test('goes on with no other tokens, and with no draft; it is what it was when these are refused', async () => {
+    const { ask, first, settle } = begin([1])
+    await first
+    await settle()
+    for (const [ids, draft] of [[[5]], [[1, 2]], [[]], [[1], [2]]]) {
+      await expect(ask(ids!, undefined, draft)).rejects.toMatchObject({
+        ...{ code: 'SEQUENCE_GONE_ON', expected: 1, hint: expect.stringContaining('endTokenIds') },
+      })
+    }
+    expect(await ask([1])).toBe(2)
   })
 
   test('fails where the token is asked for that cannot be chosen', async () => {

@@ -1,5 +1,6 @@
+import { RuntimeError } from '@hfquant/core/errors'
 import type { SequenceSettings } from '../sampling/sampler-config.js'
-import type { NextTokens } from './protocol.js'
+import type { NextToken, NextTokens } from './protocol.js'
 import type { Scheduler } from './scheduler.js'
 
 /** Tokens that are chosen beyond the last one that was asked for. */
@@ -14,6 +15,8 @@ interface Ahead {
   left: number
   /** The token that was chosen last. */
   last: number
+  /** The last one that whoever asks was told. */
+  told: number
   isOver: boolean
   isGoingOn: boolean
 }
@@ -29,7 +32,7 @@ export function createReadAhead(scheduler: Scheduler): Scheduler {
   const begin = (number: number, settings: SequenceSettings | undefined) => {
     if (settings?.endTokenIds === undefined) return
     sequences.set(number, {
-      ...{ endTokenIds: new Set(settings.endTokenIds), ready: [], last: 0 },
+      ...{ endTokenIds: new Set(settings.endTokenIds), ready: [], last: 0, told: 0 },
       ...{ left: settings.maxNewTokens ?? Number.POSITIVE_INFINITY, isOver: false, isGoingOn: false },
     })
   }
@@ -66,9 +69,13 @@ export function createReadAhead(scheduler: Scheduler): Scheduler {
       begin(number, sampling)
       const ahead = sequences.get(number)
       if (ahead === undefined) return scheduler.next(request)
+      if (ahead.ready.length > 0) demandToken(ahead.told, request)
       const answer = ahead.ready.shift() ?? noted(ahead, scheduler.next(request))
       void answer.then(
-        () => goOn(number, ahead),
+        ({ tokens }) => {
+          ahead.told = tokens.at(-1)!
+          return goOn(number, ahead)
+        },
         () => {},
       )
       return answer
@@ -83,4 +90,18 @@ export function createReadAhead(scheduler: Scheduler): Scheduler {
       scheduler.free(number)
     },
   }
+}
+
+/** What stands behind the token is computed: it cannot follow anything else. */
+function demandToken(expected: number, { ids, draft }: NextToken): void {
+  if (ids.length === 1 && ids[0] === expected && !draft?.length) return
+  const found = draft?.length ? 'a draft' : `the tokens [${ids.slice(0, 8).join(', ')}]`
+  throw new RuntimeError(
+    'SEQUENCE_GONE_ON',
+    `the sequence has gone on with token ${expected}, and cannot go on with ${found}`,
+    {
+      ...{ found: [...ids], expected },
+      hint: 'Ask with the token that was chosen last, or begin the sequence without endTokenIds.',
+    },
+  )
 }

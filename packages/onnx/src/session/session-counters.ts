@@ -18,6 +18,7 @@ export interface SessionCounters {
   readonly promptTokens: number
   /** Tokens of prompts that were found in the cache. */
   readonly cachedTokens: number
+  /** Those included that a sequence has chosen ahead and nobody asked for any more. */
   readonly generatedTokens: number
   /** Runs of the graph for sequences, and what they took. */
   readonly runs: number

@@ -75,8 +75,9 @@ export interface SequenceHandle {
    * probability, and draws from what is left otherwise. So choices, and random numbers, are those of single calls.
    *
    * @returns the chosen tokens, of which all but the last are appended, and how many of `ids` were cached.
-   * @throws SamplingError for logits that leave no token to choose; RuntimeError SEQUENCE_FREED once it is freed. Errors
-   * come from another thread, where classes do not survive: recognise them with `isInstance`, not with `instanceof`.
+   * @throws SamplingError for logits that leave no token to choose; RuntimeError SEQUENCE_FREED once it is freed,
+   * SEQUENCE_GONE_ON for tokens that are not those it has gone on with; see SequenceSettings.endTokenIds. Errors come from
+   * another thread, where classes do not survive: recognise them with `isInstance`, not with `instanceof`.
    */
   next(ids: readonly number[], draft?: readonly number[]): Promise<NextTokens>
   /** Ends the sequence; a call under way fails with SEQUENCE_FREED. */
@@ -91,7 +92,8 @@ export interface SessionOptions {
   /** True for a compiled artifact, which the runtime optimized when it was made. */
   readonly optimized?: boolean | undefined
   /**
-   * Bytes that keys and values may take, those of ended sequences and of free slots included. Default: what sequences need; ended ones are then kept while all take less than 256 MiB.
+   * Bytes that keys and values may take, those of ended sequences and of free slots included. Default: what sequences need;
+   * ended ones are then kept while all take less than 256 MiB.
    */
   readonly cacheBudget?: number | undefined
   /** Sequences that are read or continued at the same time; further ones wait. Default: any number. */
