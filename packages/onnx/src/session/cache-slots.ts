@@ -156,8 +156,9 @@ export function createCacheSlots(shape: CacheShape, limits: CacheLimits): CacheS
     }
     const hasEnded = [...places].some((one) => one.retired && one !== place)
     if (!mayBecome(pool, pool.slots, capacity, hasEnded)) return false
-    pools.delete(pool.capacity)
+    const before = pool.capacity
     pool.widen(capacity)
+    pools.delete(before)
     pools.set(capacity, pool)
     return true
   }

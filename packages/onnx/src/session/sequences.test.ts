@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { begin, beginUnwritten, check, extend, layer, prompt, shape } from '../testing/sequences.fixture.js'
 import { createSequences, type Sequence, type Sequences } from './sequences.js'
 
@@ -78,6 +78,22 @@ describe('cached sequences', () => {
       expect(sequences.reserve(both[0]!, 300)).toBe(true)
       expect(poolOf(sequences, both[0]!)).not.toBe(pool)
       expect(pool.capacity).toBe(512)
+    })
+
+    test('unless there is no memory for it: they are what they were, and are counted', () => {
+      const sequences = createSequences(shape)
+      const alone = begin(sequences, prompt(256))
+      const { byteLength } = sequences
+      const resize = vi.spyOn(ArrayBuffer.prototype, 'resize').mockImplementationOnce(() => {
+        throw new RangeError('no memory')
+      })
+      expect(() => sequences.reserve(alone, 1)).toThrow(RangeError)
+      resize.mockRestore()
+      expect(sequences.byteLength).toBe(byteLength)
+      check(sequences, alone)
+      expect(poolOf(sequences, begin(sequences, prompt(200, 1)))).toBe(poolOf(sequences, alone))
+      expect(sequences.reserve(alone, 1)).toBe(true)
+      check(sequences, alone)
     })
   })
 
