@@ -21,10 +21,11 @@ const VOCABULARY = 40
 const BROKEN = 39
 
 const folder = mkdtempSync(join(tmpdir(), 'hfquant-session-'))
+let modelPath: string
 let session: DecoderSession
 beforeAll(async () => {
-  const cache = { layers: [] }
-  session = await openSession({ modelPath: await writeArtifact(folder, bigrams()), cache, threads: 1 })
+  modelPath = await writeArtifact(folder, bigrams())
+  session = await openSession({ modelPath, cache: { layers: [] }, threads: 1 })
 })
 afterAll(async () => {
   await session.close()
@@ -123,6 +124,11 @@ describe('tokens that are chosen in the thread of the session', () => {
     expect(await answer(config)).toEqual(await choose(GREEDY))
   })
 
+  test.each(settings)('are the same where the session goes on by itself, with %j', async (sampling) => {
+    const goingOn = { ...sampling, endTokenIds: [], maxNewTokens: 30 }
+    expect(await answer(goingOn)).toEqual(await choose(sampling))
+  })
+
   test('come with their log-probabilities under the logits as they were, where these are asked for', async () => {
     const settings = { ...atRandom({ temperature: 0.3, seed: 3 }), repetitionPenalty: 5, logprobs: 2 }
     const sequence = session.sequence(settings)
@@ -187,6 +193,15 @@ describe('tokens that are chosen in the thread of the session', () => {
     })
     expect(await answer(GREEDY)).toEqual(await choose(GREEDY))
   })
+})
+
+test('a session is closed while sequences go on by themselves', async () => {
+  const closed = await openSession({ modelPath, cache: { layers: [] }, threads: 1 })
+  const sequences = [1, 2, 3].map(() => closed.sequence({ ...GREEDY, endTokenIds: [] }))
+  await Promise.all(sequences.map((sequence) => sequence.next(PROMPT)))
+  await closed.close()
+  for (const sequence of sequences)
+    await expect(sequence.next([3])).rejects.toMatchObject({ code: 'MODEL_DISPOSED' })
 })
 
 describe('a text', () => {
