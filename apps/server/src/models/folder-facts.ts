@@ -23,8 +23,9 @@ export async function readFolderFacts(folder: string): Promise<FolderFacts> {
   let format: FolderFacts['format'] = ''
   let modified = 0
   for (const name of (await readdir(folder)).sort()) {
-    const facts = await stat(join(folder, name))
-    if (!facts.isFile()) continue
+    // A link may lead nowhere: whoever loads the model says so, if the file is needed.
+    const facts = await stat(join(folder, name)).catch(() => undefined)
+    if (!facts?.isFile()) continue
     hash.update(`${name}\0${facts.size}\0${Math.floor(facts.mtimeMs)}\0`)
     modified = Math.max(modified, facts.mtimeMs)
     const ending = Object.keys(FORMATS).find((one) => name.endsWith(one))
