@@ -24,18 +24,16 @@ import { packPackages } from './pack-packages.mjs'
 /** A backend, a family and a program from elsewhere, and backends a minute old, against the packages as they would be published. */
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
-const hqq = join(root, 'examples', 'hqq')
-const persimmon = join(root, 'examples', 'persimmon')
-const aiSdk = join(root, 'examples', 'ai-sdk')
+const EXAMPLES = ['hqq', 'persimmon', 'ai-sdk']
+const sourceOf = (example: string) => join(root, 'examples', example)
 // The real path: a temporary folder may be a link.
 const outside = realpathSync(mkdtempSync(join(tmpdir(), 'hfquant-foreign-')))
 /** Installing takes as long as the registry does; removing hundreds of megabytes takes a while as well. */
 const PATIENCE = 600_000
 afterAll(() => rmSync(outside, { recursive: true, force: true }), PATIENCE)
 
-let example = ''
-let family = ''
-let program = ''
+/** Where each example is installed. */
+const installed = new Map<string, string>()
 let created = ''
 let faster = ''
 beforeAll(async () => {
@@ -48,10 +46,8 @@ beforeAll(async () => {
   created = await create('my-rounding')
   faster = await create('my-groups')
   addKernelOfGuide(faster)
-  example = copyPackage(hqq, outside)
-  family = copyPackage(persimmon, outside)
-  program = copyPackage(aiSdk, outside)
-  await installFrom(outside, [example, family, program, created, faster], tarballs)
+  for (const example of EXAMPLES) installed.set(example, copyPackage(sourceOf(example), outside))
+  await installFrom(outside, [...installed.values(), created, faster], tarballs)
 }, PATIENCE)
 
 /** What the section "Speed" of the guide says, done to a package that was just created. */
@@ -100,53 +96,20 @@ test('ties to this repository are found', () => {
   ])
 })
 
-describe('examples/hqq', () => {
+test('members of the workspace are known', () => {
+  expect(isWorkspaceMember(root, join(root, 'packages', 'core'))).toBe(true)
+})
+
+describe.each(EXAMPLES)('examples/%s', (example) => {
   test('has no ties to this repository', () => {
-    expect(tiesTo(hqq)).toEqual([])
-    expect(isWorkspaceMember(root, hqq)).toBe(false)
-    expect(isWorkspaceMember(root, join(root, 'packages', 'core'))).toBe(true)
+    expect(tiesTo(sourceOf(example))).toEqual([])
+    expect(isWorkspaceMember(root, sourceOf(example))).toBe(false)
   })
 
   test(
     'installed from tarballs, it builds, has correct types and passes its tests',
     async () => {
-      await runScript(example, 'build')
-      await runScript(example, 'typecheck')
-      await runScript(example, 'test')
-    },
-    PATIENCE,
-  )
-})
-
-describe('examples/persimmon', () => {
-  test('has no ties to this repository', () => {
-    expect(tiesTo(persimmon)).toEqual([])
-    expect(isWorkspaceMember(root, persimmon)).toBe(false)
-  })
-
-  test(
-    'installed from tarballs, it builds, has correct types and passes its tests',
-    async () => {
-      await runScript(family, 'build')
-      await runScript(family, 'typecheck')
-      await runScript(family, 'test')
-    },
-    PATIENCE,
-  )
-})
-
-describe('examples/ai-sdk', () => {
-  test('has no ties to this repository', () => {
-    expect(tiesTo(aiSdk)).toEqual([])
-    expect(isWorkspaceMember(root, aiSdk)).toBe(false)
-  })
-
-  test(
-    'installed from tarballs, it has correct types, and the built program runs',
-    async () => {
-      await runScript(program, 'build')
-      await runScript(program, 'typecheck')
-      await runScript(program, 'test')
+      for (const script of ['build', 'typecheck', 'test']) await runScript(installed.get(example)!, script)
     },
     PATIENCE,
   )
