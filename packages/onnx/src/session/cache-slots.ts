@@ -1,7 +1,8 @@
 import { MOST_BYTES } from './cache-array.js'
-import { createKeyValuePool, type KeyValuePool, slotSize } from './key-value-pool.js'
+import { createKeyValuePool, type KeyValuePool } from './key-value-pool.js'
 import type { CacheShape } from './protocol.js'
 import type { Sequence } from './sequences.js'
+import { slotSize } from './slot-size.js'
 
 /** A sequence, and where its keys and values are. */
 export interface Place extends Sequence {
