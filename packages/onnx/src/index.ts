@@ -1,6 +1,6 @@
 export { cast, convert } from '@hfquant/core'
-export { type Artifact, findArtifact } from './artifact/artifact-cache.js'
-export { artifactKey } from './artifact/artifact-key.js'
+export { type Artifact, findArtifact, hasArtifactOf } from './artifact/artifact-cache.js'
+export { artifactFacts, artifactKey } from './artifact/artifact-key.js'
 export { type CompileArtifactOptions, compileArtifact } from './artifact/compile-artifact.js'
 export type { ArtifactDescription } from './artifact/manifest.js'
 export { packLater } from './artifact/pack-later.js'

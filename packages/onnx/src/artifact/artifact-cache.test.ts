@@ -19,8 +19,8 @@ import { listEntries, pruneEntries, removeEntry } from '@hfquant/core/runtime'
 import { afterAll, describe, expect, test, vi } from 'vitest'
 import { createGraph } from '../graph/graph.js'
 import { constant, floatBytes } from '../testing/run-graph.fixture.js'
-import { findArtifact } from './artifact-cache.js'
-import { artifactKey } from './artifact-key.js'
+import { findArtifact, hasArtifactOf } from './artifact-cache.js'
+import { artifactFacts, artifactKey } from './artifact-key.js'
 import { compileArtifact } from './compile-artifact.js'
 
 vi.mock('node:fs/promises', async (original) => {
@@ -46,7 +46,7 @@ function graphOf(columns: number) {
 /** Compiles a model that is called by its number of columns. */
 async function compile(cache: string, columns: number): Promise<string> {
   const graph = graphOf(columns)
-  const key = artifactKey(graph, 'a checkpoint')
+  const key = artifactKey(artifactFacts(graph, 'a configuration'), 'a checkpoint')
   const description = { model: `model-${columns}`, source: '/models', method: null, notes: { columns } }
   await compileArtifact(cache, graph, { key, description, threads: 1 })
   return key
@@ -65,14 +65,26 @@ const artifactFolder = (cache: string, key: string) => join(cache, 'artifacts', 
 
 describe('the name of a compiled model', () => {
   test('is that of equal graphs of one checkpoint, and of nothing else', () => {
-    const key = artifactKey(graphOf(8), { checkpoint: 1 })
-    expect(artifactKey(graphOf(8), { checkpoint: 1 })).toBe(key)
-    expect(artifactKey(graphOf(9), { checkpoint: 1 })).not.toBe(key)
-    expect(artifactKey(graphOf(8), { checkpoint: 2 })).not.toBe(key)
+    const keyOf = (columns: number, subject: object, contents: string) =>
+      artifactKey(artifactFacts(graphOf(columns), subject), contents)
+    const key = keyOf(8, { compute: 'fast' }, 'one')
+    expect(keyOf(8, { compute: 'fast' }, 'one')).toBe(key)
+    expect(keyOf(9, { compute: 'fast' }, 'one')).not.toBe(key)
+    expect(keyOf(8, { compute: 'exact' }, 'one')).not.toBe(key)
+    expect(keyOf(8, { compute: 'fast' }, 'another')).not.toBe(key)
   })
 })
 
 describe('a compiled model', () => {
+  test('is known to be there or not before it is known what the files hold', async () => {
+    const cache = newCache()
+    const factsOf = (columns: number) => artifactFacts(graphOf(columns), 'a configuration')
+    expect(await hasArtifactOf(cache, factsOf(8))).toBe(false)
+    await compile(cache, 8)
+    expect(await hasArtifactOf(cache, factsOf(8))).toBe(true)
+    expect(await hasArtifactOf(cache, factsOf(9))).toBe(false)
+  })
+
   test('is found with its notes, and nothing else is left behind', async () => {
     const cache = newCache()
     const key = await compile(cache, 8)

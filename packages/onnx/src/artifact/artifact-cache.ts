@@ -1,6 +1,7 @@
-import { lstat, mkdir, rename } from 'node:fs/promises'
+import { lstat, mkdir, readdir, rename } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { entryFolder, isTrustedEntry, markUsed, outputError, removeEntry } from '@hfquant/core/runtime'
+import { artifactPrefix } from './artifact-key.js'
 import { MODEL_FILE } from './files.js'
 import { isErrno } from './is-errno.js'
 import { checkManifest } from './manifest.js'
@@ -22,6 +23,12 @@ export interface FindArtifactOptions {
   readonly warn: (message: string) => void
   /** Ends the reading of weights that were not looked at before. */
   readonly signal: AbortSignal | undefined
+}
+
+/** Whether some compiled model has these facts; if none has, what the files hold need not be known to look for one. */
+export async function hasArtifactOf(cache: string, facts: string): Promise<boolean> {
+  const keys = await readdir(dirname(folderOf(cache, facts))).catch(() => [])
+  return keys.some((key) => key.startsWith(artifactPrefix(facts)))
 }
 
 /**

@@ -44,8 +44,8 @@ async function compileWeights(
   weights: Weights,
   { compute = 'fast', memory = 'auto', threads, signal, onProgress }: LoadModelOptions,
 ): Promise<string> {
-  const { artifactKey: key } = weights
-  if (key === undefined) throw notKept(opened)
+  if (weights.artifact === undefined) throw notKept(opened)
+  const key = await weights.artifact.key(signal)
   const cache = cacheFolder()
   if ((await findArtifact(cache, key, { warn: publishWarning, signal })) !== undefined) return key
   const filled = await weights.fill(signal ?? new AbortController().signal)

@@ -18,6 +18,7 @@ import {
   writeArtifact,
 } from '@hfquant/onnx'
 import { type LoweredSource, lowerModel } from '../../lower/lower-model.js'
+import type { ModelName } from './name.js'
 import type { OpenSession } from './open-session.js'
 
 export interface CompileOptions {
@@ -28,8 +29,8 @@ export interface CompileOptions {
 }
 
 /** Under which name a compiled model is kept in the cache, and what is noted beside it. */
-export interface ArtifactName {
-  readonly key: string
+export interface Keeping {
+  readonly name: ModelName
   readonly description: ArtifactDescription
 }
 
@@ -38,20 +39,20 @@ export interface ArtifactName {
  * first, of a larger one afterwards, by another process. Where that cannot be written, the model is compiled for this
  * process alone, into a folder that is gone once the runtime has mapped it.
  *
- * @param name undefined for a model that is not to be kept.
+ * @param keeping undefined for a model that is not to be kept.
  * @throws OutputError when no folder can be written; RuntimeError when the runtime refuses the graph.
  */
 export async function compile<Session>(
   source: LoweredSource,
-  name: ArtifactName | undefined,
+  keeping: Keeping | undefined,
   open: OpenSession<Session>,
   options: CompileOptions,
 ): Promise<Session> {
   const graph = lowerModel(source)
-  if (name !== undefined) {
+  if (keeping !== undefined) {
     try {
       const openAndKeep = constantBytes(graph) <= AT_ONCE_BYTES ? openCompiled : openThenCompile
-      return await openAndKeep(graph, name, open, options)
+      return await openAndKeep(graph, keeping, open, options)
     } catch (error) {
       const isPlace = OutputError.isInstance(error) || RuntimeError.isInstance(error)
       if (!isPlace || options.signal.aborted) throw error
@@ -69,18 +70,19 @@ const constantBytes = ({ constants }: Graph): number =>
 
 async function openCompiled<Session>(
   graph: Graph,
-  name: ArtifactName,
+  { name, description }: Keeping,
   open: OpenSession<Session>,
   options: CompileOptions,
 ): Promise<Session> {
-  const { modelPath } = await compileArtifact(cacheFolder(), graph, { ...name, ...options })
+  const key = await name.key(options.signal)
+  const { modelPath } = await compileArtifact(cacheFolder(), graph, { key, description, ...options })
   return open({ modelPath, threads: options.threads, optimized: true })
 }
 
 /** The runtime packs the constants for itself, in memory; another process packs them once more, for later starts. */
 async function openThenCompile<Session>(
   graph: Graph,
-  name: ArtifactName,
+  { name, description }: Keeping,
   open: OpenSession<Session>,
   options: CompileOptions,
 ): Promise<Session> {
@@ -88,8 +90,12 @@ async function openThenCompile<Session>(
   const work = await createWorkFolder(cache)
   try {
     const modelPath = await writeArtifact(work.path, graph, options)
+    // The runtime packs with one thread. Meanwhile this one reads the files once more, for the name.
+    const naming = Promise.allSettled([name.key(options.signal)])
     const session = await open({ modelPath, threads: options.threads, optimized: false })
-    void compileLater(cache, work, modelPath, name)
+    const [named] = await naming
+    if (options.signal.aborted) await work.remove()
+    else void compileLater(cache, work, modelPath, description, named)
     return session
   } catch (error) {
     await work.remove()
@@ -102,11 +108,14 @@ async function compileLater(
   cache: string,
   work: WorkFolder,
   modelPath: string,
-  name: ArtifactName,
+  description: ArtifactDescription,
+  named: PromiseSettledResult<string>,
 ): Promise<void> {
   try {
-    if (await isWorkedOn(cache, name.key)) return
-    const outcome = await packLater({ cache, modelPath, ...name })
+    if (named.status === 'rejected') throw named.reason
+    const key = named.value
+    if (await isWorkedOn(cache, key)) return
+    const outcome = await packLater({ cache, modelPath, key, description })
     if (outcome.kind === 'failed') warnNotKept(outcome.message)
   } catch (error) {
     // The model is open: that it is not kept ends nothing.

@@ -1,5 +1,6 @@
 import { cacheFolder, publishWarning, removeEntry } from '@hfquant/core/runtime'
 import { findArtifact } from '@hfquant/onnx'
+import type { ModelName } from './name.js'
 import type { OpenSession } from './open-session.js'
 
 /**
@@ -8,10 +9,12 @@ import type { OpenSession } from './open-session.js'
  * @throws the reason of `signal`.
  */
 export async function openKept<Session>(
-  key: string,
+  name: ModelName,
   open: OpenSession<Session>,
   { threads, signal }: { readonly threads: number | undefined; readonly signal: AbortSignal },
 ): Promise<Session | undefined> {
+  if (!(await name.mayBeKept())) return undefined
+  const key = await name.key(signal)
   const artifact = await findArtifact(cacheFolder(), key, { warn: publishWarning, signal })
   if (artifact === undefined) return undefined
   try {

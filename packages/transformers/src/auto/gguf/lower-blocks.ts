@@ -5,9 +5,13 @@ import {
   type CodeBits,
   type GraphBuilder,
   type GraphValue,
+  joinCodes,
+  joinScales,
   type LoweringInput,
   packCodes,
   rowPieces,
+  type WiderBlocks,
+  widerBlocks,
 } from '@hfquant/core'
 import { type BlockScales, blockIntegers, blockScales, type GgufIntegerType, integersOf } from '@hfquant/gguf'
 import { runKernel } from '@hfquant/kernels'
@@ -20,29 +24,39 @@ interface CodeLayout {
   readonly centre: number
   /** True where weights are (code − 2^(bits − 1)) · scale + offset, and not the product alone. */
   readonly hasOffsets: boolean
+  /** How groups are joined for a product that would read much beside its codes. */
+  readonly wider: WiderBlocks | undefined
 }
 
-/** The integers themselves, and the scale of each group: nothing is rounded again. */
-function codeLayout(type: GgufIntegerType): CodeLayout {
+/** The integers themselves, and the scale of each group: nothing is rounded again, unless groups are joined. */
+function codeLayout(type: GgufIntegerType, inFeatures: number): CodeLayout {
   const { groupSize, range, hasLeast } = integersOf(type)
   const [smallest, largest] = range
   // Around zero, what rounded activations add up to is the smallest.
   const centre = hasLeast ? (largest + 1) / 2 : 0
   const fitsNibble = smallest - centre >= -8 && largest - centre <= 7
-  return { bits: fitsNibble ? 4 : 8, blockSize: groupSize, centre, hasOffsets: hasLeast }
+  const readsMuch = !fitsNibble && (groupSize === 16 || hasLeast)
+  return {
+    ...{ bits: fitsNibble ? 4 : 8, blockSize: groupSize, centre, hasOffsets: hasLeast },
+    wider: readsMuch ? widerBlocks(groupSize, inFeatures, centre - smallest) : undefined,
+  }
 }
 
-/** y = x·Wᵀ by `MatMulNBits`, on the integers and scales of the file. */
+/**
+ * y = x·Wᵀ by `MatMulNBits`, on the integers and scales of the file, or, for the types of five and six bits in small groups, on
+ * those of joined groups; see widerBlocks.
+ */
 export function lowerBlocks(
   graph: GraphBuilder,
   layer: LoweringInput,
   type: GgufIntegerType,
   origin: BlocksOrigin,
 ): GraphValue {
-  const { bits, blockSize, hasOffsets } = codeLayout(type)
-  const rows = blockRows(layer, type, origin)
+  const layout = codeLayout(type, layer.weight.inFeatures)
+  const { bits, blockSize, hasOffsets, wider } = layout
+  const rows = blockRows(layer, type, origin, layout)
   return blockProduct(graph, layer.input, layer.weight, {
-    ...{ name: `${layer.weight.path}.matmul_nbits`, bits, blockSize },
+    ...{ name: `${layer.weight.path}.matmul_nbits`, bits, blockSize: wider?.to ?? blockSize },
     codes: rows.codes,
     scales: rows.scales,
     offsets: hasOffsets ? { columns: blockSize, values: rows.offsets } : undefined,
@@ -60,27 +74,41 @@ export function lowerBlocksOfTable(
   type: GgufIntegerType,
   origin: BlocksOrigin,
 ): GraphValue | undefined {
-  const { bits, blockSize, hasOffsets } = codeLayout(type)
+  const { hasOffsets, ...layout } = codeLayout(type, layer.weight.inFeatures)
+  const { bits, blockSize } = layout
   if (hasOffsets) return undefined
-  const { codes, scales } = blockRows(layer, type, origin)
+  const { codes, scales } = blockRows(layer, type, origin, { ...layout, wider: undefined })
   const name = `${layer.weight.path}.gather`
   return blockLookup(graph, layer.input, layer.weight, { name, bits, blockSize, codes, scales })
 }
 
 type BlockRows = Readonly<Record<'codes' | 'scales' | 'offsets', BlockConstant>>
 
-function blockRows(layer: LoweringInput, type: GgufIntegerType, origin: BlocksOrigin): BlockRows {
+function blockRows(
+  layer: LoweringInput,
+  type: GgufIntegerType,
+  origin: BlocksOrigin,
+  layout: Omit<CodeLayout, 'hasOffsets'>,
+): BlockRows {
   const { inFeatures } = layer.weight
+  const { wider } = layout
   const constant = (make: (piece: RowPiece) => Uint8Array): BlockConstant => ({
     async *chunks() {
       for await (const piece of readRows(layer, type)) yield make(piece)
     },
   })
   return {
-    codes: constant(({ blocks, count }) =>
-      packedCodes(blockIntegers(type, blocks), count, inFeatures, codeLayout(type)),
-    ),
-    scales: constant((piece) => bytesOf(finiteScales(type, piece, origin).steps)),
+    codes: constant((piece) => {
+      const integers = blockIntegers(type, piece.blocks)
+      if (layout.centre !== 0) for (let at = 0; at < integers.length; at++) integers[at]! -= layout.centre
+      if (wider) joinCodes(integers, finiteScales(type, piece, origin).steps, wider)
+      const packing = { columns: inFeatures, bits: layout.bits, blockSize: layout.blockSize, signed: true }
+      return packCodes(bytesOf(integers), piece.count, packing)
+    }),
+    scales: constant((piece) => {
+      const { steps } = finiteScales(type, piece, origin)
+      return bytesOf(wider ? joinScales(steps, wider) : steps)
+    }),
     offsets: { chunks: () => turnedOffsets(layer, type, origin) },
   }
 }
@@ -112,16 +140,6 @@ function finiteScales(
   return scales
 }
 
-function packedCodes(
-  integers: Int8Array,
-  rows: number,
-  columns: number,
-  { bits, blockSize, centre }: CodeLayout,
-): Uint8Array {
-  if (centre !== 0) for (let at = 0; at < integers.length; at++) integers[at]! -= centre
-  return packCodes(bytesOf(integers), rows, { columns, bits, blockSize, signed: true })
-}
-
 /** float32 [blocks, outFeatures]: turned in memory, a thirty-second of the weights. */
 async function* turnedOffsets(
   layer: LoweringInput,
@@ -129,7 +147,7 @@ async function* turnedOffsets(
   origin: BlocksOrigin,
 ): AsyncGenerator<Uint8Array> {
   const { outFeatures, inFeatures } = layer.weight
-  const { blockSize, centre } = codeLayout(type)
+  const { blockSize, centre } = codeLayout(type, inFeatures)
   const blocks = inFeatures / blockSize
   const offsets = new Float32Array(outFeatures * blocks)
   for await (const piece of readRows(layer, type)) {

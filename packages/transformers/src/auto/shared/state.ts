@@ -143,11 +143,11 @@ async function startSession<Session>(
 ): Promise<Session> {
   const { model, cacheDtype } = opened
   // The compiled model stands for the weights of the files, not for restored ones.
-  const key = isRestored ? undefined : weights.artifactKey
-  const kept = key && (await openKept(key, open, { threads, signal }))
+  const name = isRestored ? undefined : weights.artifact
+  const kept = name && (await openKept(name, open, { threads, signal }))
   if (kept) return kept
   const filled = await weights.fill(signal)
-  const name = key && { key, description: describeArtifact(opened, weights.parameterBytes(), filled) }
+  const keeping = name && { name, description: describeArtifact(opened, weights.parameterBytes(), filled) }
   const source = { model, cacheDtype, shell: filled.shell, compute, memory }
-  return compile(source, name || undefined, open, { threads, onProgress, signal })
+  return compile(source, keeping, open, { threads, onProgress, signal })
 }

@@ -1,4 +1,5 @@
 import { type LoadedModel, stateDict } from '@hfquant/core/runtime'
+import type { ModelName } from '../compile/name.js'
 import type { OpenedModel } from '../open/open-model.js'
 import type { FilledModel } from './fill-model.js'
 import { quantizationOf, warn } from './quantization.js'
@@ -7,11 +8,11 @@ import type { Weights } from './weights.js'
 /** Weights with bytes in every parameter. */
 export function filledWeights(
   opened: OpenedModel,
-  artifactKey: string | undefined,
+  artifact: ModelName | undefined,
   { loaded, store }: FilledModel,
 ): Weights {
   return {
-    ...{ opened, loaded, artifactKey },
+    ...{ opened, loaded, artifact },
     quantization: quantizationOf(opened, loaded),
     warnings: warn(opened.merged, loaded.warnings),
     parameterBytes: () => parameterBytes(loaded),

@@ -1,4 +1,5 @@
 import type { LoadedModel } from '@hfquant/core/runtime'
+import type { ModelName } from '../compile/name.js'
 import type { ArtifactNotes } from '../compile/notes.js'
 import type { OpenedModel } from '../open/open-model.js'
 import type { FilledModel } from './fill-model.js'
@@ -9,7 +10,7 @@ import type { Weights } from './weights.js'
 
 /** A compiled model that an earlier start has left in the cache. */
 export interface KeptModel {
-  readonly artifactKey: string
+  readonly artifact: ModelName
   readonly outline: Outline
   readonly notes: ArtifactNotes
 }
@@ -22,7 +23,7 @@ export interface KeptModel {
  */
 export function keptWeights(
   opened: OpenedModel,
-  { artifactKey, outline, notes }: KeptModel,
+  { artifact, outline, notes }: KeptModel,
   fill: (signal: AbortSignal) => Promise<FilledModel>,
 ): Weights {
   const noted: LoadedModel = { ...outline.model, warnings: notes.warnings, report: notes.report }
@@ -40,7 +41,7 @@ export function keptWeights(
   }
 
   return {
-    ...{ opened, artifactKey },
+    ...{ opened, artifact },
     get loaded() {
       return filled?.loaded ?? noted
     },

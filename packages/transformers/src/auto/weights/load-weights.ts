@@ -1,4 +1,4 @@
-import { nameArtifact } from '../compile/name.js'
+import { type ModelName, nameArtifact } from '../compile/name.js'
 import { readNotes } from '../compile/notes.js'
 import type { LoadModelOptions } from '../open/load-options.js'
 import type { OpenedModel } from '../open/open-model.js'
@@ -18,16 +18,16 @@ import type { Weights } from './weights.js'
  * @throws as the loader.
  */
 export async function loadWeights(opened: OpenedModel, options: LoadModelOptions): Promise<Weights> {
-  const { artifactKey, kept } = await findKept(opened, options)
+  const { artifact, kept } = await findKept(opened, options)
   if (kept !== undefined) {
     return keptWeights(opened, kept, (signal) => fillScratch(opened, { ...options, signal }))
   }
-  return filledWeights(opened, artifactKey, await fillScratch(opened, options))
+  return filledWeights(opened, artifact, await fillScratch(opened, options))
 }
 
 interface Found {
   /** Undefined for a model that is not to be kept. */
-  readonly artifactKey?: string
+  readonly artifact?: ModelName
   /** Undefined for one that has not been compiled yet. */
   readonly kept?: KeptModel
 }
@@ -37,8 +37,10 @@ async function findKept(opened: OpenedModel, options: LoadModelOptions): Promise
   const hasRevision = opened.quantizer === undefined || opened.quantizer.revision !== undefined
   if (options.cache === false || !hasRevision) return {}
   const outline = await outlineModel(opened, options)
-  const artifactKey = outline && (await nameArtifact(outline.opened, outline.model, options))
-  if (outline === undefined || artifactKey === undefined) return {}
-  const notes = await readNotes(artifactKey, options.signal)
-  return notes === undefined ? { artifactKey } : { artifactKey, kept: { artifactKey, outline, notes } }
+  const artifact = outline && nameArtifact(outline.opened, outline.model, options)
+  if (outline === undefined || artifact === undefined) return {}
+  // Of a model that was never compiled, the files are read for its weights alone until it has been opened.
+  if (!(await artifact.mayBeKept())) return { artifact }
+  const notes = await readNotes(await artifact.key(options.signal), options.signal)
+  return notes === undefined ? { artifact } : { artifact, kept: { artifact, outline, notes } }
 }

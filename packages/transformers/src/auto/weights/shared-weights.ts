@@ -17,7 +17,7 @@ export async function sharedWeights(
 ): Promise<Weights> {
   const own = { ...opened, model, checkpoint: { ...opened.checkpoint, close: async () => {} } }
   // Restored weights are not those of the files, which a compiled model is named after.
-  const isKept = weights.artifactKey !== undefined && !isRestored
+  const isKept = weights.artifact !== undefined && !isRestored
   return {
     opened: own,
     get loaded() {
@@ -25,7 +25,7 @@ export async function sharedWeights(
     },
     quantization: weights.quantization,
     warnings: [],
-    artifactKey: isKept ? await nameArtifact(own, weights.loaded, options) : undefined,
+    artifact: isKept ? nameArtifact(own, weights.loaded, options) : undefined,
     parameterBytes: () => weights.parameterBytes(),
     fill: (signal) => weights.fill(signal),
     release: () => {},

@@ -1,4 +1,5 @@
 import type { LoadedModel } from '@hfquant/core/runtime'
+import type { ModelName } from '../compile/name.js'
 import type { OpenedModel } from '../open/open-model.js'
 import type { ModelQuantization } from './quantization.js'
 
@@ -13,7 +14,7 @@ export interface Weights {
   readonly quantization: ModelQuantization | undefined
   readonly warnings: readonly string[]
   /** The name of the compiled model in the cache; undefined for one that is not kept. */
-  readonly artifactKey: string | undefined
+  readonly artifact: ModelName | undefined
   /** Bytes of all parameters as they are stored: each tied one once. */
   parameterBytes(): number
   /** The model with bytes in every parameter; does the work once. */
