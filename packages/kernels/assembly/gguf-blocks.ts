@@ -2,7 +2,6 @@
 import {
   BFLOAT16,
   BFloat16,
-  decode,
   encode,
   FLOAT32,
   Float16,
@@ -135,32 +134,4 @@ export function ggufBlocks(type: i32, dtype: i32, count: usize, source: usize, t
   if (dtype == FLOAT32) return q4<Float32>(count, source, target)
   if (dtype == BFLOAT16) return q4<BFloat16>(count, source, target)
   return q4<Float16>(count, source, target)
-}
-
-/** Sixteen 4-bit codes, one a byte -> sixteen-bit lanes with two neighbours in the low byte. */
-@inline
-function neighbours(codes: v128): v128 {
-  const packed = v128.or(codes, i16x8.shr_u(codes, 4))
-  return v128.and(packed, i16x8.splat(255))
-}
-
-/** blocks [count] -> codes as MatMulNBits reads them, scales float32 [count]. */
-export function ggufCodes(type: i32, count: usize, source: usize, codes: usize, scales: usize): void {
-  for (let block: usize = 0; block < count; block++) {
-    store<f32>(scales + (block << 2), decode<Float16>(<u32>load<u16>(source)))
-    if (type == Q8_0) {
-      const flip = i8x16.splat(-128)
-      v128.store(codes, v128.xor(v128.load(source + 2), flip))
-      v128.store(codes + 16, v128.xor(v128.load(source + 18), flip))
-      source += Q8_BYTES
-      codes += 32
-    } else {
-      const bytes = v128.load(source + 2)
-      const low = neighbours(v128.and(bytes, i8x16.splat(15)))
-      const high = neighbours(i8x16.shr_u(bytes, 4))
-      v128.store(codes, i8x16.narrow_i16x8_u(low, high))
-      source += Q4_BYTES
-      codes += 16
-    }
-  }
 }

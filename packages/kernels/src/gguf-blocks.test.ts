@@ -81,34 +81,4 @@ describe('every kernel gives the bytes of its formula', () => {
       { numRuns: 1000 },
     )
   })
-
-  it('ggufCodes: the same numbers, (code - middle) · scale, in another order', () => {
-    fc.assert(
-      fc.property(matrix, ([p, weight]) => {
-        const count = (p.rows * p.columns) / 32
-        const blocks = new Uint8Array(count * GGUF_BLOCK_BYTES[p.type])
-        runKernel('ggufBlocks', p, [weight], [blocks])
-        const room = () => [new Uint8Array(count * (GGUF_BLOCK_BYTES[p.type] - 2)), new Uint8Array(count * 4)]
-        const [fast, plain] = [room(), room()]
-        runKernel('ggufCodes', p, [blocks], fast)
-        reference.ggufCodes(p, [blocks], plain)
-        expect(fast).toEqual(plain)
-      }),
-      { numRuns: 300 },
-    )
-  })
-
-  it('ggufCodes puts neighbours into a byte of 4-bit codes', () => {
-    const ramp = Array.from({ length: 32 }, (_, i) => -1 + i / 16)
-    const blocks = new Uint8Array(18)
-    const shape = { type: 'Q4_0', rows: 1, columns: 32 }
-    runKernel('ggufBlocks', { ...shape, dtype: 'float32' }, [encode('float32', ramp)], [blocks])
-    const [codes, scales] = [new Uint8Array(16), new Uint8Array(4)]
-    runKernel('ggufCodes', shape, [blocks], [codes, scales])
-    const unpacked = [...codes].flatMap((byte) => [byte & 15, byte >> 4])
-    const scale = new Float32Array(scales.buffer)[0]!
-    for (const [i, code] of unpacked.entries())
-      expect(Math.abs((code - 8) * scale - ramp[i]!)).toBeLessThan(0.126)
-    expect(scale).toBe(0.125)
-  })
 })

@@ -66,8 +66,13 @@ export {
   GGUF_BLOCK_BYTES,
   type GgufBlocksParams,
   type GgufBlockType,
-  type GgufCodesParams,
 } from './reference/gguf-blocks.js'
+export {
+  GGUF_CODED_TYPES,
+  type GgufCodedType,
+  type GgufCodesParams,
+  ggufCodeBlock,
+} from './reference/gguf-codes.js'
 export type { GptqEnergyParams } from './reference/gptq-energy.js'
 export type { GptqFactorParams } from './reference/gptq-factor.js'
 export type { GptqGridParams, GptqGridRowsParams } from './reference/gptq-grid.js'

@@ -45,16 +45,19 @@ export function joinScales(scales: Float32Array, { from, to, headroom }: WiderBl
   return joined
 }
 
-/** Integers of a format with `scales` -> codes of the joined blocks, in place. */
+/**
+ * Integers of a format with `scales` -> codes of the joined blocks, in place: integers times the ratio of both scales, each step
+ * rounded to float32, then to the nearest integer, halves to even.
+ */
 export function joinCodes(codes: Int8Array, scales: Float32Array, wider: WiderBlocks): void {
   const { from, to } = wider
   const joined = joinScales(scales, wider)
   for (let group = 0; group < scales.length; group++) {
     const scale = joined[Math.floor((group * from) / to)]!
-    const ratio = scale === 0 ? 0 : scales[group]! / scale
+    const ratio = scale === 0 ? 0 : Math.fround(scales[group]! / scale)
     for (let at = group * from; at < (group + 1) * from; at++) {
       // Adding and taking away this number rounds half to even.
-      codes[at] = Math.min(codes[at]! * ratio + ROUNDER - ROUNDER, 127)
+      codes[at] = Math.min(Math.fround(codes[at]! * ratio) + ROUNDER - ROUNDER, 127)
     }
   }
 }

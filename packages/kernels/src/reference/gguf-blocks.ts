@@ -1,5 +1,5 @@
 import type { KernelResult } from '../kernel.js'
-import { floatReader, floatWriter, viewOf } from './float-access.js'
+import { floatReader, viewOf } from './float-access.js'
 import { type FloatDtype, float16ToFloat32, float32ToFloat16 } from './float-formats.js'
 
 /** Values of one row that share a scale. */
@@ -19,8 +19,6 @@ export interface GgufBlocksParams {
   /** A multiple of 32. */
   readonly columns: number
 }
-
-export type GgufCodesParams = Pick<GgufBlocksParams, 'type' | 'rows' | 'columns'>
 
 /**
  * llama.cpp's `quantize_row_q8_0_ref` and `quantize_row_q4_0_ref`: weight [rows, columns] -> blocks [rows, columns / 32].
@@ -84,30 +82,4 @@ function writeScale(d: number, block: Uint8Array): boolean {
   const half = float32ToFloat16(d)
   viewOf(block).setUint16(0, half, true)
   return Number.isFinite(float16ToFloat32(half))
-}
-
-/**
- * Blocks as ONNX Runtime's MatMulNBits reads them: blocks [rows, columns / 32] -> codes uint8, 4-bit ones two neighbours a
- * byte, 8-bit ones + 128; scales float32 [rows, columns / 32]. Codes and scales stand for the same numbers as before.
- */
-export function ggufCodes(
-  { type, rows, columns }: GgufCodesParams,
-  [blocks]: readonly Uint8Array[],
-  [codes, scales]: readonly Uint8Array[],
-): KernelResult {
-  const blockBytes = GGUF_BLOCK_BYTES[type]
-  const codeBytes = blockBytes - 2
-  const source = viewOf(blocks!)
-  const writeScaleOf = floatWriter('float32', scales!)
-  for (let block = 0; block < (rows * columns) / GGUF_BLOCK; block++) {
-    const at = block * blockBytes
-    writeScaleOf(block, float16ToFloat32(source.getUint16(at, true)))
-    const stored = blocks!.subarray(at + 2, at + blockBytes)
-    const code = (i: number) => (i < 16 ? stored[i]! & 15 : stored[i - 16]! >> 4)
-    for (let i = 0; i < codeBytes; i++) {
-      codes![block * codeBytes + i] =
-        type === 'Q8_0' ? stored[i]! ^ 0x80 : code(2 * i) | (code(2 * i + 1) << 4)
-    }
-  }
-  return { nonFinite: 0 }
 }

@@ -226,7 +226,8 @@ export interface WasmExports {
     target: number,
   ): number
   ggufBlocks(type: number, dtype: number, count: number, source: number, target: number): number
-  ggufCodes(type: number, count: number, source: number, codes: number, scales: number): void
+  ggufCodes(type: number, count: number, source: number, codes: number): void
+  ggufScales(type: number, count: number, source: number, scales: number): number
   transposeBytes(flip: number, rows: number, columns: number, source: number, target: number): void
   transposeFloats(size: number, rows: number, columns: number, source: number, target: number): void
   offsetCodes(count: number, source: number, target: number): void

@@ -3,6 +3,7 @@ import {
   blockLookup,
   blockProduct,
   type CodeBits,
+  type ConstantPiece,
   type GraphBuilder,
   type GraphValue,
   joinCodes,
@@ -14,7 +15,14 @@ import {
   widerBlocks,
 } from '@hfquant/core'
 import { type BlockScales, blockIntegers, blockScales, type GgufIntegerType, integersOf } from '@hfquant/gguf'
-import { runKernel } from '@hfquant/kernels'
+import {
+  GGUF_CODED_TYPES,
+  type GgufCodedType,
+  type GgufCodesParams,
+  ggufCodeBlock,
+  rangeWithin,
+  runKernel,
+} from '@hfquant/kernels'
 import { type BlocksOrigin, blockRowBytes, checkFinite } from './block-rows.js'
 
 /** How the integers of a type become codes of the runtime's operators: code = integer − centre + 2^(bits − 1). */
@@ -92,6 +100,14 @@ function blockRows(
 ): BlockRows {
   const { inFeatures } = layer.weight
   const { wider } = layout
+  const offsets = { chunks: () => turnedOffsets(layer, type, origin) }
+  if (isCoded(type) && ggufCodeBlock(type) === (wider?.to ?? layout.blockSize)) {
+    const part = (name: Part) => ({
+      chunks: () => codedChunks(layer, type, name, origin),
+      pieces: () => codedPieces(layer, type, name),
+    })
+    return { codes: part('codes'), scales: part('scales'), offsets }
+  }
   const constant = (make: (piece: RowPiece) => Uint8Array): BlockConstant => ({
     async *chunks() {
       for await (const piece of readRows(layer, type)) yield make(piece)
@@ -109,8 +125,53 @@ function blockRows(
       const { steps } = finiteScales(type, piece, origin)
       return bytesOf(wider ? joinScales(steps, wider) : steps)
     }),
-    offsets: { chunks: () => turnedOffsets(layer, type, origin) },
+    offsets,
   }
+}
+
+/** Types that kernels read, the most common ones. */
+const isCoded = (type: GgufIntegerType): type is GgufCodedType => type in GGUF_CODED_TYPES
+
+type Part = GgufCodesParams['part']
+
+const codedRowBytes = (type: GgufCodedType, columns: number, part: Part): number =>
+  part === 'codes' ? (columns * GGUF_CODED_TYPES[type].bits) / 8 : (columns / ggufCodeBlock(type)) * 4
+
+async function* codedChunks(
+  layer: LoweringInput,
+  type: GgufCodedType,
+  part: Part,
+  origin: BlocksOrigin,
+): AsyncGenerator<Uint8Array> {
+  const columns = layer.weight.inFeatures
+  for await (const piece of readRows(layer, type)) {
+    const made = new Uint8Array(piece.count * codedRowBytes(type, columns, part))
+    const params = { type, rows: piece.count, columns, part }
+    const { nonFinite } = runKernel('ggufCodes', params, [piece.blocks], [made])
+    // Says where.
+    if (nonFinite > 0) finiteScales(type, piece, origin)
+    yield made
+  }
+}
+
+/** Blocks that one kernel reads at once. */
+const KERNEL_BYTES = 2 ** 22
+
+function codedPieces(
+  { source, weight }: LoweringInput,
+  type: GgufCodedType,
+  part: Part,
+): readonly ConstantPiece[] | undefined {
+  const stored = source?.(type)
+  if (stored === undefined) return undefined
+  const columns = weight.inFeatures
+  const [from, to] = [blockRowBytes(type, columns), codedRowBytes(type, columns, part)]
+  return [...rowPieces(weight.outFeatures, from, KERNEL_BYTES)].map(([first, end]) => ({
+    kernel: 'ggufCodes',
+    params: { type, rows: end - first, columns, part },
+    inputs: [rangeWithin(stored, first * from, (end - first) * from)],
+    output: { offset: first * to, byteLength: (end - first) * to },
+  }))
 }
 
 interface RowPiece {

@@ -101,10 +101,9 @@ async function* parts(
     const blocks = new Uint8Array(count * GGUF_BLOCK_BYTES[type])
     const { nonFinite } = runKernel('ggufBlocks', { ...shape, dtype: weight.dtype }, [values], [blocks])
     if (nonFinite > 0) throw notFinite(weight)
-    const codes = new Uint8Array(count * (GGUF_BLOCK_BYTES[type] - 2))
-    const scales = new Uint8Array(count * 4)
-    runKernel('ggufCodes', shape, [blocks], [codes, scales])
+    const part = new Uint8Array(wanted === 'codes' ? count * (GGUF_BLOCK_BYTES[type] - 2) : count * 4)
+    runKernel('ggufCodes', { ...shape, part: wanted }, [blocks], [part])
     // Scales are halves to begin with: none is rounded.
-    yield wanted === 'codes' ? codes : castFloats(scales, 'float32', float)
+    yield wanted === 'codes' ? part : castFloats(part, 'float32', float)
   }
 }

@@ -1,0 +1,207 @@
+// Family: blocks of GGUF as MatMulNBits reads them: codes around the middle of their bits, and a scale for each block.
+import { decode, Float16 } from './dtypes'
+
+/** The numbers the host passes for a type. */
+const Q8_0: i32 = 0
+const Q4_0: i32 = 1
+const Q4_K: i32 = 2
+const Q5_K: i32 = 3
+
+/** Bytes of a block. */
+const Q8_0_BYTES: usize = 34
+const Q4_0_BYTES: usize = 18
+const Q4_K_BYTES: usize = 144
+const Q5_K_BYTES: usize = 176
+const Q6_K_BYTES: usize = 210
+
+/** What integers are multiplied by in the group with the largest scale of those that are joined. */
+const Q5_HEADROOM: f32 = 8
+const Q6_HEADROOM: f32 = 4
+
+@inline
+function half(at: usize): f32 {
+  return decode<Float16>(<u32>load<u16>(at))
+}
+
+@inline
+function flipped(codes: v128): v128 {
+  return v128.xor(codes, i8x16.splat(-128))
+}
+
+/** Sixteen 4-bit codes, one a byte -> sixteen-bit lanes with two neighbours in the low byte. */
+@inline
+function neighbours(codes: v128): v128 {
+  const packed = v128.or(codes, i16x8.shr_u(codes, 4))
+  return v128.and(packed, i16x8.splat(255))
+}
+
+@inline
+function storeNibbles(target: usize, first: v128, second: v128): void {
+  v128.store(target, i8x16.narrow_i16x8_u(neighbours(first), neighbours(second)))
+}
+
+@inline
+function lowNibbles(bytes: v128): v128 {
+  return v128.and(bytes, i8x16.splat(15))
+}
+
+@inline
+function scaledLanes(integers: v128, ratio: v128): v128 {
+  return i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(f32x4.convert_i32x4_s(integers), ratio)))
+}
+
+/** Sixteen integers times a ratio, halves to even, kept within eight bits. */
+@inline
+function scaled(integers: v128, ratio: f32): v128 {
+  const ratios = f32x4.splat(ratio)
+  const low = i16x8.extend_low_i8x16_s(integers)
+  const high = i16x8.extend_high_i8x16_s(integers)
+  return i8x16.narrow_i16x8_s(
+    i16x8.narrow_i32x4_s(
+      scaledLanes(i32x4.extend_low_i16x8_s(low), ratios),
+      scaledLanes(i32x4.extend_high_i16x8_s(low), ratios),
+    ),
+    i16x8.narrow_i32x4_s(
+      scaledLanes(i32x4.extend_low_i16x8_s(high), ratios),
+      scaledLanes(i32x4.extend_high_i16x8_s(high), ratios),
+    ),
+  )
+}
+
+/** The one with the larger magnitude, and the last of several that are no numbers. */
+@inline
+function wider(left: f32, right: f32): f32 {
+  return abs(left) >= abs(right) ? left : right
+}
+
+@inline
+function ratioOf(scale: f32, joined: f32): f32 {
+  return joined == 0 ? 0 : scale / joined
+}
+
+/** Six bits of the scale of one of eight groups: the first four have bytes of their own, the others what those leave free. */
+@inline
+function sixBits(packed: usize, group: usize): f32 {
+  if (group < 4) return <f32>(load<u8>(packed + group) & 63)
+  return <f32>((load<u8>(packed + group + 4) & 15) | ((load<u8>(packed + group - 4) >> 6) << 4))
+}
+
+@inline
+function scaleOfQ45(block: usize, group: usize): f32 {
+  return half(block) * sixBits(block + 4, group)
+}
+
+@inline
+function joinedOfQ5(block: usize, pair: usize): f32 {
+  return wider(wider(0, scaleOfQ45(block, 2 * pair)), scaleOfQ45(block, 2 * pair + 1)) / Q5_HEADROOM
+}
+
+@inline
+function scaleOfQ6(block: usize, group: usize): f32 {
+  return half(block + 208) * <f32>load<i8>(block + 192 + group)
+}
+
+@inline
+function joinedOfQ6(block: usize, quarter: usize): f32 {
+  let widest: f32 = 0
+  for (let own: usize = 0; own < 4; own++) widest = wider(widest, scaleOfQ6(block, 4 * quarter + own))
+  return widest / Q6_HEADROOM
+}
+
+function codesOfQ4K(block: usize, codes: usize): void {
+  for (let pair: usize = 0; pair < 4; pair++, codes += 32) {
+    const first = v128.load(block + 16 + 32 * pair)
+    const second = v128.load(block + 32 + 32 * pair)
+    storeNibbles(codes, lowNibbles(first), lowNibbles(second))
+    storeNibbles(codes + 16, i8x16.shr_u(first, 4), i8x16.shr_u(second, 4))
+  }
+}
+
+function codesOfQ5K(block: usize, codes: usize): void {
+  for (let group: usize = 0; group < 8; group++) {
+    const pair = group >> 1
+    const ratio = ratioOf(scaleOfQ45(block, group), joinedOfQ5(block, pair))
+    for (let at: usize = 0; at < 32; at += 16, codes += 16) {
+      const bytes = v128.load(block + 48 + 32 * pair + at)
+      const nibbles = lowNibbles(i8x16.shr_u(bytes, 4 * <i32>(group & 1)))
+      const fifth = v128.and(i8x16.shr_u(v128.load(block + 16 + at), <i32>group), i8x16.splat(1))
+      const integers = i8x16.sub(v128.or(nibbles, i8x16.shl(fifth, 4)), i8x16.splat(16))
+      v128.store(codes, flipped(scaled(integers, ratio)))
+    }
+  }
+}
+
+function codesOfQ6K(block: usize, codes: usize): void {
+  for (let group: usize = 0; group < 16; group++, codes += 16) {
+    const hundreds = group >> 3
+    const row = (group >> 1) & 3
+    const at = 16 * (group & 1)
+    const ratio = ratioOf(scaleOfQ6(block, group), joinedOfQ6(block, group >> 2))
+    const lower = v128.load(block + 64 * hundreds + 32 * (row & 1) + at)
+    const upper = v128.load(block + 128 + 32 * hundreds + at)
+    const low = lowNibbles(i8x16.shr_u(lower, 4 * <i32>(row >> 1)))
+    const high = v128.and(i8x16.shr_u(upper, 2 * <i32>row), i8x16.splat(3))
+    const integers = i8x16.sub(v128.or(low, i8x16.shl(high, 4)), i8x16.splat(32))
+    v128.store(codes, flipped(scaled(integers, ratio)))
+  }
+}
+
+/** blocks [count] -> uint8 codes, two a byte of the types of four bits. */
+export function ggufCodes(type: i32, count: usize, source: usize, codes: usize): void {
+  for (let block: usize = 0; block < count; block++) {
+    if (type == Q8_0) {
+      v128.store(codes, flipped(v128.load(source + 2)))
+      v128.store(codes + 16, flipped(v128.load(source + 18)))
+      source += Q8_0_BYTES
+      codes += 32
+    } else if (type == Q4_0) {
+      const bytes = v128.load(source + 2)
+      storeNibbles(codes, lowNibbles(bytes), i8x16.shr_u(bytes, 4))
+      source += Q4_0_BYTES
+      codes += 16
+    } else if (type == Q4_K) {
+      codesOfQ4K(source, codes)
+      source += Q4_K_BYTES
+      codes += 128
+    } else if (type == Q5_K) {
+      codesOfQ5K(source, codes)
+      source += Q5_K_BYTES
+      codes += 256
+    } else {
+      codesOfQ6K(source, codes)
+      source += Q6_K_BYTES
+      codes += 256
+    }
+  }
+}
+
+/** Stores a scale; 1 for one that is no number. */
+@inline
+function put(target: usize, scale: f32): i32 {
+  store<f32>(target, scale)
+  return i32(!(abs(scale) < Infinity))
+}
+
+/** blocks [count] -> float32 scales; returns how many are no numbers. */
+export function ggufScales(type: i32, count: usize, source: usize, scales: usize): i32 {
+  let nonFinite = 0
+  for (let block: usize = 0; block < count; block++) {
+    if (type == Q8_0 || type == Q4_0) {
+      nonFinite += put(scales, half(source))
+      source += type == Q8_0 ? Q8_0_BYTES : Q4_0_BYTES
+      scales += 4
+    } else if (type == Q4_K) {
+      for (let group: usize = 0; group < 8; group++, scales += 4) nonFinite += put(scales, scaleOfQ45(source, group))
+      source += Q4_K_BYTES
+    } else if (type == Q5_K) {
+      for (let pair: usize = 0; pair < 4; pair++, scales += 4) nonFinite += put(scales, joinedOfQ5(source, pair))
+      source += Q5_K_BYTES
+    } else {
+      for (let quarter: usize = 0; quarter < 4; quarter++, scales += 4) {
+        nonFinite += put(scales, joinedOfQ6(source, quarter))
+      }
+      source += Q6_K_BYTES
+    }
+  }
+  return nonFinite
+}

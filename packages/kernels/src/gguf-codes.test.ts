@@ -1,0 +1,68 @@
+import fc from 'fast-check'
+import { expect, it } from 'vitest'
+import { GGUF_CODED_TYPES, type GgufCodedType, ggufCodeBlock, reference, runKernel } from './index.js'
+import { encode } from './weights.arbitrary.js'
+
+const TYPES = Object.keys(GGUF_CODED_TYPES) as GgufCodedType[]
+
+/** Any bytes are blocks, if some of them have scales that are no numbers. */
+const blocks = fc.constantFrom(...TYPES).chain((type) => {
+  const { blockBytes } = GGUF_CODED_TYPES[type]
+  const count = fc.integer({ min: 0, max: 4 })
+  return fc.record({
+    type: fc.constant(type),
+    bytes: count.chain((blocks) =>
+      fc.uint8Array({ minLength: blocks * blockBytes, maxLength: blocks * blockBytes }),
+    ),
+  })
+})
+
+it.each(['codes', 'scales'] as const)('%s of blocks are those of the formula', (part) => {
+  fc.assert(
+    fc.property(blocks, ({ type, bytes }) => {
+      const { blockValues, blockBytes, bits } = GGUF_CODED_TYPES[type]
+      const columns = (bytes.length / blockBytes) * blockValues
+      const length = part === 'codes' ? (columns * bits) / 8 : (columns / ggufCodeBlock(type)) * 4
+      const [fast, plain] = [new Uint8Array(length).fill(0xa5), new Uint8Array(length)]
+      const params = { type, rows: 1, columns, part }
+      const result = runKernel('ggufCodes', params, [bytes], [fast])
+      expect(result).toEqual(reference.ggufCodes(params, [bytes], [plain]))
+      // Which bits a NaN has is left to the processor.
+      const compared = part === 'codes' ? [fast, plain] : [fast, plain].map((made) => new Float32Array(made.buffer))
+      expect(compared[0]).toEqual(compared[1])
+    }),
+    { numRuns: 1000 },
+  )
+})
+
+it('neighbours share a byte of 4-bit codes', () => {
+  const ramp = Array.from({ length: 32 }, (_, i) => -1 + i / 16)
+  const block = new Uint8Array(18)
+  const shape = { type: 'Q4_0', rows: 1, columns: 32 }
+  runKernel('ggufBlocks', { ...shape, dtype: 'float32' }, [encode('float32', ramp)], [block])
+  const [codes, scales] = [new Uint8Array(16), new Uint8Array(4)]
+  runKernel('ggufCodes', { ...shape, part: 'codes' }, [block], [codes])
+  runKernel('ggufCodes', { ...shape, part: 'scales' }, [block], [scales])
+  const unpacked = [...codes].flatMap((byte) => [byte & 15, byte >> 4])
+  const scale = new Float32Array(scales.buffer)[0]!
+  for (const [i, code] of unpacked.entries())
+    expect(Math.abs((code - 8) * scale - ramp[i]!)).toBeLessThan(0.126)
+  expect(scale).toBe(0.125)
+})
+
+it('a scale that is no number is counted', () => {
+  for (const type of TYPES) {
+    const { blockValues, blockBytes } = GGUF_CODED_TYPES[type]
+    const bytes = new Uint8Array(blockBytes).fill(1)
+    const at = type === 'Q6_K' ? 208 : 0
+    new DataView(bytes.buffer).setUint16(at, 0x7c00, true)
+    const scales = new Uint8Array((blockValues / ggufCodeBlock(type)) * 4)
+    const params = { type, rows: 1, columns: blockValues, part: 'scales' }
+    expect(runKernel('ggufCodes', params, [bytes], [scales]).nonFinite).toBe(scales.length / 4)
+  }
+})
+
+it('columns that do not divide into blocks are refused', () => {
+  const params = { type: 'Q6_K', rows: 1, columns: 128, part: 'codes' }
+  expect(() => runKernel('ggufCodes', params, [new Uint8Array(105)], [])).toThrow(/multiple of 256/)
+})

@@ -1,0 +1,39 @@
+import { KernelArgumentError } from '../errors.js'
+import { ALL_FINITE, type KernelDefinition } from '../kernel.js'
+import {
+  GGUF_CODED_TYPES,
+  type GgufCodedType,
+  type GgufCodesParams,
+  ggufCodeBlock,
+  ggufCodes,
+} from '../reference/gguf-codes.js'
+
+const TYPES = Object.keys(GGUF_CODED_TYPES) as GgufCodedType[]
+
+/** Blocks -> codes or scales of MatMulNBits; see `reference.ggufCodes`. */
+export const ggufCodesKernel: KernelDefinition<GgufCodesParams> = {
+  name: 'ggufCodes',
+  parse(read) {
+    const type = read.choice('type', TYPES)
+    const columns = read.count('columns')
+    const { blockValues } = GGUF_CODED_TYPES[type]
+    if (columns % blockValues !== 0) {
+      throw new KernelArgumentError('ggufCodes', 'parameter "columns"', columns, `a multiple of ${blockValues}`)
+    }
+    return { type, rows: read.count('rows'), columns, part: read.choice('part', ['codes', 'scales']) }
+  },
+  sizes({ type, rows, columns, part }) {
+    const { blockValues, blockBytes, bits } = GGUF_CODED_TYPES[type]
+    const count = rows * columns
+    const output = part === 'codes' ? (count * bits) / 8 : (count / ggufCodeBlock(type)) * 4
+    return { inputs: [(count / blockValues) * blockBytes], outputs: [output] }
+  },
+  reference: ggufCodes,
+  simd({ type, rows, columns, part }, { exports }, [blocks], [output]) {
+    const count = (rows * columns) / GGUF_CODED_TYPES[type].blockValues
+    const [number, from, to] = [TYPES.indexOf(type), blocks!.byteOffset, output!.byteOffset]
+    if (part === 'scales') return { nonFinite: exports.ggufScales(number, count, from, to) }
+    exports.ggufCodes(number, count, from, to)
+    return ALL_FINITE
+  },
+}

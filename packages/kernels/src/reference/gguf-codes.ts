@@ -1,0 +1,150 @@
+import type { KernelResult } from '../kernel.js'
+import { viewOf } from './float-access.js'
+import { float16ToFloat32, roundHalfToEven } from './float-formats.js'
+
+/** A type of GGUF blocks whose integers become codes of the runtime's `MatMulNBits`. */
+interface CodedType {
+  readonly blockValues: number
+  readonly blockBytes: number
+  /** Of a code. */
+  readonly bits: 4 | 8
+  /** Values that share a scale in the block. */
+  readonly groupSize: number
+  /** Groups that are given one scale, and what the integers of the one with the largest are multiplied by. */
+  readonly joined?: { readonly groups: number; readonly headroom: number }
+  scaleOf(block: DataView, group: number): number
+  /** Around zero: those of types with a least value have the middle of their range taken off. */
+  integerOf(block: DataView, index: number): number
+}
+
+const half = (block: DataView, at: number): number => float16ToFloat32(block.getUint16(at, true))
+
+/** Bits `shift` and up of a byte. */
+const bitsOf = (block: DataView, at: number, shift: number, count: number): number =>
+  (block.getUint8(at) >> shift) & (2 ** count - 1)
+
+/** Six bits of one of eight scales: the first four have bytes of their own, the others what those leave free. */
+const sixBits = (block: DataView, group: number): number =>
+  group < 4
+    ? bitsOf(block, 4 + group, 0, 6)
+    : bitsOf(block, 8 + group, 0, 4) | (bitsOf(block, group, 6, 2) << 4)
+
+/** Two groups of 32 share 32 bytes, the first one has the low nibbles. */
+const nibble = (block: DataView, at: number, index: number): number =>
+  bitsOf(block, at + 32 * (index >> 6) + (index & 31), 4 * ((index >> 5) & 1), 4)
+
+const scaleOfQ45 = (block: DataView, group: number): number =>
+  Math.fround(half(block, 0) * sixBits(block, group))
+
+const K_BLOCK = { blockValues: 256 } as const
+
+export const GGUF_CODED_TYPES = {
+  Q8_0: {
+    ...{ blockValues: 32, blockBytes: 34, bits: 8, groupSize: 32 },
+    scaleOf: (block) => half(block, 0),
+    integerOf: (block, index) => block.getInt8(2 + index),
+  },
+  Q4_0: {
+    ...{ blockValues: 32, blockBytes: 18, bits: 4, groupSize: 32 },
+    scaleOf: (block) => half(block, 0),
+    integerOf: (block, index) => bitsOf(block, 2 + (index & 15), 4 * (index >> 4), 4) - 8,
+  },
+  Q4_K: {
+    ...{ ...K_BLOCK, blockBytes: 144, bits: 4, groupSize: 32 },
+    scaleOf: scaleOfQ45,
+    integerOf: (block, index) => nibble(block, 16, index) - 8,
+  },
+  Q5_K: {
+    ...{ ...K_BLOCK, blockBytes: 176, bits: 8, groupSize: 32, joined: { groups: 2, headroom: 8 } },
+    scaleOf: scaleOfQ45,
+    integerOf: (block, index) =>
+      (nibble(block, 48, index) | (bitsOf(block, 16 + (index & 31), index >> 5, 1) << 4)) - 16,
+  },
+  Q6_K: {
+    ...{ ...K_BLOCK, blockBytes: 210, bits: 8, groupSize: 16, joined: { groups: 4, headroom: 4 } },
+    scaleOf: (block, group) => Math.fround(half(block, 208) * block.getInt8(192 + group)),
+    integerOf(block, index) {
+      const low = bitsOf(block, 64 * (index >> 7) + (index & 63), 4 * ((index >> 6) & 1), 4)
+      return (low | (bitsOf(block, 128 + 32 * (index >> 7) + (index & 31), 2 * ((index >> 5) & 3), 2) << 4)) - 32
+    },
+  },
+} as const satisfies Readonly<Record<string, CodedType>>
+
+export type GgufCodedType = keyof typeof GGUF_CODED_TYPES
+
+export interface GgufCodesParams {
+  readonly type: GgufCodedType
+  readonly rows: number
+  /** A multiple of the values of a block. */
+  readonly columns: number
+  /** Codes, or the scales that belong to them. */
+  readonly part: 'codes' | 'scales'
+}
+
+/** Columns of a block of `MatMulNBits`. */
+export function ggufCodeBlock(type: GgufCodedType): number {
+  const { groupSize, joined }: CodedType = GGUF_CODED_TYPES[type]
+  return groupSize * (joined?.groups ?? 1)
+}
+
+/**
+ * Blocks as ONNX Runtime's MatMulNBits reads them: blocks [rows, columns / blockValues] -> codes uint8, integer + 8 with two
+ * neighbours a byte, or integer + 128; or scales float32 [rows, columns / ggufCodeBlock(type)]. Least values are left to others.
+ *
+ * Groups of Q5_K and Q6_K are joined: one scale, the largest of theirs over the headroom, and integers times the ratio of the
+ * own scale to it, rounded half to even and kept below 128. Every step is rounded to float32. Scales that are no numbers are
+ * counted.
+ */
+export function ggufCodes(
+  { type, rows, columns, part }: GgufCodesParams,
+  [blocks]: readonly Uint8Array[],
+  [output]: readonly Uint8Array[],
+): KernelResult {
+  const coded: CodedType = GGUF_CODED_TYPES[type]
+  const count = (rows * columns) / coded.blockValues
+  const codeBytes = (coded.blockValues * coded.bits) / 8
+  const scalesInBlock = coded.blockValues / ggufCodeBlock(type)
+  const scales = viewOf(output!)
+  let nonFinite = 0
+  for (let at = 0; at < count; at++) {
+    const block = viewOf(blocks!.subarray(at * coded.blockBytes, (at + 1) * coded.blockBytes))
+    if (part === 'codes') {
+      writeCodes(coded, block, output!.subarray(at * codeBytes, (at + 1) * codeBytes))
+      continue
+    }
+    for (let own = 0; own < scalesInBlock; own++) {
+      const scale = joinedScale(coded, block, own)
+      scales.setFloat32((at * scalesInBlock + own) * 4, scale, true)
+      if (!Number.isFinite(scale)) nonFinite++
+    }
+  }
+  return { nonFinite }
+}
+
+function joinedScale(coded: CodedType, block: DataView, own: number): number {
+  const { groups, headroom } = coded.joined ?? { groups: 1, headroom: 1 }
+  const scales = Array.from({ length: groups }, (_, at) => coded.scaleOf(block, own * groups + at))
+  if (coded.joined === undefined) return scales[0]!
+  const widest = scales.reduce((most, scale) => (Math.abs(most) >= Math.abs(scale) ? most : scale), 0)
+  return Math.fround(widest / headroom)
+}
+
+function writeCodes(coded: CodedType, block: DataView, codes: Uint8Array): void {
+  for (let index = 0; index < coded.blockValues; index++) {
+    const integer = joinedInteger(coded, block, index)
+    if (coded.bits === 8) codes[index] = integer + 128
+    else if (index % 2 === 0) codes[index >> 1] = integer + 8
+    else codes[index >> 1]! |= (integer + 8) << 4
+  }
+}
+
+function joinedInteger(coded: CodedType, block: DataView, index: number): number {
+  const integer = coded.integerOf(block, index)
+  if (coded.joined === undefined) return integer
+  const group = Math.floor(index / coded.groupSize)
+  const joined = joinedScale(coded, block, Math.floor(group / coded.joined.groups))
+  const ratio = joined === 0 ? 0 : Math.fround(coded.scaleOf(block, group) / joined)
+  const code = Math.min(roundHalfToEven(Math.fround(integer * ratio)), 127)
+  // Codes of a block that is refused are those of zeros.
+  return Number.isNaN(code) ? 0 : code
+}
