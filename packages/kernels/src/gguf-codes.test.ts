@@ -28,7 +28,8 @@ it.each(['codes', 'scales'] as const)('%s of blocks are those of the formula', (
       const result = runKernel('ggufCodes', params, [bytes], [fast])
       expect(result).toEqual(reference.ggufCodes(params, [bytes], [plain]))
       // Which bits a NaN has is left to the processor.
-      const compared = part === 'codes' ? [fast, plain] : [fast, plain].map((made) => new Float32Array(made.buffer))
+      const compared =
+        part === 'codes' ? [fast, plain] : [fast, plain].map((made) => new Float32Array(made.buffer))
       expect(compared[0]).toEqual(compared[1])
     }),
     { numRuns: 1000 },

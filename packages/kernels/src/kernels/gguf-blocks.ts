@@ -17,7 +17,12 @@ export const ggufBlocksKernel: KernelDefinition<GgufBlocksParams> = {
   parse(read) {
     const columns = read.count('columns')
     if (columns % GGUF_BLOCK !== 0) {
-      throw new KernelArgumentError('ggufBlocks', 'parameter "columns"', columns, `a multiple of ${GGUF_BLOCK}`)
+      throw new KernelArgumentError(
+        'ggufBlocks',
+        'parameter "columns"',
+        columns,
+        `a multiple of ${GGUF_BLOCK}`,
+      )
     }
     const type = read.choice('type', GGUF_BLOCK_TYPES)
     return { type, dtype: read.dtype('dtype'), rows: read.count('rows'), columns }

@@ -18,7 +18,12 @@ export const ggufCodesKernel: KernelDefinition<GgufCodesParams> = {
     const columns = read.count('columns')
     const { blockValues } = GGUF_CODED_TYPES[type]
     if (columns % blockValues !== 0) {
-      throw new KernelArgumentError('ggufCodes', 'parameter "columns"', columns, `a multiple of ${blockValues}`)
+      throw new KernelArgumentError(
+        'ggufCodes',
+        'parameter "columns"',
+        columns,
+        `a multiple of ${blockValues}`,
+      )
     }
     return { type, rows: read.count('rows'), columns, part: read.choice('part', ['codes', 'scales']) }
   },

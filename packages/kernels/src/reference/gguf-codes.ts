@@ -65,7 +65,9 @@ export const GGUF_CODED_TYPES = {
     scaleOf: (block, group) => Math.fround(half(block, 208) * block.getInt8(192 + group)),
     integerOf(block, index) {
       const low = bitsOf(block, 64 * (index >> 7) + (index & 63), 4 * ((index >> 6) & 1), 4)
-      return (low | (bitsOf(block, 128 + 32 * (index >> 7) + (index & 31), 2 * ((index >> 5) & 3), 2) << 4)) - 32
+      return (
+        (low | (bitsOf(block, 128 + 32 * (index >> 7) + (index & 31), 2 * ((index >> 5) & 3), 2) << 4)) - 32
+      )
     },
   },
 } as const satisfies Readonly<Record<string, CodedType>>

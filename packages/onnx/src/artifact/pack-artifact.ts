@@ -8,6 +8,7 @@ import { alignTensors } from './align-tensors.js'
 import { type Artifact, publishArtifact } from './artifact-cache.js'
 import { MODEL_FILE, WEIGHTS_FILE } from './files.js'
 import { isErrno } from './is-errno.js'
+import { writeInLargePieces } from './large-pages.js'
 import { type ArtifactDescription, noteWeights, writeManifest } from './manifest.js'
 
 export interface PackOptions {
@@ -42,6 +43,7 @@ export async function packArtifact(
     signal?.throwIfAborted()
     await rm(dirname(modelPath), { recursive: true, force: true })
     await alignTensors(packed)
+    if (process.platform === 'linux') await writeInLargePieces(join(packed, WEIGHTS_FILE), signal)
     const manifest = await writeManifest(packed, key, description, signal)
     await sealFiles(packed)
     await noteWeights(cache, packed, manifest)
