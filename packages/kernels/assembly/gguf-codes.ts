@@ -86,25 +86,25 @@ function sixBits(packed: usize, group: usize): f32 {
   return <f32>((load<u8>(packed + group + 4) & 15) | ((load<u8>(packed + group - 4) >> 6) << 4))
 }
 
+/** @param d of the block. */
 @inline
-function scaleOfQ45(block: usize, group: usize): f32 {
-  return half(block) * sixBits(block + 4, group)
+function scaleOfQ45(d: f32, block: usize, group: usize): f32 {
+  return d * sixBits(block + 4, group)
 }
 
 @inline
-function joinedOfQ5(block: usize, pair: usize): f32 {
-  return wider(wider(0, scaleOfQ45(block, 2 * pair)), scaleOfQ45(block, 2 * pair + 1)) / Q5_HEADROOM
+function joinedOfQ5(first: f32, second: f32): f32 {
+  return wider(wider(0, first), second) / Q5_HEADROOM
 }
 
 @inline
-function scaleOfQ6(block: usize, group: usize): f32 {
-  return half(block + 208) * <f32>load<i8>(block + 192 + group)
+function scaleOfQ6(d: f32, block: usize, group: usize): f32 {
+  return d * <f32>load<i8>(block + 192 + group)
 }
 
-@inline
-function joinedOfQ6(block: usize, quarter: usize): f32 {
+function joinedOfQ6(d: f32, block: usize, quarter: usize): f32 {
   let widest: f32 = 0
-  for (let own: usize = 0; own < 4; own++) widest = wider(widest, scaleOfQ6(block, 4 * quarter + own))
+  for (let own: usize = 0; own < 4; own++) widest = wider(widest, scaleOfQ6(d, block, 4 * quarter + own))
   return widest / Q6_HEADROOM
 }
 
@@ -117,32 +117,46 @@ function codesOfQ4K(block: usize, codes: usize): void {
   }
 }
 
+/** Sixteen values of a group of Q5_K: nibbles, and their fifth bits. */
+@inline
+function storeQ5(codes: usize, nibbles: v128, fifths: v128, ratio: f32): void {
+  const fifth = i8x16.shl(v128.and(fifths, i8x16.splat(1)), 4)
+  const integers = i8x16.sub(v128.or(nibbles, fifth), i8x16.splat(16))
+  v128.store(codes, flipped(scaled(integers, ratio)))
+}
+
 function codesOfQ5K(block: usize, codes: usize): void {
-  for (let group: usize = 0; group < 8; group++) {
-    const pair = group >> 1
-    const ratio = ratioOf(scaleOfQ45(block, group), joinedOfQ5(block, pair))
-    for (let at: usize = 0; at < 32; at += 16, codes += 16) {
+  const d = half(block)
+  for (let pair: usize = 0; pair < 4; pair++, codes += 64) {
+    const first = scaleOfQ45(d, block, 2 * pair)
+    const second = scaleOfQ45(d, block, 2 * pair + 1)
+    const joined = joinedOfQ5(first, second)
+    const firstRatio = ratioOf(first, joined)
+    const secondRatio = ratioOf(second, joined)
+    for (let at: usize = 0; at < 32; at += 16) {
       const bytes = v128.load(block + 48 + 32 * pair + at)
-      const nibbles = lowNibbles(i8x16.shr_u(bytes, 4 * <i32>(group & 1)))
-      const fifth = v128.and(i8x16.shr_u(v128.load(block + 16 + at), <i32>group), i8x16.splat(1))
-      const integers = i8x16.sub(v128.or(nibbles, i8x16.shl(fifth, 4)), i8x16.splat(16))
-      v128.store(codes, flipped(scaled(integers, ratio)))
+      const fifths = i8x16.shr_u(v128.load(block + 16 + at), 2 * <i32>pair)
+      storeQ5(codes + at, lowNibbles(bytes), fifths, firstRatio)
+      storeQ5(codes + at + 32, i8x16.shr_u(bytes, 4), i8x16.shr_u(fifths, 1), secondRatio)
     }
   }
 }
 
 function codesOfQ6K(block: usize, codes: usize): void {
-  for (let group: usize = 0; group < 16; group++, codes += 16) {
-    const hundreds = group >> 3
-    const row = (group >> 1) & 3
-    const at = 16 * (group & 1)
-    const ratio = ratioOf(scaleOfQ6(block, group), joinedOfQ6(block, group >> 2))
-    const lower = v128.load(block + 64 * hundreds + 32 * (row & 1) + at)
-    const upper = v128.load(block + 128 + 32 * hundreds + at)
-    const low = lowNibbles(i8x16.shr_u(lower, 4 * <i32>(row >> 1)))
-    const high = v128.and(i8x16.shr_u(upper, 2 * <i32>row), i8x16.splat(3))
-    const integers = i8x16.sub(v128.or(low, i8x16.shl(high, 4)), i8x16.splat(32))
-    v128.store(codes, flipped(scaled(integers, ratio)))
+  const d = half(block + 208)
+  for (let quarter: usize = 0; quarter < 4; quarter++, codes += 64) {
+    const joined = joinedOfQ6(d, block, quarter)
+    const lowers = block + 64 * (quarter >> 1)
+    const uppers = block + 128 + 32 * (quarter >> 1)
+    // The second quarter of 128 values has the high nibbles, and bits 4 to 7 of the upper ones.
+    const shift = 4 * <i32>(quarter & 1)
+    for (let own: usize = 0; own < 4; own++) {
+      const ratio = ratioOf(scaleOfQ6(d, block, 4 * quarter + own), joined)
+      const low = lowNibbles(i8x16.shr_u(v128.load(lowers + 16 * own), shift))
+      const upper = i8x16.shr_u(v128.load(uppers + 16 * (own & 1)), shift + 2 * <i32>(own >> 1))
+      const integers = i8x16.sub(v128.or(low, i8x16.shl(v128.and(upper, i8x16.splat(3)), 4)), i8x16.splat(32))
+      v128.store(codes + 16 * own, flipped(scaled(integers, ratio)))
+    }
   }
 }
 
@@ -191,14 +205,22 @@ export function ggufScales(type: i32, count: usize, source: usize, scales: usize
       source += type == Q8_0 ? Q8_0_BYTES : Q4_0_BYTES
       scales += 4
     } else if (type == Q4_K) {
-      for (let group: usize = 0; group < 8; group++, scales += 4) nonFinite += put(scales, scaleOfQ45(source, group))
+      const d = half(source)
+      for (let group: usize = 0; group < 8; group++, scales += 4) {
+        nonFinite += put(scales, scaleOfQ45(d, source, group))
+      }
       source += Q4_K_BYTES
     } else if (type == Q5_K) {
-      for (let pair: usize = 0; pair < 4; pair++, scales += 4) nonFinite += put(scales, joinedOfQ5(source, pair))
+      const d = half(source)
+      for (let pair: usize = 0; pair < 8; pair += 2, scales += 4) {
+        const joined = joinedOfQ5(scaleOfQ45(d, source, pair), scaleOfQ45(d, source, pair + 1))
+        nonFinite += put(scales, joined)
+      }
       source += Q5_K_BYTES
     } else {
+      const d = half(source + 208)
       for (let quarter: usize = 0; quarter < 4; quarter++, scales += 4) {
-        nonFinite += put(scales, joinedOfQ6(source, quarter))
+        nonFinite += put(scales, joinedOfQ6(d, source, quarter))
       }
       source += Q6_K_BYTES
     }
