@@ -5,17 +5,14 @@ import { decode, Float16 } from './dtypes'
 const Q8_0: i32 = 0
 const Q4_0: i32 = 1
 const Q4_K: i32 = 2
-const Q5_K: i32 = 3
 
 /** Bytes of a block. */
 const Q8_0_BYTES: usize = 34
 const Q4_0_BYTES: usize = 18
 const Q4_K_BYTES: usize = 144
-const Q5_K_BYTES: usize = 176
 const Q6_K_BYTES: usize = 210
 
 /** What integers are multiplied by in the group with the largest scale of those that are joined. */
-const Q5_HEADROOM: f32 = 8
 const Q6_HEADROOM: f32 = 4
 
 @inline
@@ -88,13 +85,8 @@ function sixBits(packed: usize, group: usize): f32 {
 
 /** @param d of the block. */
 @inline
-function scaleOfQ45(d: f32, block: usize, group: usize): f32 {
+function scaleOfQ4(d: f32, block: usize, group: usize): f32 {
   return d * sixBits(block + 4, group)
-}
-
-@inline
-function joinedOfQ5(first: f32, second: f32): f32 {
-  return wider(wider(0, first), second) / Q5_HEADROOM
 }
 
 @inline
@@ -114,31 +106,6 @@ function codesOfQ4K(block: usize, codes: usize): void {
     const second = v128.load(block + 32 + 32 * pair)
     storeNibbles(codes, lowNibbles(first), lowNibbles(second))
     storeNibbles(codes + 16, i8x16.shr_u(first, 4), i8x16.shr_u(second, 4))
-  }
-}
-
-/** Sixteen values of a group of Q5_K: nibbles, and their fifth bits. */
-@inline
-function storeQ5(codes: usize, nibbles: v128, fifths: v128, ratio: f32): void {
-  const fifth = i8x16.shl(v128.and(fifths, i8x16.splat(1)), 4)
-  const integers = i8x16.sub(v128.or(nibbles, fifth), i8x16.splat(16))
-  v128.store(codes, flipped(scaled(integers, ratio)))
-}
-
-function codesOfQ5K(block: usize, codes: usize): void {
-  const d = half(block)
-  for (let pair: usize = 0; pair < 4; pair++, codes += 64) {
-    const first = scaleOfQ45(d, block, 2 * pair)
-    const second = scaleOfQ45(d, block, 2 * pair + 1)
-    const joined = joinedOfQ5(first, second)
-    const firstRatio = ratioOf(first, joined)
-    const secondRatio = ratioOf(second, joined)
-    for (let at: usize = 0; at < 32; at += 16) {
-      const bytes = v128.load(block + 48 + 32 * pair + at)
-      const fifths = i8x16.shr_u(v128.load(block + 16 + at), 2 * <i32>pair)
-      storeQ5(codes + at, lowNibbles(bytes), fifths, firstRatio)
-      storeQ5(codes + at + 32, i8x16.shr_u(bytes, 4), i8x16.shr_u(fifths, 1), secondRatio)
-    }
   }
 }
 
@@ -177,10 +144,6 @@ export function ggufCodes(type: i32, count: usize, source: usize, codes: usize):
       codesOfQ4K(source, codes)
       source += Q4_K_BYTES
       codes += 128
-    } else if (type == Q5_K) {
-      codesOfQ5K(source, codes)
-      source += Q5_K_BYTES
-      codes += 256
     } else {
       codesOfQ6K(source, codes)
       source += Q6_K_BYTES
@@ -207,16 +170,9 @@ export function ggufScales(type: i32, count: usize, source: usize, scales: usize
     } else if (type == Q4_K) {
       const d = half(source)
       for (let group: usize = 0; group < 8; group++, scales += 4) {
-        nonFinite += put(scales, scaleOfQ45(d, source, group))
+        nonFinite += put(scales, scaleOfQ4(d, source, group))
       }
       source += Q4_K_BYTES
-    } else if (type == Q5_K) {
-      const d = half(source)
-      for (let pair: usize = 0; pair < 8; pair += 2, scales += 4) {
-        const joined = joinedOfQ5(scaleOfQ45(d, source, pair), scaleOfQ45(d, source, pair + 1))
-        nonFinite += put(scales, joined)
-      }
-      source += Q5_K_BYTES
     } else {
       const d = half(source + 208)
       for (let quarter: usize = 0; quarter < 4; quarter++, scales += 4) {

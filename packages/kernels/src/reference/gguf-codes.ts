@@ -33,9 +33,6 @@ const sixBits = (block: DataView, group: number): number =>
 const nibble = (block: DataView, at: number, index: number): number =>
   bitsOf(block, at + 32 * (index >> 6) + (index & 31), 4 * ((index >> 5) & 1), 4)
 
-const scaleOfQ45 = (block: DataView, group: number): number =>
-  Math.fround(half(block, 0) * sixBits(block, group))
-
 const K_BLOCK = { blockValues: 256 } as const
 
 export const GGUF_CODED_TYPES = {
@@ -51,14 +48,8 @@ export const GGUF_CODED_TYPES = {
   },
   Q4_K: {
     ...{ ...K_BLOCK, blockBytes: 144, bits: 4, groupSize: 32 },
-    scaleOf: scaleOfQ45,
+    scaleOf: (block, group) => Math.fround(half(block, 0) * sixBits(block, group)),
     integerOf: (block, index) => nibble(block, 16, index) - 8,
-  },
-  Q5_K: {
-    ...{ ...K_BLOCK, blockBytes: 176, bits: 8, groupSize: 32, joined: { groups: 2, headroom: 8 } },
-    scaleOf: scaleOfQ45,
-    integerOf: (block, index) =>
-      (nibble(block, 48, index) | (bitsOf(block, 16 + (index & 31), index >> 5, 1) << 4)) - 16,
   },
   Q6_K: {
     ...{ ...K_BLOCK, blockBytes: 210, bits: 8, groupSize: 16, joined: { groups: 4, headroom: 4 } },
@@ -93,7 +84,7 @@ export function ggufCodeBlock(type: GgufCodedType): number {
  * Blocks as ONNX Runtime's MatMulNBits reads them: blocks [rows, columns / blockValues] -> codes uint8, integer + 8 with two
  * neighbours a byte, or integer + 128; or scales float32 [rows, columns / ggufCodeBlock(type)]. Least values are left to others.
  *
- * Groups of Q5_K and Q6_K are joined: one scale, the largest of theirs over the headroom, and integers times the ratio of the
+ * Groups of Q6_K are joined: one scale, the largest of theirs over the headroom, and integers times the ratio of the
  * own scale to it, rounded half to even and kept below 128. Every step is rounded to float32. Scales that are no numbers are
  * counted.
  */

@@ -14,7 +14,14 @@ import {
   type WiderBlocks,
   widerBlocks,
 } from '@hfquant/core'
-import { type BlockScales, blockIntegers, blockScales, type GgufIntegerType, integersOf } from '@hfquant/gguf'
+import {
+  type BlockScales,
+  blockIntegers,
+  blockScales,
+  dequantizeBlocks,
+  type GgufIntegerType,
+  integersOf,
+} from '@hfquant/gguf'
 import {
   GGUF_CODED_TYPES,
   type GgufCodedType,
@@ -43,7 +50,7 @@ function codeLayout(type: GgufIntegerType, inFeatures: number): CodeLayout {
   // Around zero, what rounded activations add up to is the smallest.
   const centre = hasLeast ? (largest + 1) / 2 : 0
   const fitsNibble = smallest - centre >= -8 && largest - centre <= 7
-  const readsMuch = !fitsNibble && (groupSize === 16 || hasLeast)
+  const readsMuch = !fitsNibble && groupSize === 16
   return {
     ...{ bits: fitsNibble ? 4 : 8, blockSize: groupSize, centre, hasOffsets: hasLeast },
     wider: readsMuch ? widerBlocks(groupSize, inFeatures, centre - smallest) : undefined,
@@ -51,8 +58,8 @@ function codeLayout(type: GgufIntegerType, inFeatures: number): CodeLayout {
 }
 
 /**
- * y = x·Wᵀ by `MatMulNBits`, on the integers and scales of the file, or, for the types of five and six bits in small groups, on
- * those of joined groups; see widerBlocks.
+ * y = x·Wᵀ by `MatMulNBits`, on the integers and scales of the file; for Q6_K on those of joined groups, see widerBlocks; and for
+ * types whose least values would cost more than they save, on weights that are rounded to 8 bits.
  */
 export function lowerBlocks(
   graph: GraphBuilder,
@@ -60,6 +67,9 @@ export function lowerBlocks(
   type: GgufIntegerType,
   origin: BlocksOrigin,
 ): GraphValue {
+  if (isRounded(type) && layer.weight.inFeatures % ROUNDED_BLOCK === 0) {
+    return lowerRounded(graph, layer, type, origin)
+  }
   const layout = codeLayout(type, layer.weight.inFeatures)
   const { bits, blockSize, hasOffsets, wider } = layout
   const rows = blockRows(layer, type, origin, layout)
@@ -88,6 +98,43 @@ export function lowerBlocksOfTable(
   const { codes, scales } = blockRows(layer, type, origin, { ...layout, wider: undefined })
   const name = `${layer.weight.path}.gather`
   return blockLookup(graph, layer.input, layer.weight, { name, bits, blockSize, codes, scales })
+}
+
+/** Types with least values that leave no four bits for a code, or have a scale for every 16 of them: as large as 8 bits are. */
+function isRounded(type: GgufIntegerType): boolean {
+  const { hasLeast, range, groupSize } = integersOf(type)
+  return hasLeast && (range[1] > 15 || groupSize === 16)
+}
+
+/** Columns of a block, as int8-weight-only has them. */
+const ROUNDED_BLOCK = 64
+
+/** Codes w / scale, half to even, with scale = max(min / -128, max / 127) of a block: no weight is off by more than half of it. */
+function lowerRounded(
+  graph: GraphBuilder,
+  layer: LoweringInput,
+  type: GgufIntegerType,
+  origin: BlocksOrigin,
+): GraphValue {
+  const { inFeatures, path } = layer.weight
+  const constant = (part: Part): BlockConstant => ({
+    async *chunks() {
+      for await (const { blocks, first, count } of readRows(layer, type)) {
+        const values = dequantizeBlocks(type, blocks)
+        checkFinite(values, { first, inRow: inFeatures }, origin)
+        const groups = values.length / ROUNDED_BLOCK
+        const made = new Uint8Array(part === 'codes' ? values.length : groups * 4)
+        const shape = { rows: count, columns: inFeatures, groupSize: ROUNDED_BLOCK }
+        runKernel('eightBitBlocks', { ...shape, dtype: 'float32', part }, [bytesOf(values)], [made])
+        yield made
+      }
+    },
+  })
+  return blockProduct(graph, layer.input, layer.weight, {
+    ...{ name: `${path}.matmul_nbits`, bits: 8, blockSize: ROUNDED_BLOCK },
+    codes: constant('codes'),
+    scales: constant('scales'),
+  })
 }
 
 type BlockRows = Readonly<Record<'codes' | 'scales' | 'offsets', BlockConstant>>
