@@ -146,7 +146,6 @@ export {
   storedTensors,
   type TensorProblem,
 } from './formats/stored-tensors.js'
-export { joinCodes, joinScales, type WiderBlocks, widerBlocks } from './formats/wider-blocks.js'
 export {
   formatJson,
   type JsonNode,

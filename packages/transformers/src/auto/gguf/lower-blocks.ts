@@ -6,13 +6,9 @@ import {
   type ConstantPiece,
   type GraphBuilder,
   type GraphValue,
-  joinCodes,
-  joinScales,
   type LoweringInput,
   packCodes,
   rowPieces,
-  type WiderBlocks,
-  widerBlocks,
 } from '@hfquant/core'
 import {
   type BlockScales,
@@ -39,26 +35,20 @@ interface CodeLayout {
   readonly centre: number
   /** True where weights are (code − 2^(bits − 1)) · scale + offset, and not the product alone. */
   readonly hasOffsets: boolean
-  /** How groups are joined for a product that would read much beside its codes. */
-  readonly wider: WiderBlocks | undefined
 }
 
-/** The integers themselves, and the scale of each group: nothing is rounded again, unless groups are joined. */
-function codeLayout(type: GgufIntegerType, inFeatures: number): CodeLayout {
+/** The integers themselves, and the scale of each group: nothing is rounded again. */
+function codeLayout(type: GgufIntegerType): CodeLayout {
   const { groupSize, range, hasLeast } = integersOf(type)
   const [smallest, largest] = range
   // Around zero, what rounded activations add up to is the smallest.
   const centre = hasLeast ? (largest + 1) / 2 : 0
   const fitsNibble = smallest - centre >= -8 && largest - centre <= 7
-  const readsMuch = !fitsNibble && groupSize === 16
-  return {
-    ...{ bits: fitsNibble ? 4 : 8, blockSize: groupSize, centre, hasOffsets: hasLeast },
-    wider: readsMuch ? widerBlocks(groupSize, inFeatures, centre - smallest) : undefined,
-  }
+  return { bits: fitsNibble ? 4 : 8, blockSize: groupSize, centre, hasOffsets: hasLeast }
 }
 
 /**
- * y = x·Wᵀ by `MatMulNBits`, on the integers and scales of the file; for Q6_K on those of joined groups, see widerBlocks; and for
+ * y = x·Wᵀ by `MatMulNBits`, on the integers and scales of the file; for Q6_K on those of joined groups, as the kernel has them; and for
  * types whose least values would cost more than they save, on weights that are rounded to 8 bits.
  */
 export function lowerBlocks(
@@ -70,14 +60,13 @@ export function lowerBlocks(
   if (isRounded(type) && layer.weight.inFeatures % ROUNDED_BLOCK === 0) {
     return lowerRounded(graph, layer, type, origin)
   }
-  const layout = codeLayout(type, layer.weight.inFeatures)
-  const { bits, blockSize, hasOffsets, wider } = layout
-  const rows = blockRows(layer, type, origin, layout)
+  const { bits, blockSize: groupSize, hasOffsets } = codeLayout(type)
+  const blockSize = isCoded(type) ? ggufCodeBlock(type) : groupSize
+  const offsets = { columns: groupSize, values: { chunks: () => turnedOffsets(layer, type, origin) } }
   return blockProduct(graph, layer.input, layer.weight, {
-    ...{ name: `${layer.weight.path}.matmul_nbits`, bits, blockSize: wider?.to ?? blockSize },
-    codes: rows.codes,
-    scales: rows.scales,
-    offsets: hasOffsets ? { columns: blockSize, values: rows.offsets } : undefined,
+    ...{ name: `${layer.weight.path}.matmul_nbits`, bits, blockSize },
+    ...blockRows(layer, type, origin, blockSize),
+    offsets: hasOffsets ? offsets : undefined,
   })
 }
 
@@ -92,12 +81,12 @@ export function lowerBlocksOfTable(
   type: GgufIntegerType,
   origin: BlocksOrigin,
 ): GraphValue | undefined {
-  const { hasOffsets, ...layout } = codeLayout(type, layer.weight.inFeatures)
-  const { bits, blockSize } = layout
+  const { bits, blockSize, hasOffsets } = codeLayout(type)
   if (hasOffsets) return undefined
-  const { codes, scales } = blockRows(layer, type, origin, { ...layout, wider: undefined })
-  const name = `${layer.weight.path}.gather`
-  return blockLookup(graph, layer.input, layer.weight, { name, bits, blockSize, codes, scales })
+  return blockLookup(graph, layer.input, layer.weight, {
+    ...{ name: `${layer.weight.path}.gather`, bits, blockSize },
+    ...blockRows(layer, type, origin, blockSize),
+  })
 }
 
 /** Types with least values that leave no four bits for a code, or have a scale for every 16 of them: as large as 8 bits are. */
@@ -137,23 +126,21 @@ function lowerRounded(
   })
 }
 
-type BlockRows = Readonly<Record<'codes' | 'scales' | 'offsets', BlockConstant>>
-
+/** @param blockSize that of the groups of the type, or of the joined ones that a kernel makes. */
 function blockRows(
   layer: LoweringInput,
   type: GgufIntegerType,
   origin: BlocksOrigin,
-  layout: Omit<CodeLayout, 'hasOffsets'>,
-): BlockRows {
+  blockSize: number,
+): Readonly<Record<Part, BlockConstant>> {
   const { inFeatures } = layer.weight
-  const { wider } = layout
-  const offsets = { chunks: () => turnedOffsets(layer, type, origin) }
-  if (isCoded(type) && ggufCodeBlock(type) === (wider?.to ?? layout.blockSize)) {
+  const { bits, centre } = codeLayout(type)
+  if (isCoded(type) && ggufCodeBlock(type) === blockSize) {
     const part = (name: Part) => ({
       chunks: () => codedChunks(layer, type, name, origin),
       pieces: () => codedPieces(layer, type, name),
     })
-    return { codes: part('codes'), scales: part('scales'), offsets }
+    return { codes: part('codes'), scales: part('scales') }
   }
   const constant = (make: (piece: RowPiece) => Uint8Array): BlockConstant => ({
     async *chunks() {
@@ -163,16 +150,10 @@ function blockRows(
   return {
     codes: constant((piece) => {
       const integers = blockIntegers(type, piece.blocks)
-      if (layout.centre !== 0) for (let at = 0; at < integers.length; at++) integers[at]! -= layout.centre
-      if (wider) joinCodes(integers, finiteScales(type, piece, origin).steps, wider)
-      const packing = { columns: inFeatures, bits: layout.bits, blockSize: layout.blockSize, signed: true }
-      return packCodes(bytesOf(integers), piece.count, packing)
+      if (centre !== 0) for (let at = 0; at < integers.length; at++) integers[at]! -= centre
+      return packCodes(bytesOf(integers), piece.count, { columns: inFeatures, bits, blockSize, signed: true })
     }),
-    scales: constant((piece) => {
-      const { steps } = finiteScales(type, piece, origin)
-      return bytesOf(wider ? joinScales(steps, wider) : steps)
-    }),
-    offsets,
+    scales: constant((piece) => bytesOf(finiteScales(type, piece, origin).steps)),
   }
 }
 
@@ -255,7 +236,7 @@ async function* turnedOffsets(
   origin: BlocksOrigin,
 ): AsyncGenerator<Uint8Array> {
   const { outFeatures, inFeatures } = layer.weight
-  const { blockSize, centre } = codeLayout(type, inFeatures)
+  const { blockSize, centre } = codeLayout(type)
   const blocks = inFeatures / blockSize
   const offsets = new Float32Array(outFeatures * blocks)
   for await (const piece of readRows(layer, type)) {
