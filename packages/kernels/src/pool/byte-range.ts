@@ -37,13 +37,14 @@ export function spanOf({ byteLength, spacing }: Pick<FileRange, 'byteLength' | '
   return (byteLength / spacing.pieceBytes - 1) * spacing.strideBytes + spacing.pieceBytes
 }
 
-/** The pieces of a range, as ranges without spacing. */
+/** The pieces of a range, as ranges without spacing. Pieces with nothing between them are one. */
 export function* piecesOf(range: ByteRange): Generator<ByteRange> {
-  if (range.spacing === undefined) {
-    yield range
+  const { spacing, ...whole } = range
+  if (spacing === undefined || spacing.pieceBytes === spacing.strideBytes) {
+    yield whole
     return
   }
-  const { pieceBytes: byteLength, strideBytes } = range.spacing
+  const { pieceBytes: byteLength, strideBytes } = spacing
   for (let start = 0, done = 0; done < range.byteLength; start += strideBytes, done += byteLength) {
     yield isFileRange(range)
       ? { fd: range.fd, position: range.position + start, byteLength }

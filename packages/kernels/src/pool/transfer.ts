@@ -1,9 +1,12 @@
 import { readSync, writeSync } from 'node:fs'
 import { KernelIoError } from '../errors.js'
-import { type ByteRange, isFileRange, piecesOf } from './byte-range.js'
+import { type ByteRange, type FileRange, isFileRange, piecesOf } from './byte-range.js'
 
-/** One system call moves at most this much; the kernel's own limit is just below 2 GiB. */
-const MAX_TRANSFER_BYTES = 2 ** 30
+/** One system call reads at most this much; the kernel's own limit is just below 2 GiB. */
+const MOST_READ_BYTES = 2 ** 30
+
+/** And writes this much: larger pages, in which Linux would keep more, are slower to come by than to write. */
+const MOST_WRITTEN_BYTES = 2 ** 18
 
 /** Reads the whole range into `target`, which has its length. */
 export function readRange(range: ByteRange, target: Uint8Array): void {
@@ -20,28 +23,27 @@ function readPiece(range: ByteRange, target: Uint8Array): void {
     return
   }
   const what = `reading ${describe(range.fd, range.position, range.byteLength)}`
-  transfer(what, range.byteLength, TOO_SHORT, (done, length) =>
-    readSync(range.fd, target, done, length, range.position + done),
+  transfer(what, range.byteLength, TOO_SHORT, (done, left) =>
+    readSync(range.fd, target, done, Math.min(left, MOST_READ_BYTES), range.position + done),
   )
 }
 
 /** Writes all of `source`, which has the length of the range. */
 export function writeRange(range: ByteRange, source: Uint8Array): void {
+  const memory = isFileRange(range) ? undefined : new Uint8Array(range.buffer)
   let done = 0
   for (const piece of piecesOf(range)) {
-    writePiece(piece, source.subarray(done, done + piece.byteLength))
+    const bytes = source.subarray(done, done + piece.byteLength)
+    if (isFileRange(piece)) writePiece(piece, bytes)
+    else memory!.set(bytes, piece.byteOffset)
     done += piece.byteLength
   }
 }
 
-function writePiece(range: ByteRange, source: Uint8Array): void {
-  if (!isFileRange(range)) {
-    new Uint8Array(range.buffer, range.byteOffset, range.byteLength).set(source)
-    return
-  }
+function writePiece(range: FileRange, source: Uint8Array): void {
   const what = `writing ${describe(range.fd, range.position, range.byteLength)}`
-  transfer(what, range.byteLength, FULL, (done, length) =>
-    writeSync(range.fd, source, done, length, range.position + done),
+  transfer(what, range.byteLength, FULL, (done, left) =>
+    writeSync(range.fd, source, done, Math.min(left, MOST_WRITTEN_BYTES), range.position + done),
   )
 }
 
@@ -53,11 +55,11 @@ function transfer(
   what: string,
   byteLength: number,
   meaning: { readonly errno?: string; readonly hint: string },
-  move: (done: number, length: number) => number,
+  move: (done: number, left: number) => number,
 ): void {
   let done = 0
   while (done < byteLength) {
-    const moved = attempt(what, () => move(done, Math.min(byteLength - done, MAX_TRANSFER_BYTES)))
+    const moved = attempt(what, () => move(done, byteLength - done))
     if (moved === 0) {
       throw new KernelIoError(`${what} stopped after ${done} bytes`, meaning)
     }

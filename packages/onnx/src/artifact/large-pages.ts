@@ -1,5 +1,5 @@
 import { open, rename, rm, stat } from 'node:fs/promises'
-import { OutputError, writeFully } from '@hfquant/core/runtime'
+import { OutputError, outputError, writeFully } from '@hfquant/core/runtime'
 
 /** A multiple of the large pages of every processor. */
 const PIECE_BYTES = 4 * 2 ** 20
@@ -40,7 +40,11 @@ async function copyInPieces(path: string, copy: string, signal: AbortSignal | un
       if (bytesRead === 0) throw new Error(`${path} became shorter while it was read`)
       filled += bytesRead
     }
-    await writeFully(target, piece.subarray(0, wanted), position, copy)
+    // In one call, which `writeFully` would divide; it goes on where a call takes less, or says why none does.
+    const { bytesWritten } = await target.write(piece, 0, wanted, position).catch((cause) => {
+      throw outputError(cause, copy)
+    })
+    await writeFully(target, piece.subarray(bytesWritten, wanted), position + bytesWritten, copy)
     position += wanted
   }
 }

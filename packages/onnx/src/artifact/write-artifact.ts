@@ -15,6 +15,7 @@ import { createKernelPool } from '@hfquant/kernels'
 import type { Graph } from '../graph/graph.js'
 import { encodeModel } from '../graph/onnx-schema.js'
 import type { ByteLocation } from '../graph/to-model.js'
+import { type ConstantPlace, createConstantPlaces } from './constant-place.js'
 import { MODEL_FILE, nextPage, WEIGHTS_FILE } from './files.js'
 
 export interface ArtifactOptions {
@@ -133,18 +134,20 @@ async function writePieces(
   if (pieces.size === 0) return
   await using pool = createKernelPool()
   const left = new Map([...pieces].map(([tensor, { length }]) => [tensor, length]))
-  const queue = inOrder(pieces)
+  const placeOf = createConstantPlaces(file, path)
+  const queue = inOrder(pieces, (tensor, own) => placeOf({ ...locations.get(tensor.name)!, pieces: own }))
   // One more than there are threads, so that each finds its next piece waiting. A lane that fails ends the queue.
   const lanes = Array.from({ length: pool.workers + 1 }, async () => {
-    for (const [tensor, { output, ...task }] of queue) {
+    for (const { tensor, place, piece } of queue) {
       signal?.throwIfAborted()
-      const { offset, ...range } = output
-      const position = locations.get(tensor.name)!.offset + offset
-      const { nonFinite } = await pool.run({ ...task, outputs: [{ ...range, fd: file.fd, position }] })
+      const { output, ...task } = piece
+      const { nonFinite } = await pool.run({ ...task, outputs: [place.rangeOf(output)] })
       // The kernel only counts what it refuses; made here, the constant says which tensor that is.
       if (nonFinite > 0) for await (const _ of tensor.chunks());
       left.set(tensor, left.get(tensor)! - 1)
-      if (left.get(tensor) === 0) report(tensor)
+      if (left.get(tensor) !== 0) continue
+      await place.end()
+      report(tensor)
     }
   })
   for (const lane of await Promise.allSettled(lanes)) {
@@ -153,10 +156,15 @@ async function writePieces(
   }
 }
 
+/** Constants get their places when their first piece is taken. */
 function* inOrder(
   pieces: ReadonlyMap<ConstantTensor, readonly ConstantPiece[]>,
-): Generator<readonly [ConstantTensor, ConstantPiece]> {
-  for (const [tensor, own] of pieces) for (const piece of own) yield [tensor, piece]
+  placeOf: (tensor: ConstantTensor, pieces: readonly ConstantPiece[]) => ConstantPlace,
+) {
+  for (const [tensor, own] of pieces) {
+    const place = placeOf(tensor, own)
+    for (const piece of own) yield { tensor, place, piece }
+  }
 }
 
 async function writeChunks(
