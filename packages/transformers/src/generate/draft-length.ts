@@ -6,6 +6,11 @@ export interface DraftLength {
   record(drafted: number, accepted: number): void
 }
 
+/**
+ * Odd, as all lengths are: with the token before them they are an even number of rows, and operators that multiply rows in
+ * pairs take for one more than that as long as for two.
+ */
+const FIRST_LENGTH = 3
 /** Share of drafted tokens that must be right: computing one more in a run takes up to this share of a run by itself. */
 const LEAST_ACCEPTED = 0.4
 /** What was drafted before so many tokens no longer counts. */
@@ -22,7 +27,7 @@ const LONGEST_REST = 256
  * the machine is.
  */
 export function createDraftLength(longest: number): DraftLength {
-  let length = Math.min(longest, 4)
+  let length = Math.min(longest, FIRST_LENGTH)
   let drafted = 0
   let accepted = 0
   let rest = SHORTEST_REST
@@ -36,7 +41,7 @@ export function createDraftLength(longest: number): DraftLength {
         resting = Math.max(resting - 1, 0)
         return
       }
-      length = right === count ? Math.min(longest, Math.max(length, 2 * count)) : Math.max(right + 1, 1)
+      length = Math.min(longest, right === count ? Math.max(length, 2 * count + 1) : (right + 1) | 1)
       const fade = drafted < MEMORY ? 1 : MEMORY / (drafted + count)
       drafted = drafted * fade + count
       accepted = accepted * fade + right
