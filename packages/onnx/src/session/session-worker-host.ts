@@ -2,6 +2,7 @@ import { dirname, join } from 'node:path'
 import { RuntimeError } from '@hfquant/core'
 import { WEIGHTS_FILE } from '../artifact/files.js'
 import { fromErrorRecord } from './error-record.js'
+import { fetchFile } from './fetch-file.js'
 import { findMappedFile, type MappedFile } from './mapped-file.js'
 import type { Answers, Reply, Request } from './protocol.js'
 import type { SessionCounters } from './session-counters.js'
@@ -37,15 +38,28 @@ export async function openInWorker<R extends OpenRequest>(
   onCounters?: (counters: SessionCounters) => void,
 ): Promise<OpenedWorker<R>> {
   // Looked at before it is opened: a model that is not kept is deleted as soon as it is mapped.
-  const weights = await findMappedFile(join(dirname(request.modelPath), WEIGHTS_FILE))
+  const path = join(dirname(request.modelPath), WEIGHTS_FILE)
+  const weights = await findMappedFile(path)
   const worker = startSessionWorker(weights.size, onCounters)
+  const fetching = new AbortController()
+  const close: SessionWorker['close'] = (reason) => {
+    fetching.abort()
+    return worker.close(reason)
+  }
+  // One that was written a moment ago is in memory.
+  if (request.optimized && weights.size >= WORTH_FETCHING) {
+    void fetchFile(path, weights.size, fetching.signal)
+  }
   try {
-    return { ...worker, weights, opened: await worker.call(request) }
+    return { ...worker, close, weights, opened: await worker.call(request) }
   } catch (error) {
-    await worker.close()
+    await close()
     throw error
   }
 }
+
+/** Smaller files are mapped before half of them is read. */
+const WORTH_FETCHING = 16 * 2 ** 20
 
 /** What larger models leave in a thread, until its end, is more than the start of another one is worth. */
 const MOST_LEFT_BYTES = 64 * 2 ** 20
