@@ -12,10 +12,14 @@ export function closestName(
   most = Number.POSITIVE_INFINITY,
 ): string | undefined {
   if (name.length > LONGEST_NAME) return undefined
+  const meant = plain(name)
   let closest: string | undefined
   let least = most + 1
   for (const candidate of candidates) {
-    const distance = editDistance(plain(name), plain(candidate))
+    const letters = plain(candidate)
+    // Each letter that one has more than the other is a changed one.
+    if (Math.abs(letters.length - meant.length) >= least) continue
+    const distance = editDistance(meant, letters)
     if (distance < least) [closest, least] = [candidate, distance]
   }
   return closest

@@ -53,48 +53,49 @@ test('weights that are cut short at the end of the disk are a full disk, not a s
   }
 })
 
-const [SIZE, PIECES] = [2 ** 12, 8]
+const [ROWS, COLUMNS, PIECES] = [2 ** 12, 2 ** 12, 8]
 const STORED = new Uint8Array(
   Buffer.alloc(
-    SIZE * SIZE,
+    ROWS * COLUMNS,
     Uint8Array.from({ length: 251 }, (_, index) => index),
   ),
 )
 
 /** A constant as large as threads are worth, of pieces that transpose some rows of what is stored. */
-function graphOfPieces() {
-  const rows = SIZE / PIECES
+function graphOfPieces(shape = { rows: ROWS, columns: COLUMNS, pieces: PIECES }) {
+  const { columns } = shape
+  const rows = shape.rows / shape.pieces
   const graph = createGraph('rows')
   const weight = graph.constant({
-    ...{ name: 'weight', dtype: 'int8', shape: [SIZE, SIZE] },
+    ...{ name: 'weight', dtype: 'int8', shape: [columns, shape.rows] },
     chunks() {
       throw new Error('threads make it')
     },
     pieces: () =>
-      Array.from({ length: PIECES }, (_, index) => ({
+      Array.from({ length: shape.pieces }, (_, index) => ({
         kernel: 'transposeBytes',
-        params: { rows, columns: SIZE },
+        params: { rows, columns },
         inputs: [
           {
             buffer: STORED.buffer,
-            byteOffset: index * rows * SIZE,
-            byteLength: rows * SIZE,
+            byteOffset: index * rows * columns,
+            byteLength: rows * columns,
           },
         ],
         output: {
-          ...{ offset: index * rows, byteLength: rows * SIZE },
-          spacing: { pieceBytes: rows, strideBytes: SIZE },
+          ...{ offset: index * rows, byteLength: rows * columns },
+          spacing: { pieceBytes: rows, strideBytes: shape.rows },
         },
       })),
   })
   const row = graph.node('Gather', [weight, graph.input('x', 'int64', ['N'])])
-  graph.output('y', row, 'int8', ['N', SIZE])
+  graph.output('y', row, 'int8', ['N', shape.rows])
   return graph
 }
 
 test('constants that kernels make of stored bytes are made by threads, into the same file', async () => {
-  const expected = new Uint8Array(SIZE * SIZE)
-  runKernel('transposeBytes', { rows: SIZE, columns: SIZE }, [STORED], [expected])
+  const expected = new Uint8Array(ROWS * COLUMNS)
+  runKernel('transposeBytes', { rows: ROWS, columns: COLUMNS }, [STORED], [expected])
   const [done, warned]: [string[], unknown[]] = [[], []]
   const onWarning = (warning: Error) => warned.push(warning)
   process.on('warning', onWarning)
@@ -104,7 +105,19 @@ test('constants that kernels make of stored bytes are made by threads, into the 
   })
   process.off('warning', onWarning)
   expect(Buffer.compare(await readFile(join(folder, 'weights.bin')), expected)).toBe(0)
-  expect([done, warned]).toEqual([[`weight 1 ${SIZE * SIZE}`], []])
+  expect([done, warned]).toEqual([[`weight 1 ${ROWS * COLUMNS}`], []])
+})
+
+test.each([
+  ['in one piece', 1],
+  ['of which each is worth a call', 2],
+  ['that are put together first', 4],
+])('columns are written %s', async (_name, pieces) => {
+  const shape = { rows: 2 ** 14, columns: 2 ** 10, pieces }
+  const expected = new Uint8Array(ROWS * COLUMNS)
+  runKernel('transposeBytes', { rows: shape.rows, columns: shape.columns }, [STORED], [expected])
+  await writeArtifact(folder, graphOfPieces(shape))
+  expect(Buffer.compare(await readFile(join(folder, 'weights.bin')), expected)).toBe(0)
 })
 
 test.runIf(existsSync('/dev/full'))(
