@@ -43,7 +43,7 @@ add('cast', { from: 'float32', to: 'bfloat16' }, [weights.float32], [bytes(eleme
 add('cast', { from: 'float32', to: 'float16' }, [weights.float32], [bytes(elements * 2)])
 const back = { ...shape, groupSize: columns, scaleDtype: 'float32', dtype: 'bfloat16' }
 add('dequantizeRows', back, int8, [bytes(elements * 2)])
-add('offsetCodes', {}, [int8[0]], [bytes(elements)])
+add('offsetCodes', { bits: 8 }, [int8[0]], [bytes(elements)])
 add('packNibbles', { ...shape, blockSize: 32 }, [int8[0]], [bytes((rows * Math.ceil(columns / 32) * 32) / 2)])
 
 for (const [dtype, quantType] of [

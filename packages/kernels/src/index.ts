@@ -31,6 +31,7 @@ export {
 } from './pool/kernel-pool.js'
 export type { KernelTask } from './pool/task.js'
 export { readRange as readByteRange, writeRange as writeByteRange } from './pool/transfer.js'
+export { AWQ_GEMM_SHIFTS, type AwqCodesParams } from './reference/awq-codes.js'
 export {
   type BnbProfile,
   FOUR_BIT_CODES,
@@ -61,6 +62,7 @@ export {
   type Float8DequantizeParams,
   type Float8Dtype,
 } from './reference/float8-dequantize.js'
+export { type Float8GridsParams, LARGEST_FINITE } from './reference/float8-grids.js'
 export {
   GGUF_BLOCK,
   GGUF_BLOCK_BYTES,
@@ -99,6 +101,8 @@ export {
 } from './reference/int-groups.js'
 export type { Int4OffsetDequantizeParams, Int4OffsetQuantizeParams } from './reference/int4-offset.js'
 export { LLM_INT8_STEP } from './reference/llm-int8.js'
+export type { NibbleBytesParams } from './reference/nibble-bytes.js'
+export type { OffsetCodesParams } from './reference/offset-codes.js'
 export type { PackNibblesParams } from './reference/pack-nibbles.js'
 export type { MatrixParams } from './reference/row-abs-max.js'
 export { runKernel } from './run-kernel.js'

@@ -5,7 +5,10 @@ import type { WasmKernels } from './wasm/instance.js'
 export type KernelParams = Readonly<Record<string, number | string | boolean>>
 
 export interface KernelResult {
-  /** Rows or groups that could not be quantized: they hold a NaN or an infinity. 0 for kernels without the notion. */
+  /**
+   * Rows or groups that could not be quantized, because they hold a NaN or an infinity; or codes that have no place in what
+   * they are packed into. 0 for kernels without the notion.
+   */
   readonly nonFinite: number
 }
 

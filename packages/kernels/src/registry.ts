@@ -1,4 +1,5 @@
 import type { KernelDefinition } from './kernel.js'
+import { awqCodesKernel } from './kernels/awq-codes.js'
 import { bnb4DequantizeKernel, bnb4QuantizeKernel } from './kernels/bnb4.js'
 import { bnb8DequantizeKernel, bnb8QuantizeKernel } from './kernels/bnb8.js'
 import { castKernel } from './kernels/cast.js'
@@ -6,6 +7,7 @@ import { copyKernel } from './kernels/copy.js'
 import { dequantizeRowsKernel } from './kernels/dequantize-rows.js'
 import { eightBitBlocksKernel } from './kernels/eight-bit-blocks.js'
 import { float8DequantizeKernel } from './kernels/float8-dequantize.js'
+import { float8GridsKernel } from './kernels/float8-grids.js'
 import { ggufBlocksKernel } from './kernels/gguf-blocks.js'
 import { ggufCodesKernel } from './kernels/gguf-codes.js'
 import { gptqEnergyKernel } from './kernels/gptq-energy.js'
@@ -19,6 +21,7 @@ import { intGroupsKernel } from './kernels/int-groups.js'
 import { int4OffsetDequantizeKernel, int4OffsetQuantizeKernel } from './kernels/int4-offset.js'
 import { int8RowsKernel } from './kernels/int8-rows.js'
 import { llmInt8DequantizeKernel, llmInt8QuantizeKernel } from './kernels/llm-int8.js'
+import { nibbleBytesKernel } from './kernels/nibble-bytes.js'
 import { offsetCodesKernel } from './kernels/offset-codes.js'
 import { packNibblesKernel } from './kernels/pack-nibbles.js'
 import { rowAbsMaxKernel } from './kernels/row-abs-max.js'
@@ -40,6 +43,9 @@ const definitions: readonly KernelDefinition[] = [
   int4OffsetQuantizeKernel,
   int4OffsetDequantizeKernel,
   float8DequantizeKernel,
+  float8GridsKernel,
+  nibbleBytesKernel,
+  awqCodesKernel,
   transposeBytesKernel,
   transposeCodesKernel,
   transposeFloatsKernel,

@@ -5,8 +5,9 @@ import {
   type PartBytes,
   type WeightInfo,
 } from '@hfquant/core'
+import { AWQ_GEMM_SHIFTS } from '@hfquant/kernels'
 import { type AwqLayout, CODES_IN_WORD, expectedParts, groupCount, MIDDLE } from './layout.js'
-import { GEMM_SHIFTS, type RowRange } from './unpack-codes.js'
+import type { RowRange } from './unpack-codes.js'
 
 /** What the groups of some rows have in common: w = (code − zero) · scale, or code · scale + shift. */
 export interface GroupValues {
@@ -53,7 +54,7 @@ export function readGroupValues(
   const isGemm = arrangement === 'gemm'
   each(zeros, (row, group) => {
     const [line, along] = isGemm ? [group, row] : [row, group]
-    const shift = isGemm ? GEMM_SHIFTS[along % CODES_IN_WORD]! : 4 * (along % CODES_IN_WORD)
+    const shift = isGemm ? AWQ_GEMM_SHIFTS[along % CODES_IN_WORD]! : 4 * (along % CODES_IN_WORD)
     return (words[line * width + Math.floor(along / CODES_IN_WORD)]! >>> shift) & 15
   })
   return { scales, zeros, shifts: undefined }

@@ -1,5 +1,5 @@
+import { AWQ_GEMM_SHIFTS } from '@hfquant/kernels'
 import { CODES_IN_WORD } from './layout.js'
-import { GEMM_SHIFTS } from './unpack-codes.js'
 
 /** Codes or zero points, one a byte, [rows, columns] -> int32 words [columns, rows / 8] of the arrangement gemm. */
 export function packGemm(codes: Uint8Array, rows: number, words: Int32Array): void {
@@ -9,7 +9,7 @@ export function packGemm(codes: Uint8Array, rows: number, words: Int32Array): vo
     for (let first = 0; first < width; first++, at++) {
       let word = 0
       for (let row = 0; row < CODES_IN_WORD; row++) {
-        word |= codes[(first * CODES_IN_WORD + row) * columns + column]! << GEMM_SHIFTS[row]!
+        word |= codes[(first * CODES_IN_WORD + row) * columns + column]! << AWQ_GEMM_SHIFTS[row]!
       }
       words[at] = word
     }

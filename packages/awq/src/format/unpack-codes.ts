@@ -1,4 +1,5 @@
 import type { WeightInfo } from '@hfquant/core'
+import { AWQ_GEMM_SHIFTS } from '@hfquant/kernels'
 import { type Arrangement, CODES_IN_WORD } from './layout.js'
 
 /** Rows of a weight. */
@@ -6,9 +7,6 @@ export interface RowRange {
   readonly first: number
   readonly count: number
 }
-
-/** Where the code of each of its eight rows begins in a gemm word. */
-export const GEMM_SHIFTS: readonly number[] = [0, 16, 4, 20, 8, 24, 12, 28]
 
 /** Codes uint8 [count, K] of some rows. `words` are those of the whole weight. */
 export function unpackCodes(
@@ -46,7 +44,7 @@ function unpackGemm(
       const row = at * CODES_IN_WORD
       const [start, stop] = [Math.max(row, first), Math.min(row + CODES_IN_WORD, end)]
       for (let each = start; each < stop; each++) {
-        codes[(each - first) * columns + column] = (word >>> GEMM_SHIFTS[each - row]!) & 15
+        codes[(each - first) * columns + column] = (word >>> AWQ_GEMM_SHIFTS[each - row]!) & 15
       }
     }
   }

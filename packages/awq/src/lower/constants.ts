@@ -2,14 +2,17 @@ import {
   blockScales,
   blocksOf,
   blockZeros,
+  type ConstantPiece,
   groupOfBlock,
   type LoweringInput,
   packCodes,
   readParts,
+  rowCalls,
   rowPieces,
 } from '@hfquant/core'
+import { rangeWithin } from '@hfquant/kernels'
 import { type GroupValues, readGroupValues } from '../format/group-values.js'
-import { type AwqLayout, groupCount } from '../format/layout.js'
+import { type AwqLayout, CODES_IN_WORD, groupCount } from '../format/layout.js'
 import { unpackCodes } from '../format/unpack-codes.js'
 
 /** Codes [N, blocks, blockSize / 2]; what pads the last block of a row meets no activation. */
@@ -25,6 +28,37 @@ export async function* codeChunks(
     const codes = unpackCodes(words, arrangement, layer.weight, { first, count })
     yield packCodes(codes, count, { columns, bits: 4, blockSize })
   }
+}
+
+/** Bytes of words that one call of a kernel turns. */
+const CALL_BYTES = 2 ** 24
+
+/** The codes as kernels make them: gemv has them as they are wanted, gemm in words that run along the other axis. */
+export function codePieces(
+  { weight, source }: LoweringInput,
+  { arrangement }: AwqLayout,
+  blockSize: number,
+): readonly ConstantPiece[] | undefined {
+  const { outFeatures: rows, inFeatures: columns } = weight
+  const stored = columns % blockSize === 0 ? source?.('qweight') : undefined
+  if (stored === undefined || arrangement === 'gemv_fast') return undefined
+  const rowBytes = columns / 2
+  if (arrangement === 'gemv') {
+    const copied = { rows, storedBytes: rowBytes, madeBytes: rowBytes }
+    return rowCalls(stored, { ...copied, call: () => ({ kernel: 'copy', params: {} }) })
+  }
+  const wordBytes = (word: number) => word * 4
+  const words = rows / CODES_IN_WORD
+  return [...rowPieces(words, CODES_IN_WORD * rowBytes, CALL_BYTES)].map(([first, end]) => {
+    const count = (end - first) * CODES_IN_WORD
+    const spacing = { pieceBytes: wordBytes(end - first), strideBytes: wordBytes(words) }
+    return {
+      kernel: 'awqCodes',
+      params: { rows: count, columns },
+      inputs: [rangeWithin(stored, wordBytes(first), columns * wordBytes(end - first), spacing)],
+      output: { offset: first * CODES_IN_WORD * rowBytes, byteLength: count * rowBytes },
+    }
+  })
 }
 
 /** The scale of each block: that of the group it lies in. */

@@ -9,7 +9,7 @@ import {
 } from '@hfquant/core'
 import { widenFloats } from '@hfquant/kernels'
 import { ACT_SCALES, type AwqLayout } from '../format/layout.js'
-import { codeChunks, offsetChunks, scaleChunks, zeroChunks } from './constants.js'
+import { codeChunks, codePieces, offsetChunks, scaleChunks, zeroChunks } from './constants.js'
 
 /**
  * y = x·Wᵀ by the product of blocks. Shifts that are no whole number of scales leave an offset for each group.
@@ -31,7 +31,10 @@ export function lowerAwq(
       : graph.node('Div', [layer.input, graph.constant(actScales(layer, actScaleDtype))])
   return blockProduct(graph, input, weight, {
     ...{ name: `${weight.path}.matmul_nbits`, bits: 4, blockSize },
-    codes: { chunks: () => codeChunks(layer, layout, blockSize) },
+    codes: {
+      chunks: () => codeChunks(layer, layout, blockSize),
+      pieces: () => codePieces(layer, layout, blockSize),
+    },
     scales: { chunks: () => scaleChunks(layer, layout, blockSize) },
     zeros: symmetric ? undefined : { chunks: () => zeroChunks(layer, layout, blockSize) },
     offsets: hasFractions

@@ -4,8 +4,10 @@ import {
   type GraphValue,
   type LoweringInput,
   readParts,
+  rowCalls,
   rowPieces,
 } from '@hfquant/core'
+import { runKernel } from '@hfquant/kernels'
 import { blockScales, scaleParts } from '../four-bit/block-scales.js'
 import { blocksOf, type FourBitLayout, packedBytes, WEIGHT } from '../four-bit/layout.js'
 import { bytesOf } from '../four-bit/nested-scales.js'
@@ -39,7 +41,7 @@ function lowerOnGrid(
   const grid = FOUR_BIT_GRIDS[layout.quantType]
   return blockProduct(graph, layer.input, layer.weight, {
     ...{ name: `${layer.weight.path}.matmul_nbits`, bits: 8, blockSize },
-    codes: { chunks: () => gridCodes(layer, grid) },
+    codes: { chunks: () => gridCodes(layer, grid), pieces: () => gridPieces(layer, grid) },
     scales: { chunks: () => gridScales(layer, layout, blockSize, grid) },
   })
 }
@@ -47,15 +49,23 @@ function lowerOnGrid(
 /** Rows are whole numbers of blocks, so the codes stand in the order of the packed nibbles. */
 async function* gridCodes(layer: LoweringInput, { codes }: FourBitGrid): AsyncGenerator<Uint8Array> {
   const packed = (await layer.read(WEIGHT)).subarray(0, packedBytes(layer.weight))
-  // Both codes of a byte at once, the first in the low half: the runtime's machines are little-endian.
-  const pairs = Uint16Array.from({ length: 256 }, (_, byte) => codes[byte >> 4]! | (codes[byte & 15]! << 8))
   for (const [start, end] of rowPieces(packed.length, 1)) {
-    const piece = packed.subarray(start, end)
-    const out = new Uint16Array(piece.length)
-    for (let i = 0; i < piece.length; i++) out[i] = pairs[piece[i]!]!
-    yield new Uint8Array(out.buffer)
+    const made = new Uint8Array(2 * (end - start))
+    runKernel('nibbleBytes', HIGH_FIRST, [packed.subarray(start, end), codes], [made])
+    yield made
   }
 }
+
+function gridPieces({ weight, source }: LoweringInput, { table }: FourBitGrid) {
+  const { outFeatures: rows, inFeatures } = weight
+  return rowCalls(source?.(WEIGHT), {
+    ...{ rows, storedBytes: inFeatures / 2, madeBytes: inFeatures, tables: [table] },
+    call: () => ({ kernel: 'nibbleBytes', params: HIGH_FIRST }),
+  })
+}
+
+/** The library puts the first code of a byte into its high half. */
+const HIGH_FIRST = { firstHigh: true } as const
 
 /** A block of the operator lies within one block of the format, and has its scale. */
 async function* gridScales(

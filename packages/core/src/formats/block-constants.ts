@@ -74,7 +74,7 @@ export function packCodes(
     return packed
   }
   const above0 = signed ? moveUp(codes, bits) : codes
-  const padded = width === columns ? above0 : padRows(above0, rows, columns, width)
+  const padded = padRows(above0, rows, columns, width)
   return bits === 8 ? padded : packQuarters(padded)
 }
 
@@ -90,11 +90,13 @@ export function unpackCodes(packed: Uint8Array, bits: CodeBits): Uint8Array {
 function moveUp(codes: Uint8Array, bits: CodeBits): Uint8Array {
   if (bits !== 8) return codes.map((code) => code + 2 ** (bits - 1))
   const moved = new Uint8Array(codes.length)
-  runKernel('offsetCodes', {}, [codes], [moved])
+  runKernel('offsetCodes', { bits: 8 }, [codes], [moved])
   return moved
 }
 
-function padRows(codes: Uint8Array, rows: number, columns: number, width: number): Uint8Array {
+/** Rows of `columns` bytes as rows of `width`, with zeros behind them. */
+export function padRows(codes: Uint8Array, rows: number, columns: number, width: number): Uint8Array {
+  if (width === columns) return codes
   const padded = new Uint8Array(rows * width)
   for (let row = 0; row < rows; row++) {
     padded.set(codes.subarray(row * columns, (row + 1) * columns), row * width)

@@ -3,6 +3,7 @@ import type { LoweringInput } from '../contract/format.js'
 import type { GraphBuilder, GraphValue } from '../contract/graph.js'
 import { rowPieces } from './block-constants.js'
 import { blockProduct } from './block-product.js'
+import { rowCalls, sharedTable } from './row-calls.js'
 import { joinCodes, joinScales, type WiderBlocks, widerBlocks } from './wider-blocks.js'
 
 /** Values of the sixteen codes of a four-bit float: a sign, two bits of exponent, one of mantissa. */
@@ -39,7 +40,10 @@ export function e2m1Product(graph: GraphBuilder, layer: LoweringInput, weight: E
   const halves = async () => (await weight.scales()).map((scale) => scale / 2)
   return blockProduct(graph, layer.input, layer.weight, {
     ...{ name: `${layer.weight.path}.matmul_nbits`, bits: 8, blockSize: wider?.to ?? blockSize },
-    codes: { chunks: () => codeChunks(layer, weight.key, wider && { wider, scales: halves }) },
+    codes: {
+      chunks: () => codeChunks(layer, weight.key, wider && { wider, scales: halves }),
+      pieces: () => (wider === undefined ? codePieces(layer, weight.key) : undefined),
+    },
     scales: {
       async *chunks() {
         const scales = await halves()
@@ -54,6 +58,18 @@ const PAIRS = Uint16Array.from({ length: 256 }, (_, byte) => gridCode(byte & 15)
 
 function gridCode(code: number): number {
   return (2 * E2M1_VALUES[code]!) & 0xff
+}
+
+/** Unsigned, around 128. */
+const CODES = Uint8Array.from({ length: 16 }, (_, code) => gridCode(code) ^ 0x80)
+const TABLE = sharedTable(CODES)
+
+function codePieces({ weight, source }: LoweringInput, key: string) {
+  const { outFeatures: rows, inFeatures } = weight
+  return rowCalls(source?.(key), {
+    ...{ rows, storedBytes: inFeatures / 2, madeBytes: inFeatures, tables: [TABLE] },
+    call: () => ({ kernel: 'nibbleBytes', params: { firstHigh: false } }),
+  })
 }
 
 interface Joining {
@@ -75,7 +91,7 @@ async function* codeChunks(
     const integers = new Int8Array(Uint16Array.from(bytes, (byte) => PAIRS[byte]!).buffer)
     if (joining) joinCodes(integers, scales!.subarray(first * blocks, end * blocks), joining.wider)
     const codes = new Uint8Array(integers.length)
-    runKernel('offsetCodes', {}, [new Uint8Array(integers.buffer)], [codes])
+    runKernel('offsetCodes', { bits: 8 }, [new Uint8Array(integers.buffer)], [codes])
     yield codes
   }
 }

@@ -1,53 +1,64 @@
-import { type Float8Dtype, roundHalfToEven } from '@hfquant/kernels'
+import { type Float8Dtype, LARGEST_FINITE, roundHalfToEven } from '@hfquant/kernels'
+import type { StoredBytes } from '../contract/stored-bytes.js'
 import { FLOAT8_VALUES } from './float8-values.js'
-
-/** Evenly spaced values that stand for those of codes. */
-export interface EightBitGrid {
-  /** Distance of neighbours. */
-  readonly step: number
-  /** Multiple of the step, -127 to 127, that is nearest to each code's value. */
-  readonly levels: Int8Array
-  /** Squared distance from it. */
-  readonly losses: Float64Array
-}
+import { sharedTable } from './row-calls.js'
 
 /**
- * The two grids for values up to a largest magnitude v, with e = floor(log2 v): steps of v / 127, and steps of 2^(e - 6),
- * on which the values of the top four binades of E4M3 lie exactly. No value is off by more than v / 128.
- *
- * @param largest code without its sign, not 0.
+ * Evenly spaced values that stand for those of eight-bit floats: two grids for every largest magnitude v of a block, with
+ * e = floor(log2 v): steps of v / 127, and steps of 2^(e - 6), on which the values of the top four binades of E4M3 lie
+ * exactly. No value is off by more than v / 128.
  */
-export function gridsFor(largest: number, dtype: Float8Dtype): readonly [EightBitGrid, EightBitGrid] {
-  const known = grids[dtype].get(largest)
-  if (known !== undefined) return known
-  const value = FLOAT8_VALUES[dtype][largest]!
-  const made = [
-    grid(value / 127, largest, dtype),
-    grid(2 ** (exponentOf(value) - 6), largest, dtype),
-  ] as const
-  grids[dtype].set(largest, made)
-  return made
+export interface EightBitGrids {
+  /** For the kernel `float8Grids`: its advantages and its levels, around 128. */
+  readonly tables: readonly StoredBytes[]
+  /** The same two. */
+  readonly bytes: readonly Uint8Array[]
+  /** Distance of neighbours, by what the kernel tells of a block's grid: 1 for one of zeros. */
+  readonly steps: Float64Array
 }
 
-const grids: Readonly<Record<Float8Dtype, Map<number, readonly [EightBitGrid, EightBitGrid]>>> = {
-  float8_e4m3fn: new Map(),
-  float8_e5m2: new Map(),
+/** Codes of one sign. */
+const MAGNITUDES = 128
+const CODES = 256
+/** The 8-bit code of 0. */
+const ZERO_POINT = 128
+
+export function eightBitGrids(dtype: Float8Dtype): EightBitGrids {
+  known[dtype] ??= makeGrids(dtype)
+  return known[dtype]
 }
 
-function grid(step: number, largest: number, dtype: Float8Dtype): EightBitGrid {
-  const levels = new Int8Array(256)
-  const losses = new Float64Array(256)
-  for (let code = 0; code < 256; code++) {
-    if ((code & MAGNITUDE) > largest) continue
-    const value = FLOAT8_VALUES[dtype][code]!
-    levels[code] = roundHalfToEven(value / step)
-    losses[code] = (value - levels[code]! * step) ** 2
+const known: Partial<Record<Float8Dtype, EightBitGrids>> = {}
+
+function makeGrids(dtype: Float8Dtype): EightBitGrids {
+  const advantages = new Float64Array(MAGNITUDES * CODES)
+  const levels = new Uint8Array(2 * MAGNITUDES * CODES).fill(ZERO_POINT)
+  const steps = new Float64Array(2 * MAGNITUDES).fill(1)
+  for (let largest = 1; largest <= LARGEST_FINITE[dtype]; largest++) {
+    const value = FLOAT8_VALUES[dtype][largest]!
+    const [even, power] = [value / 127, 2 ** (exponentOf(value) - 6)]
+    steps.set([even], largest)
+    steps.set([power], MAGNITUDES + largest)
+    // Of codes without their sign: those of larger magnitudes are larger numbers.
+    for (let code = 0; code <= largest; code++) {
+      for (const signed of [code, MAGNITUDES + code]) {
+        const at = CODES * largest + signed
+        const [first, second] = [even, power].map((step) => nearest(FLOAT8_VALUES[dtype][signed]!, step))
+        levels[at] = ZERO_POINT + first!.level
+        levels[MAGNITUDES * CODES + at] = ZERO_POINT + second!.level
+        advantages[at] = first!.loss - second!.loss
+      }
+    }
   }
-  return { step, levels, losses }
+  const bytes = [new Uint8Array(advantages.buffer), levels]
+  return { tables: bytes.map(sharedTable), bytes, steps }
 }
 
-/** A code without its sign: codes of larger magnitudes are larger numbers. */
-export const MAGNITUDE = 0x7f
+/** Multiple of the step that is nearest to a value, and its squared distance from it. */
+function nearest(value: number, step: number) {
+  const level = roundHalfToEven(value / step)
+  return { level, loss: (value - level * step) ** 2 }
+}
 
 /** floor(log2(value)); the logarithm alone is rounded. */
 function exponentOf(value: number): number {

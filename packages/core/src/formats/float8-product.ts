@@ -1,10 +1,11 @@
-import type { Float8Dtype } from '@hfquant/kernels'
+import { type Float8Dtype, LARGEST_FINITE, runKernel } from '@hfquant/kernels'
 import type { LoweringInput } from '../contract/format.js'
-import type { GraphBuilder, GraphValue } from '../contract/graph.js'
-import { blockScales, rowPieces } from './block-constants.js'
+import type { ConstantPiece, GraphBuilder, GraphValue } from '../contract/graph.js'
+import { padRows, rowPieces } from './block-constants.js'
 import { blockProduct, blocksOf } from './block-product.js'
-import { type EightBitGrid, gridsFor, MAGNITUDE } from './eight-bit-grid.js'
-import { FLOAT8_VALUES, float8NotFinite } from './float8-values.js'
+import { eightBitGrids } from './eight-bit-grid.js'
+import { float8NotFinite } from './float8-values.js'
+import { rowCalls } from './row-calls.js'
 
 /** A weight of eight-bit floats: w = code · scale of its block. */
 export interface Float8Weight {
@@ -25,9 +26,6 @@ interface Blocks extends Float8Weight {
   readonly count: number
 }
 
-/** The 8-bit code of 0. */
-const ZERO_POINT = 128
-
 /**
  * y = x·Wᵀ with 8-bit codes. Each block has the one of two grids that loses less, and no weight is off by more than the largest
  * of its block / 128; undefined where no block of the operator lies within one scale.
@@ -43,7 +41,7 @@ export function float8Product(
   const blocks: Blocks = { ...weight, layer, size, count: blocksOf(inFeatures, size) }
   return blockProduct(graph, layer.input, layer.weight, {
     ...{ name: `${path}.matmul_nbits`, bits: 8, blockSize: size },
-    codes: { chunks: () => codeChunks(blocks) },
+    codes: { chunks: () => codeChunks(blocks), pieces: () => codePieces(blocks) },
     scales: { chunks: () => scaleChunks(blocks) },
   })
 }
@@ -55,57 +53,67 @@ function blockSize(scaleColumns: number, inFeatures: number): number | undefined
 }
 
 async function* codeChunks(blocks: Blocks): AsyncGenerator<Uint8Array> {
-  const { layer, key, size, count } = blocks
-  const { outFeatures, inFeatures } = layer.weight
-  const codes = await layer.read(key)
-  for (const [first, end] of rowPieces(outFeatures, size * count)) {
-    const out = new Uint8Array((end - first) * count * size).fill(ZERO_POINT)
-    for (let row = first; row < end; row++) {
-      const start = (row - first) * count * size
-      for (let block = 0; block < count; block++) {
-        const found = gridOf(codes, row, block, blocks)
-        if (found === undefined) continue
-        const from = row * inFeatures + block * size
-        const length = Math.min(size, inFeatures - block * size)
-        for (let i = 0; i < length; i++)
-          out[start + block * size + i] = ZERO_POINT + found.levels[codes[from + i]!]!
-      }
-    }
-    yield out
-  }
+  for await (const { made } of gridRows(blocks, 'codes')) yield made
 }
 
-async function* scaleChunks(blocks: Blocks): AsyncGenerator<Uint8Array> {
-  const { layer, key, size, count } = blocks
-  const [blockRows, blockColumns] = blocks.block
-  const { outFeatures, inFeatures } = layer.weight
-  const perRow = Math.ceil(inFeatures / blockColumns)
-  const codes = await layer.read(key)
-  const scales = await blocks.scales()
-  yield* blockScales(outFeatures, count, (row, block) => {
-    const scale = scales[Math.floor(row / blockRows) * perRow + Math.floor((block * size) / blockColumns)]!
-    return scale * (gridOf(codes, row, block, blocks)?.step ?? 1)
+/** The codes as kernels make them, where no row has a block that reaches beyond it. */
+function codePieces(blocks: Blocks): readonly ConstantPiece[] | undefined {
+  const { layer, key, dtype, size } = blocks
+  const { outFeatures: rows, inFeatures } = layer.weight
+  if (inFeatures % size !== 0) return undefined
+  return rowCalls(layer.source?.(key), {
+    ...{ rows, storedBytes: inFeatures, madeBytes: inFeatures, tables: eightBitGrids(dtype).tables },
+    call: (count) => ({ kernel: 'float8Grids', params: paramsOf(blocks, count, 'codes') }),
   })
 }
 
-/** The grid of a block; undefined for one of zeros. */
-function gridOf(
-  codes: Uint8Array,
-  row: number,
-  block: number,
-  { layer, key, dtype, size }: Blocks,
-): EightBitGrid | undefined {
-  const { path, inFeatures } = layer.weight
-  const start = row * inFeatures + block * size
-  const end = Math.min(start + size, (row + 1) * inFeatures)
-  let largest = 0
-  for (let i = start; i < end; i++) largest = Math.max(largest, codes[i]! & MAGNITUDE)
-  if (largest === 0) return undefined
-  if (Number.isNaN(FLOAT8_VALUES[dtype][largest]!)) {
-    throw float8NotFinite(`${path}.${key}`, row, block * size)
+async function* scaleChunks(blocks: Blocks): AsyncGenerator<Uint8Array> {
+  const { layer, dtype, size, count } = blocks
+  const [blockRows, blockColumns] = blocks.block
+  const perRow = Math.ceil(layer.weight.inFeatures / blockColumns)
+  const scales = await blocks.scales()
+  const { steps } = eightBitGrids(dtype)
+  for await (const { first, made: grids } of gridRows(blocks, 'grids')) {
+    const values = new Float32Array(grids.length)
+    for (let at = 0; at < grids.length; at++) {
+      const [row, block] = [first + Math.floor(at / count), at % count]
+      const place = Math.floor(row / blockRows) * perRow + Math.floor((block * size) / blockColumns)
+      values[at] = scales[place]! * steps[grids[at]!]!
+    }
+    yield new Uint8Array(values.buffer)
   }
-  const [even, power] = gridsFor(largest, dtype)
-  let advantage = 0
-  for (let i = start; i < end; i++) advantage += even.losses[codes[i]!]! - power.losses[codes[i]!]!
-  return advantage > 0 ? power : even
+}
+
+type Part = 'codes' | 'grids'
+
+/** What the kernel makes of some rows, padded to whole blocks. @throws CheckpointError TENSOR_NOT_FINITE */
+async function* gridRows(blocks: Blocks, part: Part) {
+  const { layer, key, dtype, size, count } = blocks
+  const { outFeatures, inFeatures } = layer.weight
+  const stored = await layer.read(key)
+  for (const [first, end] of rowPieces(outFeatures, size * count)) {
+    const rows = stored.subarray(first * inFeatures, end * inFeatures)
+    const codes = padRows(rows, end - first, inFeatures, size * count)
+    const made = new Uint8Array(part === 'codes' ? codes.length : (end - first) * count)
+    const inputs = [codes, ...eightBitGrids(dtype).bytes]
+    const { nonFinite } = runKernel('float8Grids', paramsOf(blocks, end - first, part), inputs, [made])
+    if (nonFinite > 0) throw notFinite(codes, first, blocks)
+    yield { first, made }
+  }
+}
+
+const paramsOf = ({ dtype, size, count }: Blocks, rows: number, part: Part) => ({
+  ...{ codeDtype: dtype, rows, columns: size * count, groupSize: size, part },
+})
+
+/** @param codes rows from `first` on, of which a block holds a code that is no finite number. */
+function notFinite(codes: Uint8Array, first: number, { layer, key, dtype, size, count }: Blocks) {
+  const at = codes.findIndex((code) => (code & 0x7f) > LARGEST_FINITE[dtype])
+  const width = size * count
+  const column = at % width
+  return float8NotFinite(
+    `${layer.weight.path}.${key}`,
+    first + Math.floor(at / width),
+    column - (column % size),
+  )
 }

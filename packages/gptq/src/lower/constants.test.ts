@@ -4,14 +4,14 @@ import { expect, test } from 'vitest'
 import { codeChunks, codePieces } from './constants.js'
 import type { PackedLayout } from './mat-mul-n-bits.js'
 
-const layoutOf = (rows: number, columns: number, symmetric: boolean): PackedLayout => ({
-  ...{ bits: 4, container: 4, blockSize: 32, blocks: columns / 32, rows, columns, symmetric },
+const layoutOf = (rows: number, columns: number, symmetric: boolean, bits: 4 | 8 = 4): PackedLayout => ({
+  ...{ bits, container: bits, blockSize: 32, blocks: columns / 32, rows, columns, symmetric },
   ...{ groupSize: 32, scaleDtype: 'float16', zeroPoints: 'gptq' },
   ...{ hasGroupIndex: true, order: undefined },
 })
 
-function layerOf(rows: number, columns: number): LoweringInput {
-  const stored = new Uint8Array(new SharedArrayBuffer((rows * columns) / 2))
+function layerOf(rows: number, columns: number, bits = 4): LoweringInput {
+  const stored = new Uint8Array(new SharedArrayBuffer((rows * columns * bits) / 8))
   for (let index = 0; index < stored.length; index++) stored[index] = (index * 73 + (index >> 8)) & 255
   return {
     ...({} as LoweringInput),
@@ -21,16 +21,18 @@ function layerOf(rows: number, columns: number): LoweringInput {
 }
 
 test.each([
-  [24, 64, true],
-  [24, 64, false],
-  [2 ** 14 + 5, 2048, true],
-])(
-  'threads make the same codes of 4 bits: %d rows, %d columns, symmetric %s',
-  async (rows, columns, symmetric) => {
-    const [layer, layout] = [layerOf(rows, columns), layoutOf(rows, columns, symmetric)]
+  [24, 64, true, 4],
+  [24, 64, false, 4],
+  [2 ** 14 + 5, 2048, true, 4],
+  [24, 64, true, 8],
+  [20, 96, false, 8],
+] as const)(
+  'threads make the same codes: %d rows, %d columns, symmetric %s, %d bits',
+  async (rows, columns, symmetric, bits) => {
+    const [layer, layout] = [layerOf(rows, columns, bits), layoutOf(rows, columns, symmetric, bits)]
     const chunks: Uint8Array[] = []
     for await (const bytes of codeChunks(layer, layout)) chunks.push(bytes)
-    const made = new Uint8Array(new SharedArrayBuffer((rows * columns) / 2))
+    const made = new Uint8Array(new SharedArrayBuffer((rows * columns * bits) / 8))
     await using pool = createKernelPool({ workers: 1 })
     for (const { output, ...task } of codePieces(layer, layout)!) {
       const { offset: byteOffset, ...range } = output
@@ -46,7 +48,7 @@ test.each([
 test('codes of other widths, and rows that end within a block or a word, are made here', () => {
   const layer = layerOf(24, 64)
   const layout = layoutOf(24, 64, true)
-  for (const other of [{ bits: 3 as const }, { bits: 8 as const, container: 8 as const }, { columns: 60 }]) {
+  for (const other of [{ bits: 3 as const }, { bits: 2 as const, container: 2 as const }, { columns: 60 }]) {
     expect(codePieces(layer, { ...layout, ...other })).toBeUndefined()
   }
 })

@@ -35,17 +35,18 @@ export async function* codeChunks(layer: LoweringInput, layout: PackedLayout): A
 const KERNEL_BYTES = 2 ** 24
 
 /**
- * Codes of 4 bits as kernels make them: a stored word holds 8 codes of a row, the first in its lowest bits, as 4 bytes of
- * the result do. Words [K/8, N] are transposed, and that is all.
+ * Codes of 4 and 8 bits as kernels make them: a stored word holds 8 or 4 codes of a row, the first in its lowest bits, as 4
+ * bytes of the result do. Words [K/8 or K/4, N] are transposed, and that is all.
  */
 export function codePieces(
   { source }: LoweringInput,
   { bits, rows, columns, container, blockSize, order }: PackedLayout,
 ): readonly ConstantPiece[] | undefined {
-  const isWhole = columns % blockSize === 0 && columns % CODES_IN_WORD === 0
-  const stored = bits === 4 && container === 4 && order == null && isWhole ? source?.('qweight') : undefined
+  const words = (columns * bits) / 32
+  const isAsStored = bits === container && bits >= 4 && order == null
+  const stored =
+    isAsStored && columns % blockSize === 0 && Number.isInteger(words) ? source?.('qweight') : undefined
   if (stored === undefined) return undefined
-  const words = columns / CODES_IN_WORD
   return [...rowPieces(rows, words * 4, KERNEL_BYTES)].map(([first, end]) => {
     const count = end - first
     const byteLength = words * count * 4
@@ -58,8 +59,6 @@ export function codePieces(
     }
   })
 }
-
-const CODES_IN_WORD = 8
 
 /** The scale of each block, as float32: that of the group it lies in. */
 export async function* scaleChunks(layer: LoweringInput, layout: PackedLayout): AsyncGenerator<Uint8Array> {

@@ -2,6 +2,7 @@ import type { KernelDefinition } from '../kernel.js'
 import { EIGHT_BIT_PARTS, type EightBitBlocksParams, eightBitBlocks } from '../reference/eight-bit-blocks.js'
 import { floatBytes } from '../reference/float-formats.js'
 import { SCALE_FLOORS } from '../reference/int-groups.js'
+import { SIGN_BITS } from '../reference/offset-codes.js'
 import { DTYPE_NUMBER, MAPPING_NUMBER } from '../wasm/instance.js'
 import { readGroupSize } from './group-size.js'
 
@@ -49,7 +50,7 @@ export const eightBitBlocksKernel: KernelDefinition<EightBitBlocksParams> = {
       part === 'scales' ? output!.byteOffset : scales,
       zeroPoints,
     )
-    if (part === 'codes') exports.offsetCodes(count, codes, output!.byteOffset)
+    if (part === 'codes') exports.offsetCodes(SIGN_BITS[8], count, codes, output!.byteOffset)
     return { nonFinite }
   },
 }

@@ -1,5 +1,5 @@
 import { KernelArgumentError } from '../errors.js'
-import { ALL_FINITE, type KernelDefinition } from '../kernel.js'
+import type { KernelDefinition } from '../kernel.js'
 import { nibbleRowBytes, type PackNibblesParams, packNibbles } from '../reference/pack-nibbles.js'
 
 /** Four-bit codes two to a byte, in the layout of ONNX Runtime's `MatMulNBits`. */
@@ -18,13 +18,13 @@ export const packNibblesKernel: KernelDefinition<PackNibblesParams> = {
   }),
   reference: packNibbles,
   simd: (params, { exports }, [codes], [result]) => {
-    exports.packNibbles(
+    const nonFinite = exports.packNibbles(
       params.rows,
       params.columns,
       nibbleRowBytes(params),
       codes!.byteOffset,
       result!.byteOffset,
     )
-    return ALL_FINITE
+    return { nonFinite }
   },
 }

@@ -39,7 +39,7 @@ export function eightBitBlocks(
     [values],
     [codes, scales, new Uint8Array(count / groupSize)],
   )
-  if (part === 'codes') offsetCodes({}, [codes], [output!])
+  if (part === 'codes') offsetCodes({ bits: 8 }, [codes], [output!])
   else output!.set(scales)
   return result
 }

@@ -1,4 +1,4 @@
-import { ALL_FINITE, type KernelResult } from '../kernel.js'
+import type { KernelResult } from '../kernel.js'
 
 export interface PackNibblesParams {
   readonly rows: number
@@ -14,7 +14,8 @@ export function nibbleRowBytes({ columns, blockSize }: PackNibblesParams): numbe
 
 /**
  * Weight layout of ONNX Runtime's `MatMulNBits` with 4 bits: codes int8 [rows, columns] of -8..7 -> uint8
- * [rows, ceil(columns / blockSize) * blockSize / 2], code + 8, even column in the low nibble, zeros after the last.
+ * [rows, ceil(columns / blockSize) * blockSize / 2], code + 8, even column in the low nibble, zeros after the last. Counts
+ * codes that are others.
  */
 export function packNibbles(
   params: PackNibblesParams,
@@ -23,12 +24,15 @@ export function packNibbles(
 ): KernelResult {
   const rowBytes = nibbleRowBytes(params)
   result!.fill(0)
+  let wide = 0
   for (let row = 0; row < params.rows; row++) {
     for (let column = 0; column < params.columns; column++) {
-      const nibble = (codes![row * params.columns + column]! + 8) & 15
+      const moved = (codes![row * params.columns + column]! + 8) & 0xff
+      const nibble = moved & 15
+      if (moved > 15) wide += 1
       const at = row * rowBytes + (column >> 1)
       result![at] = result![at]! | (column % 2 === 0 ? nibble : nibble << 4)
     }
   }
-  return ALL_FINITE
+  return { nonFinite: wide }
 }

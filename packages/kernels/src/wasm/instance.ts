@@ -230,8 +230,20 @@ export interface WasmExports {
   ggufScales(type: number, count: number, source: number, scales: number): number
   transposeBytes(flip: number, rows: number, columns: number, source: number, target: number): void
   transposeFloats(size: number, rows: number, columns: number, source: number, target: number): void
-  offsetCodes(count: number, source: number, target: number): void
-  packNibbles(rows: number, columns: number, rowBytes: number, source: number, target: number): void
+  offsetCodes(flip: number, count: number, source: number, target: number): void
+  packNibbles(rows: number, columns: number, rowBytes: number, source: number, target: number): number
+  nibbleBytes(firstHigh: number, count: number, packed: number, table: number, target: number): void
+  float8Grids(
+    largestFinite: number,
+    part: number,
+    blocks: number,
+    blockSize: number,
+    codes: number,
+    advantages: number,
+    levels: number,
+    target: number,
+  ): number
+  awqCodes(rows: number, columns: number, words: number, target: number): void
 }
 
 /** One instance of the compiled kernels with its own linear memory. */

@@ -4,7 +4,7 @@ import { constant, runGraph } from '../testing/run-graph.fixture.js'
 import { createGraph, type Graph } from './graph.js'
 
 const [K, N, TOKENS] = [96, 40, 7]
-const UINT8 = 2
+const [UINT8, INT32, BOOL] = [2, 6, 9]
 
 /** [K, N], at most `reach` from 128. */
 const codesWithin = (reach: number): Uint8Array =>
@@ -54,6 +54,26 @@ describe('integer products with signed weights', () => {
     const extremes = tokens((index) => (index % 5 === 0 ? 0 : 255))
     const chosen = multipliesMixedSigns() ? graph.withSignedWeights() : graph
     expect(await sums(chosen, extremes)).toEqual(exactSums(extremes, codesWithin(128)))
+  })
+
+  test('leave rows that are chosen of the weights as they were, and no weight twice', async () => {
+    const graph = integerProduct(63)
+    const wanted = graph.input('wanted', 'float32', [K])
+    const isWanted = graph.node('Cast', [wanted], { attributes: { to: { int: BOOL } } })
+    const rows = graph.node('Compress', [{ id: 'codes' }, isWanted], { attributes: { axis: { int: 0 } } })
+    graph.output('rows', graph.node('Cast', [rows], { attributes: { to: { int: INT32 } } }), 'int32', [
+      'W',
+      N,
+    ])
+    const signed = graph.withSignedWeights()
+    expect(weights(signed)).toEqual([['codes.signed', 'int8']])
+    const feeds = {
+      x: ['float32', tokens(() => 130), [TOKENS, K]] as const,
+      wanted: ['float32', Array.from({ length: K }, (_, k) => Number(k % 7 === 3)), [K]] as const,
+    }
+    const [[before], [after]] = await Promise.all([runGraph(graph, feeds), runGraph(signed, feeds)])
+    expect([...after!.rows!]).toEqual([...before!.rows!])
+    expect(after!.rows![0]).toBe(codesWithin(63)[3 * N])
   })
 
   test('are left out where the weights have another zero point', () => {

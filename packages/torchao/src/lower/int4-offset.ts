@@ -4,8 +4,9 @@ import {
   groupOfBlock,
   type LoweringInput,
   type QuantizedFormat,
+  rowCalls,
 } from '@hfquant/core'
-import { widenFloats } from '@hfquant/kernels'
+import { runKernel, widenFloats } from '@hfquant/kernels'
 import { QDATA, SCALE, ZERO_POINT } from '../tensors/grouped-codes.js'
 import type { Int4Codes } from '../tensors/int4-tensor.js'
 import { matMulNBitsBlock } from './mat-mul-n-bits.js'
@@ -23,7 +24,7 @@ export function lowerInt4Offset(codes: Int4Codes): QuantizedFormat['lower'] | un
   return (graph, layer) =>
     blockProduct(graph, layer.input, layer.weight, {
       ...{ name: `${layer.weight.path}.matmul_nbits`, bits: 4, blockSize },
-      codes: { chunks: () => unsignedNibbles(layer) },
+      codes: { chunks: () => unsignedNibbles(layer), pieces: () => nibblePieces(layer, codes) },
       scales: { chunks: () => scaleChunks(layer, codes, blockSize) },
       offsets: { columns: groupSize, values: { chunks: () => groupOffsets(layer, codes) } },
     })
@@ -31,7 +32,18 @@ export function lowerInt4Offset(codes: Int4Codes): QuantizedFormat['lower'] | un
 
 /** -8..7 in two's complement -> 0..15 around 8, which is what the operator expects; two a byte, in the same order. */
 async function* unsignedNibbles({ read }: LoweringInput): AsyncGenerator<Uint8Array> {
-  yield (await read(QDATA)).map((pair) => pair ^ 0x88)
+  const codes = await read(QDATA)
+  const moved = new Uint8Array(codes.length)
+  runKernel('offsetCodes', { bits: 4 }, [codes], [moved])
+  yield moved
+}
+
+function nibblePieces({ source }: LoweringInput, { outFeatures, inFeatures }: Int4Codes) {
+  const rowBytes = inFeatures / 2
+  return rowCalls(source?.(QDATA), {
+    ...{ rows: outFeatures, storedBytes: rowBytes, madeBytes: rowBytes },
+    call: () => ({ kernel: 'offsetCodes', params: { bits: 4 } }),
+  })
 }
 
 /** The scale of a group for each of its blocks; they are stored [groups, outFeatures]. */

@@ -1,9 +1,11 @@
 import {
   blockScales,
   blockZeros,
+  type ConstantPiece,
   groupOfBlock,
   type LoweringInput,
   packCodes,
+  rowCalls,
   rowPieces,
 } from '@hfquant/core'
 import { widenFloats } from '@hfquant/kernels'
@@ -21,6 +23,21 @@ export async function* codeChunks(layer: LoweringInput, layout: PackedLayout): A
     refuseWideCodes(piece, bits, `${layer.weight.path}.${QDATA}`)
     yield packCodes(piece, end - first, packed)
   }
+}
+
+/** The codes as kernels make them, where all values of the container are codes: no others need to be found. */
+export function codePieces(
+  { source }: LoweringInput,
+  { outFeatures: rows, inFeatures: columns, bits, container, blockSize, blocks }: PackedLayout,
+): readonly ConstantPiece[] | undefined {
+  if (bits !== container || (bits === 8 && columns % blockSize !== 0)) return undefined
+  return rowCalls(source?.(QDATA), {
+    ...{ rows, storedBytes: columns, madeBytes: (blocks * blockSize * container) / 8 },
+    call: (count) =>
+      container === 8
+        ? { kernel: 'offsetCodes', params: { bits: 8 } }
+        : { kernel: 'packNibbles', params: { rows: count, columns, blockSize } },
+  })
 }
 
 /** The scale of each block, as float32: that of the group it lies in. */

@@ -8,7 +8,7 @@ import {
   type LoweringInput,
 } from '@hfquant/core'
 import type { GroupedCodes } from '../tensors/grouped-codes.js'
-import { codeChunks, scaleChunks, zeroPointChunks } from './mat-mul-n-bits-constants.js'
+import { codeChunks, codePieces, scaleChunks, zeroPointChunks } from './mat-mul-n-bits-constants.js'
 
 /** How the codes are laid out for the operator. */
 export interface PackedLayout extends GroupedCodes {
@@ -61,7 +61,7 @@ function blockTable(
   const layout = packedLayout(layer, codes, blockSize)
   return {
     ...{ name: `${layer.weight.path}.${operator}`, bits: layout.container, blockSize },
-    codes: { chunks: () => codeChunks(layer, layout) },
+    codes: { chunks: () => codeChunks(layer, layout), pieces: () => codePieces(layer, layout) },
     scales: { chunks: () => scaleChunks(layer, layout) },
     zeros: codes.zeroPoint === 'values' ? { chunks: () => zeroPointChunks(layer, layout) } : undefined,
   }

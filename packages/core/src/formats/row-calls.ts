@@ -1,0 +1,40 @@
+import { rangeWithin } from '@hfquant/kernels'
+import type { ConstantPiece } from '../contract/graph.js'
+import type { StoredBytes } from '../contract/stored-bytes.js'
+import { rowPieces } from './block-constants.js'
+
+/** Rows that a kernel makes of stored ones. */
+export interface RowCalls {
+  readonly rows: number
+  /** Bytes of a row as it is stored, and as it is made. */
+  readonly storedBytes: number
+  readonly madeBytes: number
+  /** The call that makes so many rows. */
+  call(rows: number): Pick<ConstantPiece, 'kernel' | 'params'>
+  /** Inputs of the kernel beside the rows. */
+  readonly tables?: readonly StoredBytes[]
+}
+
+/** Bytes that one call reads, or makes, if that is more. */
+const CALL_BYTES = 2 ** 22
+
+/** A constant as calls of a kernel, for threads; undefined where its rows do not lie in one piece. */
+export function rowCalls(
+  stored: StoredBytes | undefined,
+  { rows, storedBytes, madeBytes, call, tables = [] }: RowCalls,
+): readonly ConstantPiece[] | undefined {
+  if (stored === undefined) return undefined
+  const ranges = [...rowPieces(rows, Math.max(storedBytes, madeBytes), CALL_BYTES)]
+  return ranges.map(([first, end]) => ({
+    ...call(end - first),
+    inputs: [rangeWithin(stored, first * storedBytes, (end - first) * storedBytes), ...tables],
+    output: { offset: first * madeBytes, byteLength: (end - first) * madeBytes },
+  }))
+}
+
+/** A table that all calls read, in memory that is not copied for each. */
+export function sharedTable(bytes: Uint8Array): StoredBytes {
+  const buffer = new SharedArrayBuffer(bytes.byteLength)
+  new Uint8Array(buffer).set(bytes)
+  return { buffer, byteOffset: 0, byteLength: bytes.byteLength }
+}
