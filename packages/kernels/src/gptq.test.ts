@@ -140,7 +140,7 @@ describe('kernels of GPTQ give the bytes of their formulas', () => {
     )
   })
 
-  it('packColumns, unpackColumns and dequantizeColumns: every width, rows in the middle, groups out of order', () => {
+  it('packColumns, unpackColumns, repackColumns and dequantizeColumns: every width, rows in the middle, groups out of order', () => {
     const call = fc.record({
       bits,
       totalRows: fc.integer({ min: 1, max: 40 }),
@@ -160,6 +160,13 @@ describe('kernels of GPTQ give the bytes of their formulas', () => {
         const order = bytesOf(permutation(columns, seed))
         const unpack = { bits, totalRows, columns, first, rows, rowBytes: columns + 3, subtract: 8 }
         expectEqualBytes('unpackColumns', unpack, mapped ? [words, order] : [words], [rows * (columns + 3)])
+        const { rowBytes: _, ...repack } = {
+          ...unpack,
+          blockSize: 16,
+          subtract: bits < 4 ? 2 ** (bits - 1) : 8,
+        }
+        const packedBytes = (Math.ceil(columns / 16) * 16) / 2
+        expectEqualBytes('repackColumns', repack, mapped ? [words, order] : [words], [rows * packedBytes])
         const groups = Math.ceil(columns / 16)
         const zeros = Uint8Array.from(
           { length: groups * Math.ceil((totalRows * bits) / 32) * 4 },

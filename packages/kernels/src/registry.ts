@@ -13,7 +13,12 @@ import { ggufCodesKernel } from './kernels/gguf-codes.js'
 import { gptqEnergyKernel } from './kernels/gptq-energy.js'
 import { gptqFactorKernel } from './kernels/gptq-factor.js'
 import { gptqGridKernel } from './kernels/gptq-grid.js'
-import { dequantizeColumnsKernel, packColumnsKernel, unpackColumnsKernel } from './kernels/gptq-pack.js'
+import {
+  dequantizeColumnsKernel,
+  packColumnsKernel,
+  repackColumnsKernel,
+  unpackColumnsKernel,
+} from './kernels/gptq-pack.js'
 import { gptqRoundKernel } from './kernels/gptq-round.js'
 import { gptqRowsKernel } from './kernels/gptq-rows.js'
 import { holdsNonFiniteKernel } from './kernels/holds-non-finite.js'
@@ -62,6 +67,7 @@ const definitions: readonly KernelDefinition[] = [
   gptqEnergyKernel,
   packColumnsKernel,
   unpackColumnsKernel,
+  repackColumnsKernel,
   dequantizeColumnsKernel,
   ggufBlocksKernel,
   ggufCodesKernel,

@@ -6,6 +6,8 @@ import {
   type LoweringInput,
   packCodes,
   rowPieces,
+  type StoredBytes,
+  sharedTable,
 } from '@hfquant/core'
 import { rangeWithin, runKernel, widenFloats } from '@hfquant/kernels'
 import { int32s } from '../format/int32s.js'
@@ -15,38 +17,54 @@ import type { PackedLayout } from './mat-mul-n-bits.js'
 
 /** Codes [rows, blocks, blockSize * container / 8]; what pads the last block of a row meets no activation. */
 export async function* codeChunks(layer: LoweringInput, layout: PackedLayout): AsyncGenerator<Uint8Array> {
-  const { bits, rows: totalRows, columns, container, blockSize, blocks, symmetric, order } = layout
+  const { rows, columns, container, blockSize, blocks, order } = layout
   const words = await layer.read('qweight')
-  const inputs =
-    order == null ? [words] : [words, new Uint8Array(order.buffer, order.byteOffset, order.byteLength)]
-  // A symmetric zero point of fewer bits moves to 8, so that the operator needs none.
-  const subtract = container !== 4 ? 0 : symmetric ? 2 ** (bits - 1) : 8
-  const packed = { columns, bits: container, blockSize, signed: subtract > 0 }
-  for (const [first, end] of rowPieces(totalRows, blocks * blockSize)) {
-    const rows = end - first
-    const codes = new Uint8Array(rows * columns)
-    const params = { bits, totalRows, columns, first, rows, rowBytes: columns, subtract }
-    runKernel('unpackColumns', params, inputs, [codes])
-    yield packCodes(codes, rows, packed)
+  const inputs = order == null ? [words] : [words, orderBytes(order)]
+  for (const [first, end] of rowPieces(rows, blocks * blockSize)) {
+    const { kernel, params } = unpacking(layout, first, end)
+    const codes = new Uint8Array((end - first) * unpackedBytes(layout))
+    runKernel(kernel, params, inputs, [codes])
+    yield container === 2 ? packCodes(codes, end - first, { columns, bits: 2, blockSize }) : codes
   }
 }
 
-/** Rows that one kernel transposes at once. */
+/** Bytes of a row as kernels unpack it: codes of 2 bits are packed again afterwards. */
+const unpackedBytes = ({ columns, container, blocks, blockSize }: PackedLayout): number =>
+  container === 2 ? columns : (blocks * blockSize * container) / 8
+
+/** The call that unpacks some rows, and packs four bits again. */
+function unpacking(layout: PackedLayout, first: number, end: number) {
+  const { bits, rows: totalRows, columns, container, blockSize, symmetric } = layout
+  const some = { bits, totalRows, columns, first, rows: end - first }
+  if (container !== 4) {
+    const params = { ...some, rowBytes: unpackedBytes(layout), subtract: 0 }
+    return { kernel: 'unpackColumns', params }
+  }
+  // A symmetric zero point of fewer bits moves to 8, so that the operator needs none.
+  const subtract = symmetric ? 2 ** (bits - 1) : 8
+  return { kernel: 'repackColumns', params: { ...some, blockSize, subtract } }
+}
+
+/** Codes that one kernel makes at once. */
 const KERNEL_BYTES = 2 ** 24
 
-/**
- * Codes of 4 and 8 bits as kernels make them: a stored word holds 8 or 4 codes of a row, the first in its lowest bits, as 4
- * bytes of the result do. Words [K/8 or K/4, N] are transposed, and that is all.
- */
+/** The codes as kernels make them. */
 export function codePieces(
   { source }: LoweringInput,
-  { bits, rows, columns, container, blockSize, order }: PackedLayout,
+  layout: PackedLayout,
 ): readonly ConstantPiece[] | undefined {
-  const words = (columns * bits) / 32
-  const isAsStored = bits === container && bits >= 4 && order == null
-  const stored =
-    isAsStored && columns % blockSize === 0 && Number.isInteger(words) ? source?.('qweight') : undefined
+  const stored = layout.container === 2 ? undefined : source?.('qweight')
   if (stored === undefined) return undefined
+  return isAsStored(layout) ? turnedWords(stored, layout) : unpackedRows(stored, layout)
+}
+
+/** A stored word holds 8 or 4 codes of a row, the first in its lowest bits, as 4 bytes of the result do. */
+const isAsStored = ({ bits, columns, container, blockSize, order }: PackedLayout): boolean =>
+  bits === container && order == null && columns % blockSize === 0 && (columns * bits) % 32 === 0
+
+/** Words [K/8 or K/4, N] are transposed, and that is all. */
+function turnedWords(stored: StoredBytes, { bits, rows, columns }: PackedLayout): readonly ConstantPiece[] {
+  const words = (columns * bits) / 32
   return [...rowPieces(rows, words * 4, KERNEL_BYTES)].map(([first, end]) => {
     const count = end - first
     const byteLength = words * count * 4
@@ -59,6 +77,21 @@ export function codePieces(
     }
   })
 }
+
+/** Codes of other widths, or in another order: each call reads all words. */
+function unpackedRows(stored: StoredBytes, layout: PackedLayout): readonly ConstantPiece[] {
+  const { rows, columns, order } = layout
+  const inputs = order == null ? [stored] : [stored, sharedTable(orderBytes(order))]
+  const rowBytes = unpackedBytes(layout)
+  return [...rowPieces(rows, columns, KERNEL_BYTES)].map(([first, end]) => ({
+    ...unpacking(layout, first, end),
+    inputs,
+    output: { offset: first * rowBytes, byteLength: (end - first) * rowBytes },
+  }))
+}
+
+const orderBytes = ({ buffer, byteOffset, byteLength }: Int32Array): Uint8Array =>
+  new Uint8Array(buffer, byteOffset, byteLength)
 
 /** The scale of each block, as float32: that of the group it lies in. */
 export async function* scaleChunks(layer: LoweringInput, layout: PackedLayout): AsyncGenerator<Uint8Array> {

@@ -7,11 +7,15 @@ import {
   type PackColumnsParams,
   type PackedRowsParams,
   packColumns,
+  type RepackColumnsParams,
+  repackColumns,
   type UnpackColumnsParams,
   unpackColumns,
   wordsFor,
 } from '../reference/gptq-pack.js'
+import { nibbleRowBytes } from '../reference/pack-nibbles.js'
 import { DTYPE_NUMBER } from '../wasm/instance.js'
+import { readNibbleBlock } from './pack-nibbles.js'
 
 const WIDTHS = [2, 3, 4, 8]
 
@@ -86,6 +90,30 @@ export const unpackColumnsKernel: KernelDefinition<UnpackColumnsParams> = {
       codes!.byteOffset,
     )
     return ALL_FINITE
+  },
+}
+
+/** Codes out of the words of a GPTQ checkpoint, two a byte; see `reference.repackColumns`. */
+export const repackColumnsKernel: KernelDefinition<RepackColumnsParams> = {
+  name: 'repackColumns',
+  parse: (read) => ({
+    ...readPackedRows('repackColumns', read),
+    blockSize: readNibbleBlock('repackColumns', read),
+    subtract: read.count('subtract', 0, 255),
+  }),
+  sizes: (params) => ({
+    inputs: [wordsFor(params.columns, params.bits) * params.totalRows * 4, params.columns * 4],
+    optionalInputs: 1,
+    outputs: [params.rows * nibbleRowBytes(params)],
+  }),
+  scratch: ({ rows, columns }) => rows * columns,
+  reference: repackColumns,
+  simd(params, { exports }, [words, order], [result], { byteOffset: codes }) {
+    const { bits, totalRows, columns, first, rows, subtract } = params
+    const from = [words!.byteOffset, order?.byteOffset ?? 0] as const
+    exports.unpackColumns(bits, totalRows, columns, first, rows, columns, -subtract, ...from, codes)
+    const rowBytes = nibbleRowBytes(params)
+    return { nonFinite: exports.packNibbles(rows, columns, rowBytes, codes, result!.byteOffset) }
   },
 }
 

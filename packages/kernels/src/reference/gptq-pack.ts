@@ -2,6 +2,7 @@ import { ALL_FINITE, type KernelResult } from '../kernel.js'
 import { floatReader, viewOf } from './float-access.js'
 import type { FloatDtype } from './float-formats.js'
 import { int32sOf } from './gptq-grid.js'
+import { type PackNibblesParams, packNibbles } from './pack-nibbles.js'
 
 /** Codes in bit streams that run down the rows of words int32 [ceil(columns * bits / 32), rows]. */
 export interface PackColumnsParams {
@@ -26,6 +27,11 @@ export interface UnpackColumnsParams extends PackedRowsParams {
   /** Bytes of a row of the result, at least `columns`; zeros after the last column. */
   readonly rowBytes: number
   /** Subtracted from every code, modulo 256. */
+  readonly subtract: number
+}
+
+export interface RepackColumnsParams extends PackedRowsParams, Pick<PackNibblesParams, 'blockSize'> {
+  /** Subtracted from every code, which is from -8 to 7 then. */
   readonly subtract: number
 }
 
@@ -87,6 +93,18 @@ export function unpackColumns(
     }
   }
   return ALL_FINITE
+}
+
+/** words, and optionally order -> codes two a byte, as `packNibbles` puts them. */
+export function repackColumns(
+  params: RepackColumnsParams,
+  inputs: readonly Uint8Array[],
+  outputs: readonly Uint8Array[],
+): KernelResult {
+  const { rows, columns } = params
+  const codes = new Uint8Array(rows * columns)
+  unpackColumns({ ...params, rowBytes: columns }, inputs, [codes])
+  return packNibbles(params, [codes], outputs)
 }
 
 /** What the packed fields of a word hold more than the file says, when zero points are stored less one. */
