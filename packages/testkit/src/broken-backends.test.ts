@@ -89,6 +89,12 @@ describe('a backend that is broken on purpose does not pass, and is told what is
       /fast logits with memory 'auto' and exact ones differ by .* % of the largest logit/,
     ],
     [
+      'threads that make other constants',
+      broken.wrongPieces,
+      'constants that kernels make',
+      /byte 0 of .*\.codes is \d+ in pieces, and \d+ in chunks\n.*each of them once/,
+    ],
+    [
       'integers of another weight',
       broken.wrongIntegers,
       'weights that are integers',

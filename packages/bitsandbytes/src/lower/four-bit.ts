@@ -77,7 +77,11 @@ async function* gridScales(
   const absMax = await readScales(layer, layout)
   const perBlock = layout.blockSize / blockSize
   const count = (layer.weight.outFeatures * layer.weight.inFeatures) / blockSize
-  yield bytesOf(Float32Array.from({ length: count }, (_, i) => absMax[Math.floor(i / perBlock)]! * step))
+  const scales = new Float32Array(count)
+  for (let start = 0, block = 0; start < count; start += perBlock) {
+    scales.fill(absMax[block++]! * step, start, start + perBlock)
+  }
+  yield bytesOf(scales)
 }
 
 /** `MatMulBnb4`: B uint8, the packed bytes; absmax float32. Both flat, as the library stores them. */

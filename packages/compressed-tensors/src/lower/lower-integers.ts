@@ -11,6 +11,7 @@ import {
   type GraphValue,
   groupOfBlock,
   type LoweringInput,
+  offsetRows,
   packCodes,
   reorderChannels,
   rowPieces,
@@ -106,9 +107,14 @@ async function* codeChunks(layer: LoweringInput, blocks: Blocks): AsyncGenerator
 /** Bytes that one thread copies at once. */
 const COPIED_BYTES = 2 ** 24
 
-/** The codes as threads copy them, where that is all there is to do. */
-function codePieces({ weight, source }: LoweringInput, blocks: Blocks): readonly ConstantPiece[] | undefined {
-  const stored = isAsStored(blocks, weight.inFeatures) ? source?.(codesKey(blocks.layout)) : undefined
+/** The codes as threads make them: bytes are moved around the middle, and what lies as it is wanted is copied. */
+function codePieces(layer: LoweringInput, blocks: Blocks): readonly ConstantPiece[] | undefined {
+  const { weight, source } = layer
+  const { layout, codes, size, order } = blocks
+  const isWhole = order === undefined && weight.inFeatures % size === 0
+  if (codes.kind === 'int8' && codes.bits === 8)
+    return isWhole ? offsetRows(layer, codesKey(layout)) : undefined
+  const stored = isAsStored(blocks, weight.inFeatures) ? source?.(codesKey(layout)) : undefined
   if (stored === undefined) return undefined
   return [...rowPieces(stored.byteLength, 1, COPIED_BYTES)].map(([offset, end]) => ({
     ...{ kernel: 'copy', params: {} },

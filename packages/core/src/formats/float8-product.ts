@@ -75,10 +75,12 @@ async function* scaleChunks(blocks: Blocks): AsyncGenerator<Uint8Array> {
   const { steps } = eightBitGrids(dtype)
   for await (const { first, made: grids } of gridRows(blocks, 'grids')) {
     const values = new Float32Array(grids.length)
-    for (let at = 0; at < grids.length; at++) {
-      const [row, block] = [first + Math.floor(at / count), at % count]
-      const place = Math.floor(row / blockRows) * perRow + Math.floor((block * size) / blockColumns)
-      values[at] = scales[place]! * steps[grids[at]!]!
+    for (let start = 0, row = first; start < grids.length; start += count, row++) {
+      const own = Math.floor(row / blockRows) * perRow
+      for (let block = 0; block < count; block++) {
+        const scale = scales[own + Math.floor((block * size) / blockColumns)]!
+        values[start + block] = scale * steps[grids[start + block]!]!
+      }
     }
     yield new Uint8Array(values.buffer)
   }

@@ -1,4 +1,5 @@
 import { rangeWithin } from '@hfquant/kernels'
+import type { LoweringInput } from '../contract/format.js'
 import type { ConstantPiece } from '../contract/graph.js'
 import type { StoredBytes } from '../contract/stored-bytes.js'
 import { rowPieces } from './block-constants.js'
@@ -31,6 +32,16 @@ export function rowCalls(
     output: { offset: first * madeBytes, byteLength: (end - first) * madeBytes },
   }))
 }
+
+/** Codes int8 [N, K] around 128, for threads. */
+export const offsetRows = (
+  { weight, source }: LoweringInput,
+  key: string,
+): readonly ConstantPiece[] | undefined =>
+  rowCalls(source?.(key), {
+    ...{ rows: weight.outFeatures, storedBytes: weight.inFeatures, madeBytes: weight.inFeatures },
+    call: () => ({ kernel: 'offsetCodes', params: { bits: 8 } }),
+  })
 
 /** A table that all calls read, in memory that is not copied for each. */
 export function sharedTable(bytes: Uint8Array): StoredBytes {

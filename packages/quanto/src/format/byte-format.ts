@@ -9,6 +9,7 @@ import {
   type GraphValue,
   integerProduct,
   type LoweringInput,
+  offsetRows,
   packCodes,
   type QuantizedFormat,
   readCodeRow,
@@ -64,6 +65,7 @@ function lowerInt8(graph: GraphBuilder, layer: LoweringInput, { scaleDtype }: By
         for (const [first, end] of rowPieces(outFeatures, inFeatures))
           yield packCodes(codes.subarray(first * inFeatures, end * inFeatures), end - first, packed)
       },
+      pieces: () => (inFeatures % blockSize === 0 ? offsetRows(layer, CODES) : undefined),
     },
     scales: {
       async *chunks() {

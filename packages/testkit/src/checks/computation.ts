@@ -18,6 +18,7 @@ export const computationChecks = (options: ConformanceOptions): readonly Conform
     forEachConfig(options, topic, {
       'exact logits are those of the dequantized float model (rows 9, 23)': exactLogits,
       'fast logits are close to the exact ones, with much memory and with little': fastLogits,
+      'constants that kernels make are those of the lowering': constantsOfKernels,
       'dequantizing leaves a float model without a trace of quantization (row 9)': dequantize,
     }),
   ),
@@ -84,6 +85,32 @@ async function fastLogits(bench: Workbench, named: NamedConfig): Promise<void> {
     demandClose(`fast logits with memory '${memory}' and exact ones`, fast, exact, named.fastError, contract)
   }
 }
+
+async function constantsOfKernels(bench: Workbench, named: NamedConfig): Promise<void> {
+  const contract =
+    '`pieces` of a constant are calls of kernels that make the bytes of `chunks`, each of them once; large models are made of pieces, small ones of chunks'
+  const { shell } = await quantized(bench, named)
+  for (const { name, chunks, pieces } of lowerTinyModel(shell, { compute: 'fast', memory: 'auto' })
+    .constants) {
+    const calls = pieces?.()
+    if (calls === undefined) continue
+    const parts: Uint8Array[] = []
+    for await (const bytes of chunks()) parts.push(bytes.slice())
+    const wanted = Buffer.concat(parts)
+    const found = new Uint8Array(new SharedArrayBuffer(wanted.length)).fill(UNTOUCHED)
+    for (const { output, ...task } of calls) {
+      const { offset: byteOffset, ...range } = output
+      const outputs = [{ ...range, buffer: found.buffer, byteOffset }]
+      await succeeding(`making ${name} in a thread`, contract, () => bench.pool.run({ ...task, outputs }))
+    }
+    const at = wanted.findIndex((byte, index) => byte !== found[index])
+    const difference = () => `byte ${at} of ${name} is ${found[at]} in pieces, and ${wanted[at]} in chunks`
+    demand(at < 0, difference, contract)
+  }
+}
+
+/** What stands where no piece has written. */
+const UNTOUCHED = 0x5a
 
 async function reloadedLogits(bench: Workbench, named: NamedConfig): Promise<void> {
   const layout = tinyModel()

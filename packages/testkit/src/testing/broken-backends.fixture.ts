@@ -160,6 +160,27 @@ export const wrongLowering = withFormat('lowering', (format) => ({
   },
 }))
 
+/** Threads copy the codes, which are read as others here. */
+export const wrongPieces = withFormat('pieces', (format) => ({
+  ...format,
+  lower(graph, { input, read, source, weight: { inFeatures, outFeatures, path } }) {
+    const codes = graph.constant({
+      ...{ name: `${path}.codes`, dtype: 'int8', shape: [outFeatures, inFeatures] },
+      async *chunks() {
+        yield (await read('weight')).map((code) => code + 1)
+      },
+      pieces() {
+        const stored = source?.('weight')
+        const output = { offset: 0, byteLength: outFeatures * inFeatures }
+        return stored && [{ kernel: 'copy', params: {}, inputs: [stored], output }]
+      },
+    })
+    const values = graph.node('Cast', [codes], { attributes: { to: { int: 1 } } })
+    const turned = graph.node('Transpose', [values], { attributes: { perm: { ints: [1, 0] } } })
+    return graph.node('MatMul', [input, turned])
+  },
+}))
+
 /** Divides by the largest value of a row, which may be 0. */
 export const dividesByZero = withFormat('zero', (format) => ({
   ...format,

@@ -4,6 +4,7 @@ import {
   type ConstantPiece,
   groupOfBlock,
   type LoweringInput,
+  offsetRows,
   packCodes,
   rowCalls,
   rowPieces,
@@ -27,16 +28,14 @@ export async function* codeChunks(layer: LoweringInput, layout: PackedLayout): A
 
 /** The codes as kernels make them, where all values of the container are codes: no others need to be found. */
 export function codePieces(
-  { source }: LoweringInput,
+  layer: LoweringInput,
   { outFeatures: rows, inFeatures: columns, bits, container, blockSize, blocks }: PackedLayout,
 ): readonly ConstantPiece[] | undefined {
-  if (bits !== container || (bits === 8 && columns % blockSize !== 0)) return undefined
-  return rowCalls(source?.(QDATA), {
-    ...{ rows, storedBytes: columns, madeBytes: (blocks * blockSize * container) / 8 },
-    call: (count) =>
-      container === 8
-        ? { kernel: 'offsetCodes', params: { bits: 8 } }
-        : { kernel: 'packNibbles', params: { rows: count, columns, blockSize } },
+  if (bits !== container) return undefined
+  if (bits === 8) return columns % blockSize === 0 ? offsetRows(layer, QDATA) : undefined
+  return rowCalls(layer.source?.(QDATA), {
+    ...{ rows, storedBytes: columns, madeBytes: (blocks * blockSize) / 2 },
+    call: (count) => ({ kernel: 'packNibbles', params: { rows: count, columns, blockSize } }),
   })
 }
 
