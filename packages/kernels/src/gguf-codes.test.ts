@@ -1,6 +1,15 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { GGUF_CODED_TYPES, type GgufCodedType, ggufCodeBlock, reference, runKernel } from './index.js'
+import { expectEqualBytes } from './equal-bytes.fixture.js'
+import {
+  GGUF_CODED_TYPES,
+  GGUF_ROUNDED_TYPES,
+  type GgufCodedType,
+  type GgufRoundedType,
+  ggufCodeBlock,
+  reference,
+  runKernel,
+} from './index.js'
 import { encode } from './weights.arbitrary.js'
 
 const TYPES = Object.keys(GGUF_CODED_TYPES) as GgufCodedType[]
@@ -66,4 +75,25 @@ it('a scale that is no number is counted', () => {
 it('columns that do not divide into blocks are refused', () => {
   const params = { type: 'Q6_K', rows: 1, columns: 128, part: 'codes' }
   expect(() => runKernel('ggufCodes', params, [new Uint8Array(105)], [])).toThrow(/multiple of 256/)
+})
+
+it.each(['codes', 'scales'] as const)('%s of blocks with least values are those of the formula', (part) => {
+  const call = fc.constantFrom(...(Object.keys(GGUF_ROUNDED_TYPES) as GgufRoundedType[])).chain((type) => {
+    const { blockBytes, blockValues } = GGUF_ROUNDED_TYPES[type]
+    const columns = Math.max(64, blockValues)
+    const length = (columns / blockValues) * blockBytes
+    const blocks = fc.uint8Array({ minLength: length, maxLength: length })
+    return fc.record({ type: fc.constant(type), columns: fc.constant(columns), blocks })
+  })
+  fc.assert(
+    fc.property(call, ({ type, columns, blocks }) => {
+      const params = { type, rows: 1, columns, groupSize: 64, part }
+      const length = part === 'codes' ? columns : (columns / 64) * 4
+      // Any bytes are blocks; which bits a NaN has is left to the processor.
+      const { nonFinite } = reference.ggufRounded(params, [blocks], [new Uint8Array(length)])
+      if (nonFinite === 0) expectEqualBytes('ggufRounded', params, [blocks], [length])
+      else expect(runKernel('ggufRounded', params, [blocks], [new Uint8Array(length)])).toEqual({ nonFinite })
+    }),
+    { numRuns: 500 },
+  )
 })

@@ -75,6 +75,7 @@ export {
   type GgufCodesParams,
   ggufCodeBlock,
 } from './reference/gguf-codes.js'
+export { GGUF_ROUNDED_TYPES, type GgufRoundedParams, type GgufRoundedType } from './reference/gguf-rounded.js'
 export type { GptqEnergyParams } from './reference/gptq-energy.js'
 export type { GptqFactorParams } from './reference/gptq-factor.js'
 export type { GptqGridParams, GptqGridRowsParams } from './reference/gptq-grid.js'

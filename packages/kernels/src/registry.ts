@@ -10,6 +10,7 @@ import { float8DequantizeKernel } from './kernels/float8-dequantize.js'
 import { float8GridsKernel } from './kernels/float8-grids.js'
 import { ggufBlocksKernel } from './kernels/gguf-blocks.js'
 import { ggufCodesKernel } from './kernels/gguf-codes.js'
+import { ggufRoundedKernel } from './kernels/gguf-rounded.js'
 import { gptqEnergyKernel } from './kernels/gptq-energy.js'
 import { gptqFactorKernel } from './kernels/gptq-factor.js'
 import { gptqGridKernel } from './kernels/gptq-grid.js'
@@ -71,6 +72,7 @@ const definitions: readonly KernelDefinition[] = [
   dequantizeColumnsKernel,
   ggufBlocksKernel,
   ggufCodesKernel,
+  ggufRoundedKernel,
 ]
 
 export const builtInKernels: ReadonlyMap<string, KernelDefinition> = new Map(

@@ -1,10 +1,48 @@
-import type { KernelDefinition } from '../kernel.js'
+import type { KernelDefinition, KernelResult } from '../kernel.js'
 import { EIGHT_BIT_PARTS, type EightBitBlocksParams, eightBitBlocks } from '../reference/eight-bit-blocks.js'
 import { floatBytes } from '../reference/float-formats.js'
 import { SCALE_FLOORS } from '../reference/int-groups.js'
 import { SIGN_BITS } from '../reference/offset-codes.js'
-import { DTYPE_NUMBER, MAPPING_NUMBER } from '../wasm/instance.js'
+import { DTYPE_NUMBER, MAPPING_NUMBER, type WasmKernels } from '../wasm/instance.js'
 import { readGroupSize } from './group-size.js'
+
+type Blocks = Omit<EightBitBlocksParams, 'dtype'>
+
+/** Bytes of the half that is wanted. */
+export const eightBitSizes = ({ rows, columns, groupSize, part }: Blocks): number =>
+  part === 'codes' ? rows * columns : ((rows * columns) / groupSize) * floatBytes('float32')
+
+/** Both halves, and zero points that are 0. */
+export const eightBitScratch = ({ rows, columns, groupSize }: Blocks): number =>
+  rows * columns + ((rows * columns) / groupSize) * (floatBytes('float32') + 1)
+
+/** Float32 values to the half that is wanted; addresses of values, result and scratch. */
+export function roundToEightBits(
+  { exports }: WasmKernels,
+  { rows, columns, groupSize, part }: Blocks,
+  values: number,
+  output: number,
+  scratch: number,
+): KernelResult {
+  const count = rows * columns
+  const groups = count / groupSize
+  const codes = scratch + groups * 4
+  const nonFinite = exports.intGroups(
+    DTYPE_NUMBER.float32,
+    DTYPE_NUMBER.float32,
+    MAPPING_NUMBER.symmetricNoClippingErr,
+    8,
+    SCALE_FLOORS.tiny.float32,
+    groups,
+    groupSize,
+    values,
+    codes,
+    part === 'scales' ? output : scratch,
+    codes + count,
+  )
+  if (part === 'codes') exports.offsetCodes(SIGN_BITS[8], count, codes, output)
+  return { nonFinite }
+}
 
 /** Codes or scales of a weight in blocks of 8 bits; see `reference.eightBitBlocks`. */
 export const eightBitBlocksKernel: KernelDefinition<EightBitBlocksParams> = {
@@ -15,42 +53,22 @@ export const eightBitBlocksKernel: KernelDefinition<EightBitBlocksParams> = {
     ...readGroupSize('eightBitBlocks', read),
     part: read.choice('part', EIGHT_BIT_PARTS),
   }),
-  sizes({ dtype, rows, columns, groupSize, part }) {
-    const count = rows * columns
-    const outputs = [part === 'codes' ? count : (count / groupSize) * floatBytes('float32')]
-    return { inputs: [count * floatBytes(dtype)], outputs }
-  },
-  scratch({ dtype, rows, columns, groupSize }) {
-    const count = rows * columns
-    const widened = dtype === 'float32' ? 0 : count * floatBytes('float32')
-    return widened + count + (count / groupSize) * (floatBytes('float32') + 1)
-  },
+  sizes: (params) => ({
+    inputs: [params.rows * params.columns * floatBytes(params.dtype)],
+    outputs: [eightBitSizes(params)],
+  }),
+  scratch: (params) => widenedBytes(params) + eightBitScratch(params),
   reference: eightBitBlocks,
-  simd({ dtype, rows, columns, groupSize, part }, { exports }, [weight], [output], scratch) {
-    const count = rows * columns
-    const groups = count / groupSize
-    const scales = scratch.byteOffset
-    const codes = scales + groups * 4
-    const zeroPoints = codes + count
-    let values = weight!.byteOffset
-    if (dtype !== 'float32') {
-      values = zeroPoints + groups
-      exports.cast(DTYPE_NUMBER[dtype], DTYPE_NUMBER.float32, count, weight!.byteOffset, values)
+  simd(params, wasm, [weight], [output], scratch) {
+    const { dtype, rows, columns } = params
+    const widened = widenedBytes(params)
+    const values = widened === 0 ? weight!.byteOffset : scratch.byteOffset
+    if (widened > 0) {
+      wasm.exports.cast(DTYPE_NUMBER[dtype], DTYPE_NUMBER.float32, rows * columns, weight!.byteOffset, values)
     }
-    const nonFinite = exports.intGroups(
-      DTYPE_NUMBER.float32,
-      DTYPE_NUMBER.float32,
-      MAPPING_NUMBER.symmetricNoClippingErr,
-      8,
-      SCALE_FLOORS.tiny.float32,
-      groups,
-      groupSize,
-      values,
-      codes,
-      part === 'scales' ? output!.byteOffset : scales,
-      zeroPoints,
-    )
-    if (part === 'codes') exports.offsetCodes(SIGN_BITS[8], count, codes, output!.byteOffset)
-    return { nonFinite }
+    return roundToEightBits(wasm, params, values, output!.byteOffset, scratch.byteOffset + widened)
   },
 }
+
+const widenedBytes = ({ dtype, rows, columns }: EightBitBlocksParams): number =>
+  dtype === 'float32' ? 0 : rows * columns * floatBytes('float32')

@@ -1,6 +1,7 @@
 import type { KernelResult } from '../kernel.js'
 import { viewOf } from './float-access.js'
-import { float16ToFloat32, roundHalfToEven } from './float-formats.js'
+import { roundHalfToEven } from './float-formats.js'
+import { bitsOf, half, nibble, sixBits } from './gguf-fields.js'
 
 /** A type of GGUF blocks whose integers become codes of the runtime's `MatMulNBits`. */
 interface CodedType {
@@ -16,22 +17,6 @@ interface CodedType {
   /** Around zero: those of types with a least value have the middle of their range taken off. */
   integerOf(block: DataView, index: number): number
 }
-
-const half = (block: DataView, at: number): number => float16ToFloat32(block.getUint16(at, true))
-
-/** Bits `shift` and up of a byte. */
-const bitsOf = (block: DataView, at: number, shift: number, count: number): number =>
-  (block.getUint8(at) >> shift) & (2 ** count - 1)
-
-/** Six bits of one of eight scales: the first four have bytes of their own, the others what those leave free. */
-const sixBits = (block: DataView, group: number): number =>
-  group < 4
-    ? bitsOf(block, 4 + group, 0, 6)
-    : bitsOf(block, 8 + group, 0, 4) | (bitsOf(block, group, 6, 2) << 4)
-
-/** Two groups of 32 share 32 bytes, the first one has the low nibbles. */
-const nibble = (block: DataView, at: number, index: number): number =>
-  bitsOf(block, at + 32 * (index >> 6) + (index & 31), 4 * ((index >> 5) & 1), 4)
 
 const K_BLOCK = { blockValues: 256 } as const
 

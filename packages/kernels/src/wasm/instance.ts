@@ -227,6 +227,7 @@ export interface WasmExports {
   ): number
   ggufBlocks(type: number, dtype: number, count: number, source: number, target: number): number
   ggufCodes(type: number, count: number, source: number, codes: number): void
+  ggufFloats(type: number, count: number, source: number, target: number): void
   ggufScales(type: number, count: number, source: number, scales: number): number
   transposeBytes(flip: number, rows: number, columns: number, source: number, target: number): void
   transposeFloats(size: number, rows: number, columns: number, source: number, target: number): void

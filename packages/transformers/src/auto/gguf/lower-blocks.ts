@@ -8,6 +8,7 @@ import {
   type GraphValue,
   type LoweringInput,
   packCodes,
+  rowCalls,
   rowPieces,
 } from '@hfquant/core'
 import {
@@ -20,10 +21,11 @@ import {
 } from '@hfquant/gguf'
 import {
   GGUF_CODED_TYPES,
+  GGUF_ROUNDED_TYPES,
   type GgufCodedType,
   type GgufCodesParams,
+  type GgufRoundedType,
   ggufCodeBlock,
-  rangeWithin,
   runKernel,
 } from '@hfquant/kernels'
 import { type BlocksOrigin, blockRowBytes, checkFinite } from './block-rows.js'
@@ -90,10 +92,7 @@ export function lowerBlocksOfTable(
 }
 
 /** Types with least values that leave no four bits for a code, or have a scale for every 16 of them: as large as 8 bits are. */
-function isRounded(type: GgufIntegerType): boolean {
-  const { hasLeast, range, groupSize } = integersOf(type)
-  return hasLeast && (range[1] > 15 || groupSize === 16)
-}
+const isRounded = (type: GgufIntegerType): type is GgufRoundedType => type in GGUF_ROUNDED_TYPES
 
 /** Columns of a block, as int8-weight-only has them. */
 const ROUNDED_BLOCK = 64
@@ -102,23 +101,31 @@ const ROUNDED_BLOCK = 64
 function lowerRounded(
   graph: GraphBuilder,
   layer: LoweringInput,
-  type: GgufIntegerType,
+  type: GgufRoundedType,
   origin: BlocksOrigin,
 ): GraphValue {
-  const { inFeatures, path } = layer.weight
-  const constant = (part: Part): BlockConstant => ({
-    async *chunks() {
-      for await (const { blocks, first, count } of readRows(layer, type)) {
-        const values = dequantizeBlocks(type, blocks)
-        checkFinite(values, { first, inRow: inFeatures }, origin)
-        const groups = values.length / ROUNDED_BLOCK
-        const made = new Uint8Array(part === 'codes' ? values.length : groups * 4)
-        const shape = { rows: count, columns: inFeatures, groupSize: ROUNDED_BLOCK }
-        runKernel('eightBitBlocks', { ...shape, dtype: 'float32', part }, [bytesOf(values)], [made])
-        yield made
-      }
-    },
-  })
+  const { inFeatures: columns, outFeatures, path } = layer.weight
+  const constant = (part: Part): BlockConstant => {
+    const rowBytes = part === 'codes' ? columns : (columns / ROUNDED_BLOCK) * 4
+    const call = (rows: number) => ({
+      kernel: 'ggufRounded',
+      params: { type, rows, columns, groupSize: ROUNDED_BLOCK, part },
+    })
+    return {
+      async *chunks() {
+        for await (const { blocks, first, count } of readRows(layer, type)) {
+          const made = new Uint8Array(count * rowBytes)
+          const { nonFinite } = runKernel('ggufRounded', call(count).params, [blocks], [made])
+          if (nonFinite > 0) checkFinite(dequantizeBlocks(type, blocks), { first, inRow: columns }, origin)
+          yield made
+        }
+      },
+      pieces: () =>
+        rowCalls(layer.source?.(type), {
+          ...{ rows: outFeatures, storedBytes: blockRowBytes(type, columns), madeBytes: rowBytes, call },
+        }),
+    }
+  }
   return blockProduct(graph, layer.input, layer.weight, {
     ...{ name: `${path}.matmul_nbits`, bits: 8, blockSize: ROUNDED_BLOCK },
     codes: constant('codes'),
@@ -182,24 +189,18 @@ async function* codedChunks(
   }
 }
 
-/** Blocks that one kernel reads at once. */
-const KERNEL_BYTES = 2 ** 22
-
 function codedPieces(
   { source, weight }: LoweringInput,
   type: GgufCodedType,
   part: Part,
 ): readonly ConstantPiece[] | undefined {
-  const stored = source?.(type)
-  if (stored === undefined) return undefined
-  const columns = weight.inFeatures
-  const [from, to] = [blockRowBytes(type, columns), codedRowBytes(type, columns, part)]
-  return [...rowPieces(weight.outFeatures, from, KERNEL_BYTES)].map(([first, end]) => ({
-    kernel: 'ggufCodes',
-    params: { type, rows: end - first, columns, part },
-    inputs: [rangeWithin(stored, first * from, (end - first) * from)],
-    output: { offset: first * to, byteLength: (end - first) * to },
-  }))
+  const { outFeatures, inFeatures: columns } = weight
+  return rowCalls(source?.(type), {
+    rows: outFeatures,
+    storedBytes: blockRowBytes(type, columns),
+    madeBytes: codedRowBytes(type, columns, part),
+    call: (rows) => ({ kernel: 'ggufCodes', params: { type, rows, columns, part } }),
+  })
 }
 
 interface RowPiece {

@@ -1,0 +1,112 @@
+// Family: values of GGUF blocks with least values, as float32.
+import { decode, Float16 } from './dtypes'
+
+/** The numbers the host passes for a type. */
+const Q5_1: i32 = 0
+const Q5_K: i32 = 1
+
+/** Bytes of a block. */
+const Q5_1_BYTES: usize = 24
+const Q5_K_BYTES: usize = 176
+const Q2_K_BYTES: usize = 84
+
+@inline
+function half(at: usize): f32 {
+  return decode<Float16>(<u32>load<u16>(at))
+}
+
+@inline
+function storeFour(target: usize, integers: v128, step: v128, least: v128): void {
+  v128.store(target, f32x4.sub(f32x4.mul(step, f32x4.convert_i32x4_u(integers)), least))
+}
+
+/** Sixteen integers -> step * integer - least, the product rounded first. */
+@inline
+function storeSixteen(target: usize, integers: v128, step: f32, least: f32): void {
+  const steps = f32x4.splat(step)
+  const leasts = f32x4.splat(least)
+  const low = i16x8.extend_low_i8x16_u(integers)
+  const high = i16x8.extend_high_i8x16_u(integers)
+  storeFour(target, i32x4.extend_low_i16x8_u(low), steps, leasts)
+  storeFour(target + 16, i32x4.extend_high_i16x8_u(low), steps, leasts)
+  storeFour(target + 32, i32x4.extend_low_i16x8_u(high), steps, leasts)
+  storeFour(target + 48, i32x4.extend_high_i16x8_u(high), steps, leasts)
+}
+
+/** Sixteen bytes: 16 where a bit of `bits` is set. */
+@inline
+function fifthBits(bits: v128, mask: v128): v128 {
+  return v128.and(i8x16.ne(v128.and(bits, mask), i8x16.splat(0)), i8x16.splat(16))
+}
+
+/** Six bits of one of eight scales and of one of eight least values. */
+@inline
+function sixBits(packed: usize, group: usize): f32 {
+  if (group < 4) return <f32>(load<u8>(packed + group) & 63)
+  return <f32>((load<u8>(packed + group + 4) & 15) | ((load<u8>(packed + group - 4) >> 6) << 4))
+}
+
+@inline
+function sixBitsOfLeast(packed: usize, group: usize): f32 {
+  if (group < 4) return <f32>(load<u8>(packed + group + 4) & 63)
+  return <f32>((load<u8>(packed + group + 4) >> 4) | ((load<u8>(packed + group) >> 6) << 4))
+}
+
+function floatsOfQ51(block: usize, target: usize): void {
+  const step = half(block)
+  const least = -half(block + 2)
+  const codes = v128.load(block + 8)
+  const bits = v128.load32_splat(block + 4)
+  const masks = i8x16(1, 2, 4, 8, 16, 32, 64, -128, 1, 2, 4, 8, 16, 32, 64, -128)
+  const first = i8x16.swizzle(bits, i8x16(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1))
+  const second = i8x16.swizzle(bits, i8x16(2, 2, 2, 2, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3, 3))
+  const low = v128.and(codes, i8x16.splat(15))
+  storeSixteen(target, v128.or(low, fifthBits(first, masks)), step, least)
+  storeSixteen(target + 64, v128.or(i8x16.shr_u(codes, 4), fifthBits(second, masks)), step, least)
+}
+
+function floatsOfQ5K(block: usize, target: usize): void {
+  const d = half(block)
+  const m = half(block + 2)
+  for (let group: usize = 0; group < 8; group++) {
+    const step = d * sixBits(block + 4, group)
+    const least = m * sixBitsOfLeast(block + 4, group)
+    const mask = i8x16.splat(<i8>(<u32>1 << <u32>group))
+    for (let part: usize = 0; part < 32; part += 16) {
+      const bytes = i8x16.shr_u(v128.load(block + 48 + 32 * (group >> 1) + part), 4 * <i32>(group & 1))
+      const fifth = fifthBits(v128.load(block + 16 + part), mask)
+      storeSixteen(target, v128.or(v128.and(bytes, i8x16.splat(15)), fifth), step, least)
+      target += 64
+    }
+  }
+}
+
+function floatsOfQ2K(block: usize, target: usize): void {
+  const d = half(block + 80)
+  const m = half(block + 82)
+  for (let group: usize = 0; group < 16; group++, target += 64) {
+    const packed = load<u8>(block + group)
+    const bytes = v128.load(block + 16 + 32 * (group >> 3) + 16 * (group & 1))
+    const integers = v128.and(i8x16.shr_u(bytes, 2 * <i32>((group >> 1) & 3)), i8x16.splat(3))
+    storeSixteen(target, integers, d * <f32>(packed & 15), m * <f32>(packed >> 4))
+  }
+}
+
+/** blocks [count] -> float32 values. */
+export function ggufFloats(type: i32, count: usize, source: usize, target: usize): void {
+  for (let block: usize = 0; block < count; block++) {
+    if (type == Q5_1) {
+      floatsOfQ51(source, target)
+      source += Q5_1_BYTES
+      target += 32 * 4
+    } else if (type == Q5_K) {
+      floatsOfQ5K(source, target)
+      source += Q5_K_BYTES
+      target += 256 * 4
+    } else {
+      floatsOfQ2K(source, target)
+      source += Q2_K_BYTES
+      target += 256 * 4
+    }
+  }
+}

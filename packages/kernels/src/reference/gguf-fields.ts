@@ -1,0 +1,25 @@
+import { float16ToFloat32 } from './float-formats.js'
+
+// Fields that blocks of several types of GGUF have in common.
+
+export const half = (block: DataView, at: number): number => float16ToFloat32(block.getUint16(at, true))
+
+/** Bits `shift` and up of a byte. */
+export const bitsOf = (block: DataView, at: number, shift: number, count: number): number =>
+  (block.getUint8(at) >> shift) & (2 ** count - 1)
+
+/** Six bits of one of eight scales: the first four have bytes of their own, the others what those leave free. */
+export const sixBits = (block: DataView, group: number): number =>
+  group < 4
+    ? bitsOf(block, 4 + group, 0, 6)
+    : bitsOf(block, 8 + group, 0, 4) | (bitsOf(block, group, 6, 2) << 4)
+
+/** Two groups of 32 share 32 bytes, the first one has the low nibbles. */
+export const nibble = (block: DataView, at: number, index: number): number =>
+  bitsOf(block, at + 32 * (index >> 6) + (index & 31), 4 * ((index >> 5) & 1), 4)
+
+/** Six bits of one of eight least values, which lie beside the scales. */
+export const sixBitsOfLeast = (block: DataView, group: number): number =>
+  group < 4
+    ? bitsOf(block, 8 + group, 0, 6)
+    : bitsOf(block, 8 + group, 4, 4) | (bitsOf(block, 4 + group, 6, 2) << 4)
