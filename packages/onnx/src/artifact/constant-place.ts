@@ -19,7 +19,7 @@ export interface PlacedConstant extends ByteLocation {
 const WORTH_A_CALL = 2 ** 13
 
 /** Constants that are put together in memory have at most this many bytes. */
-const MOST_TOGETHER = 2 ** 27
+const MOST_TOGETHER = 2 ** 26
 
 /**
  * Gives constants their places in a file. Columns of a matrix, such as those of products that became one, would take a call
