@@ -18,11 +18,11 @@ const DEFAULT_BUDGET = 160
 const BUDGETS = {
   // The demo models: 3.4 million parameters in bfloat16, and what finds entities.
   hfquant: 9600,
-  // Loading, casting and saving, what every method shares (products of blocks, of integers and of small floats among it), and
+  // Loading, casting and saving, what every method shares (products of blocks, of integers and of small floats, made in threads), and
   // what keeps hostile folders, patterns and names in bounds; a third are source maps, and its two doors have types each.
-  '@hfquant/core': 290,
+  '@hfquant/core': 300,
   // Graphs, compiled models, and the session with its scheduler and samplers.
-  '@hfquant/onnx': 170,
+  '@hfquant/onnx': 175,
   // Every family of decoders and encoders, and how it is read from GGUF files.
   '@hfquant/models': 195,
   // All routes of four APIs, with what they refuse.

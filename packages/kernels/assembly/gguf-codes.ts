@@ -1,5 +1,6 @@
 // Family: blocks of GGUF as MatMulNBits reads them: codes around the middle of their bits, and a scale for each block.
 import { decode, Float16 } from './dtypes'
+import { flipped, scaled } from './scale-codes'
 
 /** The numbers the host passes for a type. */
 const Q8_0: i32 = 0
@@ -20,11 +21,6 @@ function half(at: usize): f32 {
   return decode<Float16>(<u32>load<u16>(at))
 }
 
-@inline
-function flipped(codes: v128): v128 {
-  return v128.xor(codes, i8x16.splat(-128))
-}
-
 /** Sixteen 4-bit codes, one a byte -> sixteen-bit lanes with two neighbours in the low byte. */
 @inline
 function neighbours(codes: v128): v128 {
@@ -40,29 +36,6 @@ function storeNibbles(target: usize, first: v128, second: v128): void {
 @inline
 function lowNibbles(bytes: v128): v128 {
   return v128.and(bytes, i8x16.splat(15))
-}
-
-@inline
-function scaledLanes(integers: v128, ratio: v128): v128 {
-  return i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(f32x4.convert_i32x4_s(integers), ratio)))
-}
-
-/** Sixteen integers times a ratio, halves to even, kept within eight bits. */
-@inline
-function scaled(integers: v128, ratio: f32): v128 {
-  const ratios = f32x4.splat(ratio)
-  const low = i16x8.extend_low_i8x16_s(integers)
-  const high = i16x8.extend_high_i8x16_s(integers)
-  return i8x16.narrow_i16x8_s(
-    i16x8.narrow_i32x4_s(
-      scaledLanes(i32x4.extend_low_i16x8_s(low), ratios),
-      scaledLanes(i32x4.extend_high_i16x8_s(low), ratios),
-    ),
-    i16x8.narrow_i32x4_s(
-      scaledLanes(i32x4.extend_low_i16x8_s(high), ratios),
-      scaledLanes(i32x4.extend_high_i16x8_s(high), ratios),
-    ),
-  )
 }
 
 /** The one with the larger magnitude, and the last of several that are no numbers. */

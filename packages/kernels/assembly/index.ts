@@ -22,6 +22,7 @@ export { holdsNonFinite } from './non-finite'
 export { nibbleBytes } from './nibble-bytes'
 export { offsetCodes, packNibbles } from './pack'
 export { rowAbsMax } from './row-abs-max'
+export { scaleCodes } from './scale-codes'
 export { transposeBytes, transposeFloats } from './transpose'
 
 /** First address that the module does not use itself: inputs and outputs are laid out from here. */

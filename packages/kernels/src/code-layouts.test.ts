@@ -29,6 +29,30 @@ it.each([true, false])(
   },
 )
 
+it('codes are given another scale, rounded half to even and within eight bits', () => {
+  const call = fc.constantFrom(16, 48).chain((blockSize) => {
+    const blocks = fc.integer({ min: 0, max: 4 })
+    const ratio = fc.float({ min: -16, max: 16 })
+    return blocks.chain((count) =>
+      fc.tuple(
+        fc.constant({ blocks: count, blockSize }),
+        bytes(count * blockSize),
+        fc.array(ratio, { minLength: count, maxLength: count }),
+      ),
+    )
+  })
+  fc.assert(
+    fc.property(call, ([params, codes, ratios]) => {
+      const scales = new Uint8Array(Float32Array.from(ratios).buffer)
+      expectEqualBytes('scaleCodes', params, [codes, scales], [codes.length])
+    }),
+  )
+  const halves = new Uint8Array(Float32Array.of(0.5).buffer)
+  const codes = Uint8Array.from({ length: 16 }, (_, code) => code)
+  const [scaled] = expectEqualBytes('scaleCodes', { blocks: 1, blockSize: 16 }, [codes, halves], [16]).outputs
+  expect([...scaled!.subarray(0, 6)]).toEqual([128, 128, 129, 130, 130, 130])
+})
+
 it('words of AWQ are turned: codes of a row lie together, lowest first', () => {
   const shape = fc.record({
     rows: fc.integer({ min: 0, max: 5 }).map((count) => 8 * count),

@@ -31,6 +31,7 @@ import { nibbleBytesKernel } from './kernels/nibble-bytes.js'
 import { offsetCodesKernel } from './kernels/offset-codes.js'
 import { packNibblesKernel } from './kernels/pack-nibbles.js'
 import { rowAbsMaxKernel } from './kernels/row-abs-max.js'
+import { scaleCodesKernel } from './kernels/scale-codes.js'
 import { transposeBytesKernel, transposeCodesKernel } from './kernels/transpose-codes.js'
 import { transposeFloatsKernel } from './kernels/transpose-floats.js'
 
@@ -51,6 +52,7 @@ const definitions: readonly KernelDefinition[] = [
   float8DequantizeKernel,
   float8GridsKernel,
   nibbleBytesKernel,
+  scaleCodesKernel,
   awqCodesKernel,
   transposeBytesKernel,
   transposeCodesKernel,

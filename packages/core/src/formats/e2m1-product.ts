@@ -1,10 +1,10 @@
 import { runKernel } from '@hfquant/kernels'
 import type { LoweringInput } from '../contract/format.js'
-import type { GraphBuilder, GraphValue } from '../contract/graph.js'
+import type { ConstantPiece, GraphBuilder, GraphValue } from '../contract/graph.js'
 import { rowPieces } from './block-constants.js'
 import { blockProduct } from './block-product.js'
 import { rowCalls, sharedTable } from './row-calls.js'
-import { joinCodes, joinScales, type WiderBlocks, widerBlocks } from './wider-blocks.js'
+import { joinCodes, joinedRatios, joinScales, type WiderBlocks, widerBlocks } from './wider-blocks.js'
 
 /** Values of the sixteen codes of a four-bit float: a sign, two bits of exponent, one of mantissa. */
 export const E2M1_VALUES: Float32Array = Float32Array.of(
@@ -53,22 +53,19 @@ export function e2m1Product(graph: GraphBuilder, layer: LoweringInput, weight: E
   })
 }
 
-/** Both integers of a byte at once, the first in the low half: the runtime's machines are little-endian. */
-const PAIRS = Uint16Array.from({ length: 256 }, (_, byte) => gridCode(byte & 15) | (gridCode(byte >> 4) << 8))
-
-function gridCode(code: number): number {
-  return (2 * E2M1_VALUES[code]!) & 0xff
-}
-
-/** Unsigned, around 128. */
-const CODES = Uint8Array.from({ length: 16 }, (_, code) => gridCode(code) ^ 0x80)
+/** Twice the value of each code, as int8, and around 128. */
+const INTEGERS = Uint8Array.from(E2M1_VALUES, (value) => (2 * value) & 0xff)
+const CODES = INTEGERS.map((integer) => integer ^ 0x80)
 const TABLE = sharedTable(CODES)
 
-function codePieces({ weight, source }: LoweringInput, key: string) {
+/** Two codes a byte, the first in its low half. */
+const LOW_FIRST = { firstHigh: false } as const
+
+function codePieces({ weight, source }: LoweringInput, key: string): readonly ConstantPiece[] | undefined {
   const { outFeatures: rows, inFeatures } = weight
   return rowCalls(source?.(key), {
     ...{ rows, storedBytes: inFeatures / 2, madeBytes: inFeatures, tables: [TABLE] },
-    call: () => ({ kernel: 'nibbleBytes', params: { firstHigh: false } }),
+    call: () => ({ kernel: 'nibbleBytes', params: LOW_FIRST }),
   })
 }
 
@@ -84,14 +81,15 @@ async function* codeChunks(
 ): AsyncGenerator<Uint8Array> {
   const { outFeatures, inFeatures } = weight
   const packed = await read(key)
-  const scales = await joining?.scales()
-  const blocks = (scales?.length ?? 0) / outFeatures
+  const ratios = joining && joinedRatios(await joining.scales(), joining.wider)
   for (const [first, end] of rowPieces(outFeatures, inFeatures)) {
     const bytes = packed.subarray((first * inFeatures) / 2, (end * inFeatures) / 2)
-    const integers = new Int8Array(Uint16Array.from(bytes, (byte) => PAIRS[byte]!).buffer)
-    if (joining) joinCodes(integers, scales!.subarray(first * blocks, end * blocks), joining.wider)
-    const codes = new Uint8Array(integers.length)
-    runKernel('offsetCodes', { bits: 8 }, [new Uint8Array(integers.buffer)], [codes])
-    yield codes
+    const made = new Uint8Array(2 * bytes.length)
+    runKernel('nibbleBytes', LOW_FIRST, [bytes, ratios === undefined ? CODES : INTEGERS], [made])
+    if (joining === undefined) yield made
+    else {
+      const { from } = joining.wider
+      yield joinCodes(made, ratios!.slice((first * inFeatures) / from, (end * inFeatures) / from), from)
+    }
   }
 }

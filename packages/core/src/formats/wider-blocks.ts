@@ -1,3 +1,5 @@
+import { runKernel } from '@hfquant/kernels'
+
 /** The columns of a block for which the runtime reads as much beside the codes as `int8-weight-only` does. */
 const WIDE_BLOCK = 64
 
@@ -45,21 +47,25 @@ export function joinScales(scales: Float32Array, { from, to, headroom }: WiderBl
   return joined
 }
 
-/**
- * Integers of a format with `scales` -> codes of the joined blocks, in place: integers times the ratio of both scales, each step
- * rounded to float32, then to the nearest integer, halves to even.
- */
-export function joinCodes(codes: Int8Array, scales: Float32Array, wider: WiderBlocks): void {
-  const { from, to } = wider
+/** How many times the joined scale that of each block is, rounded to float32: what its integers are multiplied by. */
+export function joinedRatios(scales: Float32Array, wider: WiderBlocks): Float32Array {
   const joined = joinScales(scales, wider)
-  for (let group = 0; group < scales.length; group++) {
-    const scale = joined[Math.floor((group * from) / to)]!
-    const ratio = scale === 0 ? 0 : Math.fround(scales[group]! / scale)
-    for (let at = group * from; at < (group + 1) * from; at++) {
-      // Adding and taking away this number rounds half to even.
-      codes[at] = Math.min(Math.fround(codes[at]! * ratio) + ROUNDER - ROUNDER, 127)
-    }
-  }
+  const count = wider.to / wider.from
+  return scales.map((scale, block) => {
+    const wide = joined[Math.floor(block / count)]!
+    return wide === 0 ? 0 : scale / wide
+  })
 }
 
-const ROUNDER = 1.5 * 2 ** 52
+/**
+ * Integers int8 of blocks of `from` columns -> codes of the joined ones around 128: integers times the ratio of their block,
+ * rounded to float32, then to the nearest integer, halves to even.
+ *
+ * @param ratios of these blocks, in memory of their own.
+ */
+export function joinCodes(integers: Uint8Array, ratios: Float32Array, from: number): Uint8Array {
+  const codes = new Uint8Array(integers.length)
+  const params = { blocks: ratios.length, blockSize: from }
+  runKernel('scaleCodes', params, [integers, new Uint8Array(ratios.buffer)], [codes])
+  return codes
+}

@@ -229,6 +229,7 @@ export interface WasmExports {
   ggufCodes(type: number, count: number, source: number, codes: number): void
   ggufFloats(type: number, count: number, source: number, target: number): void
   ggufScales(type: number, count: number, source: number, scales: number): number
+  scaleCodes(blocks: number, size: number, codes: number, ratios: number, target: number): void
   transposeBytes(flip: number, rows: number, columns: number, source: number, target: number): void
   transposeFloats(size: number, rows: number, columns: number, source: number, target: number): void
   offsetCodes(flip: number, count: number, source: number, target: number): void
