@@ -91,7 +91,7 @@ describe('a backend that is broken on purpose does not pass, and is told what is
     [
       'threads that make other constants',
       broken.wrongPieces,
-      'constants that kernels make',
+      'constants that threads make',
       /byte 0 of .*\.codes is \d+ in pieces, and \d+ in chunks\n.*each of them once/,
     ],
     [

@@ -1,11 +1,5 @@
-import {
-  bfloat16ToFloat32,
-  type FloatDtype,
-  float16ToFloat32,
-  type PartBytes,
-  type WeightInfo,
-} from '@hfquant/core'
-import { AWQ_GEMM_SHIFTS } from '@hfquant/kernels'
+import type { PartBytes, WeightInfo } from '@hfquant/core'
+import { AWQ_GEMM_SHIFTS, widenFloats } from '@hfquant/kernels'
 import { type AwqLayout, CODES_IN_WORD, expectedParts, groupCount, MIDDLE } from './layout.js'
 import type { RowRange } from './unpack-codes.js'
 
@@ -19,64 +13,87 @@ export interface GroupValues {
   readonly shifts: Float32Array | undefined
 }
 
+type Shape = Pick<WeightInfo, 'outFeatures' | 'inFeatures'>
+
 /** Reads scales and zero points of some rows out of the tensors of the whole weight. */
 export function readGroupValues(
   bytesOf: PartBytes,
   layout: AwqLayout,
-  weight: Pick<WeightInfo, 'outFeatures' | 'inFeatures'>,
-  { first, count }: RowRange,
+  weight: Shape,
+  rows: RowRange,
 ): GroupValues {
-  const { arrangement, groupSize, scaleDtype, zeroKey } = layout
-  const groups = groupCount(weight.inFeatures, groupSize)
-  const parts = expectedParts(arrangement, weight, groupSize)
-  const placeOf = placeIn(arrangement, parts.scales.shape)
-  const each = <Values extends Float32Array | Uint8Array>(
-    values: Values,
-    read: (row: number, group: number, at: number) => number,
-  ) => {
-    for (let at = 0; at < values.length; at++) {
-      values[at] = read(first + Math.floor(at / groups), at % groups, at)
-    }
-    return values
-  }
-  const scaleAt = floatReader(bytesOf('scales'), scaleDtype)
-  const scales = each(new Float32Array(count * groups), (row, group) => scaleAt(placeOf(row, group)))
-  const zeros = new Uint8Array(count * groups)
-  if (zeroKey === undefined) return { scales, zeros: zeros.fill(MIDDLE), shifts: undefined }
-  if (arrangement === 'gemv_fast') {
-    const shiftAt = floatReader(bytesOf(zeroKey), scaleDtype)
-    const shifts = each(new Float32Array(count * groups), (row, group) => shiftAt(placeOf(row, group)))
-    return { scales, zeros: each(zeros, (_row, _group, at) => nearestZero(shifts[at]!, scales[at]!)), shifts }
-  }
-  const bytes = bytesOf(zeroKey)
-  const words = new Int32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4)
-  const width = parts.zeros.shape[1]!
-  const isGemm = arrangement === 'gemm'
-  each(zeros, (row, group) => {
-    const [line, along] = isGemm ? [group, row] : [row, group]
-    const shift = isGemm ? AWQ_GEMM_SHIFTS[along % CODES_IN_WORD]! : 4 * (along % CODES_IN_WORD)
-    return (words[line * width + Math.floor(along / CODES_IN_WORD)]! >>> shift) & 15
-  })
-  return { scales, zeros, shifts: undefined }
+  const scales = readGroupScales(bytesOf, layout, weight, rows)
+  const shifts = readShifts(bytesOf, layout, weight, rows)
+  if (shifts === undefined) return { scales, zeros: readGroupZeros(bytesOf, layout, weight, rows), shifts }
+  return { scales, zeros: Uint8Array.from(shifts, (shift, at) => nearestZero(shift, scales[at]!)), shifts }
 }
 
-/** Where the scale of a group lies: [G, N], or [N, G] with what pads it. */
-const placeIn =
-  (arrangement: AwqLayout['arrangement'], [, width]: readonly number[]) =>
-  (row: number, group: number): number =>
-    arrangement === 'gemv' ? row * width! + group : group * width! + row
+/** [count, G] */
+export const readGroupScales = (
+  bytesOf: PartBytes,
+  layout: AwqLayout,
+  weight: Shape,
+  rows: RowRange,
+): Float32Array => readFloats(bytesOf('scales'), layout, weight, rows)
+
+/** Zero points that are stored as such, [count, G]. */
+export function readGroupZeros(
+  bytesOf: PartBytes,
+  { arrangement, groupSize, zeroKey }: AwqLayout,
+  weight: Shape,
+  { first, count }: RowRange,
+): Uint8Array {
+  const groups = groupCount(weight.inFeatures, groupSize)
+  const zeros = new Uint8Array(count * groups)
+  if (zeroKey === undefined) return zeros.fill(MIDDLE)
+  const { buffer, byteOffset, byteLength } = bytesOf(zeroKey)
+  const words = new Int32Array(buffer, byteOffset, byteLength / 4)
+  const width = expectedParts(arrangement, weight, groupSize).zeros.shape[1]!
+  const isGemm = arrangement === 'gemm'
+  let at = 0
+  for (let row = first; row < first + count; row++) {
+    for (let group = 0; group < groups; group++) {
+      const [line, along] = isGemm ? [group, row] : [row, group]
+      const shift = isGemm ? AWQ_GEMM_SHIFTS[along % CODES_IN_WORD]! : 4 * (along % CODES_IN_WORD)
+      zeros[at++] = (words[line * width + Math.floor(along / CODES_IN_WORD)]! >>> shift) & 15
+    }
+  }
+  return zeros
+}
+
+/** Undefined where zero points are stored, or none. */
+const readShifts = (
+  bytesOf: PartBytes,
+  layout: AwqLayout,
+  weight: Shape,
+  rows: RowRange,
+): Float32Array | undefined =>
+  layout.arrangement === 'gemv_fast' && layout.zeroKey !== undefined
+    ? readFloats(bytesOf(layout.zeroKey), layout, weight, rows)
+    : undefined
+
+/** Numbers that lie as scales do, [count, G]: stored [G, N], or [N, G] with what pads it. */
+function readFloats(
+  { buffer, byteOffset, byteLength }: Uint8Array,
+  { arrangement, groupSize, scaleDtype }: AwqLayout,
+  weight: Shape,
+  { first, count }: RowRange,
+): Float32Array {
+  const isWide = scaleDtype === 'float32'
+  const stored = isWide
+    ? new Uint32Array(buffer, byteOffset, byteLength / 4)
+    : new Uint16Array(buffer, byteOffset, byteLength / 2)
+  const groups = groupCount(weight.inFeatures, groupSize)
+  const width = expectedParts(arrangement, weight, groupSize).scales.shape[1]!
+  const [perRow, perGroup] = arrangement === 'gemv' ? [width, 1] : [1, width]
+  const bits = new (isWide ? Uint32Array : Uint16Array)(count * groups)
+  let at = 0
+  for (let row = first; row < first + count; row++) {
+    for (let group = 0; group < groups; group++) bits[at++] = stored[row * perRow + group * perGroup]!
+  }
+  return widenFloats(new Uint8Array(bits.buffer), scaleDtype)
+}
 
 /** The zero point that a shift stands for, which is −zero · scale rounded to float16. */
 const nearestZero = (shift: number, scale: number): number =>
   scale === 0 ? MIDDLE : Math.min(Math.max(Math.round(-shift / scale), 0), 15)
-
-function floatReader(bytes: Uint8Array, dtype: FloatDtype): (at: number) => number {
-  const { buffer, byteOffset, byteLength } = bytes
-  if (dtype === 'float32') {
-    const values = new Float32Array(buffer, byteOffset, byteLength / 4)
-    return (at) => values[at]!
-  }
-  const bits = new Uint16Array(buffer, byteOffset, byteLength / 2)
-  const widen = dtype === 'float16' ? float16ToFloat32 : bfloat16ToFloat32
-  return (at) => widen(bits[at]!)
-}

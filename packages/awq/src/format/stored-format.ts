@@ -9,7 +9,7 @@ import {
 } from '@hfquant/core'
 import { FLOAT_DTYPES } from '@hfquant/kernels'
 import { awqFormat } from './awq-format.js'
-import { type GroupValues, readGroupValues } from './group-values.js'
+import { type GroupValues, readGroupValues, readGroupZeros } from './group-values.js'
 import { integerForm } from './integer-form.js'
 import {
   ACT_SCALES,
@@ -147,8 +147,12 @@ async function lookAtGroups(
   const zeros = arrangement === 'gemv_fast' ? await finite(zeroKey) : await tensors.read(zeroKey)
   const rows = { first: 0, count: weight.outFeatures }
   const widened: AwqLayout = { ...layout, scaleDtype: 'float32' }
-  const values = readGroupValues((key) => (key === zeroKey ? zeros : scales), widened, weight, rows)
-  return { symmetric: values.zeros.every((zero) => zero === MIDDLE), hasFractions: hasFractions(values) }
+  const parts = [(key: string) => (key === zeroKey ? zeros : scales), widened, weight, rows] as const
+  const isMiddle = (zero: number) => zero === MIDDLE
+  if (arrangement !== 'gemv_fast')
+    return { symmetric: readGroupZeros(...parts).every(isMiddle), hasFractions: false }
+  const values = readGroupValues(...parts)
+  return { symmetric: values.zeros.every(isMiddle), hasFractions: hasFractions(values) }
 }
 
 /** Steps of a scale that a shift may be away from a zero point; rounding it to float16 makes it 0.0074 at most. */

@@ -11,7 +11,7 @@ import {
   rowPieces,
 } from '@hfquant/core'
 import { rangeWithin } from '@hfquant/kernels'
-import { type GroupValues, readGroupValues } from '../format/group-values.js'
+import { readGroupScales, readGroupValues, readGroupZeros } from '../format/group-values.js'
 import { type AwqLayout, CODES_IN_WORD, groupCount } from '../format/layout.js'
 import { unpackCodes } from '../format/unpack-codes.js'
 
@@ -67,7 +67,7 @@ export async function* scaleChunks(
   layout: AwqLayout,
   blockSize: number,
 ): AsyncGenerator<Uint8Array> {
-  const { scales } = await groupValuesOf(layer, layout)
+  const scales = readGroupScales(...(await partsOf(layer, layout)))
   yield* blockScales(...blockGrid(layer, layout, blockSize, scales))
 }
 
@@ -77,14 +77,16 @@ export async function* zeroChunks(
   layout: AwqLayout,
   blockSize: number,
 ): AsyncGenerator<Uint8Array> {
-  const { zeros } = await groupValuesOf(layer, layout)
+  const parts = await partsOf(layer, layout)
+  const zeros =
+    layout.arrangement === 'gemv_fast' ? readGroupValues(...parts).zeros : readGroupZeros(...parts)
   const [rows, blocks, zeroOf] = blockGrid(layer, layout, blockSize, zeros)
   yield* blockZeros(rows, blocks, 4, zeroOf)
 }
 
 /** What shifts are beyond the zero points that stand for them: [G, N]. */
 export async function* offsetChunks(layer: LoweringInput, layout: AwqLayout): AsyncGenerator<Uint8Array> {
-  const { scales, zeros, shifts } = await groupValuesOf(layer, layout)
+  const { scales, zeros, shifts } = readGroupValues(...(await partsOf(layer, layout)))
   const { outFeatures, inFeatures } = layer.weight
   const groups = groupCount(inFeatures, layout.groupSize)
   yield* blockScales(groups, outFeatures, (group, row) => {
@@ -93,10 +95,11 @@ export async function* offsetChunks(layer: LoweringInput, layout: AwqLayout): As
   })
 }
 
-async function groupValuesOf(layer: LoweringInput, layout: AwqLayout): Promise<GroupValues> {
+/** What the values of groups are read from: of all rows. */
+async function partsOf(layer: LoweringInput, layout: AwqLayout) {
   const keys = ['scales', ...(layout.zeroKey === undefined ? [] : [layout.zeroKey])]
   const rows = { first: 0, count: layer.weight.outFeatures }
-  return readGroupValues(await readParts(layer, keys), layout, layer.weight, rows)
+  return [await readParts(layer, keys), layout, layer.weight, rows] as const
 }
 
 /** Rows, blocks of a row, and what a block has of the values [N, G] of groups. */

@@ -18,7 +18,7 @@ export const computationChecks = (options: ConformanceOptions): readonly Conform
     forEachConfig(options, topic, {
       'exact logits are those of the dequantized float model (rows 9, 23)': exactLogits,
       'fast logits are close to the exact ones, with much memory and with little': fastLogits,
-      'constants that kernels make are those of the lowering': constantsOfKernels,
+      'constants that threads make are those of the lowering': constantsOfThreads,
       'dequantizing leaves a float model without a trace of quantization (row 9)': dequantize,
     }),
   ),
@@ -86,7 +86,7 @@ async function fastLogits(bench: Workbench, named: NamedConfig): Promise<void> {
   }
 }
 
-async function constantsOfKernels(bench: Workbench, named: NamedConfig): Promise<void> {
+async function constantsOfThreads(bench: Workbench, named: NamedConfig): Promise<void> {
   const contract =
     '`pieces` of a constant are calls of kernels that make the bytes of `chunks`, each of them once; large models are made of pieces, small ones of chunks'
   const { shell } = await quantized(bench, named)
