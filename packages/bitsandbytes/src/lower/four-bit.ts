@@ -78,8 +78,9 @@ async function* gridScales(
   const perBlock = layout.blockSize / blockSize
   const count = (layer.weight.outFeatures * layer.weight.inFeatures) / blockSize
   const scales = new Float32Array(count)
-  for (let start = 0, block = 0; start < count; start += perBlock) {
-    scales.fill(absMax[block++]! * step, start, start + perBlock)
+  for (let block = 0, at = 0; at < count; block++) {
+    const scale = absMax[block]! * step
+    for (let own = 0; own < perBlock; own++) scales[at++] = scale
   }
   yield bytesOf(scales)
 }
