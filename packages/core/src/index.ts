@@ -136,7 +136,7 @@ export {
   UNSIGNED_ZERO,
 } from './formats/integer-product.js'
 export { type PartBytes, readParts } from './formats/read-parts.js'
-export { offsetRows, type RowCalls, rowCalls, sharedTable } from './formats/row-calls.js'
+export { offsetRows, type RowCalls, rangeOf, rowCalls, sharedBytes } from './formats/row-calls.js'
 export {
   type DamagedElement,
   describePart,

@@ -1,5 +1,5 @@
 // Family: blocks of GGUF as MatMulNBits reads them: codes around the middle of their bits, and a scale for each block.
-import { decode, Float16 } from './dtypes'
+import { half, sixBits } from './gguf-fields'
 import { flipped, scaled } from './scale-codes'
 
 /** The numbers the host passes for a type. */
@@ -15,11 +15,6 @@ const Q6_K_BYTES: usize = 210
 
 /** What integers are multiplied by in the group with the largest scale of those that are joined. */
 const Q6_HEADROOM: f32 = 4
-
-@inline
-function half(at: usize): f32 {
-  return decode<Float16>(<u32>load<u16>(at))
-}
 
 /** Sixteen 4-bit codes, one a byte -> sixteen-bit lanes with two neighbours in the low byte. */
 @inline
@@ -47,13 +42,6 @@ function wider(left: f32, right: f32): f32 {
 @inline
 function ratioOf(scale: f32, joined: f32): f32 {
   return joined == 0 ? 0 : scale / joined
-}
-
-/** Six bits of the scale of one of eight groups: the first four have bytes of their own, the others what those leave free. */
-@inline
-function sixBits(packed: usize, group: usize): f32 {
-  if (group < 4) return <f32>(load<u8>(packed + group) & 63)
-  return <f32>((load<u8>(packed + group + 4) & 15) | ((load<u8>(packed + group - 4) >> 6) << 4))
 }
 
 /** @param d of the block. */

@@ -1,5 +1,5 @@
 // Family: values of GGUF blocks with least values, as float32.
-import { decode, Float16 } from './dtypes'
+import { half, sixBits, sixBitsOfLeast } from './gguf-fields'
 
 /** The numbers the host passes for a type. */
 const Q5_1: i32 = 0
@@ -9,11 +9,6 @@ const Q5_K: i32 = 1
 const Q5_1_BYTES: usize = 24
 const Q5_K_BYTES: usize = 176
 const Q2_K_BYTES: usize = 84
-
-@inline
-function half(at: usize): f32 {
-  return decode<Float16>(<u32>load<u16>(at))
-}
 
 @inline
 function storeFour(target: usize, integers: v128, step: v128, least: v128): void {
@@ -37,19 +32,6 @@ function storeSixteen(target: usize, integers: v128, step: f32, least: f32): voi
 @inline
 function fifthBits(bits: v128, mask: v128): v128 {
   return v128.and(i8x16.ne(v128.and(bits, mask), i8x16.splat(0)), i8x16.splat(16))
-}
-
-/** Six bits of one of eight scales and of one of eight least values. */
-@inline
-function sixBits(packed: usize, group: usize): f32 {
-  if (group < 4) return <f32>(load<u8>(packed + group) & 63)
-  return <f32>((load<u8>(packed + group + 4) & 15) | ((load<u8>(packed + group - 4) >> 6) << 4))
-}
-
-@inline
-function sixBitsOfLeast(packed: usize, group: usize): f32 {
-  if (group < 4) return <f32>(load<u8>(packed + group + 4) & 63)
-  return <f32>((load<u8>(packed + group + 4) >> 4) | ((load<u8>(packed + group) >> 6) << 4))
 }
 
 function floatsOfQ51(block: usize, target: usize): void {

@@ -33,7 +33,7 @@ function someColumns(
 }
 
 /** Rows of about this size are one task of a thread. */
-const TASK_BYTES = 2 ** 22
+const TASK_BYTES = 2 ** 24
 
 /** A task, and which bytes of the whole result its only output is. */
 export interface TransposedPiece extends Omit<KernelTask, 'outputs'> {

@@ -24,7 +24,7 @@ export function readGroupValues(
 ): GroupValues {
   const scales = readGroupScales(bytesOf, layout, weight, rows)
   const shifts = readShifts(bytesOf, layout, weight, rows)
-  if (shifts === undefined) return { scales, zeros: readGroupZeros(bytesOf, layout, weight, rows), shifts }
+  if (shifts === undefined) return { scales, zeros: readStoredZeros(bytesOf, layout, weight, rows), shifts }
   return { scales, zeros: Uint8Array.from(shifts, (shift, at) => nearestZero(shift, scales[at]!)), shifts }
 }
 
@@ -36,8 +36,19 @@ export const readGroupScales = (
   rows: RowRange,
 ): Float32Array => readFloats(bytesOf('scales'), layout, weight, rows)
 
-/** Zero points that are stored as such, [count, G]. */
-export function readGroupZeros(
+/** [count, G]; for shifts the nearest zero points. */
+export const readGroupZeros = (
+  bytesOf: PartBytes,
+  layout: AwqLayout,
+  weight: Shape,
+  rows: RowRange,
+): Uint8Array =>
+  layout.arrangement === 'gemv_fast'
+    ? readGroupValues(bytesOf, layout, weight, rows).zeros
+    : readStoredZeros(bytesOf, layout, weight, rows)
+
+/** Zero points that are stored as such, or not at all. */
+function readStoredZeros(
   bytesOf: PartBytes,
   { arrangement, groupSize, zeroKey }: AwqLayout,
   weight: Shape,

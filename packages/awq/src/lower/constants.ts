@@ -77,9 +77,7 @@ export async function* zeroChunks(
   layout: AwqLayout,
   blockSize: number,
 ): AsyncGenerator<Uint8Array> {
-  const parts = await partsOf(layer, layout)
-  const zeros =
-    layout.arrangement === 'gemv_fast' ? readGroupValues(...parts).zeros : readGroupZeros(...parts)
+  const zeros = readGroupZeros(...(await partsOf(layer, layout)))
   const [rows, blocks, zeroOf] = blockGrid(layer, layout, blockSize, zeros)
   yield* blockZeros(rows, blocks, 4, zeroOf)
 }

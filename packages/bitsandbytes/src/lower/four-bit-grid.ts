@@ -1,4 +1,4 @@
-import { type StoredBytes, sharedTable } from '@hfquant/core'
+import { sharedBytes } from '@hfquant/core'
 import { FOUR_BIT_CODES, type FourBitType } from '@hfquant/kernels'
 
 /** A code table on the evenly spaced values of an 8-bit code with zero point 128. */
@@ -7,8 +7,6 @@ export interface FourBitGrid {
   readonly step: number
   /** 8-bit code of each nibble. */
   readonly codes: Uint8Array
-  /** The same for threads. */
-  readonly table: StoredBytes
   /** Root mean square of what the table loses, in units of a block's absmax. */
   readonly error: number
 }
@@ -30,9 +28,9 @@ export function fourBitGrid(quantType: FourBitType, step: number): FourBitGrid {
   const values = [...FOUR_BIT_CODES[quantType]]
   const multiples = values.map((value) => Math.round(value / step))
   const losses = values.map((value, i) => value - multiples[i]! * step)
-  const codes = Uint8Array.from(multiples, (multiple) => multiple + ZERO_POINT)
   return {
-    ...{ step, codes, table: sharedTable(codes) },
+    step,
+    codes: sharedBytes(Uint8Array.from(multiples, (multiple) => multiple + ZERO_POINT)),
     error: Math.sqrt(losses.reduce((sum, loss) => sum + loss * loss, 0) / values.length),
   }
 }

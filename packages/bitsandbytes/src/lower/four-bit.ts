@@ -56,10 +56,10 @@ async function* gridCodes(layer: LoweringInput, { codes }: FourBitGrid): AsyncGe
   }
 }
 
-function gridPieces({ weight, source }: LoweringInput, { table }: FourBitGrid) {
+function gridPieces({ weight, source }: LoweringInput, { codes }: FourBitGrid) {
   const { outFeatures: rows, inFeatures } = weight
   return rowCalls(source?.(WEIGHT), {
-    ...{ rows, storedBytes: inFeatures / 2, madeBytes: inFeatures, tables: [table] },
+    ...{ rows, storedBytes: inFeatures / 2, madeBytes: inFeatures, tables: [codes] },
     call: () => ({ kernel: 'nibbleBytes', params: HIGH_FIRST }),
   })
 }

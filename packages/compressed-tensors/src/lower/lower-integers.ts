@@ -14,9 +14,9 @@ import {
   offsetRows,
   packCodes,
   reorderChannels,
+  rowCalls,
   rowPieces,
 } from '@hfquant/core'
-import { rangeWithin } from '@hfquant/kernels'
 import { type Codes, codesKey, gridColumns, type WeightLayout, ZERO_POINT } from '../format/layout.js'
 import { rowReader } from '../format/read-codes.js'
 import { readZeros } from '../format/read-zeros.js'
@@ -104,9 +104,6 @@ async function* codeChunks(layer: LoweringInput, blocks: Blocks): AsyncGenerator
   }
 }
 
-/** Bytes that one thread copies at once. */
-const COPIED_BYTES = 2 ** 24
-
 /** The codes as threads make them: bytes are moved around the middle, and what lies as it is wanted is copied. */
 function codePieces(layer: LoweringInput, blocks: Blocks): readonly ConstantPiece[] | undefined {
   const { weight, source } = layer
@@ -114,11 +111,10 @@ function codePieces(layer: LoweringInput, blocks: Blocks): readonly ConstantPiec
   const isWhole = order === undefined && weight.inFeatures % size === 0
   if (codes.kind === 'int8' && codes.bits === 8)
     return isWhole ? offsetRows(layer, codesKey(layout)) : undefined
-  const stored = isAsStored(blocks, weight.inFeatures) ? source?.(codesKey(layout)) : undefined
-  if (stored === undefined) return undefined
-  return [...rowPieces(stored.byteLength, 1, COPIED_BYTES)].map(([offset, end]) => ({
-    ...{ kernel: 'copy', params: {} },
-    inputs: [rangeWithin(stored, offset, end - offset)],
-    output: { offset, byteLength: end - offset },
-  }))
+  if (!isAsStored(blocks, weight.inFeatures)) return undefined
+  const rowBytes = (weight.inFeatures * codes.bits) / 8
+  return rowCalls(source?.(codesKey(layout)), {
+    ...{ rows: weight.outFeatures, storedBytes: rowBytes, madeBytes: rowBytes },
+    call: () => ({ kernel: 'copy', params: {} }),
+  })
 }

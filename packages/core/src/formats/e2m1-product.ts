@@ -3,7 +3,7 @@ import type { LoweringInput } from '../contract/format.js'
 import type { ConstantPiece, GraphBuilder, GraphValue } from '../contract/graph.js'
 import { rowPieces } from './block-constants.js'
 import { blockProduct } from './block-product.js'
-import { rowCalls, sharedTable } from './row-calls.js'
+import { rowCalls, sharedBytes } from './row-calls.js'
 import { joinCodes, joinedRatios, joinScales, type WiderBlocks, widerBlocks } from './wider-blocks.js'
 
 /** Values of the sixteen codes of a four-bit float: a sign, two bits of exponent, one of mantissa. */
@@ -55,8 +55,7 @@ export function e2m1Product(graph: GraphBuilder, layer: LoweringInput, weight: E
 
 /** Twice the value of each code, as int8, and around 128. */
 const INTEGERS = Uint8Array.from(E2M1_VALUES, (value) => (2 * value) & 0xff)
-const CODES = INTEGERS.map((integer) => integer ^ 0x80)
-const TABLE = sharedTable(CODES)
+const CODES = sharedBytes(INTEGERS.map((integer) => integer ^ 0x80))
 
 /** Two codes a byte, the first in its low half. */
 const LOW_FIRST = { firstHigh: false } as const
@@ -64,7 +63,7 @@ const LOW_FIRST = { firstHigh: false } as const
 function codePieces({ weight, source }: LoweringInput, key: string): readonly ConstantPiece[] | undefined {
   const { outFeatures: rows, inFeatures } = weight
   return rowCalls(source?.(key), {
-    ...{ rows, storedBytes: inFeatures / 2, madeBytes: inFeatures, tables: [TABLE] },
+    ...{ rows, storedBytes: inFeatures / 2, madeBytes: inFeatures, tables: [CODES] },
     call: () => ({ kernel: 'nibbleBytes', params: LOW_FIRST }),
   })
 }

@@ -1,7 +1,6 @@
 import { type Float8Dtype, LARGEST_FINITE, roundHalfToEven } from '@hfquant/kernels'
-import type { StoredBytes } from '../contract/stored-bytes.js'
 import { FLOAT8_VALUES } from './float8-values.js'
-import { sharedTable } from './row-calls.js'
+import { sharedBytes } from './row-calls.js'
 
 /**
  * Evenly spaced values that stand for those of eight-bit floats: two grids for every largest magnitude v of a block, with
@@ -10,9 +9,7 @@ import { sharedTable } from './row-calls.js'
  */
 export interface EightBitGrids {
   /** For the kernel `float8Grids`: its advantages and its levels, around 128. */
-  readonly tables: readonly StoredBytes[]
-  /** The same two. */
-  readonly bytes: readonly Uint8Array[]
+  readonly tables: readonly Uint8Array[]
   /** Distance of neighbours, by what the kernel tells of a block's grid: 1 for one of zeros. */
   readonly steps: Float64Array
 }
@@ -50,8 +47,7 @@ function makeGrids(dtype: Float8Dtype): EightBitGrids {
       }
     }
   }
-  const bytes = [new Uint8Array(advantages.buffer), levels]
-  return { tables: bytes.map(sharedTable), bytes, steps }
+  return { tables: [new Uint8Array(advantages.buffer), levels].map(sharedBytes), steps }
 }
 
 /** Multiple of the step that is nearest to a value, and its squared distance from it. */

@@ -97,7 +97,7 @@ async function* gridRows(blocks: Blocks, part: Part) {
     const rows = stored.subarray(first * inFeatures, end * inFeatures)
     const codes = padRows(rows, end - first, inFeatures, size * count)
     const made = new Uint8Array(part === 'codes' ? codes.length : (end - first) * count)
-    const inputs = [codes, ...eightBitGrids(dtype).bytes]
+    const inputs = [codes, ...eightBitGrids(dtype).tables]
     const { nonFinite } = runKernel('float8Grids', paramsOf(blocks, end - first, part), inputs, [made])
     if (nonFinite > 0) throw notFinite(codes, first, blocks)
     yield { first, made }

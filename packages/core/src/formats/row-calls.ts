@@ -12,8 +12,8 @@ export interface RowCalls {
   readonly madeBytes: number
   /** The call that makes so many rows. */
   call(rows: number): Pick<ConstantPiece, 'kernel' | 'params'>
-  /** Inputs of the kernel beside the rows. */
-  readonly tables?: readonly StoredBytes[]
+  /** Inputs of the kernel beside the rows; see `sharedBytes`. */
+  readonly tables?: readonly Uint8Array[]
 }
 
 /** Bytes that one call reads, or makes, if that is more. */
@@ -28,7 +28,7 @@ export function rowCalls(
   const ranges = [...rowPieces(rows, Math.max(storedBytes, madeBytes), CALL_BYTES)]
   return ranges.map(([first, end]) => ({
     ...call(end - first),
-    inputs: [rangeWithin(stored, first * storedBytes, (end - first) * storedBytes), ...tables],
+    inputs: [rangeWithin(stored, first * storedBytes, (end - first) * storedBytes), ...tables.map(rangeOf)],
     output: { offset: first * madeBytes, byteLength: (end - first) * madeBytes },
   }))
 }
@@ -43,9 +43,14 @@ export const offsetRows = (
     call: () => ({ kernel: 'offsetCodes', params: { bits: 8 } }),
   })
 
-/** A table that all calls read, in memory that is not copied for each. */
-export function sharedTable(bytes: Uint8Array): StoredBytes {
-  const buffer = new SharedArrayBuffer(bytes.byteLength)
-  new Uint8Array(buffer).set(bytes)
-  return { buffer, byteOffset: 0, byteLength: bytes.byteLength }
+/** The same bytes in memory that threads share: what all calls read is not copied for each. */
+export function sharedBytes(bytes: Uint8Array): Uint8Array {
+  const shared = new Uint8Array(new SharedArrayBuffer(bytes.byteLength))
+  shared.set(bytes)
+  return shared
 }
+
+/** Bytes of memory as an input of a call. */
+export const rangeOf = ({ buffer, byteOffset, byteLength }: Uint8Array): StoredBytes => ({
+  ...{ buffer, byteOffset, byteLength },
+})

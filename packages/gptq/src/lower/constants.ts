@@ -5,9 +5,10 @@ import {
   groupOfBlock,
   type LoweringInput,
   packCodes,
+  rangeOf,
   rowPieces,
   type StoredBytes,
-  sharedTable,
+  sharedBytes,
 } from '@hfquant/core'
 import { rangeWithin, runKernel, widenFloats } from '@hfquant/kernels'
 import { int32s } from '../format/int32s.js'
@@ -81,7 +82,7 @@ function turnedWords(stored: StoredBytes, { bits, rows, columns }: PackedLayout)
 /** Codes of other widths, or in another order: each call reads all words. */
 function unpackedRows(stored: StoredBytes, layout: PackedLayout): readonly ConstantPiece[] {
   const { rows, columns, order } = layout
-  const inputs = order == null ? [stored] : [stored, sharedTable(orderBytes(order))]
+  const inputs = order == null ? [stored] : [stored, rangeOf(sharedBytes(orderBytes(order)))]
   const rowBytes = unpackedBytes(layout)
   return [...rowPieces(rows, columns, KERNEL_BYTES)].map(([first, end]) => ({
     ...unpacking(layout, first, end),
