@@ -8,6 +8,7 @@ import {
   integersOf,
   isIntegerType,
 } from '@hfquant/gguf'
+import { createKernelPool } from '@hfquant/kernels'
 import { expect, test } from 'vitest'
 import { blockFormat } from './block-format.js'
 
@@ -51,6 +52,9 @@ async function lowered(type: (typeof TYPES)[number], blocks: Uint8Array, use: 'l
     input: { id: 'x' },
     memory: 'auto',
     read: async () => blocks,
+    source: () => ({
+      ...{ buffer: blocks.buffer, byteOffset: blocks.byteOffset, byteLength: blocks.byteLength },
+    }),
   } as unknown as LoweringInput
   const isLowered = blockFormat(type, ORIGIN)[use]!(graph, layer) !== undefined
   const bytes = new Map<string, Uint8Array>()
@@ -59,7 +63,7 @@ async function lowered(type: (typeof TYPES)[number], blocks: Uint8Array, use: 'l
     for await (const piece of chunks()) pieces.push(piece.slice())
     bytes.set(name.split('.').at(-1)!, new Uint8Array(Buffer.concat(pieces)))
   }
-  return { isLowered, bytes, attributes: attributes[0] as Record<string, { int: number }> }
+  return { constants, isLowered, bytes, attributes: attributes[0] as Record<string, { int: number }> }
 }
 
 const floats = (bytes: Uint8Array | undefined) =>
@@ -111,6 +115,25 @@ test.each(TYPES)('%s: codes and scales stand for the weights of the file', async
     expect(Math.abs(found[at]! - value)).toBeLessThanOrEqual(bound)
   }
 })
+
+test.each(TYPES.filter((type) => /^Q8_0$|^Q4_[0K]$|^Q5_[1K]$|^Q[26]_K$/.test(type)))(
+  '%s: threads make the same codes and scales',
+  async (type) => {
+    const { constants, bytes } = await lowered(type, blocksOf(type).blocks, 'lower')
+    await using pool = createKernelPool({ workers: 1 })
+    for (const { name, pieces } of constants) {
+      const part = name.split('.').at(-1)!
+      if (part === 'offsets') continue
+      const wanted = bytes.get(part)!
+      const made = new Uint8Array(new SharedArrayBuffer(wanted.length))
+      for (const { output, ...task } of pieces!()!) {
+        const { offset: byteOffset, ...range } = output
+        await pool.run({ ...task, outputs: [{ ...range, buffer: made.buffer, byteOffset }] })
+      }
+      expect(Buffer.compare(made, wanted)).toBe(0)
+    }
+  },
+)
 
 test.each(EIGHT_BITS)('%s: a product reads no more scales than int8-weight-only', async (type) => {
   const { attributes } = await lowered(type, blocksOf(type).blocks, 'lower')
