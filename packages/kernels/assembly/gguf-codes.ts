@@ -1,20 +1,8 @@
-// Family: blocks of GGUF as MatMulNBits reads them: codes around the middle of their bits, and a scale for each block.
-import { half, sixBits } from './gguf-fields'
+// Family: codes of GGUF blocks as MatMulNBits reads them, around the middle of their bits.
+import { fiveBits, lowNibbles } from './gguf-fields'
+import { joinedOfQ6K, scaleOfQ6K } from './gguf-scales'
+import { bytesOfBlock, bytesOfCodes, IQ4_NL, IQ4_XS, MXFP4, Q3_K, Q4_0, Q4_1, Q4_K, Q5_0, Q6_K, Q8_0 } from './gguf-types'
 import { flipped, scaled } from './scale-codes'
-
-/** The numbers the host passes for a type. */
-const Q8_0: i32 = 0
-const Q4_0: i32 = 1
-const Q4_K: i32 = 2
-
-/** Bytes of a block. */
-const Q8_0_BYTES: usize = 34
-const Q4_0_BYTES: usize = 18
-const Q4_K_BYTES: usize = 144
-const Q6_K_BYTES: usize = 210
-
-/** What integers are multiplied by in the group with the largest scale of those that are joined. */
-const Q6_HEADROOM: f32 = 4
 
 /** Sixteen 4-bit codes, one a byte -> sixteen-bit lanes with two neighbours in the low byte. */
 @inline
@@ -28,37 +16,65 @@ function storeNibbles(target: usize, first: v128, second: v128): void {
   v128.store(target, i8x16.narrow_i16x8_u(neighbours(first), neighbours(second)))
 }
 
+/** 32 nibbles in sixteen bytes, the low ones first. */
 @inline
-function lowNibbles(bytes: v128): v128 {
-  return v128.and(bytes, i8x16.splat(15))
+function codesOfNibbles(source: usize, codes: usize): void {
+  const bytes = v128.load(source)
+  storeNibbles(codes, lowNibbles(bytes), i8x16.shr_u(bytes, 4))
 }
 
-/** The one with the larger magnitude, and the last of several that are no numbers. */
+/** What 32 such nibbles stand for. */
 @inline
-function wider(left: f32, right: f32): f32 {
-  return abs(left) >= abs(right) ? left : right
+function codesOfTable(source: usize, table: v128, codes: usize): void {
+  const bytes = v128.load(source)
+  v128.store(codes, flipped(i8x16.swizzle(table, lowNibbles(bytes))))
+  v128.store(codes + 16, flipped(i8x16.swizzle(table, i8x16.shr_u(bytes, 4))))
 }
 
+/** ggml's `kvalues_iq4nl`. */
 @inline
-function ratioOf(scale: f32, joined: f32): f32 {
-  return joined == 0 ? 0 : scale / joined
+function iq4Values(): v128 {
+  return i8x16(-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113)
 }
 
-/** @param d of the block. */
+/** Twice an E2M1 value. */
 @inline
-function scaleOfQ4(d: f32, block: usize, group: usize): f32 {
-  return d * sixBits(block + 4, group)
+function twiceE2M1(): v128 {
+  return i8x16(0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12)
 }
 
-@inline
-function scaleOfQ6(d: f32, block: usize, group: usize): f32 {
-  return d * <f32>load<i8>(block + 192 + group)
+function codesOfQ80(block: usize, codes: usize): void {
+  v128.store(codes, flipped(v128.load(block + 2)))
+  v128.store(codes + 16, flipped(v128.load(block + 18)))
 }
 
-function joinedOfQ6(d: f32, block: usize, quarter: usize): f32 {
-  let widest: f32 = 0
-  for (let own: usize = 0; own < 4; own++) widest = wider(widest, scaleOfQ6(d, block, 4 * quarter + own))
-  return widest / Q6_HEADROOM
+/** Integers are five bits less 16. */
+function codesOfQ50(block: usize, codes: usize): void {
+  const middle = i8x16.splat(<i8>(128 - 16))
+  v128.store(codes, i8x16.add(fiveBits(block + 2, block + 6, 0), middle))
+  v128.store(codes + 16, i8x16.add(fiveBits(block + 2, block + 6, 1), middle))
+}
+
+function codesOfIQ4XS(block: usize, codes: usize): void {
+  for (let own: usize = 0; own < 8; own++, codes += 32) codesOfTable(block + 8 + 16 * own, iq4Values(), codes)
+}
+
+/** Sixteen values of a group of 32: two bits of their own, and a third of a byte that has one of each group. */
+@inline
+function thirdBits(lowers: v128, uppers: v128, group: usize): v128 {
+  const low = v128.and(i8x16.shr_u(lowers, 2 * <i32>(group & 3)), i8x16.splat(3))
+  const high = v128.and(i8x16.shl(i8x16.shr_u(uppers, <i32>group), 2), i8x16.splat(4))
+  // Integers are three bits less 4.
+  return i8x16.add(v128.or(low, high), i8x16.splat(8 - 4))
+}
+
+function codesOfQ3K(block: usize, codes: usize): void {
+  for (let group: usize = 0; group < 8; group++, codes += 16) {
+    const lowers = block + 32 + 32 * (group >> 2)
+    const first = thirdBits(v128.load(lowers), v128.load(block), group)
+    const second = thirdBits(v128.load(lowers + 16), v128.load(block + 16), group)
+    storeNibbles(codes, first, second)
+  }
 }
 
 function codesOfQ4K(block: usize, codes: usize): void {
@@ -70,77 +86,55 @@ function codesOfQ4K(block: usize, codes: usize): void {
   }
 }
 
+/** Sixteen integers of six bits, 32 more than they stand for. */
+@inline
+function sixBitsOfQ6K(block: usize, group: usize): v128 {
+  const half = group >> 3
+  // Of 128 values, the second 64 have the high nibbles.
+  const low = i8x16.shr_u(v128.load(block + 64 * half + 16 * (group & 3)), <i32>(group & 4))
+  const upper = i8x16.shr_u(v128.load(block + 128 + 32 * half + 16 * (group & 1)), <i32>(group & 6))
+  return v128.or(lowNibbles(low), i8x16.shl(v128.and(upper, i8x16.splat(3)), 4))
+}
+
 function codesOfQ6K(block: usize, codes: usize): void {
-  const d = half(block + 208)
-  for (let quarter: usize = 0; quarter < 4; quarter++, codes += 64) {
-    const joined = joinedOfQ6(d, block, quarter)
-    const lowers = block + 64 * (quarter >> 1)
-    const uppers = block + 128 + 32 * (quarter >> 1)
-    // The second quarter of 128 values has the high nibbles, and bits 4 to 7 of the upper ones.
-    const shift = 4 * <i32>(quarter & 1)
-    for (let own: usize = 0; own < 4; own++) {
-      const ratio = ratioOf(scaleOfQ6(d, block, 4 * quarter + own), joined)
-      const low = lowNibbles(i8x16.shr_u(v128.load(lowers + 16 * own), shift))
-      const upper = i8x16.shr_u(v128.load(uppers + 16 * (own & 1)), shift + 2 * <i32>(own >> 1))
-      const integers = i8x16.sub(v128.or(low, i8x16.shl(v128.and(upper, i8x16.splat(3)), 4)), i8x16.splat(32))
-      v128.store(codes + 16 * own, flipped(scaled(integers, ratio)))
+  for (let group: usize = 0; group < 16; group++, codes += 16) {
+    v128.store(codes, i8x16.add(sixBitsOfQ6K(block, group), i8x16.splat(<i8>(128 - 32))))
+  }
+}
+
+function joinedCodesOfQ6K(block: usize, codes: usize): void {
+  for (let quarter: usize = 0; quarter < 4; quarter++) {
+    const joined = joinedOfQ6K(block, quarter)
+    for (let group = 4 * quarter; group < 4 * quarter + 4; group++, codes += 16) {
+      const ratio: f32 = joined == 0 ? 0 : scaleOfQ6K(block, group) / joined
+      const integers = i8x16.sub(sixBitsOfQ6K(block, group), i8x16.splat(32))
+      v128.store(codes, flipped(scaled(integers, ratio)))
     }
+  }
+}
+
+@inline
+function codesOfBlock(type: i32, block: usize, codes: usize): void {
+  switch (type) {
+    case Q8_0: return codesOfQ80(block, codes)
+    case Q4_0: return codesOfNibbles(block + 2, codes)
+    case Q4_1: return codesOfNibbles(block + 4, codes)
+    case Q5_0: return codesOfQ50(block, codes)
+    case IQ4_NL: return codesOfTable(block + 2, iq4Values(), codes)
+    case MXFP4: return codesOfTable(block + 1, twiceE2M1(), codes)
+    case IQ4_XS: return codesOfIQ4XS(block, codes)
+    case Q3_K: return codesOfQ3K(block, codes)
+    case Q4_K: return codesOfQ4K(block, codes)
+    case Q6_K: return codesOfQ6K(block, codes)
+    default: return joinedCodesOfQ6K(block, codes)
   }
 }
 
 /** blocks [count] -> uint8 codes, two a byte of the types of four bits. */
 export function ggufCodes(type: i32, count: usize, source: usize, codes: usize): void {
   for (let block: usize = 0; block < count; block++) {
-    if (type == Q8_0) {
-      v128.store(codes, flipped(v128.load(source + 2)))
-      v128.store(codes + 16, flipped(v128.load(source + 18)))
-      source += Q8_0_BYTES
-      codes += 32
-    } else if (type == Q4_0) {
-      const bytes = v128.load(source + 2)
-      storeNibbles(codes, lowNibbles(bytes), i8x16.shr_u(bytes, 4))
-      source += Q4_0_BYTES
-      codes += 16
-    } else if (type == Q4_K) {
-      codesOfQ4K(source, codes)
-      source += Q4_K_BYTES
-      codes += 128
-    } else {
-      codesOfQ6K(source, codes)
-      source += Q6_K_BYTES
-      codes += 256
-    }
+    codesOfBlock(type, source, codes)
+    source += bytesOfBlock(type)
+    codes += bytesOfCodes(type)
   }
-}
-
-/** Stores a scale; 1 for one that is no number. */
-@inline
-function put(target: usize, scale: f32): i32 {
-  store<f32>(target, scale)
-  return i32(!(abs(scale) < Infinity))
-}
-
-/** blocks [count] -> float32 scales; returns how many are no numbers. */
-export function ggufScales(type: i32, count: usize, source: usize, scales: usize): i32 {
-  let nonFinite = 0
-  for (let block: usize = 0; block < count; block++) {
-    if (type == Q8_0 || type == Q4_0) {
-      nonFinite += put(scales, half(source))
-      source += type == Q8_0 ? Q8_0_BYTES : Q4_0_BYTES
-      scales += 4
-    } else if (type == Q4_K) {
-      const d = half(source)
-      for (let group: usize = 0; group < 8; group++, scales += 4) {
-        nonFinite += put(scales, scaleOfQ4(d, source, group))
-      }
-      source += Q4_K_BYTES
-    } else {
-      const d = half(source + 208)
-      for (let quarter: usize = 0; quarter < 4; quarter++, scales += 4) {
-        nonFinite += put(scales, joinedOfQ6(d, source, quarter))
-      }
-      source += Q6_K_BYTES
-    }
-  }
-  return nonFinite
 }

@@ -1,5 +1,5 @@
 // Family: values of GGUF blocks with least values, as float32.
-import { half, sixBits, sixBitsOfLeast } from './gguf-fields'
+import { fifthBits, fiveBits, half, lowNibbles, sixBits, sixBitsOfLeast } from './gguf-fields'
 
 /** The numbers the host passes for a type. */
 const Q5_1: i32 = 0
@@ -28,23 +28,11 @@ function storeSixteen(target: usize, integers: v128, step: f32, least: f32): voi
   storeFour(target + 48, i32x4.extend_high_i16x8_u(high), steps, leasts)
 }
 
-/** Sixteen bytes: 16 where a bit of `bits` is set. */
-@inline
-function fifthBits(bits: v128, mask: v128): v128 {
-  return v128.and(i8x16.ne(v128.and(bits, mask), i8x16.splat(0)), i8x16.splat(16))
-}
-
 function floatsOfQ51(block: usize, target: usize): void {
   const step = half(block)
   const least = -half(block + 2)
-  const codes = v128.load(block + 8)
-  const bits = v128.load32_splat(block + 4)
-  const masks = i8x16(1, 2, 4, 8, 16, 32, 64, -128, 1, 2, 4, 8, 16, 32, 64, -128)
-  const first = i8x16.swizzle(bits, i8x16(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1))
-  const second = i8x16.swizzle(bits, i8x16(2, 2, 2, 2, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3, 3))
-  const low = v128.and(codes, i8x16.splat(15))
-  storeSixteen(target, v128.or(low, fifthBits(first, masks)), step, least)
-  storeSixteen(target + 64, v128.or(i8x16.shr_u(codes, 4), fifthBits(second, masks)), step, least)
+  storeSixteen(target, fiveBits(block + 4, block + 8, 0), step, least)
+  storeSixteen(target + 64, fiveBits(block + 4, block + 8, 1), step, least)
 }
 
 function floatsOfQ5K(block: usize, target: usize): void {
@@ -57,7 +45,7 @@ function floatsOfQ5K(block: usize, target: usize): void {
     for (let part: usize = 0; part < 32; part += 16) {
       const bytes = i8x16.shr_u(v128.load(block + 48 + 32 * (group >> 1) + part), 4 * <i32>(group & 1))
       const fifth = fifthBits(v128.load(block + 16 + part), mask)
-      storeSixteen(target, v128.or(v128.and(bytes, i8x16.splat(15)), fifth), step, least)
+      storeSixteen(target, v128.or(lowNibbles(bytes), fifth), step, least)
       target += 64
     }
   }

@@ -13,22 +13,24 @@ import {
 import { encode } from './weights.arbitrary.js'
 
 const TYPES = Object.keys(GGUF_CODED_TYPES) as GgufCodedType[]
+const hasOffsets = (type: GgufCodedType): boolean => 'leastOf' in GGUF_CODED_TYPES[type]
 
 /** Any bytes are blocks, if some of them have scales that are no numbers. */
-const blocks = fc.constantFrom(...TYPES).chain((type) => {
-  const { blockBytes } = GGUF_CODED_TYPES[type]
-  const count = fc.integer({ min: 0, max: 4 })
-  return fc.record({
-    type: fc.constant(type),
-    bytes: count.chain((blocks) =>
-      fc.uint8Array({ minLength: blocks * blockBytes, maxLength: blocks * blockBytes }),
-    ),
+const blocksOf = (types: readonly GgufCodedType[]) =>
+  fc.constantFrom(...types).chain((type) => {
+    const { blockBytes } = GGUF_CODED_TYPES[type]
+    const count = fc.integer({ min: 0, max: 4 })
+    return fc.record({
+      type: fc.constant(type),
+      bytes: count.chain((blocks) =>
+        fc.uint8Array({ minLength: blocks * blockBytes, maxLength: blocks * blockBytes }),
+      ),
+    })
   })
-})
 
-it.each(['codes', 'scales'] as const)('%s of blocks are those of the formula', (part) => {
+it.each(['codes', 'scales', 'offsets'] as const)('%s of blocks are those of the formula', (part) => {
   fc.assert(
-    fc.property(blocks, ({ type, bytes }) => {
+    fc.property(blocksOf(part === 'offsets' ? TYPES.filter(hasOffsets) : TYPES), ({ type, bytes }) => {
       const { blockValues, blockBytes, bits } = GGUF_CODED_TYPES[type]
       const columns = (bytes.length / blockBytes) * blockValues
       const length = part === 'codes' ? (columns * bits) / 8 : (columns / ggufCodeBlock(type)) * 4
@@ -41,7 +43,7 @@ it.each(['codes', 'scales'] as const)('%s of blocks are those of the formula', (
         part === 'codes' ? [fast, plain] : [fast, plain].map((made) => new Float32Array(made.buffer))
       expect(compared[0]).toEqual(compared[1])
     }),
-    { numRuns: 1000 },
+    { numRuns: 2000 },
   )
 })
 
@@ -61,15 +63,24 @@ it('neighbours share a byte of 4-bit codes', () => {
 })
 
 it('a scale that is no number is counted', () => {
-  for (const type of TYPES) {
+  // A power of two is one, whatever its exponent is.
+  for (const type of TYPES.filter((type) => type !== 'MXFP4')) {
     const { blockValues, blockBytes } = GGUF_CODED_TYPES[type]
     const bytes = new Uint8Array(blockBytes).fill(1)
-    const at = type === 'Q6_K' ? 208 : 0
+    // The last two bytes of K blocks of six and three bits, the first two of the others.
+    const at = /^Q[36]/.test(type) ? blockBytes - 2 : 0
     new DataView(bytes.buffer).setUint16(at, 0x7c00, true)
     const scales = new Uint8Array((blockValues / ggufCodeBlock(type)) * 4)
     const params = { type, rows: 1, columns: blockValues, part: 'scales' }
     expect(runKernel('ggufCodes', params, [bytes], [scales]).nonFinite).toBe(scales.length / 4)
   }
+})
+
+it('blocks without least values have no offsets', () => {
+  const params = { type: 'Q4_0', rows: 1, columns: 32, part: 'offsets' }
+  expect(() => runKernel('ggufCodes', params, [new Uint8Array(18)], [new Uint8Array(4)])).toThrow(
+    /codes, scales/,
+  )
 })
 
 it('columns that do not divide into blocks are refused', () => {

@@ -6,11 +6,14 @@ import {
   type GgufCodesParams,
   ggufCodeBlock,
   ggufCodes,
+  hasOffsets,
 } from '../reference/gguf-codes.js'
 
+const PARTS = ['codes', 'scales'] as const
+const WITH_OFFSETS = [...PARTS, 'offsets'] as const
 const TYPES = Object.keys(GGUF_CODED_TYPES) as GgufCodedType[]
 
-/** Blocks -> codes or scales of MatMulNBits; see `reference.ggufCodes`. */
+/** Blocks -> codes, scales or offsets of MatMulNBits; see `reference.ggufCodes`. */
 export const ggufCodesKernel: KernelDefinition<GgufCodesParams> = {
   name: 'ggufCodes',
   parse(read) {
@@ -25,7 +28,12 @@ export const ggufCodesKernel: KernelDefinition<GgufCodesParams> = {
         `a multiple of ${blockValues}`,
       )
     }
-    return { type, rows: read.count('rows'), columns, part: read.choice('part', ['codes', 'scales']) }
+    return {
+      type,
+      rows: read.count('rows'),
+      columns,
+      part: read.choice('part', hasOffsets(type) ? WITH_OFFSETS : PARTS),
+    }
   },
   sizes({ type, rows, columns, part }) {
     const { blockValues, blockBytes, bits } = GGUF_CODED_TYPES[type]
@@ -38,6 +46,7 @@ export const ggufCodesKernel: KernelDefinition<GgufCodesParams> = {
     const count = (rows * columns) / GGUF_CODED_TYPES[type].blockValues
     const [number, from, to] = [TYPES.indexOf(type), blocks!.byteOffset, output!.byteOffset]
     if (part === 'scales') return { nonFinite: exports.ggufScales(number, count, from, to) }
+    if (part === 'offsets') return { nonFinite: exports.ggufOffsets(number, count, from, to) }
     exports.ggufCodes(number, count, from, to)
     return ALL_FINITE
   },

@@ -23,3 +23,13 @@ export const sixBitsOfLeast = (block: DataView, group: number): number =>
   group < 4
     ? bitsOf(block, 8 + group, 0, 6)
     : bitsOf(block, 8 + group, 4, 4) | (bitsOf(block, 4 + group, 6, 2) << 4)
+
+/** Six bits of one of the sixteen scales of Q3_K: eight bytes have the lower four of all, four more the upper two. */
+export const sixBitsOfQ3 = (block: DataView, group: number): number =>
+  bitsOf(block, 96 + (group & 7), 4 * (group >> 3), 4) |
+  (bitsOf(block, 104 + (group & 3), 2 * (group >> 2), 2) << 4)
+
+/** Five bits of one of 32 values: nibbles, the low ones of the first half, and a bit of four bytes each. */
+export const fiveBits = (block: DataView, bits: number, nibbles: number, index: number): number =>
+  bitsOf(block, nibbles + (index & 15), 4 * (index >> 4), 4) |
+  (bitsOf(block, bits + (index >> 3), index & 7, 1) << 4)

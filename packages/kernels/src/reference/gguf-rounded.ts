@@ -1,7 +1,7 @@
 import type { KernelResult } from '../kernel.js'
 import { type EightBitPart, eightBitBlocks } from './eight-bit-blocks.js'
 import { viewOf } from './float-access.js'
-import { bitsOf, half, nibble, sixBits, sixBitsOfLeast } from './gguf-fields.js'
+import { bitsOf, fiveBits, half, nibble, sixBits, sixBitsOfLeast } from './gguf-fields.js'
 
 /** A type of GGUF blocks with least values, whose weights are rounded for the runtime's `MatMulNBits`. */
 interface RoundedType {
@@ -19,9 +19,7 @@ export const GGUF_ROUNDED_TYPES = {
     ...{ blockValues: 32, blockBytes: 24, groupSize: 32 },
     stepOf: (block) => half(block, 0),
     leastOf: (block) => -half(block, 2),
-    integerOf: (block, index) =>
-      bitsOf(block, 8 + (index & 15), 4 * (index >> 4), 4) |
-      (bitsOf(block, 4 + (index >> 3), index & 7, 1) << 4),
+    integerOf: (block, index) => fiveBits(block, 4, 8, index),
   },
   Q5_K: {
     ...{ blockValues: 256, blockBytes: 176, groupSize: 32 },

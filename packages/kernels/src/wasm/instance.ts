@@ -228,6 +228,7 @@ export interface WasmExports {
   ggufBlocks(type: number, dtype: number, count: number, source: number, target: number): number
   ggufCodes(type: number, count: number, source: number, codes: number): void
   ggufFloats(type: number, count: number, source: number, target: number): void
+  ggufOffsets(type: number, count: number, source: number, offsets: number): number
   ggufScales(type: number, count: number, source: number, scales: number): number
   scaleCodes(blocks: number, size: number, codes: number, ratios: number, target: number): void
   transposeBytes(flip: number, rows: number, columns: number, source: number, target: number): void

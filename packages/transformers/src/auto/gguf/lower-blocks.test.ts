@@ -116,11 +116,10 @@ test.each(TYPES)('%s: codes and scales stand for the weights of the file', async
   }
 })
 
-test.each(TYPES.filter((type) => /^Q8_0$|^Q4_[0K]$|^Q5_[1K]$|^Q[26]_K$/.test(type)))(
-  '%s: threads make the same codes and scales',
-  async (type) => {
-    const { constants, bytes } = await lowered(type, blocksOf(type).blocks, 'lower')
-    await using pool = createKernelPool({ workers: 1 })
+test.each(TYPES)('%s: threads make the same codes and scales', async (type) => {
+  await using pool = createKernelPool({ workers: 1 })
+  for (const use of ['lower', 'lowerEmbedding'] as const) {
+    const { constants, bytes } = await lowered(type, blocksOf(type).blocks, use)
     for (const { name, pieces } of constants) {
       const part = name.split('.').at(-1)!
       if (part === 'offsets') continue
@@ -132,8 +131,8 @@ test.each(TYPES.filter((type) => /^Q8_0$|^Q4_[0K]$|^Q5_[1K]$|^Q[26]_K$/.test(typ
       }
       expect(Buffer.compare(made, wanted)).toBe(0)
     }
-  },
-)
+  }
+})
 
 test.each(EIGHT_BITS)('%s: a product reads no more scales than int8-weight-only', async (type) => {
   const { attributes } = await lowered(type, blocksOf(type).blocks, 'lower')
