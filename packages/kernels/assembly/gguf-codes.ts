@@ -3,13 +3,7 @@ import { fiveBits, lowNibbles } from './gguf-fields'
 import { joinedOfQ6K, scaleOfQ6K } from './gguf-scales'
 import { bytesOfBlock, bytesOfCodes, IQ4_NL, IQ4_XS, MXFP4, Q3_K, Q4_0, Q4_1, Q4_K, Q5_0, Q6_K, Q8_0 } from './gguf-types'
 import { flipped, scaled } from './scale-codes'
-
-/** Sixteen 4-bit codes, one a byte -> sixteen-bit lanes with two neighbours in the low byte. */
-@inline
-function neighbours(codes: v128): v128 {
-  const packed = v128.or(codes, i16x8.shr_u(codes, 4))
-  return v128.and(packed, i16x8.splat(255))
-}
+import { neighbours } from './slab-nibbles'
 
 @inline
 function storeNibbles(target: usize, first: v128, second: v128): void {

@@ -24,6 +24,7 @@ export { nibbleBytes } from './nibble-bytes'
 export { offsetCodes, packNibbles } from './pack'
 export { rowAbsMax } from './row-abs-max'
 export { scaleCodes } from './scale-codes'
+export { slabNibbles } from './slab-nibbles'
 export { transposeBytes, transposeFloats } from './transpose'
 
 /** First address that the module does not use itself: inputs and outputs are laid out from here. */

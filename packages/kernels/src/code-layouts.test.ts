@@ -29,6 +29,26 @@ it.each([true, false])(
   },
 )
 
+it('codes of one slab are taken from bytes that hold those of all, and stand around 8', () => {
+  const call = fc.constantFrom(2 as const, 4 as const).chain((bits) => {
+    const slab = fc.integer({ min: 0, max: 8 / bits - 1 })
+    const even = fc.integer({ min: 0, max: 60 }).chain((pairs) => bytes(2 * pairs))
+    return fc.record({ bits: fc.constant(bits), slab, stacked: even })
+  })
+  fc.assert(
+    fc.property(call, ({ stacked, ...params }) => {
+      expectEqualBytes('slabNibbles', params, [stacked], [stacked.length / 2])
+    }),
+  )
+  const stacked = Uint8Array.of(0b1110_0100, 0b0001_1011)
+  const codesOf = (bits: number, slab: number) =>
+    expectEqualBytes('slabNibbles', { bits, slab }, [stacked], [1]).outputs[0]![0]!
+  expect(codesOf(4, 0)).toBe(0b1011_0100)
+  expect(codesOf(4, 1)).toBe(0b0001_1110)
+  // -2 and 1, 8 more.
+  expect(codesOf(2, 0)).toBe(0x96)
+})
+
 it('codes are given another scale, rounded half to even and within eight bits', () => {
   const call = fc.constantFrom(16, 48).chain((blockSize) => {
     const blocks = fc.integer({ min: 0, max: 4 })

@@ -32,6 +32,7 @@ import { offsetCodesKernel } from './kernels/offset-codes.js'
 import { packNibblesKernel } from './kernels/pack-nibbles.js'
 import { rowAbsMaxKernel } from './kernels/row-abs-max.js'
 import { scaleCodesKernel } from './kernels/scale-codes.js'
+import { slabNibblesKernel } from './kernels/slab-nibbles.js'
 import { transposeBytesKernel, transposeCodesKernel } from './kernels/transpose-codes.js'
 import { transposeFloatsKernel } from './kernels/transpose-floats.js'
 
@@ -52,6 +53,7 @@ const definitions: readonly KernelDefinition[] = [
   float8DequantizeKernel,
   float8GridsKernel,
   nibbleBytesKernel,
+  slabNibblesKernel,
   scaleCodesKernel,
   awqCodesKernel,
   transposeBytesKernel,

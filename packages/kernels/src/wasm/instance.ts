@@ -235,6 +235,7 @@ export interface WasmExports {
   transposeFloats(size: number, rows: number, columns: number, source: number, target: number): void
   offsetCodes(flip: number, count: number, source: number, target: number): void
   packNibbles(rows: number, columns: number, rowBytes: number, source: number, target: number): number
+  slabNibbles(bits: number, slab: number, count: number, source: number, target: number): void
   nibbleBytes(firstHigh: number, count: number, packed: number, table: number, target: number): void
   float8Grids(
     largestFinite: number,

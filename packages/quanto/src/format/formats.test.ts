@@ -1,17 +1,20 @@
 import { readFile } from 'node:fs/promises'
 import {
   type ComponentRows,
+  type ConstantPiece,
   type ConstantTensor,
   type FloatDtype,
   type FloatRows,
   type GraphBuilder,
   type LoweringInput,
+  rangeOf,
+  type StoredBytes,
   type StoredTensor,
   type StoredWeight,
   unpackCodes,
   type WeightInfo,
 } from '@hfquant/core'
-import { widenFloats } from '@hfquant/kernels'
+import { runKernel, widenFloats } from '@hfquant/kernels'
 import { readTensorFile } from '@hfquant/testkit'
 import { describe, expect, test } from 'vitest'
 import type { WeightType } from '../config/types.js'
@@ -115,6 +118,19 @@ describe.each(Object.entries(cases))('%s', (name, one) => {
     expect(error / largest).toBeLessThanOrEqual(one.qtype.startsWith('qfloat8') ? 1 / 128 : 1e-6)
   })
 
+  test('is brought into the layout of its product by threads as well', async () => {
+    const { pieces, constants } = await productOf(name, info, one.qtype)
+    for (const [part, own] of pieces) {
+      const made = new Uint8Array(constants.get(part)!.length)
+      for (const { kernel, params, inputs, output } of own) {
+        const stored = inputs.map((input) => new Uint8Array(...inMemory(input)))
+        const { offset, byteLength } = output
+        runKernel(kernel, params, stored, [made.subarray(offset, offset + byteLength)])
+      }
+      expect(made, part).toEqual(constants.get(part))
+    }
+  })
+
   test.skipIf(one.qtype === 'qfloat8_e5m2')('is made to the bit', () => {
     const format = madeFormat(info, one.qtype as MadeType)
     const all = [...format.components(info), ...(format.scratch?.(info) ?? [])]
@@ -129,6 +145,11 @@ describe.each(Object.entries(cases))('%s', (name, one) => {
     }
   })
 })
+
+function inMemory(stored: StoredBytes): readonly [ArrayBufferLike, number, number] {
+  if (!('buffer' in stored)) throw new Error('expected bytes in memory')
+  return [stored.buffer, stored.byteOffset, stored.byteLength]
+}
 
 const floatsOf = (bytes: Uint8Array): Float32Array => new Float32Array(bytes.slice().buffer)
 
@@ -153,15 +174,23 @@ async function productOf(name: string, weight: WeightInfo, qtype: WeightType) {
     },
     literal: () => ({ id: 'literal' }),
   }
-  const layer: Partial<LoweringInput> = { weight, input: { id: 'x' }, read }
+  const source = (key: string) => rangeOf(parts.get(key)!.bytes.slice())
+  const layer: Partial<LoweringInput> = { weight, input: { id: 'x' }, read, source }
   format.lower!(graph as GraphBuilder, layer as LoweringInput)
   const constants = new Map<string, Uint8Array>()
+  const pieces = new Map<string, readonly ConstantPiece[]>()
   for (const tensor of made) {
-    const pieces: Uint8Array[] = []
-    for await (const piece of tensor.chunks()) pieces.push(piece)
-    constants.set(tensor.name.slice(tensor.name.lastIndexOf('.') + 1), new Uint8Array(Buffer.concat(pieces)))
+    const part = tensor.name.slice(tensor.name.lastIndexOf('.') + 1)
+    const chunks: Uint8Array[] = []
+    for await (const chunk of tensor.chunks()) chunks.push(chunk)
+    constants.set(part, new Uint8Array(Buffer.concat(chunks)))
+    const own = tensor.pieces?.()
+    if (own !== undefined) pieces.set(part, own)
   }
-  return { constants, attributes: attributes as { readonly bits: number; readonly block_size: number } }
+  return {
+    ...{ constants, pieces },
+    attributes: attributes as { readonly bits: number; readonly block_size: number },
+  }
 }
 
 const BYTES: Readonly<Record<string, number>> = { float32: 4, float16: 2, bfloat16: 2 }

@@ -3,6 +3,7 @@ import {
   blockScales,
   blockSizeFor,
   blocksOf,
+  type ConstantPiece,
   type GraphBuilder,
   type GraphValue,
   groupOfBlock,
@@ -10,6 +11,7 @@ import {
   type LoweringInput,
   packCodes,
   type QuantizedFormat,
+  rowCalls,
   rowPieces,
   type WeightInfo,
 } from '@hfquant/core'
@@ -42,6 +44,26 @@ export function packedFormat(layout: PackedLayout): QuantizedFormat {
     },
     lower: (graph, layer) => lowerPacked(graph, layer, layout),
   }
+}
+
+/** Rows of every slab lie together in the codes, one slab behind the other. */
+function slabPieces(
+  { source, weight }: LoweringInput,
+  { bits, groupSize, height }: Slabs,
+): readonly ConstantPiece[] | undefined {
+  const stored = source?.(PACKED_CODES)
+  const groups = (weight.outFeatures * weight.inFeatures) / groupSize
+  const slabPieces = Array.from({ length: Math.ceil(groups / height) }, (_, slab) => {
+    const pieces = rowCalls(stored, {
+      ...{ rows: Math.min(height, groups - slab * height), storedBytes: groupSize, madeBytes: groupSize / 2 },
+      call: () => ({ kernel: 'slabNibbles', params: { bits, slab } }),
+    })
+    return pieces?.map(({ output, ...piece }) => ({
+      ...piece,
+      output: { ...output, offset: output.offset + (slab * height * groupSize) / 2 },
+    }))
+  })
+  return stored && slabPieces.flatMap((pieces) => pieces ?? [])
 }
 
 const slabsFor = ({ outFeatures, inFeatures }: WeightInfo, { type, groupSize }: PackedLayout): Slabs => {
@@ -88,6 +110,7 @@ function lowerPacked(
           yield packCodes(moved, end - first, { columns: inFeatures, bits: 4, blockSize })
         }
       },
+      pieces: () => (inFeatures % blockSize === 0 ? slabPieces(layer, slabs) : undefined),
     },
     scales: {
       async *chunks() {
