@@ -1,14 +1,9 @@
 // Family: codes of GGUF blocks as MatMulNBits reads them, around the middle of their bits.
 import { fiveBits, lowNibbles } from './gguf-fields'
-import { joinedOfQ6K, scaleOfQ6K } from './gguf-scales'
+import { joinedOfQ6K, scaleOfQ6K, unitOf } from './gguf-scales'
 import { bytesOfBlock, bytesOfCodes, IQ4_NL, IQ4_XS, MXFP4, Q3_K, Q4_0, Q4_1, Q4_K, Q5_0, Q6_K, Q8_0 } from './gguf-types'
+import { storeNibbles } from './pack'
 import { flipped, scaled } from './scale-codes'
-import { neighbours } from './slab-nibbles'
-
-@inline
-function storeNibbles(target: usize, first: v128, second: v128): void {
-  v128.store(target, i8x16.narrow_i16x8_u(neighbours(first), neighbours(second)))
-}
 
 /** 32 nibbles in sixteen bytes, the low ones first. */
 @inline
@@ -97,10 +92,11 @@ function codesOfQ6K(block: usize, codes: usize): void {
 }
 
 function joinedCodesOfQ6K(block: usize, codes: usize): void {
+  const unit = unitOf(Q6_K, block)
   for (let quarter: usize = 0; quarter < 4; quarter++) {
-    const joined = joinedOfQ6K(block, quarter)
+    const joined = joinedOfQ6K(unit, block, quarter)
     for (let group = 4 * quarter; group < 4 * quarter + 4; group++, codes += 16) {
-      const ratio: f32 = joined == 0 ? 0 : scaleOfQ6K(block, group) / joined
+      const ratio: f32 = joined == 0 ? 0 : scaleOfQ6K(unit, block, group) / joined
       const integers = i8x16.sub(sixBitsOfQ6K(block, group), i8x16.splat(32))
       v128.store(codes, flipped(scaled(integers, ratio)))
     }

@@ -8,6 +8,19 @@ export function offsetCodes(flip: u32, count: usize, source: usize, target: usiz
   for (let i = end; i < count; i++) store<u8>(target + i, load<u8>(source + i) ^ <u8>flip)
 }
 
+/** Sixteen codes of four bits, one a byte -> sixteen-bit lanes with two neighbours in the low byte. */
+@inline
+function neighbours(codes: v128): v128 {
+  const packed = v128.or(codes, i16x8.shr_u(codes, 4))
+  return v128.and(packed, i16x8.splat(255))
+}
+
+/** 32 codes of four bits, one a byte -> sixteen bytes, first code in the low nibble. */
+@inline
+export function storeNibbles(target: usize, first: v128, second: v128): void {
+  v128.store(target, i8x16.narrow_i16x8_u(neighbours(first), neighbours(second)))
+}
+
 /** Sixteen int8 codes -> sixteen-bit lanes with the packed byte of each pair, first code in the low nibble. */
 @inline
 function pairs(codes: v128): v128 {

@@ -1,16 +1,10 @@
 // Family: codes that several slabs share bytes for.
+import { storeNibbles } from './pack'
 
 /** Sixteen bytes -> the codes of one slab, moved up, one a byte. */
 @inline
 function codesOf(bytes: v128, shift: i32, mask: v128, move: v128): v128 {
   return i8x16.add(v128.and(i8x16.shr_u(bytes, shift), mask), move)
-}
-
-/** Sixteen codes of four bits, one a byte -> sixteen-bit lanes with two neighbours in the low byte. */
-@inline
-export function neighbours(codes: v128): v128 {
-  const packed = v128.or(codes, i16x8.shr_u(codes, 4))
-  return v128.and(packed, i16x8.splat(255))
 }
 
 /** bytes [count], an even number -> target uint8 [count / 2], codes of one slab around 8, two a byte. */
@@ -22,9 +16,9 @@ export function slabNibbles(bits: i32, slab: i32, count: usize, source: usize, t
   const moves = i8x16.splat(<i8>move)
   const end = count & ~31
   for (let i: usize = 0; i < end; i += 32) {
-    const first = neighbours(codesOf(v128.load(source + i), shift, masks, moves))
-    const second = neighbours(codesOf(v128.load(source + i, 16), shift, masks, moves))
-    v128.store(target + (i >> 1), i8x16.narrow_i16x8_u(first, second))
+    const first = codesOf(v128.load(source + i), shift, masks, moves)
+    const second = codesOf(v128.load(source + i, 16), shift, masks, moves)
+    storeNibbles(target + (i >> 1), first, second)
   }
   for (let i = end; i < count; i += 2) {
     const low = ((<i32>load<u8>(source + i) >> shift) & mask) + move

@@ -52,18 +52,19 @@ function slabPieces(
   { bits, groupSize, height }: Slabs,
 ): readonly ConstantPiece[] | undefined {
   const stored = source?.(PACKED_CODES)
+  if (stored === undefined) return undefined
   const groups = (weight.outFeatures * weight.inFeatures) / groupSize
-  const slabPieces = Array.from({ length: Math.ceil(groups / height) }, (_, slab) => {
+  const slabCount = Math.ceil(groups / height)
+  return Array.from({ length: slabCount }, (_, slab) => {
     const pieces = rowCalls(stored, {
       ...{ rows: Math.min(height, groups - slab * height), storedBytes: groupSize, madeBytes: groupSize / 2 },
       call: () => ({ kernel: 'slabNibbles', params: { bits, slab } }),
     })
-    return pieces?.map(({ output, ...piece }) => ({
+    return pieces!.map(({ output, ...piece }) => ({
       ...piece,
       output: { ...output, offset: output.offset + (slab * height * groupSize) / 2 },
     }))
-  })
-  return stored && slabPieces.flatMap((pieces) => pieces ?? [])
+  }).flat()
 }
 
 const slabsFor = ({ outFeatures, inFeatures }: WeightInfo, { type, groupSize }: PackedLayout): Slabs => {

@@ -19,10 +19,11 @@ const header = JSON.parse(file.toString('utf8', 8, start))
 const TYPES = ggufBlockTypes.filter(isIntegerType)
 const ORIGIN = { tensor: 'blk.0.ffn_up.weight', file: 'model.gguf' }
 
-/** The blocks of the golden as a matrix of two rows. */
-function blocksOf(type: (typeof TYPES)[number]) {
+/** The blocks of the golden, or so many of them, as a matrix of two rows. */
+function blocksOf(type: (typeof TYPES)[number], count = Number.POSITIVE_INFINITY) {
   const [from, to] = header[`${type}/bytes`].data_offsets
-  const blocks = new Uint8Array(file.subarray(start + from, start + to))
+  const end = Math.min(start + to, start + from + count * blockBytes(type))
+  const blocks = new Uint8Array(file.subarray(start + from, end))
   const columns = ((blocks.byteLength / blockBytes(type)) * blockValues(type)) / 2
   return {
     blocks,
@@ -31,7 +32,12 @@ function blocksOf(type: (typeof TYPES)[number]) {
 }
 
 /** What a lowering leaves behind: its constants by name, and the attributes of its product. */
-async function lowered(type: (typeof TYPES)[number], blocks: Uint8Array, use: 'lower' | 'lowerEmbedding') {
+async function lowered(
+  type: (typeof TYPES)[number],
+  blocks: Uint8Array,
+  use: 'lower' | 'lowerEmbedding',
+  { weight } = blocksOf(type),
+) {
   const constants: ConstantTensor[] = []
   const attributes: Record<string, unknown>[] = []
   const graph: GraphBuilder = {
@@ -46,7 +52,6 @@ async function lowered(type: (typeof TYPES)[number], blocks: Uint8Array, use: 'l
     },
     nodes: () => [],
   }
-  const { weight } = blocksOf(type)
   const layer = {
     weight,
     input: { id: 'x' },
@@ -137,6 +142,18 @@ test.each(TYPES)('%s: threads make the same codes and scales', async (type) => {
 test.each(EIGHT_BITS)('%s: a product reads no more scales than int8-weight-only', async (type) => {
   const { attributes } = await lowered(type, blocksOf(type).blocks, 'lower')
   expect([attributes.bits!.int, attributes.block_size!.int]).toEqual([8, 64])
+})
+
+test('a row of Q5_1 that is no multiple of 64 is rounded in blocks of 32', async () => {
+  const { blocks, weight } = blocksOf('Q5_1', 6)
+  const made = await lowered('Q5_1', blocks, 'lower', { blocks, weight })
+  expect([weight.inFeatures, made.attributes.block_size!.int]).toEqual([96, 32])
+  const found = restored(made, { weight, columnsOfOffset: 32 })
+  const scales = floats(made.bytes.get('scales'))
+  for (const [at, value] of dequantizeBlocks('Q5_1', blocks).entries()) {
+    const half = Math.abs(scales[Math.floor(at / 32)]!) / 2
+    expect(Math.abs(found[at]! - value)).toBeLessThanOrEqual(half * (1 + 1e-6))
+  }
 })
 
 test.each(TYPES)(

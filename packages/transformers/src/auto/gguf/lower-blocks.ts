@@ -146,7 +146,7 @@ async function* codedChunks(
 function codedPieces(
   { source, weight }: LoweringInput,
   { type, coded }: CodedBlocks,
-  part: CodedPart,
+  part: Part,
 ): readonly ConstantPiece[] | undefined {
   const { outFeatures, inFeatures: columns } = weight
   return rowCalls(source?.(type), {
